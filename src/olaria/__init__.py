@@ -1,0 +1,37 @@
+"""Olaria: train, measure, sample and look inside small generative models.
+
+The public names load on first use, so that ``import olaria`` stays instant and does not import torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "train": ("olaria.workflows.train", "train"),
+    "open": ("olaria.workflows.open", "open_run"),
+    "load_data": ("olaria.data", "load"),
+    "presets": ("olaria.workflows.presets", "presets"),
+}
+
+__all__ = ["__version__", "load_data", "open", "presets", "train"]
+
+if TYPE_CHECKING:
+    from olaria.data import load as load_data
+    from olaria.workflows.open import open_run as open
+    from olaria.workflows.presets import presets
+    from olaria.workflows.train import train
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _PUBLIC[name]
+    return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,222 @@
+"""The base of every configuration: strict, frozen, and helpful about a wrong name.
+
+This module knows no family; each family declares its own :class:`Config` beside its model.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from olaria.errors import ConfigError, suggestion
+from olaria.i18n import N_, Message
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+
+class Config(BaseModel):
+    """Strict settings: unknown names and wrong types are errors; values never change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any], where: str = "") -> Self:
+        """Check ``values`` (plain JSON types) and build the configuration.
+
+        Args:
+            values: setting name to value.
+            where: what is being read (a path, ``model``), for the error.
+
+        Raises:
+            ConfigError: a setting is unknown (the nearest name is offered) or has a wrong value.
+        """
+        try:
+            return cls.model_validate_json(json.dumps(values))
+        except ValidationError as error:
+            raise _explain(error, cls, where) from None
+
+    def updated(self, path: str, value: Any) -> Self:
+        """A checked copy in which the setting at the dotted ``path`` is ``value``.
+
+        Raises:
+            ConfigError: there is no such setting, or the value does not fit it.
+        """
+        values = self.model_dump(mode="json")
+        node: Any = values
+        *parents, last = path.split(".")
+        for name in parents:
+            if not isinstance(node, dict) or not isinstance(node.get(name), dict):
+                raise _unknown_setting(path, name, node)
+            node = node[name]
+        if last not in node:
+            raise _unknown_setting(path, last, node)
+        node[last] = value
+        return type(self).parse(values)
+
+
+def parse_value(text: str) -> Any:
+    """A ``--set`` value as JSON where it is JSON, else as the string it is.
+
+    >>> parse_value("4"), parse_value("[1, 2]"), parse_value("hinge")
+    (4, [1, 2], 'hinge')
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _unknown_setting(path: str, name: str, node: Any) -> ConfigError:
+    known = list(node) if isinstance(node, dict) else []
+    return ConfigError(
+        N_("unknown setting {path}: {hint}"), path=path, hint=suggestion(name, known)
+    )
+
+
+def _explain(error: ValidationError, cls: type[BaseModel], where: str) -> ConfigError:
+    """The first problem of a pydantic report as one line of ours."""
+    first = error.errors(include_url=False)[0]
+    context = first.get("ctx", {})
+    location, models = _locate(cls, first["loc"])
+    value = first["input"]
+    if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        location.append(str(context["discriminator"]).strip("'"))
+        value = context.get("tag")
+    path = ".".join(part for part in (where, *location) if part) or cls.__name__
+    if first["type"] == "extra_forbidden":
+        names = {name for model in models for name in model.model_fields}
+        hint = suggestion(str(first["loc"][-1]), names)
+        return ConfigError(N_("unknown setting {path}: {hint}"), path=path, hint=hint)
+    if first["type"] in ("missing", "union_tag_not_found"):
+        return ConfigError(N_("the setting {path} is missing"), path=path)
+    problem = context.get("error")
+    return ConfigError(
+        N_("{path} cannot be {value}: {reason}"),
+        path=path,
+        value=json.dumps(value, default=str, ensure_ascii=False)[:80],
+        reason=problem.message if isinstance(problem, _SettingProblem) else _reason(first),
+    )
+
+
+# pydantic's kinds of problem in our words; for a limit, also its name in pydantic's context.
+_LIMITS = {
+    "greater_than": (N_("it must be greater than {limit}"), "gt"),
+    "greater_than_equal": (N_("it must be at least {limit}"), "ge"),
+    "less_than": (N_("it must be less than {limit}"), "lt"),
+    "less_than_equal": (N_("it must be at most {limit}"), "le"),
+    "multiple_of": (N_("it must be a multiple of {limit}"), "multiple_of"),
+    "too_short": (N_("it must have at least {limit} items"), "min_length"),
+    "too_long": (N_("it must have at most {limit} items"), "max_length"),
+    "string_too_short": (N_("it must have at least {limit} characters"), "min_length"),
+    "string_too_long": (N_("it must have at most {limit} characters"), "max_length"),
+    "string_pattern_mismatch": (N_("it must match the pattern {limit}"), "pattern"),
+    "literal_error": (N_("it must be one of {limit}"), "expected"),
+    "enum": (N_("it must be one of {limit}"), "expected"),
+    "union_tag_invalid": (N_("it must be one of {limit}"), "expected_tags"),
+}
+_WHOLE = N_("it must be a whole number")
+_NUMBER = N_("it must be a number")
+_TRUTH = N_("it must be true or false")
+_TEXT = N_("it must be text")
+_LIST = N_("it must be a list")
+_GROUP = N_("it must be a group of settings")
+_KINDS = {
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), _WHOLE),
+    **dict.fromkeys(("float_type", "float_parsing"), _NUMBER),
+    **dict.fromkeys(("bool_type", "bool_parsing"), _TRUTH),
+    **dict.fromkeys(("string_type", "string_sub_type"), _TEXT),
+    **dict.fromkeys(("list_type", "tuple_type", "set_type", "frozen_set_type"), _LIST),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), _GROUP),
+    "finite_number": N_("it must be finite"),
+    "none_required": N_("it must be null"),
+}
+
+
+def _reason(problem: ErrorDetails) -> Message | str:
+    """Why a value is refused, in our words; pydantic's own where we have none for that kind."""
+    kind = problem["type"]
+    if kind in _KINDS:
+        return Message(_KINDS[kind])
+    if kind not in _LIMITS:
+        return problem["msg"]
+    message_id, name = _LIMITS[kind]
+    limit = problem["ctx"][name]
+    if name.startswith("expected"):  # "'a', 'b' or 'c'" in pydantic's English
+        limit = ", ".join(part.strip("'") for part in re.split(r", | or ", limit))
+    elif isinstance(limit, float) and limit.is_integer():
+        limit = int(limit)
+    return Message(message_id, {"limit": limit})
+
+
+def _locate(
+    cls: type[BaseModel], location: tuple[int | str, ...]
+) -> tuple[list[str], list[type[BaseModel]]]:
+    """A person's path to pydantic's ``location``, and the configurations that its last part is in.
+
+    pydantic also names which member of a union it tried (its tag, class or type); people do not.
+    """
+    path: list[str] = []
+    options: list[Any] = [cls]
+    models: list[type[BaseModel]] = []
+    for part in location:
+        here = [model for option in options for model in _models_in(option)]
+        chosen = [model for model in here if _is_called(model, part)]
+        if path and len(here) > 1 and chosen:
+            options, models = chosen, chosen
+            continue
+        items = [item for option in options for item in _items_of(option)]
+        if not here and not items:
+            continue
+        models = here
+        path.append(str(part))
+        fields = [model.model_fields[str(part)] for model in here if part in model.model_fields]
+        options = [field.annotation for field in fields] + items
+    return path, models
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The configurations among an annotation and, where it is a union, its members."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) is Annotated:
+        return _models_in(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [model for member in get_args(annotation) for model in _models_in(member)]
+    return []
+
+
+def _items_of(annotation: Any) -> list[Any]:
+    """What the items of a list, tuple or mapping may be; nothing for any other annotation."""
+    origin, members = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _items_of(members[0])
+    if origin in (Union, UnionType):
+        return [item for member in members for item in _items_of(member)]
+    return list(members) if origin in (list, tuple, dict) else []
+
+
+def _is_called(model: type[BaseModel], name: int | str) -> bool:
+    """Whether ``name`` is how pydantic tells ``model`` from the others of a union."""
+    tags = (field.annotation for field in model.model_fields.values())
+    return name == model.__name__ or any(
+        get_origin(tag) is Literal and name in get_args(tag) for tag in tags
+    )
+
+
+class _SettingProblem(ValueError):
+    """A check of our own that failed inside pydantic; carries a message, not words."""
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        super().__init__(message.text())
+
+
+def setting_problem(message_id: str, **fields: Any) -> ValueError:
+    """The error a validator raises when a combination of settings is impossible."""
+    return _SettingProblem(Message(message_id, fields))

@@ -1,0 +1,105 @@
+"""What can go wrong, as one tree.
+
+::
+
+    OlariaError                 exit 1
+    ├── UsageError              exit 2: the command's words are off
+    │   └── ConfigError         a recipe, a setting or an option has a wrong value
+    ├── DataError               a data set, an image or a text cannot be used
+    │   ├── SourceError         no source could give the bytes
+    │   └── IntegrityError      bytes came, but not the right ones
+    ├── RunError                a run folder is missing, busy, incomplete or another run's
+    ├── StorageError            reading or writing a file failed (no space, no permission)
+    ├── TrainingError           training had to stop
+    │   └── NonFiniteLossError  the loss became NaN or infinite; nothing was updated
+    ├── SamplingError           a sample cannot be drawn as asked (prompt, temperature, …)
+    └── EvaluationError         a metric cannot be computed as asked
+
+An error carries a message id and its fields: *what* happened, *where*, and *what to do*. It is put
+into words where it is shown. ``assert`` is for our own invariants only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+from olaria.i18n import Message, N_
+
+
+class OlariaError(Exception):
+    """Base of every error a user may see.
+
+    Args:
+        message_id: English source string marked with :func:`olaria.i18n.N_`: what, where, what to do.
+        **fields: the values named in it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message_id: str, **fields: Any) -> None:
+        self.message = Message(message_id, fields)
+        super().__init__(message_id)
+
+    def __str__(self) -> str:
+        return self.message.text("en")
+
+
+class UsageError(OlariaError):
+    """The request itself is malformed."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A setting has an unknown name or an impossible value."""
+
+
+class DataError(OlariaError):
+    """Data that cannot be used."""
+
+
+class SourceError(DataError):
+    """No source gave the bytes."""
+
+
+class IntegrityError(DataError):
+    """The bytes are not the expected ones."""
+
+
+class RunError(OlariaError):
+    """A run folder that cannot be used as asked."""
+
+
+class StorageError(OlariaError):
+    """A file could not be read or written."""
+
+
+class TrainingError(OlariaError):
+    """Training had to stop."""
+
+
+class NonFiniteLossError(TrainingError):
+    """The loss is NaN or infinite; the optimizer has not moved."""
+
+
+class SamplingError(OlariaError):
+    """A sample cannot be drawn as asked."""
+
+
+class EvaluationError(OlariaError):
+    """A metric cannot be computed as asked."""
+
+
+def suggestion(name: str, known: Iterable[str]) -> Message:
+    """“ Did you mean …?” for the nearest of ``known``, or the list of them.
+
+    >>> suggestion("vae-mnits", ["vae-mnist", "gan-mnist"]).text()
+    'did you mean vae-mnist?'
+    """
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1)
+    if near:
+        return Message(N_("did you mean {name}?"), {"name": near[0]})
+    return Message(N_("known: {names}"), {"names": ", ".join(names)})

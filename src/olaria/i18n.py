@@ -1,0 +1,114 @@
+"""Languages: English source strings, gettext catalogs, Portuguese (Brazil) complete.
+
+Text that a person will read is written once, in English, and marked with :func:`N_`. It travels as a
+:class:`Message` (message id and fields) and becomes words only where it is shown (``cli``, ``web``,
+``reports``), so that a run made in one language reads in the other.
+"""
+
+from __future__ import annotations
+
+import gettext
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+DOMAIN = "olaria"
+LOCALES = Path(__file__).parent / "locales"
+LANGUAGES = ("en", "pt")
+_CATALOG = {"pt": "pt_BR"}
+
+
+def N_(text: str) -> str:
+    """Mark ``text`` for the catalogs without translating it."""
+    return text
+
+
+@dataclass(frozen=True)
+class Message:
+    """A sentence that is not yet in any language.
+
+    Args:
+        id: the English source string, with ``{name}`` fields, marked with :func:`N_`.
+        fields: the values of its fields; plain JSON values, or messages themselves.
+
+    >>> Message("no run named {name}", {"name": "vae"}).text("en")
+    'no run named vae'
+    """
+
+    id: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    def text(self, language: str = "en") -> str:
+        """The sentence in ``language`` (``"en"`` or ``"pt"``)."""
+        values = {
+            key: value.text(language) if isinstance(value, Message) else value
+            for key, value in self.fields.items()
+        }
+        return translate(self.id, language).format(**values)
+
+    def to_json(self) -> dict[str, Any]:
+        """``{"id", "fields"}``, the form in which a run stores it."""
+        fields = {
+            key: value.to_json() if isinstance(value, Message) else value
+            for key, value in self.fields.items()
+        }
+        return {"id": self.id, "fields": fields}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Message:
+        """The inverse of :meth:`to_json`."""
+        fields = {
+            key: cls.from_json(value)
+            if isinstance(value, Mapping) and value.keys() == {"id", "fields"}
+            else value
+            for key, value in stored["fields"].items()
+        }
+        return cls(stored["id"], fields)
+
+
+@cache
+def _catalog(language: str) -> gettext.NullTranslations:
+    if language == "en":
+        return gettext.NullTranslations()
+    return gettext.translation(DOMAIN, LOCALES, [_CATALOG[language]], fallback=True)
+
+
+def translate(text: str, language: str = "en") -> str:
+    """``text`` from the catalog of ``language``; itself where the catalog has no entry.
+
+    >>> translate("steps", "en")
+    'steps'
+    """
+    return _catalog(language).gettext(text) if text else text
+
+
+def detect_language(environ: Mapping[str, str] | None = None) -> str:
+    """The user's language: ``OLARIA_LANG``, then ``LC_ALL``, ``LC_MESSAGES``, ``LANG``; else English.
+
+    >>> detect_language({"LANG": "pt_BR.UTF-8"})
+    'pt'
+    >>> detect_language({"OLARIA_LANG": "en", "LANG": "pt_BR.UTF-8"})
+    'en'
+    """
+    environ = os.environ if environ is None else environ
+    for name in ("OLARIA_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        value = environ.get(name, "")
+        if value:
+            prefix = value[:2].lower()
+            return prefix if prefix in LANGUAGES else "en"
+    return "en"
+
+
+def format_number(value: float, language: str = "en", digits: int = 2) -> str:
+    """``value`` with ``digits`` decimals and the language's separators.
+
+    >>> format_number(1234.5, "pt", 1)
+    '1.234,5'
+    """
+    text = f"{value:,.{digits}f}"
+    if language == "pt":
+        text = text.translate(str.maketrans(",.", ".,"))
+    return text.replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,102 @@
+"""What every family gives the training loop: phases, their losses, their parameters."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from torch import Generator, Tensor, nn
+
+from olaria.config import Config
+
+Shape = tuple[int, int, int]
+
+
+class ModelConfig(Config):
+    """Settings of one family; ``family`` tells the families apart in a recipe."""
+
+    family: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one update sees.
+
+    Args:
+        x: images in [0, 1], float32 (B, C, H, W); or token ids, int64 (B, T).
+        y: labels (B,) or None; or the following tokens, int64 (B, T).
+    """
+
+    x: Tensor
+    y: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss as the weighted sum of its named parts.
+
+    Args:
+        parts: each a scalar, the mean over the batch; a name ending in ``_nats`` is a likelihood's.
+        weights: factor of a part in the total, 1 where not named.
+    """
+
+    parts: Mapping[str, Tensor]
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def total(self) -> Tensor:
+        """What is differentiated, a scalar."""
+        terms = [part * self.weights.get(name, 1.0) for name, part in self.parts.items()]
+        total = terms[0]
+        for term in terms[1:]:
+            total = total + term
+        return total
+
+
+@dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters that one rule updates.
+
+    Args:
+        parameters: the tensors.
+        kind: ``matrix`` are hidden weight matrices (where an optimizer for matrices applies), ``other`` all else.
+        scale: factor on the learning rate.
+    """
+
+    parameters: Sequence[nn.Parameter]
+    kind: Literal["matrix", "other"] = "other"
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One part of a training step with a loss and parameters of its own.
+
+    Args:
+        name: prefix of its values in the metrics where a model has several phases.
+        groups: what it updates.
+        loss: batch and generator of this step's noise to loss.
+        updates: how many updates one turn makes, each on a batch of its own.
+    """
+
+    name: str
+    groups: Sequence[ParameterGroup]
+    loss: Callable[[Batch, Generator], Loss]
+    updates: int = 1
+
+
+class Model(nn.Module, ABC):
+    """A network with the losses that train it. Families derive from it; their classes are final."""
+
+    family: ClassVar[str]
+
+    @abstractmethod
+    def phases(self) -> list[Phase]:
+        """The phases of one step, in order."""
+
+
+def num_parameters(model: nn.Module) -> int:
+    """Trainable numbers, each counted once."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)

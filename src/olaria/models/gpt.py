@@ -1,0 +1,176 @@
+r"""GPT: a stack of causal self-attention and feed-forward blocks on a residual stream; the fast form for a CPU.
+
+.. math:: x \leftarrow x + \mathrm{Attention}(\mathrm{norm}(x)), \quad
+          x \leftarrow x + \mathrm{FeedForward}(\mathrm{norm}(x))
+
+Sources: Radford et al. 2019 (the stack); Su et al. 2021 (rotary positions); Zhang & Sennrich 2019 (root-mean-square norm);
+Henry et al. 2020 (normalised queries and keys); So et al. 2021 (squared ReLU). Projections into the residual stream
+begin at zero, so that the untrained network is its embedding.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, final
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field, model_validator
+from torch import Generator, Tensor, nn
+
+from olaria.config import setting_problem
+from olaria.i18n import N_
+from olaria.models.base import Batch, Loss, Model, ModelConfig, ParameterGroup, Phase
+from olaria.models.language import next_token_loss
+from olaria.nn.attention import attention, causal_mask, rotary_angles, rotate
+
+KeysValues = tuple[Tensor, Tensor]
+
+
+class GPTConfig(ModelConfig):
+    """Settings of :class:`GPT`."""
+
+    family: Literal["gpt"] = "gpt"
+    context: int = Field(128, ge=1)
+    """Tokens the model looks back at."""
+    num_layers: int = Field(4, ge=1)
+    num_heads: int = Field(4, ge=1)
+    width: int = Field(128, ge=2)
+    """Size of the residual stream."""
+    dropout: float = Field(0.0, ge=0.0, lt=1.0)
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> GPTConfig:
+        if self.width % (2 * self.num_heads):
+            raise setting_problem(
+                N_("width {width} must be a multiple of twice the number of heads, {num_heads}"),
+                width=self.width,
+                num_heads=self.num_heads,
+            )
+        return self
+
+
+SIZES = {
+    "tiny": GPTConfig(context=32, num_layers=2, num_heads=2, width=32),
+    "small": GPTConfig(),
+    "base": GPTConfig(context=256, num_layers=6, num_heads=6, width=192),
+}
+
+
+def norm(x: Tensor) -> Tensor:
+    r"""Root-mean-square norm over the last dimension, without weights: :math:`x / \sqrt{\overline{x^2}}`."""
+    return F.rms_norm(x, (x.shape[-1],))
+
+
+@final
+class Block(nn.Module):
+    """Self-attention, then feed-forward, each added to the stream."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.num_heads = config.num_heads
+        self.dropout = config.dropout
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.attention_out = nn.Linear(width, width, bias=False)
+        self.feed_in = nn.Linear(width, 4 * width, bias=False)
+        self.feed_out = nn.Linear(4 * width, width, bias=False)
+
+    def forward(
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, past: KeysValues | None
+    ) -> tuple[Tensor, KeysValues]:
+        """(B, T, width) to the same, and the keys and values so far, (B, H, S, D) each."""
+        q, k, v = (
+            part.unflatten(2, (self.num_heads, -1)).transpose(1, 2)
+            for part in self.qkv(norm(x)).chunk(3, 2)
+        )  # (B, H, T, D)
+        q, k = rotate(norm(q), cos, sin), rotate(norm(k), cos, sin)
+        if past is not None:
+            k, v = torch.cat((past[0], k), 2), torch.cat((past[1], v), 2)
+        # Queries and keys of length √D: a score reaches D·scale at most, enough to single out one key.
+        heads = attention(q, k, v, mask, scale=q.shape[-1] ** -0.5)
+        x = x + self._drop(self.attention_out(heads.transpose(1, 2).flatten(2)))
+        x = x + self._drop(self.feed_out(F.relu(self.feed_in(norm(x))).square()))
+        return x, (k, v)
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.dropout, self.training)
+
+
+@final
+class GPT(Model):
+    """A causal language model.
+
+    Args:
+        config: settings.
+        vocab_size: number of tokens V.
+    """
+
+    family: ClassVar[str] = "gpt"
+    cos: Tensor
+    sin: Tensor
+    mask: Tensor
+
+    def __init__(self, config: GPTConfig, vocab_size: int) -> None:
+        super().__init__()
+        self.config = config
+        self.vocab_size = vocab_size
+        self.context = config.context
+        self.embedding = nn.Embedding(vocab_size, config.width)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_layers))
+        self.head = nn.Linear(config.width, vocab_size, bias=False)
+        cos, sin = rotary_angles(config.context, config.width // config.num_heads)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+        mask = causal_mask(config.context, config.context)
+        self.register_buffer("mask", mask, persistent=False)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        width = self.config.width
+        nn.init.normal_(self.embedding.weight)
+        nn.init.zeros_(self.head.weight)
+        for name, weight in self.blocks.named_parameters():
+            if name.endswith("_out.weight"):
+                nn.init.zeros_(weight)
+            else:
+                nn.init.uniform_(weight, -((3 / width) ** 0.5), (3 / width) ** 0.5)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Token ids (B, T), T ≤ context, to logits of the next token, (B, T, V)."""
+        return self.continue_from(tokens, [])[0]
+
+    def continue_from(
+        self, tokens: Tensor, cache: list[KeysValues]
+    ) -> tuple[Tensor, list[KeysValues]]:
+        """Logits of ``tokens`` (B, T) that follow what ``cache`` holds, and the extended cache.
+
+        Args:
+            tokens: ids, (B, T); cached positions + T ≤ context.
+            cache: per layer the keys and values of the positions before; [] at the start.
+
+        Returns:
+            Logits (B, T, V) and the new cache.
+        """
+        start = cache[0][0].shape[2] if cache else 0
+        stop = start + tokens.shape[1]
+        assert stop <= self.context, "more tokens than the context holds"
+        cos, sin = self.cos[start:stop], self.sin[start:stop]
+        mask = self.mask[start:stop, :stop] if stop - start > 1 else None
+        x = norm(self.embedding(tokens))
+        extended = []
+        for layer, block in enumerate(self.blocks):
+            x, keys_values = block(x, cos, sin, mask, cache[layer] if cache else None)
+            extended.append(keys_values)
+        logits: Tensor = self.head(norm(x))
+        # Bounded smoothly at ±15, which keeps early large steps from saturating the softmax (Gemma Team 2024, section 2).
+        return 15 * torch.tanh(logits.float() / 15), extended
+
+    def loss(self, batch: Batch, generator: Generator) -> Loss:
+        """See :func:`olaria.models.language.next_token_loss`."""
+        return next_token_loss(self, batch)
+
+    def phases(self) -> list[Phase]:
+        """One phase; the blocks' matrices form a group of their own."""
+        matrices = ParameterGroup(list(self.blocks.parameters()), "matrix")
+        rest = ParameterGroup([self.embedding.weight, self.head.weight])
+        return [Phase("gpt", [matrices, rest], self.loss)]

@@ -1,0 +1,1 @@
+"""Objectives: pure functions of tensors, each formula once, per example and in nats."""

@@ -1,0 +1,61 @@
+"""A recipe says what to train: data, model, training, seed. Stored as ``recipe.json``, it re-runs verbatim."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field
+
+from olaria.config import Config, parse_value
+from olaria.data import DataConfig
+from olaria.errors import UsageError
+from olaria.i18n import N_
+from olaria.models.autoencoder import AutoEncoderConfig
+from olaria.models.gan import GANConfig
+from olaria.models.gpt import GPTConfig
+from olaria.models.language import BigramConfig
+from olaria.models.vae import VAEConfig
+from olaria.training.config import TrainingConfig
+from olaria.training.randomness import SEED_LIMIT
+
+AnyModelConfig = Annotated[
+    AutoEncoderConfig | VAEConfig | GANConfig | BigramConfig | GPTConfig, Discriminator("family")
+]
+
+
+class Recipe(Config):
+    """Everything that a run depends on."""
+
+    format: Literal[1] = 1
+    preset: str
+    size: Literal["tiny", "small", "base"] = "small"
+    data: DataConfig
+    model: AnyModelConfig
+    training: TrainingConfig
+    seed: int = Field(0, ge=0, lt=SEED_LIMIT)
+
+    def with_settings(self, settings: list[str]) -> Self:
+        """A copy with each ``path=value`` of ``--set`` applied in order.
+
+        Raises:
+            ConfigError: no such setting, or a value that does not fit.
+            UsageError: a word without ``=``.
+        """
+        recipe = self
+        for setting in settings:
+            path, equals, text = setting.partition("=")
+            if not equals:
+                raise UsageError(
+                    N_("--set {setting} has no value; write it as --set model.latent=16"),
+                    setting=setting,
+                )
+            recipe = recipe.updated(path, parse_value(text))
+        return recipe
+
+    def ending(self, steps: int | None, budget: float | None) -> Self:
+        """A copy that ends by ``steps`` or by ``budget`` seconds; as it is where both are None."""
+        if steps is None and budget is None:
+            return self
+        training: dict[str, Any] = self.training.model_dump(mode="json")
+        training.update(steps=steps, budget=budget)
+        return self.updated("training", training)

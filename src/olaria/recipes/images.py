@@ -1,0 +1,54 @@
+"""Presets that learn from images."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from olaria.data import DataConfig
+from olaria.models.autoencoder import SIZES as AUTOENCODER_SIZES
+from olaria.models.gan import SIZES as GAN_SIZES
+from olaria.models.vae import SIZES as VAE_SIZES
+from olaria.recipes.base import Recipe
+from olaria.training.config import TrainingConfig
+
+Size = Literal["tiny", "small", "base"]
+
+
+def autoencoder(preset: str, size: Size, data: str = "mnist", corruption: float = 0.0) -> Recipe:
+    """An autoencoder; with ``corruption`` a denoising one."""
+    return Recipe(
+        preset=preset,
+        size=size,
+        data=DataConfig(name=data),
+        model=AUTOENCODER_SIZES[size].model_copy(update={"corruption": corruption}),
+        training=TrainingConfig(budget=60.0, batch_size=128, learning_rate=1e-3),
+    )
+
+
+def vae(preset: str, size: Size, data: str = "mnist") -> Recipe:
+    """A variational autoencoder with Bernoulli pixels."""
+    return Recipe(
+        preset=preset,
+        size=size,
+        data=DataConfig(name=data),
+        model=VAE_SIZES[size],
+        training=TrainingConfig(budget=60.0, batch_size=128, learning_rate=1e-3, ema=0.998),
+    )
+
+
+def gan(preset: str, size: Size, data: str = "mnist") -> Recipe:
+    """A convolutional GAN; Adam with the momentum that adversarial training asks for (Radford et al. 2016)."""
+    return Recipe(
+        preset=preset,
+        size=size,
+        data=DataConfig(name=data),
+        model=GAN_SIZES[size],
+        training=TrainingConfig(
+            budget=120.0,
+            batch_size=64,
+            learning_rate=4e-4,
+            betas=(0.5, 0.99),
+            decay_from=0.5,
+            ema=0.998,
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Sampling: from latent spaces, and token by token."""

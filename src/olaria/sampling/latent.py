@@ -1,0 +1,165 @@
+"""Images from latent vectors: draws from the prior, paths between images, maps of a plane."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Generator, Tensor
+from torch.distributions import Normal
+
+from olaria.errors import SamplingError
+from olaria.i18n import N_
+from olaria.models.autoencoder import AutoEncoder
+from olaria.models.base import Model
+from olaria.models.gan import GAN
+from olaria.models.vae import VAE
+
+_BLOCK = 1000
+"""Images decoded at once: bounds memory."""
+
+
+@torch.no_grad()
+def decode(model: Model, z: Tensor) -> Tensor:
+    """Latent vectors (N, latent) to images in [0, 1], (N, C, H, W).
+
+    A VAE's images are the means of its Bernoulli pixels, not draws of them.
+
+    Raises:
+        SamplingError: the model has no latent vectors.
+    """
+    return torch.cat([_decode_block(model, block) for block in z.split(_BLOCK)])
+
+
+def _decode_block(model: Model, z: Tensor) -> Tensor:
+    match model:
+        case VAE():
+            return model.logits(z).sigmoid()
+        case GAN():
+            images: Tensor = model.generator(z)
+            return images
+        case AutoEncoder():
+            return model.decode(z).clamp(0, 1)
+    raise _no_latents(model)
+
+
+@torch.no_grad()
+def encode(model: Model, x: Tensor) -> Tensor:
+    """Images in [0, 1], (N, C, H, W), to latent vectors (N, latent); a VAE's are the posterior means.
+
+    Raises:
+        SamplingError: the model has no encoder.
+    """
+    blocks = x.split(_BLOCK)
+    match model:
+        case VAE():
+            return torch.cat([model.posterior(block)[0] for block in blocks])
+        case AutoEncoder():
+            return torch.cat([model.encode(block).float() for block in blocks])
+    raise SamplingError(
+        N_("a {family} has no encoder: it cannot reconstruct or interpolate images; use --mode prior"),
+        family=model.family,
+    )
+
+
+def prior(model: Model, count: int, generator: Generator) -> Tensor:
+    """Images (count, C, H, W) from z ~ N(0, I).
+
+    Raises:
+        SamplingError: the model defines no distribution over its latent vectors.
+    """
+    if not isinstance(model, VAE | GAN):
+        raise SamplingError(
+            N_(
+                "a {family} has no prior to draw from; use --mode reconstruct or "
+                "interpolate, or train a VAE"
+            ),
+            family=model.family,
+        )
+    return decode(model, torch.randn(count, model.latent, generator=generator))
+
+
+def reconstruct(model: Model, x: Tensor) -> Tensor:
+    """Images in [0, 1] through the bottleneck and back, the same shape."""
+    return decode(model, encode(model, x))
+
+
+def interpolate(
+    model: Model, start: Tensor, stop: Tensor, steps: int = 10, path: Literal["linear", "spherical"] = "linear"
+) -> Tensor:
+    r"""Images on the way from one latent vector to another.
+
+    .. math:: z_t = (1 - t) a + t b \quad\text{or}\quad
+              \frac{\sin((1 - t)\omega)}{\sin\omega} a + \frac{\sin(t\omega)}{\sin\omega} b
+
+    with :math:`\omega` the angle between a and b (Shoemake 1985; White 2016).
+
+    Args:
+        model: decodes.
+        start: a, (N, latent).
+        stop: b, (N, latent).
+        steps: images per pair, both ends included.
+        path: how.
+
+    Returns:
+        (N, steps, C, H, W).
+    """
+    t = torch.linspace(0, 1, steps)[None, :, None]
+    a, b = start[:, None], stop[:, None]
+    if path == "spherical":
+        cosine = torch.cosine_similarity(start, stop, dim=1).clamp(-1, 1)
+        omega = cosine.acos().clamp_min(1e-4)[:, None, None]
+        z = (((1 - t) * omega).sin() * a + (t * omega).sin() * b) / omega.sin()
+    else:
+        z = (1 - t) * a + t * b
+    return decode(model, z.flatten(0, 1)).unflatten(0, (len(start), steps))
+
+
+def traverse(model: Model, z: Tensor, dimension: int, values: Tensor) -> Tensor:
+    """Images of one latent vector with one coordinate set to each of ``values``.
+
+    Args:
+        model: decodes.
+        z: (latent,).
+        dimension: the coordinate.
+        values: (K,).
+
+    Returns:
+        (K, C, H, W).
+    """
+    rows = z.repeat(len(values), 1)
+    rows[:, dimension] = values
+    return decode(model, rows)
+
+
+def manifold(model: Model, side: int = 20) -> Tensor:
+    r"""A map of a two-dimensional latent space.
+
+    The grid is even in probability, :math:`z = \Phi^{-1}(u)`, so that each cell stands for an equal share of the prior.
+    Source: Kingma & Welling 2014, appendix A.
+
+    Args:
+        model: with two latent dimensions.
+        side: cells per side.
+
+    Returns:
+        (side · side, C, H, W), rows from the top (large second coordinate) to the bottom.
+
+    Raises:
+        SamplingError: the latent space is not a plane.
+    """
+    latent = getattr(model, "latent", None)
+    if latent != 2:
+        raise SamplingError(
+            N_("the map needs two latent dimensions and the model has {latent}; train with model.latent=2"),
+            latent=latent,
+        )
+    z = Normal(0.0, 1.0).icdf(torch.linspace(0.5 / side, 1 - 0.5 / side, side))
+    vertical, horizontal = torch.meshgrid(z.flip(0), z, indexing="ij")
+    return decode(model, torch.stack((horizontal.flatten(), vertical.flatten()), 1))
+
+
+def _no_latents(model: Model) -> SamplingError:
+    return SamplingError(
+        N_("a {family} has no latent vectors; give it a --prompt instead"), family=model.family
+    )

@@ -1,0 +1,104 @@
+"""Checkpoints: a folder of safetensors and JSON that is complete when its manifest is in place.
+
+``manifest.json`` lists every file with its size and SHA-256 and is published last. No pickle is written or read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from olaria.errors import StorageError
+from olaria.i18n import N_
+from olaria.storage.files import read_json, storage_errors, write_atomic, write_json
+
+MANIFEST = "manifest.json"
+STATE = "state.json"
+
+
+def save_checkpoint(
+    folder: Path, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any]
+) -> None:
+    """Write one checkpoint.
+
+    Args:
+        folder: its own folder, made here; ``step-000500``.
+        tensors: file name without ending to named tensors.
+        state: JSON values.
+
+    Raises:
+        StorageError: it could not be written; nothing complete is left behind.
+    """
+    if folder.exists():  # a half one of an earlier crash, or the same step saved again
+        with storage_errors(folder):
+            shutil.rmtree(folder)
+    try:
+        for name, group in tensors.items():
+            content = {key: value.detach().contiguous() for key, value in group.items()}
+            write_atomic(folder / f"{name}.safetensors", lambda path, c=content: save_file(c, path))  # type: ignore[misc]
+        write_json(folder / STATE, dict(state))
+        files = [folder / f"{name}.safetensors" for name in tensors] + [folder / STATE]
+        listed = {
+            path.name: {"size_bytes": path.stat().st_size, "sha256": _sha256(path)} for path in files
+        }
+        write_json(folder / MANIFEST, {"format": 1, "files": listed})
+    except StorageError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether its manifest was published."""
+    return (folder / MANIFEST).is_file()
+
+
+def load_checkpoint(
+    folder: Path, names: tuple[str, ...] | None = None
+) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
+    """The tensors (of the files ``names``, or of all) and the state, verified against the manifest.
+
+    Raises:
+        StorageError: a file is missing, incomplete or changed.
+    """
+    if not is_complete(folder):
+        raise StorageError(
+            N_("checkpoint {path} is incomplete; use another one with --checkpoint"), path=str(folder)
+        )
+    manifest = read_json(folder / MANIFEST)["files"]
+    wanted = {
+        name: entry
+        for name, entry in manifest.items()
+        if names is None or name == STATE or Path(name).stem in names
+    }
+    for name, entry in wanted.items():
+        path = folder / name
+        if Path(name).name != name or not path.is_file() or _sha256(path) != entry["sha256"]:
+            raise StorageError(
+                N_("{path} is damaged: its content is not what the checkpoint's manifest says"),
+                path=str(path),
+            )
+    tensors = {}
+    for name in wanted:
+        if name.endswith(".safetensors"):
+            try:
+                tensors[Path(name).stem] = load_file(folder / name)
+            except SafetensorError as error:
+                raise StorageError(
+                    N_("cannot use {path}: {reason}"), path=str(folder / name), reason=str(error)
+                ) from None
+    return tensors, read_json(folder / STATE)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

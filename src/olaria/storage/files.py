@@ -1,0 +1,131 @@
+"""Whole files, written atomically: a temporary file beside the target, synced, then renamed over it."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from olaria.errors import StorageError
+from olaria.i18n import N_
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals into one line each.
+
+    Raises:
+        StorageError: no space, no permission, or another failure at ``path``.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            message = N_("no space left to write {path}; free some, or choose another place")
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            message = N_("no permission for {path}; choose another place with --out or OLARIA_RUNS")
+        else:
+            raise StorageError(
+                N_("cannot use {path}: {reason}"), path=str(path), reason=error.strerror or str(error)
+            ) from error
+        raise StorageError(message, path=str(path)) from error
+
+
+def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
+    """Publish at ``path`` what ``write`` puts into a temporary file; on failure ``path`` stays as it was.
+
+    Args:
+        path: the final name.
+        write: fills the file whose path it is given.
+
+    Raises:
+        StorageError: see :func:`storage_errors`.
+    """
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Beside the target: a rename is atomic only within one file system.
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        os.close(descriptor)
+        temporary = Path(name)
+        try:
+            write(temporary)
+            _sync(temporary)
+            temporary.chmod(0o644)
+            temporary.replace(path)
+            _sync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Publish ``text`` as UTF-8; see :func:`write_atomic`."""
+    write_atomic(path, lambda temporary: temporary.write_bytes(text.encode()))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Publish ``value`` as indented JSON; NaN and infinity are refused, null stands for them."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in ``path``.
+
+    Raises:
+        StorageError: it cannot be read, or is not JSON.
+    """
+    with storage_errors(path):
+        text = path.read_text(encoding="utf-8")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise StorageError(
+            N_("{path} is damaged: not JSON at line {line}"), path=str(path), line=error.lineno
+        ) from None
+
+
+def append_line(path: Path, value: Any) -> None:
+    """Append ``value`` as one line of JSON in one write, so that a crash leaves whole lines before it."""
+    line = json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n"
+    with storage_errors(path), path.open("ab", buffering=0) as file:
+        file.write(line.encode())
+
+
+def read_lines(path: Path) -> list[Any]:
+    """The values of a file of JSON lines; a last line that a crash cut short is left out."""
+    if not path.exists():
+        return []
+    with storage_errors(path):
+        lines = path.read_text(encoding="utf-8").split("\n")
+    values = []
+    for number, line in enumerate(lines, 1):
+        if not line:
+            continue
+        try:
+            values.append(json.loads(line))
+        except json.JSONDecodeError:
+            if number == len(lines):
+                break
+            raise StorageError(
+                N_("{path} is damaged: not JSON at line {line}"), path=str(path), line=number
+            ) from None
+    return values
+
+
+def _sync(path: Path) -> None:
+    """Ask the disk to hold what was written; folders cannot be opened for it everywhere."""
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags if path.is_dir() else os.O_RDWR | flags & ~os.O_RDONLY)
+    except OSError:
+        if path.is_dir():
+            return
+        raise
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

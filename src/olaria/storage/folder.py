@@ -1,0 +1,257 @@
+"""The run folder: which file lies where. Everything that reads a run goes through here.
+
+::
+
+    runs/<name>/  recipe.json  provenance.json  tokenizer.json  status.json  run.lock  metrics.jsonl  events.jsonl
+                  samples/step-000000.png|txt … step-NNNNNN
+                  checkpoints/step-000500/…   checkpoints/{last,best}.json
+                  evaluation.json  result.json  report.html
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from torch import Tensor
+
+from olaria.errors import RunError, suggestion
+from olaria.i18n import N_
+from olaria.storage import checkpoint
+from olaria.storage.files import (
+    append_line,
+    read_json,
+    read_lines,
+    storage_errors,
+    write_json,
+)
+
+RECIPE, PROVENANCE, TOKENIZER = "recipe.json", "provenance.json", "tokenizer.json"
+STATUS, RESULT, EVALUATION = "status.json", "result.json", "evaluation.json"
+METRICS, EVENTS, REPORT, LOCK = "metrics.jsonl", "events.jsonl", "report.html", "run.lock"
+
+
+def runs_home() -> Path:
+    """Where runs lie: ``OLARIA_RUNS``, else ``runs`` in the working folder."""
+    return Path(os.environ.get("OLARIA_RUNS") or "runs")
+
+
+def is_run(path: Path) -> bool:
+    """Whether ``path`` is a run folder."""
+    return (path / RECIPE).is_file()
+
+
+def list_runs(home: Path | None = None) -> list[Path]:
+    """The run folders in ``home``, and one level of folders of runs (a demo's) below it, by name."""
+    home = runs_home() if home is None else home
+    if not home.is_dir():
+        return []
+    found = []
+    for path in sorted(home.iterdir()):
+        if is_run(path):
+            found.append(path)
+        elif path.is_dir():
+            found += [child for child in sorted(path.iterdir()) if is_run(child)]
+    return found
+
+
+def find_run(name: str | Path) -> Path:
+    """The folder of a run given by name or path.
+
+    Raises:
+        RunError: there is none; the nearest name is offered.
+    """
+    for path in (Path(name), runs_home() / name):
+        if is_run(path):
+            return path
+    known = [path.name for path in list_runs()]
+    if not known:
+        raise RunError(
+            N_("no run named {name}: there are no runs in {home} yet; make one with olaria train"),
+            name=str(name),
+            home=str(runs_home()),
+        )
+    raise RunError(N_("no run named {name}: {hint}"), name=str(name), hint=suggestion(str(name), known))
+
+
+def new_run_path(stem: str) -> Path:
+    """A free name for a new run: ``vae-mnist``, ``vae-mnist-2``, …"""
+    home = runs_home()
+    number = 1
+    while True:
+        path = home / (stem if number == 1 else f"{stem}-{number}")
+        if not path.exists():
+            return path
+        number += 1
+
+
+class RunFolder:
+    """One run's files.
+
+    Args:
+        path: the folder; :meth:`create` makes it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def create(self, recipe: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
+        """Make the folder and describe the run in it.
+
+        Raises:
+            RunError: the place is taken: by another run or by other files.
+        """
+        if is_run(self.path):
+            raise RunError(
+                N_("{path} is another run; choose another --out, or go on with --resume {path}"),
+                path=str(self.path),
+            )
+        with storage_errors(self.path):
+            taken = self.path.exists() and not self.path.is_dir()
+            if taken or any(p.name != LOCK for p in self.path.glob("*")):
+                raise RunError(
+                    N_("{path} already exists and is not empty; choose another --out"),
+                    path=str(self.path),
+                )
+            self.path.mkdir(parents=True, exist_ok=True)
+        write_json(self.path / PROVENANCE, dict(provenance))
+        write_json(self.path / RECIPE, dict(recipe))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for writing.
+
+        Raises:
+            RunError: another process holds it.
+        """
+        with storage_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            holder = self.read(STATUS, {}).get("pid", "?")
+            raise RunError(
+                N_("run {path} is being written by process {pid}; wait for it or stop it"),
+                path=str(self.path),
+                pid=holder,
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def status(self, state: str, step: int) -> None:
+        """Publish ``running``, ``stopped``, ``failed`` or ``done``."""
+        write_json(
+            self.path / STATUS, {"format": 1, "state": state, "pid": os.getpid(), "step": step}
+        )
+
+    def write(self, name: str, value: Any) -> None:
+        """Publish a JSON file of the run."""
+        write_json(self.path / name, value)
+
+    def read(self, name: str, default: Any = None) -> Any:
+        """A JSON file of the run, or ``default`` where it is not there."""
+        path = self.path / name
+        return read_json(path) if path.is_file() else default
+
+    def append(self, name: str, value: Any) -> None:
+        """Append a line to a log of the run."""
+        append_line(self.path / name, value)
+
+    def lines(self, name: str) -> list[Any]:
+        """All lines of a log of the run."""
+        return read_lines(self.path / name)
+
+    def truncate(self, name: str, step: int) -> None:
+        """Forget what a log tells of steps after ``step``, when a run goes on from there."""
+        path = self.path / name
+        kept = [line for line in self.lines(name) if line["step"] <= step]
+        path.unlink(missing_ok=True)
+        for line in kept:
+            append_line(path, line)
+
+    # -- samples ---------------------------------------------------------------------------------
+
+    def sample_path(self, step: int, ending: str) -> Path:
+        """Where the watching sample of a step lies."""
+        folder = self.path / "samples"
+        with storage_errors(folder):
+            folder.mkdir(exist_ok=True)
+        return folder / f"step-{step:06d}.{ending}"
+
+    def samples(self) -> list[Path]:
+        """All watching samples, by step."""
+        paths = (self.path / "samples").glob("step-*.*")
+        return sorted(paths, key=lambda path: int(path.stem.removeprefix("step-")))
+
+    # -- checkpoints -----------------------------------------------------------------------------
+
+    def save_checkpoint(
+        self,
+        step: int,
+        tensors: Mapping[str, Mapping[str, Tensor]],
+        state: Mapping[str, Any],
+        *,
+        best: bool,
+        keep_last: int,
+    ) -> None:
+        """Write a checkpoint, point ``last`` (and ``best``) to it, then drop those no longer needed."""
+        home = self.path / "checkpoints"
+        checkpoint.save_checkpoint(home / _step_name(step), tensors, state)
+        for pointer in ("last", "best") if best else ("last",):
+            write_json(home / f"{pointer}.json", {"format": 1, "step": step})
+        kept = {self._pointed("best"), *self.checkpoint_steps()[-keep_last:]}
+        for old in self.checkpoint_steps():
+            if old not in kept:
+                shutil.rmtree(home / _step_name(old), ignore_errors=True)
+
+    def checkpoint_steps(self) -> list[int]:
+        """Steps of the complete checkpoints, ascending."""
+        home = self.path / "checkpoints"
+        names = (re.fullmatch(r"step-(\d+)", path.name) for path in home.glob("step-*"))
+        steps = [int(match[1]) for match in names if match]
+        return sorted(step for step in steps if checkpoint.is_complete(home / _step_name(step)))
+
+    def checkpoint_path(self, which: str | int | None = None) -> Path:
+        """The folder of a checkpoint: ``best``, ``last`` or a step; None is the best, else the last.
+
+        Raises:
+            RunError: the run has none, or not this one.
+        """
+        steps = self.checkpoint_steps()
+        if not steps:
+            raise RunError(
+                N_("run {path} has no complete checkpoint yet; train it longer"), path=str(self.path)
+            )
+        step: int | None
+        if which is None:
+            step = self._pointed("best")
+            step = steps[-1] if step is None else step
+        elif which in ("best", "last"):
+            step = self._pointed(str(which))
+        else:
+            step = int(which) if str(which).isdecimal() else None
+        if step not in steps:
+            raise RunError(
+                N_("run {path} has no checkpoint {which}; it has: {steps}"),
+                path=str(self.path),
+                which=str(which),
+                steps=", ".join(map(str, steps)),
+            )
+        return self.path / "checkpoints" / _step_name(step)
+
+    def _pointed(self, pointer: str) -> int | None:
+        content = self.read(f"checkpoints/{pointer}.json")
+        return None if content is None else int(content["step"])
+
+
+def _step_name(step: int) -> str:
+    return f"step-{step:06d}"

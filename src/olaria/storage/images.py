@@ -1,0 +1,77 @@
+"""Images on disk: grids, and animations of grids."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from olaria.storage.files import write_atomic
+
+_GAP = 2
+
+
+def make_grid(images: Tensor, columns: int | None = None, scale: int = 1) -> Image.Image:
+    """Lay images out in rows.
+
+    Args:
+        images: (N, C, H, W), uint8, or float in [0, 1]; C is 1 or 3. Values outside are shown as the nearest end.
+        columns: per row; about the square root of N unless given.
+        scale: each pixel becomes ``scale`` × ``scale``.
+
+    Returns:
+        A grey or colour picture on a light ground.
+    """
+    if images.dtype != torch.uint8:
+        images = (images.clamp(0, 1) * 255).round().to(torch.uint8)
+    count, channels, height, width = images.shape
+    columns = columns or math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    sheet = torch.full(
+        (channels, rows * (height + _GAP) + _GAP, columns * (width + _GAP) + _GAP),
+        230,
+        dtype=torch.uint8,
+    )
+    for index, image in enumerate(images):
+        top = _GAP + (index // columns) * (height + _GAP)
+        left = _GAP + (index % columns) * (width + _GAP)
+        sheet[:, top : top + height, left : left + width] = image
+    array = sheet.squeeze(0).numpy() if channels == 1 else sheet.permute(1, 2, 0).numpy()
+    picture = Image.fromarray(array)
+    if scale > 1:
+        picture = picture.resize(
+            (picture.width * scale, picture.height * scale), Image.Resampling.NEAREST
+        )
+    return picture
+
+
+def save_png(path: Path, picture: Image.Image) -> None:
+    """Write a PNG atomically."""
+    write_atomic(path, lambda temporary: picture.save(temporary, "PNG", optimize=True))
+
+
+def animate(frames: Sequence[Image.Image], frame_ms: int = 180, last_ms: int = 2500) -> bytes:
+    """An endless GIF of equal-sized frames; the last one stays longer.
+
+    Args:
+        frames: in order.
+        frame_ms: milliseconds per frame.
+        last_ms: milliseconds of the last one.
+    """
+    durations = [frame_ms] * (len(frames) - 1) + [last_ms]
+    buffer = io.BytesIO()
+    frames[0].save(
+        buffer,
+        "GIF",
+        save_all=True,
+        append_images=list(frames[1:]),
+        duration=durations,
+        loop=0,
+        optimize=True,
+    )
+    return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""Training: the one loop, and what steers and watches it."""

@@ -1,0 +1,391 @@
+"""The one training loop.
+
+It owns the order of things (batch, loss, check, update, average, measure, draw, save) and nothing else: what is
+trained, on what, and who watches are given to it. It yields events; what listeners answer is applied between steps.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from olaria.errors import NonFiniteLossError
+from olaria.i18n import Message, N_
+from olaria.models.base import Batch, Loss, Model, Phase, num_parameters
+from olaria.training import events
+from olaria.training.config import TrainingConfig
+from olaria.training.feed import Feed
+from olaria.training.optim import build_optimizers, set_learning_rate
+from olaria.training.precision import Choice, autocast, choose
+from olaria.training.randomness import generator, seeded
+from olaria.training.schedule import Clock, Recurrence, learning_rate_factor
+
+_RATE_WINDOW_S = 5.0
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How the loop looks at the model while it trains; neither may change it or draw from its generators.
+
+    Args:
+        evaluate: model in evaluation mode to values on the validation split.
+        sample: the same to images or text.
+        monitor: the value whose minimum is the best checkpoint; None keeps no best.
+    """
+
+    evaluate: Callable[[Model], Mapping[str, float]]
+    sample: Callable[[Model], Any]
+    monitor: str | None = None
+
+
+@dataclass
+class Progress:
+    """What must survive a stop besides tensors; plain JSON values."""
+
+    step: int = 0
+    updates: int = 0
+    fraction: float = 0.0
+    elapsed_s: float = 0.0
+    train_s: float = 0.0
+    best: float | None = None
+    changes: list[tuple[str, Any]] = field(default_factory=list)
+
+
+class Trainer:
+    """Trains one model.
+
+    Args:
+        model: freshly initialised or loaded; it is trained in place.
+        feed: where batches come from.
+        config: how.
+        seed: of the run.
+        watch: evaluation and sampling.
+        clock: what the budget has used; starts now unless given.
+        fractions: a recorded schedule (one number per step) to repeat instead of following the clock.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        feed: Feed,
+        config: TrainingConfig,
+        seed: int,
+        watch: Watch,
+        clock: Clock | None = None,
+        fractions: list[float] | None = None,
+    ) -> None:
+        self.model = model
+        self.ema: Model | None = copy.deepcopy(model).eval() if config.ema else None
+        self.config = config
+        self.progress = Progress()
+        self._feed, self._seed, self._watch = feed, seed, watch
+        self._clock = clock or Clock()
+        self._fractions = fractions
+        self._phases = model.phases()
+        self._optimizers = [build_optimizers(phase.groups, config) for phase in self._phases]
+        self._pending: list[events.Answer] = []
+        self._stop: Message | None = None
+        self._recent: list[tuple[float, int]] = []
+        self._batch: Batch | None = None
+        self.choice: Choice | None = None
+
+    # -- running ---------------------------------------------------------------------------------
+
+    def run(self, listeners: list[events.Listener]) -> events.Finished:
+        """Train to the end, telling ``listeners`` everything.
+
+        Raises:
+            NonFiniteLossError: a loss is NaN or infinite; the weights are those before the step.
+        """
+        last: events.Event | None = None
+        for event in self.events():
+            last = event
+            watching = isinstance(event, (events.Evaluated, events.Sampled, events.Saving))
+            with self._clock.excluded() if watching else nullcontext():
+                self._tell(event, listeners)
+        assert isinstance(last, events.Finished)
+        return last
+
+    def _tell(self, event: events.Event, listeners: list[events.Listener]) -> None:
+        for listener in listeners:
+            answer = listener(event)
+            if isinstance(answer, events.Warned):
+                self._tell(answer, listeners)
+            elif answer is not None:
+                self.answer(answer)
+
+    def answer(self, answer: events.Answer) -> None:
+        """Apply a listener's answer before the next step."""
+        self._pending.append(answer)
+
+    def events(self) -> Iterator[events.Event]:
+        """The run as a stream of events; it advances as it is read."""
+        progress, config = self.progress, self.config
+        self.choice = choose(
+            self.model, self._feed.batch(0), config, getattr(self.model, "compilable", False)
+        )
+        losses = self._losses(self.choice.compiled)
+        yield self._event(
+            events.Began,
+            precision=self.choice.precision,
+            compiled=self.choice.compiled,
+            num_parameters=num_parameters(self.model),
+        )
+        for note in self.choice.notes:
+            yield self._event(events.Warned, message=note)
+        if progress.step == 0:
+            yield self._sampled()
+        evaluation = Recurrence(config.evaluate_every, 10)
+        sampling = Recurrence(config.sample_every, 24, dense_start=True)
+        saving = Recurrence(config.checkpoint_every, 10)
+        final: dict[str, float] = {}
+        while self._stop is None:
+            before = self._fraction()
+            if before >= 1:
+                break
+            progress.fraction = before
+            values = self._step(before, losses)
+            yield self._stepped(before, values)
+            after = self._fraction()
+            ending = after >= 1 or self._stop is not None
+            is_best = False
+            if evaluation.due(progress.step, before, after) or ending:
+                final, is_best = self._evaluate()
+                yield self._event(events.Evaluated, values=final)
+            if sampling.due(progress.step, before, after) or ending:
+                yield self._sampled()
+            if saving.due(progress.step, before, after) or is_best or ending:
+                yield self._saving(is_best)
+            yield from self._apply_answers()
+        if not final:  # nothing to train, or stopped between two evaluations
+            final, is_best = self._evaluate()
+            yield self._event(events.Evaluated, values=final)
+            yield self._saving(is_best)
+        yield self._event(
+            events.Finished,
+            reason=self._stop or Message(N_("the planned end was reached")),
+            train_s=progress.train_s,
+            rate=self._units_done() / progress.train_s if progress.train_s else 0.0,
+            final=final,
+        )
+
+    # -- one step --------------------------------------------------------------------------------
+
+    def _step(self, fraction: float, losses: list[Callable[..., Loss]]) -> dict[str, float]:
+        began = time.perf_counter()
+        progress, config = self.progress, self.config
+        factor = learning_rate_factor(config, progress.step, fraction)
+        self.model.train()
+        values: dict[str, float] = {}
+        with seeded(self._seed, "dropout", progress.step):
+            for phase, loss_of, optimizers in zip(
+                self._phases, losses, self._optimizers, strict=True
+            ):
+                set_learning_rate(optimizers, factor)
+                for _ in range(phase.updates):
+                    values.update(self._update(phase, loss_of, optimizers))
+        if self.ema is not None:
+            self._average(self.ema)
+        progress.step += 1
+        duration = time.perf_counter() - began
+        progress.train_s += duration
+        units = self._feed.units_per_batch * self._phases[0].updates
+        self._recent.append((duration, units))
+        while sum(seconds for seconds, _ in self._recent) > _RATE_WINDOW_S and len(self._recent) > 1:
+            self._recent.pop(0)
+        return values
+
+    def _update(
+        self, phase: Phase, loss_of: Callable[..., Loss], optimizers: list[Optimizer]
+    ) -> dict[str, float]:
+        """One update of one phase. The loss is checked before anything moves."""
+        assert self.choice is not None
+        if phase is self._phases[0] or self._batch is None:
+            self._batch = self._feed.batch(self.progress.updates)
+        self._only(phase)
+        noise = generator(self._seed, "noise", phase.name, self.progress.updates)
+        with autocast(self.choice.precision):
+            loss = loss_of(self._batch, noise)
+        total = loss.total
+        values = {name: part.item() for name, part in loss.parts.items()}
+        values = {"loss": total.item(), **values} if len(self._phases) == 1 else values
+        if not math.isfinite(sum(values.values())):
+            raise self._not_finite(values)
+        total.backward()  # type: ignore[no-untyped-call]
+        if self.config.clip_norm is not None:
+            parameters = [p for group in phase.groups for p in group.parameters]
+            norm = torch.nn.utils.clip_grad_norm_(parameters, self.config.clip_norm).item()
+            if not math.isfinite(norm):
+                raise self._not_finite({"gradient_norm": norm})
+        for optimizer in optimizers:
+            optimizer.step()
+        if phase is self._phases[0]:
+            self.progress.updates += 1
+        return values
+
+    def _only(self, phase: Phase) -> None:
+        """Gradients for this phase's parameters alone: none leaks into another's, none is computed in vain."""
+        for other in self._phases:
+            for group in other.groups:
+                for parameter in group.parameters:
+                    parameter.grad = None
+                    parameter.requires_grad_(other is phase)
+
+    def _not_finite(self, values: Mapping[str, float]) -> NonFiniteLossError:
+        return NonFiniteLossError(
+            N_(
+                "training became unstable at step {step} ({values}): nothing was updated; "
+                "lower training.learning_rate or set training.precision=float32"
+            ),
+            values=", ".join(f"{name}={value}" for name, value in values.items()),
+            step=self.progress.step + 1,
+        )
+
+    @torch.no_grad()
+    def _average(self, ema: Model) -> None:
+        """Exponential moving average; its decay rises over the first steps, so that the start is forgotten."""
+        decay = min(self.config.ema, (1 + self.progress.step) / (10 + self.progress.step))
+        torch._foreach_lerp_(
+            list(ema.parameters()), [p.data for p in self.model.parameters()], 1 - decay
+        )
+        for target, source in zip(ema.buffers(), self.model.buffers(), strict=True):
+            target.copy_(source)
+
+    def _losses(self, compiled: bool) -> list[Callable[..., Loss]]:
+        if not compiled:
+            return [phase.loss for phase in self._phases]
+        return [torch.compile(phase.loss) for phase in self._phases]
+
+    # -- between steps ---------------------------------------------------------------------------
+
+    def _fraction(self) -> float:
+        if self._fractions is not None:
+            done = self.progress.step >= len(self._fractions)
+            return 1.0 if done else self._fractions[self.progress.step]
+        if self.config.steps is not None:
+            return self.progress.step / self.config.steps if self.config.steps else 1.0
+        assert self.config.budget is not None
+        return self._clock.used_s() / self.config.budget
+
+    def _stepped(self, fraction: float, values: dict[str, float]) -> events.Event:
+        seconds = sum(duration for duration, _ in self._recent)
+        rate = sum(units for _, units in self._recent) / seconds
+        if self.config.budget is not None and self._fractions is None:
+            eta = max(0.0, self.config.budget - self._clock.used_s())
+        else:
+            total = len(self._fractions) if self._fractions else (self.config.steps or 0)
+            eta = (total - self.progress.step) * seconds / len(self._recent)
+        return self._event(
+            events.Stepped,
+            fraction=fraction,
+            learning_rate=self._optimizers[0][0].param_groups[0]["lr"],
+            values=values,
+            rate=rate,
+            eta_s=eta,
+        )
+
+    def watched(self) -> Model:
+        """The model that evaluation and samples use: the average where there is one, in evaluation mode."""
+        return self.ema if self.ema is not None else self.model.eval()
+
+    def _evaluate(self) -> tuple[dict[str, float], bool]:
+        with self._clock.excluded(), torch.no_grad():
+            values = dict(self._watch.evaluate(self.watched()))
+        current = values.get(self._watch.monitor or "")
+        best = self.progress.best
+        is_best = (
+            current is not None and math.isfinite(current) and (best is None or current < best)
+        )
+        if is_best:
+            self.progress.best = current
+        return values, is_best
+
+    def _sampled(self) -> events.Event:
+        with self._clock.excluded(), torch.no_grad():
+            artifact = self._watch.sample(self.watched())
+        return self._event(events.Sampled, artifact=artifact)
+
+    def _saving(self, is_best: bool) -> events.Event:
+        with self._clock.excluded():
+            tensors, state = self.state()
+        return self._event(events.Saving, best=is_best, tensors=tensors, state=state)
+
+    def _apply_answers(self) -> Iterator[events.Event]:
+        pending, self._pending = self._pending, []
+        for answer in pending:
+            if isinstance(answer, events.Stop):
+                self._stop = answer.reason
+            elif isinstance(answer, events.Change):
+                self._change(answer.path, answer.value)
+                self.progress.changes.append((answer.path, answer.value))
+                yield self._event(events.Changed, path=answer.path, value=answer.value)
+
+    def _change(self, path: str, value: Any) -> None:
+        self.config = self.config.updated(path, value)
+        for phase, optimizers in zip(self._phases, self._optimizers, strict=True):
+            fresh = build_optimizers(phase.groups, self.config)
+            for old, new in zip(optimizers, fresh, strict=True):
+                for old_group, new_group in zip(old.param_groups, new.param_groups, strict=True):
+                    old_group.update({k: v for k, v in new_group.items() if k != "params"})
+
+    def _units_done(self) -> int:
+        return self.progress.updates * self._feed.units_per_batch
+
+    def _event(self, kind: type[events.Event], **fields: Any) -> events.Event:
+        self.progress.elapsed_s = self._clock.used_s()
+        return kind(step=self.progress.step, elapsed_s=self.progress.elapsed_s, **fields)
+
+    # -- state -----------------------------------------------------------------------------------
+
+    def state(self) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
+        """Tensors by file (``model``, ``ema``, ``training``) and the rest as JSON values."""
+        tensors = {"model": dict(self.model.state_dict())}
+        if self.ema is not None:
+            tensors["ema"] = dict(self.ema.state_dict())
+        moments: dict[str, Tensor] = {}
+        for name, optimizer in self._named_optimizers():
+            for index, values in optimizer.state_dict()["state"].items():
+                for key, value in values.items():
+                    moments[f"{name}.{index}.{key}"] = torch.as_tensor(value)
+        tensors["training"] = moments
+        return tensors, {"format": 1, **vars(self.progress)}
+
+    def restore(
+        self, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any]
+    ) -> None:
+        """Go on from what :meth:`state` gave; the next step is the one the straight run would make."""
+        self.model.load_state_dict(tensors["model"])
+        if self.ema is not None:
+            self.ema.load_state_dict(tensors["ema"])
+        values = {name: state[name] for name in vars(self.progress)}
+        self.progress = Progress(**values)
+        for path, value in self.progress.changes:
+            self._change(path, value)
+        for name, optimizer in self._named_optimizers():
+            content = optimizer.state_dict()
+            content["state"] = _nested(tensors["training"], f"{name}.")
+            optimizer.load_state_dict(content)
+
+    def _named_optimizers(self) -> Iterator[tuple[str, Optimizer]]:
+        for phase, optimizers in zip(self._phases, self._optimizers, strict=True):
+            for optimizer in optimizers:
+                yield f"{phase.name}.{type(optimizer).__name__.lower()}", optimizer
+
+
+def _nested(flat: Mapping[str, Tensor], prefix: str) -> dict[int, dict[str, Tensor]]:
+    """``{prefix}{index}.{key}`` to ``{index: {key: tensor}}``."""
+    nested: dict[int, dict[str, Tensor]] = {}
+    for name, value in flat.items():
+        if name.startswith(prefix):
+            index, key = name.removeprefix(prefix).split(".")
+            nested.setdefault(int(index), {})[key] = value.clone()
+    return nested

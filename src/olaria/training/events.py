@@ -1,0 +1,136 @@
+"""What the loop tells, and what a listener may answer.
+
+Events are plain data: a console, a log file, a stream and a doctor all read the same ones. Numbers that are not finite
+become null when stored.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+from olaria.i18n import Message
+
+
+def _finite_or_none(values: dict[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
+
+
+Values = Annotated[dict[str, float], PlainSerializer(_finite_or_none)]
+StoredMessage = Annotated[Message, PlainSerializer(lambda message: message.to_json())]
+
+
+class Event(BaseModel):
+    """Base of all events.
+
+    Args:
+        step: completed steps.
+        elapsed_s: seconds that count towards the budget.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    step: int
+    elapsed_s: float
+
+
+class Began(Event):
+    """The loop is ready to make its first step, or to go on after ``step``."""
+
+    event: Literal["began"] = "began"
+    precision: str
+    compiled: bool
+    num_parameters: int
+
+
+class Stepped(Event):
+    """One turn through all phases is done."""
+
+    event: Literal["step"] = "step"
+    fraction: float
+    """Of the run, as the schedule saw it at the beginning of the step."""
+    learning_rate: float
+    values: Values
+    rate: float
+    """Examples or tokens per second of training, lately."""
+    eta_s: float
+    """Seconds of training left."""
+
+
+class Evaluated(Event):
+    """The validation split was measured."""
+
+    event: Literal["evaluated"] = "evaluated"
+    split: Literal["validation"] = "validation"
+    values: Values
+
+
+class Sampled(Event):
+    """A watching sample was drawn: images (N, C, H, W) in [0, 1], or text."""
+
+    event: Literal["sampled"] = "sampled"
+    artifact: Any = Field(exclude=True)
+
+
+class Saving(Event):
+    """A checkpoint should be written; the tensors are those of this moment."""
+
+    event: Literal["saved"] = "saved"
+    best: bool
+    tensors: Any = Field(exclude=True)
+    state: Any = Field(exclude=True)
+
+
+class Warned(Event):
+    """Something a person should know."""
+
+    event: Literal["warned"] = "warned"
+    message: StoredMessage
+
+
+class Changed(Event):
+    """A listener changed a setting."""
+
+    event: Literal["changed"] = "changed"
+    path: str
+    value: Any
+
+
+class Finished(Event):
+    """The loop ended."""
+
+    event: Literal["finished"] = "finished"
+    reason: StoredMessage
+    train_s: float
+    """Seconds inside steps."""
+    rate: float
+    """Examples or tokens per second over all steps."""
+    final: Values
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Answer: end the run after this step, for this reason."""
+
+    reason: Message
+
+
+@dataclass(frozen=True)
+class Change:
+    """Answer: set a training setting before the next step.
+
+    Args:
+        path: a field of :class:`olaria.training.config.TrainingConfig`.
+        value: its new value.
+    """
+
+    path: str
+    value: Any
+
+
+Answer = Stop | Change | Warned | None
+Listener = Callable[[Event], Answer]

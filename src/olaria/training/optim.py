@@ -1,0 +1,126 @@
+"""Optimizers: Adam with decoupled weight decay, and Muon for matrices."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any, overload
+
+import torch
+from torch import Tensor
+from torch.optim import AdamW, Optimizer
+
+from olaria.models.base import ParameterGroup
+from olaria.training.config import TrainingConfig
+
+# Coefficients of the quintic iteration x ← a x + b x³ + c x⁵ (Jordan et al. 2024): they trade an exact limit of 1 for a
+# steep slope at 0, so that five turns carry every singular value into about [0.7, 1.2].
+_QUINTIC = (3.4445, -4.7750, 2.0315)
+
+
+def orthogonalize(matrices: Tensor, num_steps: int = 5) -> Tensor:
+    r"""The nearest semi-orthogonal matrix of each, :math:`U V^\top` for :math:`M = U S V^\top`, approximately.
+
+    Args:
+        matrices: (N, rows, columns); a stack, so that one product serves all of a shape.
+        num_steps: turns of the Newton–Schulz iteration.
+
+    Returns:
+        (N, rows, columns), bfloat16, singular values in about [0.7, 1.2].
+
+    Source: Jordan et al. 2024, *Muon: An optimizer for hidden layers in neural networks*.
+    """
+    a, b, c = _QUINTIC
+    x = matrices.bfloat16()
+    tall = x.shape[1] > x.shape[2]
+    if tall:
+        x = x.mT
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    for _ in range(num_steps):
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.mT if tall else x
+
+
+class Muon(Optimizer):
+    r"""Momentum whose update is made orthogonal.
+
+    .. math:: B \leftarrow \mu B + G, \quad
+        W \leftarrow (1 - \eta\lambda) W - \eta \sqrt{\max(1, r/c)}\; \mathrm{orth}(G + \mu B)
+
+    for a matrix of r rows and c columns. Source: Jordan et al. 2024.
+
+    Args:
+        params: matrices only.
+        lr: :math:`\eta`.
+        momentum: :math:`\mu`.
+        weight_decay: :math:`\lambda`.
+    """
+
+    def __init__(
+        self, params: Any, lr: float = 0.02, momentum: float = 0.95, weight_decay: float = 0.0
+    ) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+
+    @overload
+    def step(self, closure: None = None) -> None: ...
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """One update of all matrices; those of a shape are made orthogonal together."""
+        assert closure is None, "Muon takes no closure"
+        for group in self.param_groups:
+            by_shape: dict[torch.Size, list[Tensor]] = defaultdict(list)
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    by_shape[parameter.shape].append(parameter)
+            for shape, parameters in by_shape.items():
+                self._update(group, shape, parameters)
+        return None
+
+    def _update(self, group: dict[str, Any], shape: torch.Size, parameters: list[Tensor]) -> None:
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        buffers = []
+        for parameter in parameters:
+            state = self.state[parameter]
+            if not state:
+                state["momentum"] = torch.zeros_like(parameter)
+            buffers.append(state["momentum"])
+        torch._foreach_mul_(buffers, group["momentum"])
+        torch._foreach_add_(buffers, gradients)
+        nesterov = torch._foreach_add(gradients, buffers, alpha=group["momentum"])
+        scale = max(1.0, shape[0] / shape[1]) ** 0.5
+        updates = orthogonalize(torch.stack(nesterov)).to(parameters[0].dtype).unbind(0)
+        if group["weight_decay"]:
+            torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
+        torch._foreach_add_(parameters, updates, alpha=-group["lr"] * scale)
+
+
+def build_optimizers(groups: Sequence[ParameterGroup], config: TrainingConfig) -> list[Optimizer]:
+    """The optimizers of one phase; each parameter is in exactly one of them.
+
+    ``initial_lr`` of every group is what the schedule's factor multiplies.
+    """
+    adam: list[dict[str, Any]] = []
+    muon: list[dict[str, Any]] = []
+    for group in groups:
+        matrix = group.kind == "matrix" and config.optimizer == "muon"
+        rate = (config.matrix_learning_rate if matrix else config.learning_rate) * group.scale
+        entry = {"params": list(group.parameters), "lr": rate, "initial_lr": rate}
+        (muon if matrix else adam).append(entry)
+    optimizers: list[Optimizer] = []
+    if adam:
+        optimizers.append(
+            AdamW(adam, betas=config.betas, weight_decay=config.weight_decay, fused=True)
+        )
+    if muon:
+        optimizers.append(Muon(muon, weight_decay=config.weight_decay))
+    return optimizers
+
+
+def set_learning_rate(optimizers: Sequence[Optimizer], factor: float) -> None:
+    """Every group's rate becomes ``factor`` times its initial one."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor

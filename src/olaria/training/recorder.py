@@ -1,0 +1,109 @@
+"""The listener that keeps a run: every event into its folder's files."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable
+from statistics import fmean
+
+from torch import Tensor
+
+from olaria.storage.files import write_text
+from olaria.storage.folder import EVENTS, METRICS, PROVENANCE, RunFolder
+from olaria.storage.images import make_grid, save_png
+from olaria.training import events
+
+ROWS = 200
+"""Rows of the training curve over a whole run; each is the mean of the steps since the one before."""
+FIRST_STEPS = 10
+"""The first steps each have a row of their own: that is where a loss moves most."""
+
+
+class Recorder:
+    """Writes events.jsonl, metrics.jsonl, status.json, samples and checkpoints.
+
+    Args:
+        folder: of the run.
+        keep_last: checkpoints kept besides the best.
+        scale: enlargement of sample grids.
+    """
+
+    def __init__(self, folder: RunFolder, keep_last: int, scale: int = 2) -> None:
+        self._folder = folder
+        self._keep_last = keep_last
+        self._scale = scale
+        self._sums: dict[str, list[float]] = defaultdict(list)
+        self._fraction = 0.0
+        self._handlers: dict[type[events.Event], Callable[[events.Event], None]] = {
+            events.Began: self._began,
+            events.Stepped: self._stepped,
+            events.Evaluated: self._evaluated,
+            events.Sampled: self._sampled,
+            events.Saving: self._saving,
+            events.Finished: self._finished,
+        }
+
+    def __call__(self, event: events.Event) -> None:
+        """Keep one event."""
+        self._folder.append(EVENTS, event.model_dump(mode="json"))
+        handler = self._handlers.get(type(event))
+        if handler:
+            handler(event)
+
+    def _began(self, event: events.Event) -> None:
+        assert isinstance(event, events.Began)
+        provenance = self._folder.read(PROVENANCE, {})
+        provenance.update(precision=event.precision, compile=event.compiled)
+        self._folder.write(PROVENANCE, provenance)
+        self._folder.status("running", event.step)
+
+    def _stepped(self, event: events.Event) -> None:
+        assert isinstance(event, events.Stepped)
+        for name, value in event.values.items():
+            self._sums[name].append(value)
+        crossed = math.floor(event.fraction * ROWS) > math.floor(self._fraction * ROWS)
+        self._fraction = event.fraction
+        if crossed or event.step <= FIRST_STEPS:
+            self._flush(event)
+
+    def _flush(self, event: events.Event) -> None:
+        if self._sums:
+            means = {name: fmean(values) for name, values in self._sums.items()}
+            self._row(event, "train", means)
+            self._sums.clear()
+
+    def _row(self, event: events.Event, split: str, values: dict[str, float]) -> None:
+        finite = {name: v if math.isfinite(v) else None for name, v in values.items()}
+        row = {
+            "step": event.step,
+            "elapsed_s": round(event.elapsed_s, 3),
+            "split": split,
+            "values": finite,
+        }
+        self._folder.append(METRICS, row)
+
+    def _evaluated(self, event: events.Event) -> None:
+        assert isinstance(event, events.Evaluated)
+        self._flush(event)
+        if event.values:
+            self._row(event, event.split, event.values)
+
+    def _sampled(self, event: events.Event) -> None:
+        assert isinstance(event, events.Sampled)
+        if isinstance(event.artifact, Tensor):
+            picture = make_grid(event.artifact, scale=self._scale)
+            save_png(self._folder.sample_path(event.step, "png"), picture)
+        elif event.artifact is not None:
+            write_text(self._folder.sample_path(event.step, "txt"), event.artifact)
+
+    def _saving(self, event: events.Event) -> None:
+        assert isinstance(event, events.Saving)
+        self._folder.save_checkpoint(
+            event.step, event.tensors, event.state, best=event.best, keep_last=self._keep_last
+        )
+        self._folder.status("running", event.step)
+
+    def _finished(self, event: events.Event) -> None:
+        assert isinstance(event, events.Finished)
+        self._flush(event)
