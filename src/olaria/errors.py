@@ -25,7 +25,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
-from olaria.i18n import Message, N_
+from olaria.i18n import N_, Message
 
 
 class OlariaError(Exception):

@@ -140,7 +140,9 @@ class Run:
             )
         return tokenizer_from_json(content)
 
-    def data(self, *, offline: bool = False, progress: Progress | None = None) -> ImageData | TextData:
+    def data(
+        self, *, offline: bool = False, progress: Progress | None = None
+    ) -> ImageData | TextData:
         """The run's data, checked to be what it was trained on.
 
         Raises:

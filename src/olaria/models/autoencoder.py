@@ -50,9 +50,7 @@ def dense_pair(
     """A dense encoder to ``num_codes`` numbers and the mirrored decoder from ``latent`` numbers."""
     num_pixels = shape[0] * shape[1] * shape[2]
     encoder = nn.Sequential(nn.Flatten(), mlp([num_pixels, *hidden, num_codes]))
-    decoder = nn.Sequential(
-        mlp([latent, *reversed(hidden), num_pixels]), nn.Unflatten(1, shape)
-    )
+    decoder = nn.Sequential(mlp([latent, *reversed(hidden), num_pixels]), nn.Unflatten(1, shape))
     return encoder, decoder
 
 

@@ -65,7 +65,7 @@ class ParameterGroup:
         scale: factor on the learning rate.
     """
 
-    parameters: Sequence[nn.Parameter]
+    parameters: Sequence[Tensor]
     kind: Literal["matrix", "other"] = "other"
     scale: float = 1.0
 

@@ -10,7 +10,9 @@ from torch import Tensor
 
 
 @overload
-def normal_kl(mean_p: Tensor, std_p: Tensor, mean_q: Tensor | float, std_q: Tensor | float) -> Tensor: ...
+def normal_kl(
+    mean_p: Tensor, std_p: Tensor, mean_q: Tensor | float, std_q: Tensor | float
+) -> Tensor: ...
 @overload
 def normal_kl(mean_p: float, std_p: float, mean_q: float, std_q: float) -> float: ...
 def normal_kl(

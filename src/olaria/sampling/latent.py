@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -57,7 +58,9 @@ def encode(model: Model, x: Tensor) -> Tensor:
         case AutoEncoder():
             return torch.cat([model.encode(block).float() for block in blocks])
     raise SamplingError(
-        N_("a {family} has no encoder: it cannot reconstruct or interpolate images; use --mode prior"),
+        N_(
+            "a {family} has no encoder: it cannot reconstruct or interpolate images; use --mode prior"
+        ),
         family=model.family,
     )
 
@@ -85,7 +88,11 @@ def reconstruct(model: Model, x: Tensor) -> Tensor:
 
 
 def interpolate(
-    model: Model, start: Tensor, stop: Tensor, steps: int = 10, path: Literal["linear", "spherical"] = "linear"
+    model: Model,
+    start: Tensor,
+    stop: Tensor,
+    steps: int = 10,
+    path: Literal["linear", "spherical"] = "linear",
 ) -> Tensor:
     r"""Images on the way from one latent vector to another.
 
@@ -108,11 +115,13 @@ def interpolate(
     a, b = start[:, None], stop[:, None]
     if path == "spherical":
         cosine = torch.cosine_similarity(start, stop, dim=1).clamp(-1, 1)
-        omega = cosine.acos().clamp_min(1e-4)[:, None, None]
+        # Kept off 0 and π, where the sine in the denominator vanishes.
+        omega = cosine.acos().clamp(1e-4, math.pi - 1e-4)[:, None, None]
         z = (((1 - t) * omega).sin() * a + (t * omega).sin() * b) / omega.sin()
     else:
         z = (1 - t) * a + t * b
-    return decode(model, z.flatten(0, 1)).unflatten(0, (len(start), steps))
+    images = decode(model, z.flatten(0, 1))
+    return images.view(len(start), steps, *images.shape[1:])
 
 
 def traverse(model: Model, z: Tensor, dimension: int, values: Tensor) -> Tensor:
@@ -151,7 +160,9 @@ def manifold(model: Model, side: int = 20) -> Tensor:
     latent = getattr(model, "latent", None)
     if latent != 2:
         raise SamplingError(
-            N_("the map needs two latent dimensions and the model has {latent}; train with model.latent=2"),
+            N_(
+                "the map needs two latent dimensions and the model has {latent}; train with model.latent=2"
+            ),
             latent=latent,
         )
     z = Normal(0.0, 1.0).icdf(torch.linspace(0.5 / side, 1 - 0.5 / side, side))

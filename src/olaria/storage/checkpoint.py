@@ -46,7 +46,8 @@ def save_checkpoint(
         write_json(folder / STATE, dict(state))
         files = [folder / f"{name}.safetensors" for name in tensors] + [folder / STATE]
         listed = {
-            path.name: {"size_bytes": path.stat().st_size, "sha256": _sha256(path)} for path in files
+            path.name: {"size_bytes": path.stat().st_size, "sha256": _sha256(path)}
+            for path in files
         }
         write_json(folder / MANIFEST, {"format": 1, "files": listed})
     except StorageError:
@@ -69,7 +70,8 @@ def load_checkpoint(
     """
     if not is_complete(folder):
         raise StorageError(
-            N_("checkpoint {path} is incomplete; use another one with --checkpoint"), path=str(folder)
+            N_("checkpoint {path} is incomplete; use another one with --checkpoint"),
+            path=str(folder),
         )
     manifest = read_json(folder / MANIFEST)["files"]
     wanted = {

@@ -31,7 +31,9 @@ def storage_errors(path: Path) -> Iterator[None]:
             message = N_("no permission for {path}; choose another place with --out or OLARIA_RUNS")
         else:
             raise StorageError(
-                N_("cannot use {path}: {reason}"), path=str(path), reason=error.strerror or str(error)
+                N_("cannot use {path}: {reason}"),
+                path=str(path),
+                reason=error.strerror or str(error),
             ) from error
         raise StorageError(message, path=str(path)) from error
 

@@ -77,7 +77,9 @@ def find_run(name: str | Path) -> Path:
             name=str(name),
             home=str(runs_home()),
         )
-    raise RunError(N_("no run named {name}: {hint}"), name=str(name), hint=suggestion(str(name), known))
+    raise RunError(
+        N_("no run named {name}: {hint}"), name=str(name), hint=suggestion(str(name), known)
+    )
 
 
 def new_run_path(stem: str) -> Path:
@@ -229,7 +231,8 @@ class RunFolder:
         steps = self.checkpoint_steps()
         if not steps:
             raise RunError(
-                N_("run {path} has no complete checkpoint yet; train it longer"), path=str(self.path)
+                N_("run {path} has no complete checkpoint yet; train it longer"),
+                path=str(self.path),
             )
         step: int | None
         if which is None:

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from olaria.errors import NonFiniteLossError
-from olaria.i18n import Message, N_
+from olaria.i18n import N_, Message
 from olaria.models.base import Batch, Loss, Model, Phase, num_parameters
 from olaria.training import events
 from olaria.training.config import TrainingConfig
@@ -107,7 +107,7 @@ class Trainer:
             NonFiniteLossError: a loss is NaN or infinite; the weights are those before the step.
         """
         last: events.Event | None = None
-        for event in self.events():
+        for event in self.stream():
             last = event
             watching = isinstance(event, (events.Evaluated, events.Sampled, events.Saving))
             with self._clock.excluded() if watching else nullcontext():
@@ -127,7 +127,7 @@ class Trainer:
         """Apply a listener's answer before the next step."""
         self._pending.append(answer)
 
-    def events(self) -> Iterator[events.Event]:
+    def stream(self) -> Iterator[events.Event]:
         """The run as a stream of events; it advances as it is read."""
         progress, config = self.progress, self.config
         self.choice = choose(
@@ -200,7 +200,9 @@ class Trainer:
         progress.train_s += duration
         units = self._feed.units_per_batch * self._phases[0].updates
         self._recent.append((duration, units))
-        while sum(seconds for seconds, _ in self._recent) > _RATE_WINDOW_S and len(self._recent) > 1:
+        while (
+            sum(seconds for seconds, _ in self._recent) > _RATE_WINDOW_S and len(self._recent) > 1
+        ):
             self._recent.pop(0)
         return values
 
@@ -220,7 +222,7 @@ class Trainer:
         values = {"loss": total.item(), **values} if len(self._phases) == 1 else values
         if not math.isfinite(sum(values.values())):
             raise self._not_finite(values)
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
         if self.config.clip_norm is not None:
             parameters = [p for group in phase.groups for p in group.parameters]
             norm = torch.nn.utils.clip_grad_norm_(parameters, self.config.clip_norm).item()

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from statistics import fmean
 
-from olaria.i18n import Message, N_
-from olaria.training.events import Answer, Event, Evaluated, Stepped, Warned
+from olaria.i18n import N_, Message
+from olaria.training.events import Answer, Evaluated, Event, Stepped, Warned
 
 _WINDOW = 100
 WON_LOSS_NATS = 0.05
@@ -48,7 +48,10 @@ class Health:
         self._least = min(self._least, mean)
         if name == "discriminator_loss":
             return self._once(
-                event, "won", mean < WON_LOSS_NATS, lambda: Message(
+                event,
+                "won",
+                mean < WON_LOSS_NATS,
+                lambda: Message(
                     N_(
                         "the discriminator tells every image apart (loss {loss}): the generator learns "
                         "little; try a smaller model.discriminator_width or training.learning_rate"
@@ -57,8 +60,13 @@ class Health:
                 ),
             )
         return self._once(
-            event, "diverged", mean > DIVERGED_FACTOR * self._least > 0, lambda: Message(
-                N_("the loss has grown to {loss}, from {least}; try a smaller training.learning_rate"),
+            event,
+            "diverged",
+            mean > DIVERGED_FACTOR * self._least > 0,
+            lambda: Message(
+                N_(
+                    "the loss has grown to {loss}, from {least}; try a smaller training.learning_rate"
+                ),
                 {"loss": round(mean, 4), "least": round(self._least, 4)},
             ),
         )
@@ -70,7 +78,10 @@ class Health:
             for earlier, later in zip(self._validation, self._validation[1:], strict=False)
         )
         return self._once(
-            event, "overfit", rising, lambda: Message(
+            event,
+            "overfit",
+            rising,
+            lambda: Message(
                 N_(
                     "the validation loss rises while training goes on: the model is learning its data "
                     "by heart; the best checkpoint is kept"
@@ -78,9 +89,7 @@ class Health:
             ),
         )
 
-    def _once(
-        self, event: Event, kind: str, is_so: bool, message: Callable[[], Message]
-    ) -> Answer:
+    def _once(self, event: Event, kind: str, is_so: bool, message: Callable[[], Message]) -> Answer:
         if not is_so or kind in self._said:
             return None
         self._said.add(kind)

@@ -31,7 +31,7 @@ def orthogonalize(matrices: Tensor, num_steps: int = 5) -> Tensor:
     Source: Jordan et al. 2024, *Muon: An optimizer for hidden layers in neural networks*.
     """
     a, b, c = _QUINTIC
-    x = matrices.bfloat16()
+    x: Tensor = matrices.bfloat16()
     tall = x.shape[1] > x.shape[2]
     if tall:
         x = x.mT
@@ -39,7 +39,7 @@ def orthogonalize(matrices: Tensor, num_steps: int = 5) -> Tensor:
     for _ in range(num_steps):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.mT if tall else x
+    return x.mT.contiguous() if tall else x
 
 
 class Muon(Optimizer):

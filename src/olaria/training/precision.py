@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator
 
-from olaria.i18n import Message, N_
+from olaria.i18n import N_, Message
 from olaria.models.base import Batch, Model
 from olaria.training.config import TrainingConfig
 
@@ -84,6 +84,6 @@ def _probe(model: Model, batch: Batch, precision: str) -> float:
         for phase in trial.phases():
             with autocast(precision):
                 loss = phase.loss(batch, Generator().manual_seed(0)).total
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
         times.append(time.perf_counter() - began)
     return min(times[1:])

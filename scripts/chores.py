@@ -1,0 +1,71 @@
+"""Small chores behind the Makefile: ``python scripts/chores.py help|clean|bench``."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHES = (
+    ".mypy_cache",
+    ".ruff_cache",
+    ".pytest_cache",
+    ".hypothesis",
+    ".import_linter_cache",
+    "build",
+    "dist",
+)
+
+
+def show_targets() -> int:
+    """Print the Makefile's targets with what they do."""
+    for line in (ROOT / "Makefile").read_text(encoding="utf-8").splitlines():
+        found = re.match(r"([a-z-]+):.*?##\s*(.*)", line)
+        if found:
+            print(f"make {found[1]:<14s} {found[2]}")
+    return 0
+
+
+def clean() -> int:
+    """Remove caches and built files; runs, data and .venv stay."""
+    folders = [ROOT / name for name in CACHES if (ROOT / name).is_dir()]
+    for part in ("src", "tests", "scripts", "examples", "benchmarks"):
+        folders += (ROOT / part).rglob("__pycache__")
+    for folder in folders:
+        shutil.rmtree(folder)
+    print(f"removed {len(folders)} folders")
+    return 0
+
+
+def bench() -> int:
+    """Run every benchmark, one after the other; 1 where one failed."""
+    scripts = sorted((ROOT / "benchmarks").glob("bench_*.py"))
+    if not scripts:
+        print("error: there are no benchmarks (benchmarks/bench_*.py)", file=sys.stderr)
+        return 1
+    failed = []
+    for script in scripts:
+        print(f"== {script.stem}", flush=True)
+        if subprocess.run([sys.executable, str(script)], cwd=ROOT, check=False).returncode != 0:
+            failed.append(script.stem)
+    if failed:
+        print(f"error: failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+CHORES = {"help": show_targets, "clean": clean, "bench": bench}
+
+
+def main(arguments: list[str]) -> int:
+    """Do the named chore."""
+    if len(arguments) != 1 or arguments[0] not in CHORES:
+        print(f"error: name one of {', '.join(CHORES)}", file=sys.stderr)
+        return 2
+    return CHORES[arguments[0]]()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

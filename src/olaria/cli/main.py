@@ -1,0 +1,124 @@
+"""The console command ``olaria``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+from typing import Any, TextIO
+
+import typer
+
+from olaria import __version__
+from olaria.cli import data, demo, doctor, evaluate, presets, report, runs, sample, train
+from olaria.cli.failures import Terminated, exit_code
+from olaria.cli.help import Command, Group
+from olaria.cli.shell import Shell
+from olaria.cli.words import split
+from olaria.i18n import N_, detect_language
+
+HELP = N_("Train, measure, sample, look inside and report on small generative models, on your own machine.")
+_COMPLETE = "_OLARIA_COMPLETE"
+
+VERBS: dict[str, tuple[Callable[..., None], str]] = {
+    "demo": (demo.demo, demo.HELP),
+    "train": (train.train, train.HELP),
+    "sample": (sample.sample, sample.HELP),
+    "eval": (evaluate.evaluate, evaluate.HELP),
+    "report": (report.report, report.HELP),
+}
+AFTER: dict[str, tuple[Callable[..., None], str]] = {
+    "presets": (presets.presets, presets.HELP),
+    "doctor": (doctor.doctor, doctor.HELP),
+}
+GROUPS: dict[str, tuple[dict[str, tuple[Callable[..., None], str]], str]] = {
+    "runs": (runs.VERBS, runs.HELP),
+    "data": (data.VERBS, data.HELP),
+}
+
+
+def build() -> Any:
+    """The whole command line, ready to be given words."""
+    app = typer.Typer(cls=Group, help=HELP, rich_markup_mode=None, invoke_without_command=True)
+    app.callback()(_help_alone)
+    _add(app, VERBS)
+    for name, (verbs, text) in GROUPS.items():
+        group = typer.Typer(cls=Group, help=text, rich_markup_mode=None, invoke_without_command=True)
+        group.callback()(_first(verbs["list"][0]))
+        _add(group, verbs)
+        app.add_typer(group, name=name)
+    _add(app, AFTER)
+    return typer.main.get_command(app)
+
+
+def _add(app: typer.Typer, verbs: dict[str, tuple[Callable[..., None], str]]) -> None:
+    for name, (function, text) in verbs.items():
+        app.command(name, cls=Command, help=text)(function)
+
+
+def _help_alone(ctx: typer.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        ctx.obj.line(ctx.get_help())
+
+
+def _first(function: Callable[..., None]) -> Callable[..., None]:
+    """A group's own name alone lists."""
+
+    def alone(ctx: typer.Context, as_json: data.Json = False) -> None:
+        if ctx.invoked_subcommand is None:
+            function(ctx, as_json)
+
+    return alone
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: the words after ``olaria``; those of the process unless given.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 2 usage, 130 Ctrl-C, 143 SIGTERM.
+    """
+    words = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        _never_fail_on_a_letter(stream)
+    shell = Shell(detect_language())
+    try:
+        with suppress(ValueError):  # not in the main thread
+            signal.signal(signal.SIGTERM, _terminated)
+        if _COMPLETE in os.environ:
+            build().main(words, prog_name="olaria")
+        _run(words, shell)
+        sys.stdout.flush()
+    except BaseException as error:
+        return exit_code(error, shell)
+    return 0
+
+
+def _run(words: list[str], shell: Shell) -> None:
+    shell.debug = "--debug" in words
+    everywhere, rest = split(words, shell.language)
+    shell.language, shell.debug = everywhere.language, everywhere.debug
+    shell.offline = everywhere.offline
+    if everywhere.offline:
+        os.environ["OLARIA_OFFLINE"] = "1"
+    if everywhere.version:
+        shell.line(f"olaria {__version__}")
+        return
+    command = build()
+    with command.make_context("olaria", rest, obj=shell) as context:
+        command.invoke(context)
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def _never_fail_on_a_letter(stream: TextIO) -> None:
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")

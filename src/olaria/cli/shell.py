@@ -1,0 +1,212 @@
+"""Where words go: results to the standard output, everything else to the standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TextIO
+
+from olaria.errors import UsageError
+from olaria.i18n import N_, Message, format_number, translate
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+THREADS = "OLARIA_NUM_THREADS"
+NO_PROGRESS = "OLARIA_NO_PROGRESS"
+# Control characters, and the marks that turn the direction of writing.
+_UNSAFE = {
+    *range(0x20),
+    *range(0x7F, 0xA0),
+    *range(0x202A, 0x202F),
+    *range(0x2066, 0x206A),
+    0x2028,
+    0x2029,
+}
+_ESCAPES = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in _UNSAFE}
+_BODY_ESCAPES = {code: text for code, text in _ESCAPES.items() if chr(code) not in "\n\t"}
+
+
+def one_line(text: str) -> str:
+    r"""``text`` with what could move a terminal's cursor or change its colours made visible.
+
+    >>> one_line("a\x1b[31mb\nc")
+    'a\\x1b[31mb\\x0ac'
+    """
+    return text.translate(_ESCAPES)
+
+
+def body(text: str) -> str:
+    """As :func:`one_line`, but lines and tabs stay: for a text of many lines."""
+    return text.translate(_BODY_ESCAPES)
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether a person is looking, at a terminal that can redraw a line."""
+    return stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+
+
+@dataclass
+class Shell:
+    """How a command speaks.
+
+    Args:
+        language: ``en`` or ``pt``.
+        offline: open no connection.
+        debug: show tracebacks.
+        live: the console of a live display, while there is one.
+    """
+
+    language: str = "en"
+    offline: bool = False
+    debug: bool = False
+    live: Console | None = field(default=None, repr=False)
+
+    # -- words -----------------------------------------------------------------------------------
+
+    def text(self, message_id: str, **fields: Any) -> str:
+        """A source string in the user's language, fit for a terminal."""
+        return self.words(Message(message_id, fields))
+
+    def words(self, message: Message | Mapping[str, Any]) -> str:
+        """A message, or a stored one, in the user's language, fit for a terminal."""
+        message = message if isinstance(message, Message) else Message.from_json(message)
+        return one_line(message.text(self.language))
+
+    def number(self, value: float, digits: int = 0) -> str:
+        """A number as the language writes it."""
+        return format_number(value, self.language, digits)
+
+    def measure(self, value: Any) -> str:
+        """A measured value with four significant digits or more; a dash where there is none."""
+        if value is None:
+            return "–"
+        if isinstance(value, bool):
+            return translate(N_("yes"), self.language) if value else translate(N_("no"), self.language)
+        if isinstance(value, int):
+            return self.number(value)
+        if isinstance(value, float):
+            size = abs(value)
+            digits = 1 if size >= 1000 else 2 if size >= 100 else 4 if size >= 0.01 or not size else 6
+            return self.number(value, digits)
+        if isinstance(value, list | tuple):
+            return " ".join(self.measure(item) for item in value)
+        return one_line(str(value))
+
+    def size(self, count: float) -> str:
+        """A number of bytes in the unit that suits it.
+
+        >>> Shell().size(11_490_434)
+        '11.5 MB'
+        """
+        for unit in ("B", "kB", "MB"):
+            if count < 1000:
+                return f"{self.number(count, 0 if unit == 'B' else 1)} {unit}"
+            count /= 1000
+        return f"{self.number(count, 1)} GB"
+
+    def duration(self, seconds: float | None) -> str:
+        """Minutes and seconds; hours where there are some.
+
+        >>> Shell().duration(65), Shell().duration(3700)
+        ('1:05', '1:01:40')
+        """
+        if seconds is None:
+            return "–"
+        minutes, rest = divmod(round(seconds), 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+    # -- to the standard error -------------------------------------------------------------------
+
+    def notice(self, text: str) -> None:
+        """A line for the person; a live display keeps its place below it."""
+        if self.live is None:
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
+        else:
+            self.live.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def warning(self, message: Message) -> None:
+        """A line that begins with ``olaria: warning:``."""
+        self.notice(self.text(N_("olaria: warning: {text}"), text=message))
+
+    # -- to the standard output ------------------------------------------------------------------
+
+    def line(self, text: str = "") -> None:
+        """A line of a result."""
+        sys.stdout.write(text + "\n")
+
+    def piece(self, text: str) -> None:
+        """A piece of a text that grows; a terminal gets no control characters."""
+        sys.stdout.write(body(text) if sys.stdout.isatty() else text)
+        sys.stdout.flush()
+
+    def json(self, document: Any) -> None:
+        """The one document of ``--json``."""
+        is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+        text = json.dumps(document, indent=2, ensure_ascii=not is_utf8, allow_nan=False)
+        self.line(text)
+
+    def facts(self, facts: Sequence[tuple[str, str]]) -> None:
+        """Name and value, one pair a line, aligned."""
+        width = max((len(name) for name, _ in facts), default=0)
+        for name, value in facts:
+            self.line(f"{name:<{width}}  {value}".rstrip())
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> None:
+        """A table: drawn on a terminal, aligned text in a pipe.
+
+        Args:
+            columns: headings.
+            rows: cells, already fit for a terminal.
+            right: one character a column, ``>`` for numbers; left where it is missing.
+        """
+        sides = right.ljust(len(columns), "<")
+        if is_terminal(sys.stdout):
+            self._drawn(columns, rows, sides)
+            return
+        cells = [list(columns), *map(list, rows)]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
+        for row in cells:
+            padded = (
+                f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)
+            )
+            self.line("  ".join(padded).rstrip())
+
+    def _drawn(self, columns: Sequence[str], rows: Sequence[Sequence[str]], sides: str) -> None:
+        from rich.box import SIMPLE_HEAD
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+        for name, side in zip(columns, sides, strict=True):
+            table.add_column(Text(name), justify="right" if side == ">" else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*map(Text, row))
+        Console(highlight=False).print(table)
+
+    # -- what the environment asks ---------------------------------------------------------------
+
+    def use_threads(self) -> None:
+        """Set PyTorch's threads as ``OLARIA_NUM_THREADS`` says.
+
+        Raises:
+            UsageError: it is not a whole number of threads.
+        """
+        asked = os.environ.get(THREADS)
+        if not asked:
+            return
+        if not asked.isascii() or not asked.isdigit() or not 1 <= int(asked) <= 1024:
+            raise UsageError(
+                N_("{name}={value} is not a number of threads; set it to 1 or more, or unset it"),
+                name=THREADS,
+                value=asked,
+            )
+        from olaria.runs import set_num_threads
+
+        set_num_threads(int(asked))

@@ -1,0 +1,102 @@
+"""Data sets by name, and the user's own files by path.
+
+>>> "mnist" in DATASETS
+True
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from olaria.data.base import (
+    DataConfig,
+    DataSet,
+    DownloadProgress,
+    ImageData,
+    Images,
+    Progress,
+    Request,
+    TextData,
+)
+from olaria.data.digits import DIGITS
+from olaria.data.mnist import FASHION_MNIST, MNIST
+from olaria.data.shakespeare import SHAKESPEARE, TINY_SHAKESPEARE
+from olaria.data.toy_language import TOY_LANGUAGE
+from olaria.errors import UsageError, suggestion
+from olaria.i18n import N_
+
+__all__ = [
+    "DATASETS",
+    "DataConfig",
+    "DataSet",
+    "DownloadProgress",
+    "ImageData",
+    "Images",
+    "TextData",
+    "load",
+]
+
+DATASETS: dict[str, DataSet] = {
+    data_set.name: data_set
+    for data_set in (MNIST, FASHION_MNIST, DIGITS, TINY_SHAKESPEARE, SHAKESPEARE, TOY_LANGUAGE)
+}
+IMAGE_SETTINGS = ("resize", "gray")
+TEXT_SETTINGS = ("encoding", "column", "tokenizer", "unseen")
+
+
+def load(
+    name_or_path: str,
+    options: DataConfig | None = None,
+    *,
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> ImageData | TextData:
+    """A data set by name, or the user's own files by path.
+
+    Args:
+        name_or_path: a name of :data:`DATASETS`; else a file, a folder or a zip.
+        options: how to read it; the defaults where None.
+        offline: open no connection (``OLARIA_OFFLINE=1`` says the same).
+        progress: called as a download advances.
+
+    Raises:
+        UsageError: there is no such name or path.
+        SourceError: no source has the data set.
+        DataError: the user's files cannot be used.
+    """
+    options = options or DataConfig(name=name_or_path)
+    if name_or_path in DATASETS:
+        data_set = DATASETS[name_or_path]
+        _check_options(name_or_path, data_set.kind, options, ("encoding", "column"))
+        data = data_set.load(Request(data_set, options, offline, progress))
+        if isinstance(data, ImageData) and (options.resize is not None or options.gray):
+            from olaria.data.images import adapted
+
+            return adapted(data, options)
+        return data
+    path = Path(name_or_path).expanduser()
+    if not path.exists():
+        raise UsageError(
+            N_("there is no data set, file or folder named {name}: {hint}"),
+            name=name_or_path,
+            hint=suggestion(name_or_path, DATASETS),
+        )
+    from olaria.data.user import load_path
+
+    data = load_path(path, options)
+    _check_options(path.name, "images" if isinstance(data, ImageData) else "text", options)
+    return data
+
+
+def _check_options(
+    name: str, kind: str, options: DataConfig, not_here: tuple[str, ...] = ()
+) -> None:
+    """A setting that would have no effect is an error, not a silence."""
+    foreign = IMAGE_SETTINGS if kind == "text" else TEXT_SETTINGS
+    for setting in (*foreign, *not_here):
+        if getattr(options, setting) != DataConfig.model_fields[setting].default:
+            raise UsageError(
+                N_("the setting {setting} has no effect on {name}; leave it out"),
+                setting=setting,
+                name=name,
+            )

@@ -1,0 +1,208 @@
+"""What a data set is once loaded, and what is known of one before it is.
+
+Nothing here imports torch at run time, so that listing the data sets stays instant.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from olaria.config import Config
+from olaria.i18n import Message
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from olaria.data.archives import Archive
+
+Source = Literal[
+    "cache",
+    "mirror",
+    "system package",
+    "official address",
+    "package index",
+    "bundled",
+    "generated",
+    "user file",
+]
+
+
+class DataConfig(Config):
+    """Which data, and how the user's own files are read.
+
+    Attributes:
+        name: a name of ``DATASETS``, or the path of a file, folder or zip.
+        resize: side in pixels of the square images to make; None keeps their size.
+        gray: reduce colour to one channel.
+        encoding: of text files; decoding is strict.
+        column: of a ``.csv`` or ``.jsonl`` file.
+        tokenizer: how text becomes integers.
+        unseen: what to do with a character that is not in the alphabet.
+    """
+
+    name: str
+    resize: int | None = Field(default=None, ge=4, le=1024)
+    gray: bool = False
+    encoding: str = "utf-8"
+    column: str | None = None
+    tokenizer: Literal["char", "byte", "word"] = "char"
+    unseen: Literal["error", "replace", "skip"] = "error"
+
+
+@dataclass(frozen=True)
+class DownloadProgress:
+    """How far a download is: ``bytes`` of ``total`` (None when unknown), ``rate`` in bytes/s."""
+
+    file: str
+    bytes: int
+    total: int | None
+    rate: float
+
+
+Progress = Callable[[DownloadProgress], None]
+
+
+@dataclass(frozen=True)
+class Images:
+    """One split: ``x`` uint8 (N, C, H, W), ``y`` int64 (N,) or None where there are no labels."""
+
+    x: Tensor
+    y: Tensor | None
+
+    def __len__(self) -> int:
+        return int(self.x.shape[0])
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """A data set of images, whole in memory.
+
+    Attributes:
+        source: where the bytes came from, see :data:`Source`.
+        sha256: fingerprint of the decoded content, after resizing.
+        notes: what the user should know of how it was read (files left out, …).
+    """
+
+    name: str
+    title: str
+    train: Images
+    validation: Images
+    test: Images
+    class_names: tuple[str, ...]
+    source: Source
+    sha256: str
+    citation: str
+    licence: str
+    notes: tuple[Message, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of one image."""
+        channels, height, width = self.train.x.shape[1:]
+        return channels, height, width
+
+    @property
+    def num_classes(self) -> int:
+        """0 where the images carry no labels."""
+        return len(self.class_names)
+
+
+@dataclass(frozen=True)
+class TextData:
+    """A text, split in two.
+
+    Attributes:
+        source: where the bytes came from, see :data:`Source`.
+        sha256: of the whole text in UTF-8, after newline and Unicode normalisation.
+        known_entropy: the grammar a generated text was drawn from, where there is one.
+        notes: what the user should know of how it was read.
+    """
+
+    name: str
+    title: str
+    train: str
+    validation: str
+    source: Source
+    sha256: str
+    citation: str
+    licence: str
+    known_entropy: object | None = None
+    notes: tuple[Message, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Both splits together."""
+        return self.train + self.validation
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a data set.
+
+    Attributes:
+        name: as published, and in a mirror folder; ``.gz`` says that it is compressed there.
+        size_bytes: of the decoded content.
+        sha256: of the decoded content.
+        addresses: official places of the published file, best first.
+    """
+
+    name: str
+    size_bytes: int
+    sha256: str
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def decoded_name(self) -> str:
+        """The name without ``.gz``: what the cache keeps.
+
+        >>> File("a-idx3-ubyte.gz", 16, "").decoded_name
+        'a-idx3-ubyte'
+        """
+        return self.name.removesuffix(".gz")
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What is known of a data set without loading it.
+
+    Attributes:
+        title: one line, in English, marked for translation.
+        kind: ``"images"`` or ``"text"``.
+        load: builds it, given its name, the settings and how to obtain its files.
+        files: what has to be obtained; empty when nothing has.
+        archive: of the Python package index, holding all of ``files``.
+        system_folder: where a system package puts the files.
+    """
+
+    name: str
+    title: str
+    kind: Literal["images", "text"]
+    load: Callable[[Request], ImageData | TextData]
+    citation: str
+    licence: str
+    files: tuple[File, ...] = ()
+    archive: Archive | None = None
+    system_folder: str | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call of ``load``: which data set, how, and who watches the download."""
+
+    data_set: DataSet
+    options: DataConfig
+    offline: bool = False
+    progress: Progress | None = None
+
+
+def fingerprint(parts: Iterable[bytes | memoryview]) -> str:
+    """SHA-256 of ``parts`` one after the other, in hexadecimal."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()

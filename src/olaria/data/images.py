@@ -1,0 +1,273 @@
+"""Images of the user's own: a folder or zip, one subfolder per class.
+
+``train/`` and ``test/`` at the top are kept as parts; without them the images are mixed in a fixed
+order and 10 % are set apart for test. Without class subfolders there are no labels.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from olaria.data.base import DataConfig, ImageData, Images, fingerprint
+from olaria.data.split import cut_three, shuffled, split_images, take
+from olaria.data.user import Entry
+from olaria.errors import DataError
+from olaria.i18n import N_, Message
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+
+    Pixels = np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]
+
+# What Pillow may open; its other formats have parsers that bytes of strangers should not meet.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
+MAX_PIXELS = 64_000_000
+MAX_TOTAL_BYTES = 1 << 32
+MIN_IMAGES = 4
+NUM_EXAMPLES = 3
+
+
+@dataclass
+class _Reading:
+    """What was met while the files were read."""
+
+    unreadable: list[str] = field(default_factory=list)
+    transparent: int = 0
+    deep: int = 0
+
+    def notes(self) -> list[Message]:
+        found = []
+        if self.unreadable:
+            fields = {
+                "count": len(self.unreadable),
+                "examples": ", ".join(self.unreadable[:NUM_EXAMPLES]),
+            }
+            found.append(Message(N_("{count} unreadable images were left out: {examples}"), fields))
+        if self.transparent:
+            found.append(
+                Message(
+                    N_("{count} images with transparency were laid on white"),
+                    {"count": self.transparent},
+                )
+            )
+        if self.deep:
+            found.append(
+                Message(N_("{count} images of 16 bits were reduced to 8"), {"count": self.deep})
+            )
+        return found
+
+
+def load_images(
+    path: Path, entries: Sequence[Entry], options: DataConfig, notes: Sequence[Message] = ()
+) -> ImageData:
+    """The images of ``entries``, sorted by name.
+
+    Raises:
+        DataError: their sizes or channels differ (``--resize`` and ``--gray`` are offered), too few
+            can be read, or they do not fit in memory.
+    """
+    reading = _Reading()
+    read = [(entry.name, _read(entry, options, reading)) for entry in entries]
+    pixels = {name: values for name, values in read if values is not None}
+    if len(pixels) < MIN_IMAGES:
+        raise DataError(
+            N_("{path} has {count} readable images, fewer than {least}; add some"),
+            path=str(path),
+            count=len(pixels),
+            least=MIN_IMAGES,
+        )
+    _check_alike(path, pixels)
+    parts, labels, class_names = _organise(path, list(pixels))
+    train, validation, test = _split(path, list(pixels.values()), labels, parts)
+    splits = (train, validation, test)
+    return ImageData(
+        name=path.name,
+        title=path.name,
+        train=train,
+        validation=validation,
+        test=test,
+        class_names=class_names,
+        source="user file",
+        sha256=_fingerprint(splits),
+        citation="",
+        licence="",
+        notes=(*notes, *reading.notes()),
+    )
+
+
+def adapted(data: ImageData, options: DataConfig) -> ImageData:
+    """A data set with ``resize`` and ``gray`` applied, and its fingerprint renewed."""
+    splits = tuple(_adapt(part, options) for part in (data.train, data.validation, data.test))
+    train, validation, test = splits
+    return replace(data, train=train, validation=validation, test=test, sha256=_fingerprint(splits))
+
+
+def _adapt(images: Images, options: DataConfig) -> Images:
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    rows = images.x.permute(0, 2, 3, 1).squeeze(-1).numpy()  # (N, H, W) or (N, H, W, 3)
+    shaped = [_channels_first(_shape(Image.fromarray(row), options)) for row in rows]
+    return Images(torch.from_numpy(np.stack(shaped)), images.y)
+
+
+def _read(entry: Entry, options: DataConfig, reading: _Reading) -> Pixels | None:
+    """The (C, H, W) pixels of one file; None, and counted, where it cannot be read."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(BytesIO(entry.read()), formats=FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise Image.DecompressionBombError(entry.name)
+                image.load()
+                return _channels_first(_shape(_plain(image, reading), options))
+    except (
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
+        DataError,
+        OSError,
+        SyntaxError,  # Pillow's word for a broken PNG
+        ValueError,
+    ):
+        reading.unreadable.append(entry.name)
+        return None
+
+
+def _plain(image: Image, reading: _Reading) -> Image:
+    """Upright, in mode L or RGB, whatever the file's own mode was."""
+    from PIL import Image as images
+    from PIL import ImageOps
+
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I"):
+        reading.deep += 1
+        return upright.point(lambda value: value / 257).convert("L")
+    if upright.mode == "F":
+        raise ValueError("floating-point image")
+    if upright.has_transparency_data:
+        reading.transparent += 1
+        layer = upright.convert("RGBA")
+        white = images.new("RGBA", layer.size, "white")
+        opaque = images.alpha_composite(white, layer)
+        return opaque.convert("L" if upright.mode == "LA" else "RGB")
+    return upright.convert("L" if upright.mode in ("1", "L") else "RGB")
+
+
+def _shape(image: Image, options: DataConfig) -> Image:
+    """Gray where asked for; cropped to the middle square and resized (bicubic) where asked for."""
+    from PIL import Image as images
+    from PIL import ImageOps
+
+    if options.gray:
+        image = image.convert("L")
+    if options.resize is not None:
+        side = options.resize
+        image = ImageOps.fit(image, (side, side), images.Resampling.BICUBIC)
+    return image
+
+
+def _channels_first(image: Image) -> Pixels:
+    import numpy as np
+
+    values = np.asarray(image, np.uint8)
+    shaped: Pixels = values[None] if values.ndim == 2 else values.transpose(2, 0, 1)
+    return shaped
+
+
+def _check_alike(path: Path, pixels: dict[str, Pixels]) -> None:
+    names = iter(pixels.items())
+    first, (channels, height, width) = next((name, values.shape) for name, values in names)
+    for name, values in pixels.items():
+        if values.shape[1:] != (height, width):
+            raise DataError(
+                N_(
+                    "the images of {path} differ in size: {first} is {width}×{height}, {name} is "
+                    "{other_width}×{other_height}; use --resize N"
+                ),
+                path=str(path),
+                first=first,
+                width=width,
+                height=height,
+                name=name,
+                other_width=values.shape[2],
+                other_height=values.shape[1],
+            )
+        if values.shape[0] != channels:
+            raise DataError(
+                N_(
+                    "{path} mixes colour and gray images ({first}, {name}); use --gray, or make all "
+                    "of them colour"
+                ),
+                path=str(path),
+                first=first,
+                name=name,
+            )
+    total = len(pixels) * channels * height * width
+    if total > MAX_TOTAL_BYTES:
+        raise DataError(
+            N_("the images of {path} need {size} bytes of memory; use --resize N"),
+            path=str(path),
+            size=total,
+        )
+
+
+def _organise(path: Path, names: list[str]) -> tuple[list[str], list[int] | None, tuple[str, ...]]:
+    """For each name its part (``train``, ``test`` or ""), its label, and the classes' names."""
+    folders = [list(PurePosixPath(name).parts[:-1]) for name in names]
+    while all(folders) and len({parts[0] for parts in folders}) == 1:
+        folders = [parts[1:] for parts in folders]  # the folder that a zip often wraps around
+    parts = ["" for _ in names]
+    if all(folders) and {inner[0] for inner in folders} == {"train", "test"}:
+        parts = [inner[0] for inner in folders]
+        folders = [inner[1:] for inner in folders]
+    if not any(folders):
+        return parts, None, ()
+    if not all(folders):
+        loose = names[[bool(inner) for inner in folders].index(False)]
+        raise DataError(
+            N_("{path} has images beside its class folders ({name}); put each in one"),
+            path=str(path),
+            name=loose,
+        )
+    class_names = tuple(sorted({inner[0] for inner in folders}))
+    index = {name: i for i, name in enumerate(class_names)}
+    return parts, [index[inner[0]] for inner in folders], class_names
+
+
+def _split(
+    path: Path, pixels: list[Pixels], labels: list[int] | None, parts: list[str]
+) -> tuple[Images, Images, Images]:
+    import numpy as np
+    import torch
+
+    y = None if labels is None else torch.tensor(labels, dtype=torch.int64)
+    everything = Images(torch.from_numpy(np.stack(pixels)), y)
+    test_indices = [i for i, part in enumerate(parts) if part == "test"]
+    if not test_indices:
+        return cut_three(everything)
+    train_indices = [i for i, part in enumerate(parts) if part == "train"]
+    if len(train_indices) < 2:
+        raise DataError(N_("{path} has fewer than two images in train/; add some"), path=str(path))
+    # Sorted by class, so the last ones would all be of one: mixed before they are cut.
+    mixed = [train_indices[i] for i in shuffled(len(train_indices))]
+    train, validation = split_images(take(everything, mixed))
+    return train, validation, take(everything, test_indices)
+
+
+def _fingerprint(splits: Sequence[Images]) -> str:
+    parts = []
+    for images in splits:
+        parts.append(repr(tuple(images.x.shape)).encode())
+        parts.append(images.x.contiguous().numpy().tobytes())
+        parts.append(b"" if images.y is None else images.y.numpy().astype("<i8").tobytes())
+    return fingerprint(parts)

@@ -1,0 +1,73 @@
+"""How a data set is cut into training, validation and test parts; every rule stands here once."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from olaria.data.base import Images
+
+NUM_VALIDATION = 5_000
+LARGE = 50_000
+VALIDATION_FRACTION = 0.1
+TEST_FRACTION = 0.1
+TRAIN_TEXT_FRACTION = 0.9
+
+
+def num_validation(num_train: int) -> int:
+    """How many training images validate: the last 5,000, or 10 % where there are fewer than 50,000.
+
+    >>> num_validation(60_000), num_validation(1_617), num_validation(3)
+    (5000, 161, 1)
+    """
+    if num_train >= LARGE:
+        return NUM_VALIDATION
+    return max(1, int(num_train * VALIDATION_FRACTION))
+
+
+def split_images(images: Images) -> tuple[Images, Images]:
+    """Training images into (train, validation): the last :func:`num_validation` of them validate."""
+    cut = len(images) - num_validation(len(images))
+    return take(images, slice(None, cut)), take(images, slice(cut, None))
+
+
+def take(images: Images, which: slice | list[int]) -> Images:
+    """Some of the images, with their labels."""
+    from olaria.data.base import Images
+
+    return Images(images.x[which], None if images.y is None else images.y[which])
+
+
+def shuffled(num: int) -> list[int]:
+    """A fixed order of ``range(num)``, the same on every machine and version.
+
+    Indices are sorted by the SHA-256 of their decimal digits, so no generator is involved.
+
+    >>> sorted(shuffled(5)), shuffled(5) == shuffled(5)
+    ([0, 1, 2, 3, 4], True)
+    """
+    return sorted(range(num), key=lambda index: hashlib.sha256(b"%d" % index).digest())
+
+
+def num_test(num_images: int) -> int:
+    """How many images are set apart for test where a data set has no test part: 10 %, at least 1."""
+    return max(1, int(num_images * TEST_FRACTION))
+
+
+def split_text(text: str) -> tuple[str, str]:
+    """The first 90 % of the characters train, the rest validate.
+
+    >>> split_text("abcdefghij")
+    ('abcdefghi', 'j')
+    """
+    cut = max(1, int(len(text) * TRAIN_TEXT_FRACTION))
+    return text[:cut], text[cut:]
+
+
+def cut_three(images: Images) -> tuple[Images, Images, Images]:
+    """Images without parts of their own into (train, validation, test), in :func:`shuffled` order."""
+    mixed = take(images, shuffled(len(images)))
+    cut = len(mixed) - num_test(len(mixed))
+    train, validation = split_images(take(mixed, slice(None, cut)))
+    return train, validation, take(mixed, slice(cut, None))

@@ -1,0 +1,181 @@
+"""The user's own data: a file, a folder or a zip, of images or of texts."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from olaria.data.archives import is_regular
+from olaria.data.base import DataConfig, ImageData, TextData
+from olaria.errors import DataError, StorageError
+from olaria.i18n import N_, Message
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+TEXT_SUFFIXES = (".txt", ".md", ".csv", ".jsonl", ".srt")
+MAX_BYTES = 1 << 32
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of the user's: its path within what was named, its size, and how to read it."""
+
+    name: str
+    size_bytes: int
+    read: Callable[[], bytes]
+
+    @property
+    def suffix(self) -> str:
+        """Lower case, with its dot.
+
+        >>> Entry("a/B.PNG", 0, bytes).suffix
+        '.png'
+        """
+        return PurePosixPath(self.name).suffix.lower()
+
+
+def load_path(path: Path, options: DataConfig) -> ImageData | TextData:
+    """The images or the texts at ``path``: whichever there are more of; the rest is noted.
+
+    Raises:
+        DataError: there is nothing to use, or it cannot be used.
+        StorageError: it cannot be read.
+    """
+    entries = find_entries(path)
+    images = [entry for entry in entries if entry.suffix in IMAGE_SUFFIXES]
+    texts = [entry for entry in entries if entry.suffix in TEXT_SUFFIXES]
+    chosen = texts if options.column is not None or len(texts) > len(images) else images
+    if not chosen:
+        raise DataError(
+            N_("nothing to learn from in {path}; images: {images}; texts: {texts}"),
+            path=str(path),
+            images=" ".join(IMAGE_SUFFIXES),
+            texts=" ".join(TEXT_SUFFIXES),
+        )
+    notes = _left_out(entries, chosen)
+    if chosen is images:
+        from olaria.data.images import load_images
+
+        return load_images(path, chosen, options, notes)
+    from olaria.data.text import load_text
+
+    return load_text(path, chosen, options, notes)
+
+
+def find_entries(path: Path) -> list[Entry]:
+    """Every file at ``path``, sorted by name; hidden ones and a zip's ``__MACOSX`` are not data.
+
+    Raises:
+        DataError: a zip is damaged, unsafe or too large; or the files are.
+        StorageError: the folder cannot be read.
+    """
+    if path.is_dir():
+        entries = _folder_entries(path)
+    elif path.suffix.lower() == ".zip":
+        entries = _zip_entries(path)
+    else:
+        entries = [Entry(path.name, path.stat().st_size, partial(_read_file, path))]
+    total = sum(entry.size_bytes for entry in entries)
+    if total > MAX_BYTES:
+        raise DataError(
+            N_("{path} holds {size} bytes, more than the {limit} that are read; take a part of it"),
+            path=str(path),
+            size=total,
+            limit=MAX_BYTES,
+        )
+    return sorted(entries, key=lambda entry: entry.name)
+
+
+def _folder_entries(folder: Path) -> list[Entry]:
+    def stop(error: OSError) -> None:
+        raise _unreadable(folder, error)
+
+    entries = []
+    for place, folders, names in os.walk(folder, onerror=stop):
+        folders[:] = [name for name in folders if not _is_hidden(name)]
+        for name in names:
+            file = Path(place, name)
+            if not _is_hidden(name) and file.is_file():
+                relative = file.relative_to(folder).as_posix()
+                entries.append(Entry(relative, file.stat().st_size, partial(_read_file, file)))
+    return entries
+
+
+def _zip_entries(path: Path) -> list[Entry]:
+    """A zip's members; one that would climb out of a folder condemns the whole archive."""
+    # Left open for the entries, which share it: its list of members is read only once.
+    try:
+        archive = zipfile.ZipFile(path)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    except ZIP_ERRORS as error:
+        raise DataError(
+            N_("{path} is not a whole zip ({reason}); make it again"),
+            path=str(path),
+            reason=str(error),
+        ) from None
+    entries = []
+    for info in archive.infolist():
+        if info.is_dir():
+            continue
+        parts = PurePosixPath(info.filename).parts
+        climbs = ".." in parts or info.filename[:1] == "/" or "\\" in info.filename
+        if climbs or ":" in parts[0] or not is_regular(info):
+            raise DataError(
+                N_("{path} holds {name}, which is not a plain file inside it; make the zip again"),
+                path=str(path),
+                name=info.filename,
+            )
+        if not any(_is_hidden(part) for part in parts):
+            read = partial(_read_member, archive, info)
+            entries.append(Entry(info.filename, info.file_size, read))
+    return entries
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    # zipfile never gives more bytes than the member announces, and those were counted.
+    path = Path(str(archive.filename))
+    try:
+        return archive.read(info)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    except ZIP_ERRORS as error:
+        raise DataError(
+            N_("{name} in {path} is damaged ({reason}); make the zip again"),
+            name=info.filename,
+            path=str(path),
+            reason=str(error),
+        ) from None
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _left_out(entries: Sequence[Entry], chosen: Sequence[Entry]) -> list[Message]:
+    used = {entry.name for entry in chosen}
+    rest = [entry.name for entry in entries if entry.name not in used]
+    if not rest:
+        return []
+    fields = {"count": len(rest), "examples": ", ".join(rest[:3])}
+    return [Message(N_("{count} files of another kind were left out: {examples}"), fields)]
+
+
+def _unreadable(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        N_("cannot read {path} ({reason}); check its permissions"),
+        path=str(path),
+        reason=error.strerror or str(error),
+    )

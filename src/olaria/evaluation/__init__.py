@@ -1,0 +1,255 @@
+"""Evaluation: metrics as pure functions, and what each of them means.
+
+:data:`METRICS` is the one table of keys, units and directions; importing it does not import torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from olaria.i18n import N_
+
+__all__ = ["METRICS", "Metric"]
+
+Direction = Literal["higher", "lower", "none"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a number means.
+
+    Args:
+        unit: English source string, empty for a pure number.
+        direction: whether ``higher`` or ``lower`` is better; ``none`` where neither is.
+        title: English source string, a few words.
+        explanation: English source string, one sentence.
+        digits: decimals worth showing.
+    """
+
+    unit: str
+    direction: Direction
+    title: str
+    explanation: str
+    digits: int = 3
+
+
+METRICS: dict[str, Metric] = {
+    "loss_nats_per_token": Metric(
+        N_("nats/token"),
+        "lower",
+        N_("Loss per token"),
+        N_("Mean negative log-likelihood of the next token over the whole validation text."),
+    ),
+    "loss_nats_per_char": Metric(
+        N_("nats/character"),
+        "lower",
+        N_("Loss per character"),
+        N_(
+            "The same loss shared among characters, so that tokenizers can be compared on one text."
+        ),
+    ),
+    "bits_per_char": Metric(
+        N_("bits/character"),
+        "lower",
+        N_("Bits per character"),
+        N_("Bits that a perfect compressor using this model would spend on each character."),
+    ),
+    "bits_per_byte": Metric(
+        N_("bits/byte"),
+        "lower",
+        N_("Bits per byte"),
+        N_("The same per byte of UTF-8, in which an accented letter has two."),
+    ),
+    "longest_copied_span_chars": Metric(
+        N_("characters"),
+        "none",
+        N_("Longest copied span"),
+        N_("Longest piece of the generated text that stands word for word in the training text."),
+        0,
+    ),
+    "exact_match": Metric(
+        "",
+        "higher",
+        N_("Exact match"),
+        N_("Share of sentences translated exactly like the reference."),
+    ),
+    "bleu": Metric(
+        "",
+        "higher",
+        N_("BLEU"),
+        N_("Overlap of word sequences with the reference translations, from 0 to 100."),
+        1,
+    ),
+    "chrf": Metric(
+        "",
+        "higher",
+        N_("chrF"),
+        N_("Overlap of character sequences with the reference translations, from 0 to 100."),
+        1,
+    ),
+    "elbo_nats": Metric(
+        N_("nats/image"),
+        "higher",
+        N_("ELBO"),
+        N_("Lower bound on the log-likelihood of a test image; the bound itself, so negative."),
+        2,
+    ),
+    "reconstruction_nats": Metric(
+        N_("nats/image"),
+        "lower",
+        N_("Reconstruction"),
+        N_("Cost of the pixels once the latent code is known."),
+        2,
+    ),
+    "kl_nats": Metric(
+        N_("nats/image"),
+        "none",
+        N_("KL divergence"),
+        N_("Cost of the latent code: how far the encoder's answer is from the prior."),
+        2,
+    ),
+    "nll_nats": Metric(
+        N_("nats/image"),
+        "lower",
+        N_("Negative log-likelihood"),
+        N_("Importance-weighted estimate of −log p(x); tighter than the ELBO."),
+        2,
+    ),
+    "nll_stderr_nats": Metric(
+        N_("nats/image"),
+        "lower",
+        N_("Standard error of the likelihood"),
+        N_("Uncertainty of the correction that is measured on a part of the test images."),
+        2,
+    ),
+    "active_units": Metric(
+        N_("dimensions"),
+        "none",
+        N_("Active units"),
+        N_("Latent dimensions whose posterior mean varies with the image (variance above 0.01)."),
+        0,
+    ),
+    "mse": Metric(
+        "",
+        "lower",
+        N_("Mean squared error"),
+        N_("Of the reconstruction, over all pixels, with pixels in [0, 1]."),
+        5,
+    ),
+    "psnr_db": Metric(
+        N_("dB"),
+        "higher",
+        N_("Peak signal-to-noise ratio"),
+        N_("The mean squared error on a logarithmic scale."),
+        2,
+    ),
+    "knn_accuracy": Metric(
+        "",
+        "higher",
+        N_("Neighbour accuracy"),
+        N_("Share of test images whose nearest training codes vote for the right class."),
+    ),
+    "trustworthiness": Metric(
+        "",
+        "higher",
+        N_("Trustworthiness"),
+        N_("How far neighbours among the codes are neighbours among the images too; 1 is perfect."),
+    ),
+    "auroc": Metric(
+        "",
+        "higher",
+        N_("AUROC"),
+        N_("Probability that an anomaly has a larger error than a normal image; 0.5 is chance."),
+    ),
+    "aupr": Metric(
+        "",
+        "higher",
+        N_("Average precision"),
+        N_("Precision averaged over all thresholds; chance is the share of anomalies."),
+    ),
+    "fd": Metric(
+        "",
+        "lower",
+        N_("Fréchet distance"),
+        N_("Distance of generated from test images in our own network's features; not an FID."),
+        2,
+    ),
+    "fd_unbiased": Metric(
+        "",
+        "lower",
+        N_("Fréchet distance, extrapolated"),
+        N_("The Fréchet distance that infinitely many images would give."),
+        2,
+    ),
+    "fd_ci95": Metric(
+        "",
+        "none",
+        N_("Fréchet distance, 95 % interval"),
+        N_("Where the Fréchet distance would fall 95 % of the time with other images."),
+        2,
+    ),
+    "fd_floor": Metric(
+        "",
+        "none",
+        N_("Fréchet distance of real images"),
+        N_("What as many real images that the feature network has not seen get: perfection."),
+        2,
+    ),
+    "kd": Metric(
+        "",
+        "lower",
+        N_("Kernel distance"),
+        N_("Squared maximum mean discrepancy with a cubic kernel; 0 for equal distributions."),
+        4,
+    ),
+    "precision": Metric(
+        "",
+        "higher",
+        N_("Precision"),
+        N_("Share of generated images that lie among the real ones in feature space."),
+    ),
+    "recall": Metric(
+        "",
+        "higher",
+        N_("Recall"),
+        N_("Share of real images that lie among the generated ones."),
+    ),
+    "density": Metric(
+        "",
+        "higher",
+        N_("Density"),
+        N_("How many real neighbourhoods a generated image lies in; about 1 for real images."),
+    ),
+    "coverage": Metric(
+        "",
+        "higher",
+        N_("Coverage"),
+        N_("Share of real neighbourhoods that hold a generated image."),
+    ),
+    "classes_covered": Metric(
+        N_("classes"),
+        "higher",
+        N_("Classes covered"),
+        N_("Classes that at least 2 % of the samples clearly belong to."),
+        0,
+    ),
+    "class_entropy_bits": Metric(
+        N_("bits"),
+        "higher",
+        N_("Class balance"),
+        N_("Entropy of the samples' classes; compare with the test images' own."),
+    ),
+    "class_agreement": Metric(
+        "",
+        "higher",
+        N_("Class agreement"),
+        N_("Share of samples drawn for a class that the classifier puts into it."),
+    ),
+    "nearest_train_distance_ratio": Metric(
+        "",
+        "none",
+        N_("Distance to the training images"),
+        N_("Relative to new real images; far below 1 means copies, or blur."),
+    ),
+}

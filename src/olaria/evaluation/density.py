@@ -1,0 +1,292 @@
+r"""How probable a VAE finds images: bounds on :math:`\log p(x)`, in nats per image.
+
+Pixels are binarized once (*dynamic* protocol), by the caller, with :func:`binarize`; figures
+published for the *static* binarization of other people are not comparable to the decimal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Generator, Tensor
+from torch.distributions import Bernoulli, Normal
+
+from olaria.errors import EvaluationError
+from olaria.i18n import N_
+from olaria.models import vae
+from olaria.objectives.divergence import gaussian_kl
+from olaria.objectives.likelihood import importance_weighted_bound
+from olaria.objectives.reconstruction import bernoulli_nll
+
+BATCH_SIZE = 1000
+BLOCK_ROWS = 5000
+"""Decoded images held at once while importance-weighting: about 16 MB of logits at 28×28."""
+ACTIVE_VARIANCE = 0.01
+
+Precision = Literal["float32", "bfloat16"]
+
+
+class LatentModel(Protocol):
+    """What is measured: ``encode`` is q(z|x), ``decode`` is p(x|z); the prior is N(0, I)."""
+
+    def encode(self, x: Tensor) -> Normal: ...
+
+    def decode(self, z: Tensor) -> Bernoulli: ...
+
+
+def binarize(images: Tensor, generator: Generator) -> Tensor:
+    """Pixels {0, 1} drawn once from uint8 images (N, C, H, W), the grey value as probability.
+
+    Source: Salakhutdinov & Murray 2008, section 6.
+    """
+    assert images.dtype == torch.uint8
+    return vae.binarize(images.float() / 255, generator)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The mean negative ELBO over a set in its two parts, nats per image."""
+
+    reconstruction_nats: float
+    kl_nats: float
+
+    @property
+    def elbo_nats(self) -> float:
+        """The bound itself: negative, larger is better."""
+        return -(self.reconstruction_nats + self.kl_nats)
+
+
+@torch.no_grad()
+def elbo(
+    model: LatentModel, x: Tensor, generator: Generator, batch_size: int = BATCH_SIZE
+) -> Bound:
+    r"""The evidence lower bound of a whole set with one draw of z per image.
+
+    .. math:: \log p(x) \ge \mathbb E_{q(z|x)} \log p(x \mid z) - D(q(z \mid x) \| p(z))
+
+    Args:
+        model: the VAE, in evaluation mode.
+        x: binarized images, (N, C, H, W).
+        generator: draws z.
+        batch_size: images at a time.
+
+    Source: Kingma & Welling 2014, equation 10 (KL in closed form).
+    """
+    reconstruction, kl = 0.0, 0.0
+    for batch in torch.split(x, batch_size):
+        q = model.encode(batch)
+        z = q.mean + q.stddev * torch.randn(q.mean.shape, generator=generator)
+        reconstruction += bernoulli_nll(_logits(model, z), batch).double().sum().item()
+        kl += gaussian_kl(q.mean, 2 * q.stddev.log()).double().sum().item()
+    return Bound(reconstruction / len(x), kl / len(x))
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """An estimate of :math:`-\\log p(x)`, its standard error, and the two parts it is made of.
+
+    Args:
+        nll_nats: ``bound_nats - correction_nats``.
+        nll_stderr_nats: standard error of the correction, which is known from a part of the images
+            only.
+        bound_nats: negative importance-weighted bound with k draws, all images.
+        correction_nats: how much the bound rises from k to ``k_large`` draws, on ``num_corrected``
+            images.
+        k, k_large, num_corrected: what was used, for the protocol.
+    """
+
+    nll_nats: float
+    nll_stderr_nats: float
+    bound_nats: float
+    correction_nats: float
+    k: int
+    k_large: int
+    num_corrected: int
+
+
+@torch.no_grad()
+def nll(
+    model: LatentModel,
+    x: Tensor,
+    generator: Generator,
+    *,
+    k: int = 50,
+    k_large: int = 5000,
+    num_corrected: int = 1000,
+    precision: Precision = "float32",
+    progress: Callable[[float], None] | None = None,
+) -> Likelihood:
+    r"""Importance-weighted negative log-likelihood, in nats per image.
+
+    The bound :math:`L_k` with k draws on every image, less the mean of :math:`L_{k_{large}} - L_k`
+    on ``num_corrected`` images drawn with ``generator``. Both bounds of that difference come from
+    the same draws (:math:`L_k` is the mean over the groups of k among them), so most of their noise
+    cancels. With ``k_large <= k`` or ``num_corrected = 0`` there is no correction.
+
+    Args:
+        model: the VAE, in evaluation mode.
+        x: binarized images, (N, C, H, W).
+        generator: draws z and the corrected images.
+        k: draws per image.
+        k_large: draws per corrected image, a multiple of k.
+        num_corrected: images in the correction.
+        precision: ``bfloat16`` runs the network (not the sums) under autocast: faster, less exact.
+        progress: told the share of the work done, in [0, 1].
+
+    Raises:
+        EvaluationError: ``k_large`` is not a multiple of ``k``.
+
+    Source: Burda, Grosse & Salakhutdinov 2016, equation 8 and section 5.
+    """
+    corrected = k_large > k and num_corrected > 0
+    if corrected and k_large % k:
+        raise EvaluationError(
+            N_("the large number of importance samples, {k_large}, must be a multiple of {k}"),
+            k_large=k_large,
+            k=k,
+        )
+    num_corrected = min(num_corrected, len(x)) if corrected else 0
+    work = _Work(len(x) * k + num_corrected * k_large, progress)
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+        bounds = [
+            importance_weighted_bound(weights)
+            for weights in _log_weights(model, x, k, generator, work)
+        ]
+        bound = -torch.cat(bounds).double().mean().item()
+        if not corrected:
+            return Likelihood(bound, 0.0, bound, 0.0, k, k, 0)
+        chosen = torch.randperm(len(x), generator=generator)[:num_corrected]
+        gains = torch.cat(
+            [
+                importance_weighted_bound(weights) - _mean_group_bound(weights, k)
+                for weights in _log_weights(model, x[chosen], k_large, generator, work)
+            ]
+        ).double()
+    correction = gains.mean().item()
+    stderr = gains.std().item() / math.sqrt(num_corrected) if num_corrected > 1 else math.nan
+    return Likelihood(bound - correction, stderr, bound, correction, k, k_large, num_corrected)
+
+
+@torch.no_grad()
+def active_units(model: LatentModel, x: Tensor, batch_size: int = BATCH_SIZE) -> int:
+    r"""Latent dimensions in use: :math:`\mathrm{Var}_x(\mathbb E_{q(u|x)}[u]) > 0.01`.
+
+    Source: Burda, Grosse & Salakhutdinov 2016, section 5 (:math:`A_u` and its threshold).
+
+    Args:
+        model: the VAE.
+        x: images (N, C, H, W).
+        batch_size: images at a time.
+    """
+    means = torch.cat([model.encode(batch).mean for batch in torch.split(x, batch_size)])
+    return int((means.double().var(0) > ACTIVE_VARIANCE).sum())
+
+
+def evaluate_vae(
+    model: LatentModel,
+    images: Tensor,
+    *,
+    seed: int = 1,
+    k: int = 50,
+    k_large: int = 5000,
+    num_corrected: int = 1000,
+    precision: Precision = "float32",
+    progress: Callable[[float], None] | None = None,
+) -> tuple[dict[str, float | int | None], dict[str, str | int]]:
+    """All density metrics of a VAE, and the protocol they were obtained with.
+
+    Args:
+        model: the VAE, in evaluation mode.
+        images: the test images, uint8 (N, C, H, W); binarized here, once, with ``seed``.
+        seed: of the binarization and of every draw.
+        k, k_large, num_corrected, precision, progress: see :func:`nll`.
+
+    Returns:
+        Values by metric key (``nll_stderr_nats`` is None without a correction), and protocol
+        fields.
+    """
+    generator = Generator().manual_seed(seed)
+    x = binarize(images, generator)
+    bound = elbo(model, x, generator)
+    units = active_units(model, x)
+    likelihood = nll(
+        model,
+        x,
+        generator,
+        k=k,
+        k_large=k_large,
+        num_corrected=num_corrected,
+        precision=precision,
+        progress=progress,
+    )
+    metrics: dict[str, float | int | None] = {
+        "elbo_nats": bound.elbo_nats,
+        "reconstruction_nats": bound.reconstruction_nats,
+        "kl_nats": bound.kl_nats,
+        "nll_nats": likelihood.nll_nats,
+        "nll_stderr_nats": likelihood.nll_stderr_nats if likelihood.num_corrected > 1 else None,
+        "active_units": units,
+    }
+    protocol: dict[str, str | int] = {
+        "num_examples": len(x),
+        "binarization": "dynamic",
+        "seed": seed,
+        "num_importance_samples": likelihood.k,
+        "num_importance_samples_large": likelihood.k_large,
+        "num_corrected": likelihood.num_corrected,
+        "precision": precision,
+    }
+    return metrics, protocol
+
+
+def _logits(model: LatentModel, z: Tensor) -> Tensor:
+    logits: Tensor = model.decode(z).logits
+    return logits
+
+
+def _mean_group_bound(log_weights: Tensor, k: int) -> Tensor:
+    """Mean over the groups of ``k`` draws of their bounds, (B,)."""
+    groups = log_weights.view(-1, k, log_weights.shape[1]).transpose(0, 1)  # (k, groups, B)
+    return importance_weighted_bound(groups).mean(0)
+
+
+def _log_weights(
+    model: LatentModel, x: Tensor, k: int, generator: Generator, work: _Work
+) -> Iterator[Tensor]:
+    """``log p(x, z) - log q(z|x)`` of k draws, (k, B), for one batch of images after another."""
+    prior = Normal(0.0, 1.0)
+    for batch in torch.split(x, max(1, BLOCK_ROWS // k)):
+        q = model.encode(batch)
+        rows = []
+        for draws in _parts(k, max(1, BLOCK_ROWS // len(batch))):
+            noise = torch.randn((draws, *q.mean.shape), generator=generator)
+            z = q.mean + q.stddev * noise  # (draws, B, d)
+            repeated = batch.expand(draws, *batch.shape).flatten(0, 1)
+            nats = bernoulli_nll(_logits(model, z.flatten(0, 1)).float(), repeated)
+            log_p, log_q = prior.log_prob(z), q.log_prob(z)
+            ratio = (log_p - log_q).sum(2)
+            rows.append(ratio - nats.view(draws, -1))
+            work.done(nats.numel())
+        yield torch.cat(rows)
+
+
+def _parts(total: int, largest: int) -> Iterator[int]:
+    while total > 0:
+        yield min(total, largest)
+        total -= largest
+
+
+class _Work:
+    """Counts decoded images and reports the share done."""
+
+    def __init__(self, total: int, progress: Callable[[float], None] | None) -> None:
+        self.total, self.count, self.progress = total, 0, progress
+
+    def done(self, count: int) -> None:
+        self.count += count
+        if self.progress is not None:
+            self.progress(self.count / self.total)

@@ -1,0 +1,52 @@
+"""Whether generated images are copies of training images: distances to the nearest one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from olaria.errors import EvaluationError
+from olaria.evaluation.neighbours import nearest
+from olaria.i18n import N_
+
+
+@dataclass(frozen=True)
+class NearestTrain:
+    """The nearest training image of each sample.
+
+    Args:
+        ratio: median distance of the samples over median distance of the test images.
+        distances: Euclidean pixel distance (pixels in [0, 1]) of each sample, (N,).
+        indices: its nearest training image, int64 (N,).
+        order: the samples from the closest to a training image to the farthest, int64 (N,).
+    """
+
+    ratio: float
+    distances: Tensor
+    indices: Tensor
+    order: Tensor
+
+
+def nearest_train(samples: Tensor, test: Tensor, train: Tensor) -> NearestTrain:
+    """How close samples are to the training set, against how close unseen real images are.
+
+    About 1: as far as new real images are. Far below 1: copies, or blur, which is close to
+    everything. The number cannot tell the two apart, the pairs can: show them.
+
+    Args:
+        samples: generated images (N, C, H, W), float in [0, 1].
+        test: real images that were not trained on, (M, C, H, W), the same range.
+        train: the images trained on, (K, C, H, W), the same range.
+
+    Raises:
+        EvaluationError: the test images are themselves in the training set.
+    """
+    points = train.flatten(1)
+    distances, indices = (column[:, 0] for column in nearest(samples.flatten(1), points, 1))
+    own = nearest(test.flatten(1), points, 1)[0].median().item()
+    if own == 0:
+        raise EvaluationError(
+            N_("most test images are also training images; split the data so that they differ")
+        )
+    return NearestTrain(distances.median().item() / own, distances, indices, distances.argsort())

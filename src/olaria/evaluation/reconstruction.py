@@ -1,0 +1,121 @@
+"""How good reconstructions and codes are: the autoencoder's metrics.
+
+Each image counts the same. Neighbours vote in the space of codes, so that the numbers speak of the
+codes and not of a classifier trained on top of them.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from sklearn import manifold, metrics
+from torch import Tensor
+
+from olaria.errors import EvaluationError
+from olaria.evaluation.neighbours import nearest
+from olaria.i18n import N_
+from olaria.objectives.reconstruction import squared_error
+
+TRUSTWORTHINESS_POINTS = 2000
+
+
+def mse(reconstruction: Tensor, x: Tensor) -> float:
+    """Mean squared error over all images and pixels, in squared pixel units (pixels in [0, 1]).
+
+    Args:
+        reconstruction: (N, C, H, W).
+        x: (N, C, H, W).
+
+    >>> mse(torch.zeros(2, 1, 2, 2), torch.full((2, 1, 2, 2), 0.5))
+    0.25
+    """
+    return squared_error(reconstruction.double(), x.double()).mean().item()
+
+
+def psnr_db(mean_squared_error: float) -> float:
+    r"""Peak signal-to-noise ratio :math:`-10 \log_{10} \mathrm{MSE}` in dB, pixels in [0, 1].
+
+    Of the error over the whole set, not the mean of the images' own ratios, which one perfect image
+    would make infinite.
+
+    >>> psnr_db(0.01)
+    20.0
+    """
+    return math.inf if mean_squared_error == 0 else -10 * math.log10(mean_squared_error)
+
+
+def knn_accuracy(
+    train_codes: Tensor, train_labels: Tensor, codes: Tensor, labels: Tensor, k: int = 5
+) -> float:
+    """Share of ``codes`` whose label the majority of their ``k`` nearest training codes has.
+
+    A tie goes to the smallest label, as in scikit-learn's ``KNeighborsClassifier``.
+
+    Args:
+        train_codes: (M, d).
+        train_labels: int64 (M,).
+        codes: (N, d).
+        labels: int64 (N,).
+        k: number of voters.
+    """
+    _, indices = nearest(codes, train_codes, k)
+    num_classes = int(train_labels.max()) + 1
+    votes = torch.nn.functional.one_hot(train_labels[indices], num_classes).sum(1)
+    # A vote is worth more than any label, so that the smallest label wins a tie on every platform.
+    ranks = votes * num_classes + torch.arange(num_classes - 1, -1, -1)
+    return (ranks.argmax(1) == labels).double().mean().item()
+
+
+def trustworthiness(x: Tensor, codes: Tensor, generator: torch.Generator, k: int = 5) -> float:
+    """Share of neighbours in code space that are neighbours among the images too, in [0, 1].
+
+    On :data:`TRUSTWORTHINESS_POINTS` images drawn with ``generator`` where there are more (it needs
+    all pairs). Source: Venna & Kaski 2001, equation 1, as in ``sklearn.manifold.trustworthiness``.
+
+    Args:
+        x: (N, C, H, W).
+        codes: (N, d).
+        generator: draws the subset.
+        k: size of the neighbourhood, below half the number of images.
+
+    Raises:
+        EvaluationError: there are not more than ``2 k`` images.
+    """
+    if len(x) <= 2 * k:
+        raise EvaluationError(
+            N_("trustworthiness with k = {k} needs more than {least} images, there are {count}"),
+            k=k,
+            least=2 * k,
+            count=len(x),
+        )
+    chosen = torch.randperm(len(x), generator=generator)[:TRUSTWORTHINESS_POINTS]
+    images, points = x[chosen].flatten(1).numpy(), codes[chosen].detach().numpy()
+    return float(manifold.trustworthiness(images, points, n_neighbors=k))
+
+
+def auroc(scores: Tensor, is_anomaly: Tensor) -> float:
+    """Probability that an anomaly scores higher than a normal image (area under the ROC curve).
+
+    Args:
+        scores: higher means stranger, for example the reconstruction error, (N,).
+        is_anomaly: bool (N,), with both kinds present.
+    """
+    _need_both_kinds(is_anomaly)
+    return float(metrics.roc_auc_score(is_anomaly.numpy(), scores.numpy()))
+
+
+def aupr(scores: Tensor, is_anomaly: Tensor) -> float:
+    """Average precision, anomalies being the positive class.
+
+    Arguments as in :func:`auroc`. A random score gives the share of anomalies, not one half.
+    """
+    _need_both_kinds(is_anomaly)
+    return float(metrics.average_precision_score(is_anomaly.numpy(), scores.numpy()))
+
+
+def _need_both_kinds(is_anomaly: Tensor) -> None:
+    if bool(is_anomaly.all()) or not bool(is_anomaly.any()):
+        raise EvaluationError(
+            N_("detection is scored on normal images and anomalies together; only one kind is here")
+        )

@@ -1,0 +1,212 @@
+"""Everything that is measured on generated images, in one go and with its protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Generator, Tensor
+
+from olaria.errors import EvaluationError
+from olaria.evaluation import diversity, fidelity
+from olaria.evaluation.extractor import Extractor
+from olaria.evaluation.memorization import NearestTrain, nearest_train
+from olaria.i18n import N_, Message
+
+if TYPE_CHECKING:
+    from olaria.data.base import ImageData
+
+NUM_SAMPLES = 10_000
+MIN_SAMPLES = 500
+FEATURE_METRICS = (
+    "fd",
+    "fd_unbiased",
+    "fd_ci95",
+    "fd_floor",
+    "kd",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "classes_covered",
+    "class_entropy_bits",
+    "class_agreement",
+)
+NO_EXTRACTOR = N_(
+    "there is no feature network for {data} at {shape}; it exists for mnist and fashion-mnist only"
+)
+TOO_FEW = N_("{count} samples are too few for this metric; draw at least {least}")
+NO_LABELS = N_("the samples were not drawn for a class")
+Value = float | int | list[float] | None
+
+
+@dataclass(frozen=True)
+class SampleEvaluation:
+    """What :func:`evaluate_image_samples` found.
+
+    Args:
+        metrics: by key; None where unavailable.
+        reasons: why a metric is None, by key.
+        protocol: what the numbers depend on, as JSON values.
+        real: the same metrics of real images that the feature network has not seen, against the
+            test set: what a perfect generator would get.
+        nearest: nearest training images of the samples, for showing the pairs; None with too few
+            samples.
+    """
+
+    metrics: dict[str, Value]
+    reasons: dict[str, Message]
+    protocol: dict[str, Any]
+    real: dict[str, Value] = field(default_factory=dict)
+    nearest: NearestTrain | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the pairs as JSON values."""
+        return {
+            "protocol": self.protocol,
+            "metrics": self.metrics,
+            "reasons": {key: reason.to_json() for key, reason in self.reasons.items()},
+            "real": self.real,
+        }
+
+
+def evaluate_image_samples(
+    samples: Tensor,
+    data: ImageData,
+    extractor: Extractor | None,
+    generator: Generator,
+    *,
+    labels: Tensor | None = None,
+    num_samples: int = NUM_SAMPLES,
+) -> SampleEvaluation:
+    """Every metric of generated images, against the test set of ``data``.
+
+    Args:
+        samples: uint8, or float32 in [0, 1]; (N, C, H, W); the first ``num_samples`` are used.
+        data: what the model was trained on.
+        extractor: feature network for ``data`` (``extractor.for_data(data)``), None where there is
+            none.
+        generator: draws subsets and bootstrap replicates; give it a seed of its own.
+        labels: the classes that the samples were drawn for, int64 (N,).
+        num_samples: fewer is faster and, for ``fd``, more biased; ``fd_floor`` then uses as few.
+
+    Raises:
+        EvaluationError: the samples are not images of the data's shape in [0, 1].
+    """
+    samples = as_pixels(samples[:num_samples], data.shape)
+    labels = None if labels is None else labels[:num_samples]
+    count = len(samples)
+    protocol: dict[str, Any] = {
+        "data": data.name,
+        "data_sha256": data.sha256,
+        "split": "test",
+        "num_examples": len(data.test),
+        "num_samples": count,
+        "seed": generator.initial_seed(),
+        "k": diversity.K,
+        "extractor": extractor.name if extractor else None,
+        "extractor_sha256": extractor.sha256 if extractor else None,
+    }
+    if count < MIN_SAMPLES:
+        reason = Message(TOO_FEW, {"count": count, "least": MIN_SAMPLES})
+        keys = (*FEATURE_METRICS, "nearest_train_distance_ratio")
+        return SampleEvaluation(dict.fromkeys(keys), dict.fromkeys(keys, reason), protocol)
+    if extractor is None:
+        shape = "×".join(map(str, data.shape))
+        reason = Message(NO_EXTRACTOR, {"data": data.name, "shape": shape})
+        metrics: dict[str, Value] = dict.fromkeys(FEATURE_METRICS)
+        reasons = dict.fromkeys(FEATURE_METRICS, reason)
+        real: dict[str, Value] = {}
+    else:
+        metrics, reasons, real = _by_features(samples, data, extractor, generator, labels)
+        protocol["num_floor_examples"] = min(count, len(held_out(data, extractor)))
+    test = _subset(data.test.x, count, generator)
+    protocol["num_test_for_distances"] = len(test)
+    nearest = nearest_train(
+        samples, as_pixels(test, data.shape), as_pixels(data.train.x, data.shape)
+    )
+    metrics["nearest_train_distance_ratio"] = nearest.ratio
+    return SampleEvaluation(metrics, reasons, protocol, real, nearest)
+
+
+def as_pixels(images: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """``images`` as float32 in [0, 1], checked.
+
+    Raises:
+        EvaluationError: another shape, or values that are not in [0, 1].
+    """
+    if images.ndim != 4 or tuple(images.shape[1:]) != shape:
+        raise EvaluationError(
+            N_("samples of shape {shape} cannot be compared with images of shape {expected}"),
+            shape="×".join(map(str, images.shape[1:])),
+            expected="×".join(map(str, shape)),
+        )
+    if images.dtype == torch.uint8:
+        return images.float() / 255
+    if not bool(((images >= 0) & (images <= 1)).all()):  # false for NaN too
+        raise EvaluationError(
+            N_("samples must lie in [0, 1] and be finite; found values from {low} to {high}"),
+            low=round(images.min().item(), 3),
+            high=round(images.max().item(), 3),
+        )
+    return images.float()
+
+
+def held_out(data: ImageData, extractor: Extractor) -> Tensor:
+    """The last training images, which the extractor did not see; uint8, validation included."""
+    from_train = data.train.x[extractor.num_trained_on :]
+    return torch.cat([from_train, data.validation.x])
+
+
+def _by_features(
+    samples: Tensor,
+    data: ImageData,
+    extractor: Extractor,
+    generator: Generator,
+    labels: Tensor | None,
+) -> tuple[dict[str, Value], dict[str, Message], dict[str, Value]]:
+    """Metrics in feature space, the reasons of those that are missing, and those of real images."""
+    generated, probabilities = extractor.describe(samples)
+    test, test_probabilities = extractor.describe(data.test.x)
+    unseen = extractor.features(_subset(held_out(data, extractor), len(samples), generator))
+    metrics = _distances(generated, test)
+    real = _distances(unseen, test)
+    metrics["fd_unbiased"] = fidelity.fd_unbiased(generated, test, generator)
+    metrics["fd_ci95"] = list(fidelity.fd_ci95(generated, test, generator))
+    metrics["fd_floor"] = real["fd"]
+    metrics |= _classes(probabilities)
+    real |= _classes(test_probabilities)
+    if labels is None:
+        metrics["class_agreement"] = None
+        return metrics, {"class_agreement": Message(NO_LABELS)}, real
+    metrics["class_agreement"] = diversity.class_agreement(probabilities, labels)
+    if data.test.y is not None:
+        real["class_agreement"] = diversity.class_agreement(test_probabilities, data.test.y)
+    return metrics, {}, real
+
+
+def _distances(features: Tensor, test: Tensor) -> dict[str, Value]:
+    overlap = diversity.prdc(features, test)
+    return {
+        "fd": fidelity.fd(features, test),
+        "kd": fidelity.kd(features, test),
+        "precision": overlap.precision,
+        "recall": overlap.recall,
+        "density": overlap.density,
+        "coverage": overlap.coverage,
+    }
+
+
+def _classes(probabilities: Tensor) -> dict[str, Value]:
+    return {
+        "classes_covered": diversity.classes_covered(probabilities),
+        "class_entropy_bits": diversity.class_entropy_bits(probabilities),
+    }
+
+
+def _subset(images: Tensor, count: int, generator: Generator) -> Tensor:
+    """``count`` random images, or all: the order of a published set is not random."""
+    if count >= len(images):
+        return images
+    return images[torch.randperm(len(images), generator=generator)[:count]]

@@ -1,0 +1,152 @@
+"""What a report is made of: plain values and arrays, gathered by the workflow. No model comes here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from olaria.i18n import Message
+
+Images = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
+"""(N, C, H, W) with C = 1 or 3: uint8, or floating in [0, 1]."""
+
+Numbers = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class DataCard:
+    """What is said about a data set.
+
+    Args:
+        name: as in the recipe.
+        title: as people call it; translated where the catalog has it.
+        source: where the bytes came from: ``cache``, ``mirror``, ``bundled``, …
+        citation: one line.
+        licence: one line.
+        sha256: fingerprint of the decoded content.
+        sizes: split to number of images, or of characters for a text.
+        examples: some training images.
+        excerpt: the beginning of a text.
+        notes: what the reader should know of how it was read.
+    """
+
+    name: str
+    title: str
+    source: str = ""
+    citation: str = ""
+    licence: str = ""
+    sha256: str = ""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    examples: Images | None = None
+    excerpt: str = ""
+    notes: Sequence[Message] = ()
+
+
+@dataclass(frozen=True)
+class RunCard:
+    """One run: its files as read, and what its model showed. What is None or empty is not drawn.
+
+    Args:
+        name: of the run.
+        family: ``autoencoder``, ``vae``, ``gan``, ``bigram``, ``gpt``.
+        data: its data set.
+        recipe: recipe.json.
+        result: result.json.
+        evaluation: evaluation.json, or None before ``olaria eval``.
+        metrics: rows of metrics.jsonl.
+        provenance: provenance.json.
+        command: the command that makes the run again.
+        originals: test images.
+        reconstructions: of ``originals``, in the same order.
+        latents: two-dimensional latent vectors of test images, (N, 2); of a VAE the posterior means.
+        labels: their classes, integers (N,).
+        class_names: name of class 0, 1, …
+        samples: from the prior.
+        interpolation: images from one latent vector to another, (N, C, H, W), or several such strips of equal
+            length, (rows, N, C, H, W).
+        manifold: decoded square grid of a two-dimensional latent space, (n·n, C, H, W), row by row from the largest z₂
+            (top) to the smallest, in each row from the smallest z₁.
+        manifold_extent: the grid is evenly spaced from −extent to +extent on both axes.
+        first: a GAN's images before the first update.
+        last: from the same noise at the end.
+        animation: GIF or WebP of the images in between.
+        text: generated text.
+        prompt: what it continued.
+    """
+
+    name: str
+    family: str
+    data: DataCard
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    result: Mapping[str, Any] = field(default_factory=dict)
+    evaluation: Mapping[str, Any] | None = None
+    metrics: Sequence[Mapping[str, Any]] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    command: str = ""
+    originals: Images | None = None
+    reconstructions: Images | None = None
+    latents: Numbers | None = None
+    labels: Numbers | None = None
+    class_names: tuple[str, ...] = ()
+    samples: Images | None = None
+    interpolation: Images | None = None
+    manifold: Images | None = None
+    manifold_extent: float | None = None
+    first: Images | None = None
+    last: Images | None = None
+    animation: bytes = b""
+    text: str = ""
+    prompt: str = ""
+
+    @property
+    def measured(self) -> Mapping[str, Any]:
+        """The metrics of evaluation.json; empty before an evaluation."""
+        metrics: Mapping[str, Any] = (self.evaluation or {}).get("metrics", {})
+        return metrics
+
+    @property
+    def protocol(self) -> Mapping[str, Any]:
+        """How they were obtained."""
+        protocol: Mapping[str, Any] = (self.evaluation or {}).get("protocol", {})
+        return protocol
+
+    def setting(self, path: str) -> Any:
+        """The recipe's value at a dotted path (``model.latent``), or None."""
+        node: Any = self.recipe
+        for part in path.split("."):
+            node = node.get(part) if isinstance(node, Mapping) else None
+        return node
+
+    def series(self, key: str, split: str = "train", x: str = "step") -> tuple[Numbers, Numbers]:
+        """One key of metrics.jsonl over ``step`` or ``elapsed_s``; a value stored as null is NaN."""
+        rows = [row for row in self.metrics if row["split"] == split and key in row["values"]]
+        steps = np.array([row[x] for row in rows], float)
+        values = [row["values"][key] for row in rows]
+        return steps, np.array([np.nan if value is None else value for value in values], float)
+
+
+@dataclass(frozen=True)
+class ReportContext:
+    """A whole report.
+
+    Args:
+        runs: in the order in which they are shown within a family.
+        title: empty for the usual one.
+        authors: empty leaves a place to write the names.
+        course: may be empty.
+        date: of the report, already in ISO form (2026-03-31); may be empty.
+        command: what made all of it (``olaria demo``); may be empty.
+        notes: what the reader must know (a fallback taken, a data set that was not there).
+    """
+
+    runs: Sequence[RunCard]
+    title: str = ""
+    authors: str = ""
+    course: str = ""
+    date: str = ""
+    command: str = ""
+    notes: Sequence[Message] = ()

@@ -1,0 +1,221 @@
+"""Words and numbers of a report: what a key is called, and how a value is written."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from olaria.evaluation import METRICS
+from olaria.i18n import N_, Message, format_number, translate
+
+PROTOCOL_LABELS: dict[str, str] = {
+    "data": N_("data"),
+    "data_sha256": N_("data fingerprint"),
+    "split": N_("split"),
+    "num_examples": N_("examples evaluated"),
+    "num_samples": N_("generated images"),
+    "num_floor_examples": N_("real images for the floor"),
+    "num_test_for_distances": N_("test images for the distances"),
+    "binarization": N_("binarization"),
+    "num_tokens": N_("tokens"),
+    "seed": N_("seed"),
+    "checkpoint": N_("checkpoint"),
+    "ema": N_("averaged weights (EMA)"),
+    "precision": N_("precision of the arithmetic"),
+    "context_length": N_("context length"),
+    "k": N_("neighbours (k)"),
+    "num_importance_samples": N_("importance samples"),
+    "num_importance_samples_large": N_("importance samples of the correction"),
+    "num_corrected": N_("examples of the correction"),
+    "extractor": N_("feature extractor"),
+    "extractor_sha256": N_("extractor's fingerprint"),
+}
+
+SOURCE_LABELS: dict[str, str] = {
+    "cache": N_("the local cache"),
+    "mirror": N_("a mirror folder"),
+    "system package": N_("a package of the system"),
+    "official address": N_("the official address"),
+    "package index": N_("the Python package index"),
+    "bundled": N_("carried by a library, no network needed"),
+    "generated": N_("generated from a seed"),
+    "user file": N_("the user's own file"),
+}
+
+SPLIT_LABELS: dict[str, str] = {
+    "train": N_("training"),
+    "validation": N_("validation"),
+    "test": N_("test"),
+}
+
+FAMILY_LABELS: dict[str, str] = {
+    "autoencoder": N_("Autoencoder"),
+    "vae": N_("Variational autoencoder"),
+    "gan": N_("Generative adversarial network"),
+    "bigram": N_("Bigram"),
+    "gpt": N_("GPT"),
+}
+
+PROVENANCE_LABELS: dict[str, str] = {
+    "cpu": N_("processor"),
+    "num_cpus": N_("cores"),
+    "num_threads": N_("threads used"),
+    "memory_bytes": N_("memory"),
+    "gpu": N_("graphics processor"),
+    "system": N_("system"),
+    "precision": N_("precision of the arithmetic"),
+    "compile": N_("compiled"),
+    "olaria": "Olaria",
+    "python": "Python",
+    "torch": "PyTorch",
+    "numpy": "NumPy",
+    "commit": N_("commit"),
+}
+"""What is shown of provenance.json. Everything else in it (folders, machine and user names) stays there."""
+
+_ROOT = r"(?:(?<!\w)[A-Za-z]:[\\/]|~[\\/]|\\\\|(?<![\w.:/\\])/(?=\S))"
+_QUOTED_FOLDERS = re.compile(rf"""(?<=['"]){_ROOT}[^'"]*[\\/]""")
+_FOLDERS = re.compile(rf"""{_ROOT}(?:(?:\\\s|[^\s"'<>|\\/])+[\\/])*""")
+
+
+def number(value: float, language: str = "en", digits: int | None = None) -> str:
+    """A number in the reader's notation; four significant digits where ``digits`` is None.
+
+    >>> number(1234.567, "pt", 1), number(0.012345), number(100.0)
+    ('1.234,6', '0.01235', '100')
+    """
+    if digits is None:
+        magnitude = math.floor(math.log10(abs(value))) if value else 0
+        digits = max(0, 3 - magnitude)
+        while digits and round(value, digits) == round(value, digits - 1):
+            digits -= 1
+    return format_number(value, language, digits)
+
+
+def duration(seconds: float, language: str = "en") -> str:
+    """Seconds for people.
+
+    >>> duration(9.25), duration(272.0)
+    ('9.2 s', '4 min 32 s')
+    """
+    if seconds < 60:
+        return f"{format_number(seconds, language, 1)} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s"
+
+
+def without_folders(text: str) -> str:
+    """``text`` in which each absolute path is only its last name: a report is handed to others.
+
+    >>> without_folders("olaria train vae-mnist --data /home/ana/my digits.zip")
+    'olaria train vae-mnist --data my digits.zip'
+    """
+    return _FOLDERS.sub("", _QUOTED_FOLDERS.sub("", text))
+
+
+def shortened(name: str, limit: int = 28) -> str:
+    """A name that fits into a figure.
+
+    >>> shortened("a-very-long-name", 8)
+    'a-very-…'
+    """
+    name = " ".join(without_folders(name).split())
+    return name if len(name) <= limit else name[: limit - 1] + "…"
+
+
+def value_text(value: Any, language: str, digits: int | None = None) -> str:
+    """Any plain JSON value in words; an interval as “a – b”, what is missing as a dash."""
+    if value is None:
+        return "—"
+    if isinstance(value, bool):
+        return translate(N_("yes"), language) if value else translate(N_("no"), language)
+    if isinstance(value, int):
+        return number(value, language, 0)
+    if isinstance(value, float):
+        return number(value, language, digits) if math.isfinite(value) else "—"
+    if isinstance(value, (list, tuple)):
+        return " – ".join(value_text(part, language, digits) for part in value)
+    if isinstance(value, Mapping):
+        parts = (f"{key} {value_text(part, language, digits)}" for key, part in value.items())
+        return without_folders(", ".join(parts))
+    return without_folders(str(value))
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """One metric in words.
+
+    Args:
+        name: its title.
+        value: with its unit; a dash where there is none.
+        better: ``↑``, ``↓`` or empty.
+        explanation: one sentence, or why there is no value.
+    """
+
+    name: str
+    value: str
+    better: str
+    explanation: str
+
+
+def metric_row(key: str, value: Any, language: str, reason: Message | None = None) -> MetricRow:
+    """A metric in words; an unknown key is shown as it is.
+
+    Args:
+        key: as in evaluation.json.
+        value: None where it could not be computed.
+        language: of the words.
+        reason: why it is None.
+    """
+    why = "" if reason is None else without_folders(reason.text(language))
+    metric = METRICS.get(key)
+    if metric is None:
+        return MetricRow(key, value_text(value, language), "", why)
+    text = value_text(value, language, metric.digits)
+    if metric.unit and value is not None:
+        text = f"{text}\N{NO-BREAK SPACE}{translate(metric.unit, language)}"
+    better = {"higher": "↑", "lower": "↓", "none": ""}[metric.direction]
+    title, explanation = translate(metric.title, language), translate(metric.explanation, language)
+    return MetricRow(title, text, better, why or explanation)
+
+
+def evaluation_rows(evaluation: Mapping[str, Any], language: str) -> list[MetricRow]:
+    """The metrics of an evaluation.json, in its order."""
+    reasons = evaluation.get("reasons", {})
+    return [
+        metric_row(
+            key, value, language, Message.from_json(reasons[key]) if key in reasons else None
+        )
+        for key, value in evaluation["metrics"].items()
+    ]
+
+
+def protocol_rows(protocol: Mapping[str, Any], language: str) -> list[tuple[str, str]]:
+    """Name and value of each entry of an evaluation's protocol; fingerprints shortened."""
+    rows = []
+    for key, value in protocol.items():
+        if value is None:
+            continue
+        name = translate(PROTOCOL_LABELS.get(key, key), language)
+        text = value_text(value, language)
+        if key == "split":
+            text = translate(SPLIT_LABELS.get(text, text), language)
+        if key == "seed":
+            text = str(value)
+        rows.append((name, text[:12] if key.endswith("sha256") else text))
+    return rows
+
+
+def size(num_bytes: float, language: str = "en") -> str:
+    """Bytes in gigabytes, 10⁹ bytes each.
+
+    >>> size(16_700_000_000)
+    '16.7\xa0GB'
+    """
+    return f"{format_number(num_bytes / 1e9, language, 1)}\N{NO-BREAK SPACE}GB"

@@ -1,0 +1,70 @@
+"""The environment: what Olaria finds on this machine, and what is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from olaria.i18n import N_, Message
+from olaria.storage.folder import runs_home
+from olaria.workflows import machine
+
+VARIABLES = (
+    "OLARIA_HOME",
+    "OLARIA_RUNS",
+    "OLARIA_LANG",
+    "OLARIA_OFFLINE",
+    "OLARIA_MIRROR",
+    "OLARIA_NUM_THREADS",
+)
+EXTRAS = ("tokenizers", "onnx", "optuna", "weasyprint", "fastapi", "tensorboard")
+LOW_DISK_BYTES = 2 * 10**9
+LOW_MEMORY_BYTES = 2 * 10**9
+
+
+def doctor() -> dict[str, Any]:
+    """Machine, versions, folders, variables, extras, and advice as stored messages."""
+    described = machine.describe()
+    place = runs_home()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    return {
+        "format": 1,
+        "machine": described,
+        "runs": str(runs_home()),
+        "free_bytes": free,
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+        "extras": {name: find_spec(name) is not None for name in EXTRAS},
+        "advice": [message.to_json() for message in _advice(described, free)],
+    }
+
+
+def _advice(described: dict[str, Any], free_bytes: int) -> list[Message]:
+    advice = []
+    if not described["bfloat16_in_hardware"]:
+        advice.append(
+            Message(
+                N_(
+                    "this CPU has no bfloat16 products: training runs in float32, about half as fast"
+                )
+            )
+        )
+    if not described["compiler"]:
+        advice.append(
+            Message(
+                N_("no C++ compiler found: long GPT runs are not compiled, about a fifth slower")
+            )
+        )
+    if free_bytes < LOW_DISK_BYTES:
+        advice.append(Message(N_("little disk space is left where runs are written")))
+    memory = described["memory_bytes"]
+    if memory is not None and memory < LOW_MEMORY_BYTES:
+        advice.append(Message(N_("little memory: use --size tiny")))
+    mirror = os.environ.get("OLARIA_MIRROR")
+    if mirror and not Path(mirror).is_dir():
+        advice.append(Message(N_("OLARIA_MIRROR={path} is not a folder"), {"path": mirror}))
+    return advice

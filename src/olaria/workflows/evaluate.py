@@ -1,0 +1,233 @@
+"""Measure a run on what it has not seen, by the protocols of ``docs/protocols.md``, and keep it in evaluation.json."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from olaria.data import ImageData, TextData
+from olaria.data.base import Progress
+from olaria.data.toy_language import ToyLanguage
+from olaria.errors import UsageError, suggestion
+from olaria.evaluation import METRICS, extractor
+from olaria.evaluation.density import evaluate_vae
+from olaria.evaluation.reconstruction import knn_accuracy, mse, psnr_db, trustworthiness
+from olaria.evaluation.samples import evaluate_image_samples
+from olaria.evaluation.text import evaluate_text, longest_copied_span_chars
+from olaria.i18n import N_, Message
+from olaria.models.base import Model
+from olaria.runs import Run
+from olaria.sampling import latent
+from olaria.storage import folder as files
+from olaria.workflows.generate import text_rows
+
+_SEAM = "\uffff"
+SEED = 1
+"""Of everything drawn in an evaluation: binarization, noise, subsets."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is drawn; stored in the protocol beside every number.
+
+    Args:
+        num_examples: test images; all where None.
+        num_samples: images drawn from the model.
+        num_corrected: images of the likelihood's correction with 5,000 importance samples; 0 leaves it out.
+        num_chars: characters drawn from a language model.
+        num_neighbours: training images whose codes vote.
+    """
+
+    num_examples: int | None = None
+    num_samples: int = 10_000
+    num_corrected: int = 0
+    num_chars: int = 10_000
+    num_neighbours: int = 55_000
+
+
+STANDARD = Effort()
+FULL = Effort(num_corrected=1000)
+REDUCED = Effort(num_examples=1000, num_samples=2000, num_chars=2000, num_neighbours=10_000)
+"""For the demo: minutes are short there, and the report says so."""
+
+
+def evaluate(
+    run: str | Path | Run,
+    *,
+    metrics: Sequence[str] = (),
+    effort: Effort = STANDARD,
+    checkpoint: str | int | None = None,
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Measure a run; the result is stored as evaluation.json and returned.
+
+    Args:
+        run: a run, its name or its path.
+        metrics: keys to report; all of the family's where empty.
+        effort: how much is drawn.
+        checkpoint: ``best``, ``last`` or a step.
+        offline: open no connection.
+        progress: told of downloads.
+
+    Returns:
+        ``{"format", "run", "family", "protocol", "metrics", "reasons"}``; an unavailable metric is null with a reason.
+
+    Raises:
+        UsageError: no such metric.
+    """
+    for name in metrics:
+        if name not in METRICS:
+            raise UsageError(
+                N_("unknown metric {name}: {hint}"), name=name, hint=suggestion(name, METRICS)
+            )
+    run = run if isinstance(run, Run) else Run(run)
+    data = run.data(offline=offline, progress=progress)
+    step, _ = run.checkpoint(checkpoint)
+    model = run.model(checkpoint)
+    measure = _MEASURES[run.family]
+    found = measure(run, model, data, effort)
+    protocol = {
+        "data": run.recipe.data.name if data.source != "user file" else data.name,
+        "data_sha256": data.sha256,
+        "split": "validation" if isinstance(data, TextData) else "test",
+        "seed": SEED,
+        "checkpoint": step,
+        "ema": run.recipe.training.ema > 0,
+        "precision": "float32",
+        **found.protocol,
+    }
+    content = {
+        "format": 1,
+        "run": run.name,
+        "family": run.family,
+        "protocol": protocol,
+        "metrics": _chosen(found.metrics, metrics),
+        "reasons": {
+            name: reason.to_json()
+            for name, reason in found.reasons.items()
+            if not metrics or name in metrics
+        },
+    }
+    run.folder.write(files.EVALUATION, content)
+    return content
+
+
+@dataclass(frozen=True)
+class _Found:
+    metrics: dict[str, Any]
+    protocol: dict[str, Any]
+    reasons: dict[str, Message]
+
+
+def _chosen(metrics: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    missing = [name for name in names if name not in metrics]
+    if missing:
+        raise UsageError(
+            N_("metric {name} does not apply here: {hint}"),
+            name=missing[0],
+            hint=suggestion(missing[0], metrics),
+        )
+    return {name: metrics[name] for name in names} if names else metrics
+
+
+def _part(images: Tensor, count: int | None) -> Tensor:
+    """All images, or ``count`` of them drawn with :data:`SEED`."""
+    if count is None or count >= len(images):
+        return images
+    chosen = torch.randperm(len(images), generator=Generator().manual_seed(SEED))[:count]
+    return images[chosen.sort().values]
+
+
+def _autoencoder(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
+    assert isinstance(data, ImageData)
+    test = _part(data.test.x, effort.num_examples).float() / 255
+    codes = latent.encode(model, test)
+    error = mse(latent.decode(model, codes), test)
+    metrics: dict[str, Any] = {"mse": error, "psnr_db": psnr_db(error)}
+    reasons: dict[str, Message] = {}
+    if data.test.y is None or data.train.y is None:
+        metrics["knn_accuracy"] = None
+        reasons["knn_accuracy"] = Message(N_("the images have no classes"))
+    else:
+        neighbours = data.train.x[: effort.num_neighbours].float() / 255
+        metrics["knn_accuracy"] = knn_accuracy(
+            latent.encode(model, neighbours),
+            data.train.y[: effort.num_neighbours],
+            codes,
+            _part(data.test.y, effort.num_examples),
+        )
+    metrics["trustworthiness"] = trustworthiness(test, codes, Generator().manual_seed(SEED))
+    return _Found(metrics, {"num_examples": len(test), "k": 5}, reasons)
+
+
+def _vae(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
+    assert isinstance(data, ImageData)
+    images = _part(data.test.x, effort.num_examples)
+    corrected = min(effort.num_corrected, len(images))
+    metrics, protocol = evaluate_vae(
+        model,  # type: ignore[arg-type]
+        images,
+        seed=SEED,
+        num_corrected=corrected,
+    )
+    samples = _samples(model, data, effort)
+    return _Found({**metrics, **samples.metrics}, {**samples.protocol, **protocol}, samples.reasons)
+
+
+def _gan(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
+    assert isinstance(data, ImageData)
+    return _samples(model, data, effort)
+
+
+def _samples(model: Model, data: ImageData, effort: Effort) -> _Found:
+    """Metrics of images drawn from the prior; of a VAE, the means of its Bernoulli pixels."""
+    draws = Generator().manual_seed(SEED)
+    images = latent.prior(model, effort.num_samples, draws)
+    found = evaluate_image_samples(images, data, extractor.for_data(data), draws)
+    return _Found(dict(found.metrics), found.protocol, found.reasons)
+
+
+def _language(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
+    assert isinstance(data, TextData)
+    tokenizer = run.tokenizer()
+    loss = evaluate_text(model, tokenizer, data.validation, run.recipe.data.unseen)  # type: ignore[arg-type]
+    metrics: dict[str, Any] = loss.values()
+    context = int(model.context)  # type: ignore[arg-type]
+    text = text_rows(model, tokenizer, data.validation[:1], effort.num_chars, SEED)
+    # A character that no text holds keeps a span from running over the seam of two rows.
+    metrics["longest_copied_span_chars"] = longest_copied_span_chars(_SEAM.join(text), data.train)
+    own = longest_copied_span_chars(data.validation[: len("".join(text))], data.train)
+    protocol: dict[str, Any] = {
+        "num_examples": loss.num_tokens,
+        "context_length": context,
+        "tokenizer": run.recipe.data.tokenizer,
+        "num_sampled_chars": sum(map(len, text)),
+        "longest_copied_span_of_validation_chars": own,
+    }
+    if isinstance(data.known_entropy, ToyLanguage):
+        grammar = -data.known_entropy.log_prob(data.validation) / len(data.validation)
+        protocol["grammar_loss_nats_per_char"] = grammar
+    return _Found(metrics, protocol, {})
+
+
+_MEASURES: dict[str, Callable[[Run, Model, Any, Effort], _Found]] = {
+    "autoencoder": _autoencoder,
+    "vae": _vae,
+    "gan": _gan,
+    "bigram": _language,
+    "gpt": _language,
+}
+
+
+def effort_of(
+    *, full: bool = False, reduced: bool = False, num_samples: int | None = None
+) -> Effort:
+    """The effort that a command's switches ask for."""
+    effort = FULL if full else REDUCED if reduced else STANDARD
+    return effort if num_samples is None else replace(effort, num_samples=num_samples)

@@ -1,0 +1,213 @@
+"""Gather what a report shows from runs, and write it as one file."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Generator, Tensor
+
+from olaria.data import ImageData, TextData
+from olaria.i18n import Message
+from olaria.models.base import Model
+from olaria.reports.context import DataCard, ReportContext, RunCard
+from olaria.reports.report import build_report
+from olaria.runs import Run
+from olaria.sampling import latent
+from olaria.sampling.autoregressive import SamplingConfig
+from olaria.storage.files import write_text
+from olaria.storage.folder import REPORT
+from olaria.storage.images import animate
+from olaria.workflows.generate import sample_text
+
+NUM_SHOWN = 64
+NUM_PAIRS = 16
+NUM_SCATTERED = 3000
+MANIFOLD_SIDE = 18
+TEXT_CHARS = 700
+_SEED = 0
+
+
+def report(
+    runs: Sequence[str | Path | Run],
+    *,
+    language: str = "en",
+    out: str | Path | None = None,
+    title: str = "",
+    authors: str = "",
+    course: str = "",
+    command: str = "",
+    notes: Sequence[Message] = (),
+    offline: bool = False,
+) -> Path:
+    """Write the report of ``runs``.
+
+    Args:
+        runs: in the order in which they appear.
+        language: ``en`` or ``pt``.
+        out: the file; ``report.html`` in the first run's folder unless given.
+        title, authors, course: for its head; may be empty.
+        command: what made all of the runs; may be empty.
+        notes: what its reader must know.
+        offline: open no connection.
+
+    Returns:
+        The file's path.
+    """
+    opened = [run if isinstance(run, Run) else Run(run) for run in runs]
+    context = ReportContext(
+        runs=[run_card(run, offline=offline) for run in opened],
+        title=title,
+        authors=authors,
+        course=course,
+        date=datetime.date.today().isoformat(),
+        command=command,
+        notes=notes,
+    )
+    html = build_report(context, language)
+    path = Path(out) if out is not None else opened[0].path / REPORT
+    write_text(path, html)
+    return path
+
+
+def run_card(run: Run, *, offline: bool = False) -> RunCard:
+    """Everything that a report shows of one run; the model draws here, the report only lays out."""
+    data = run.data(offline=offline)
+    provenance = run.provenance
+    facts = {**provenance.get("machine", {}), **provenance}
+    card = RunCard(
+        name=run.name,
+        family=run.family,
+        data=data_card(data),
+        recipe=run.recipe.model_dump(mode="json"),
+        result=run.result,
+        evaluation=run.evaluation,
+        metrics=run.metrics(),
+        provenance=facts,
+        command=command_of(run),
+    )
+    if isinstance(data, TextData):
+        return _language_card(card, run)
+    return _image_card(card, run, data)
+
+
+def data_card(data: ImageData | TextData) -> DataCard:
+    """What a report says of a data set."""
+    card = DataCard(
+        name=data.name,
+        title=data.title,
+        source=data.source,
+        citation=data.citation,
+        licence=data.licence,
+        sha256=data.sha256,
+    )
+    if isinstance(data, TextData):
+        sizes = {"train": len(data.train), "validation": len(data.validation)}
+        return dataclasses.replace(card, sizes=sizes, excerpt=data.train[:TEXT_CHARS])
+    splits = {"train": data.train, "validation": data.validation, "test": data.test}
+    return dataclasses.replace(
+        card,
+        sizes={name: len(images) for name, images in splits.items()},
+        examples=_array(data.train.x[:NUM_SHOWN]),
+    )
+
+
+def command_of(run: Run) -> str:
+    """The command that makes a run of the same recipe again."""
+    recipe = run.recipe
+    words = ["olaria", "train", recipe.preset, "--data", Path(recipe.data.name).name]
+    if recipe.training.steps is not None:
+        words += ["--steps", str(recipe.training.steps)]
+    else:
+        words += ["--budget", f"{recipe.training.budget:g}s"]
+    words += ["--size", recipe.size, "--seed", str(recipe.seed)]
+    for path, value in _differences(run):
+        words += ["--set", f"{path}={value}"]
+    return shlex.join(words)
+
+
+def _differences(run: Run) -> list[tuple[str, Any]]:
+    """Settings in which a run's recipe differs from its preset."""
+    from olaria.recipes import preset
+
+    usual = preset(run.recipe.preset, run.recipe.size).model_dump(mode="json")
+    actual = run.recipe.model_dump(mode="json")
+    return [
+        (f"{part}.{name}", value)
+        for part in ("model", "training")
+        for name, value in actual[part].items()
+        if value != usual[part].get(name) and name not in ("steps", "budget")
+    ]
+
+
+def _language_card(card: RunCard, run: Run) -> RunCard:
+    pieces = sample_text(run, config=SamplingConfig(max_tokens=TEXT_CHARS), seed=_SEED)
+    return dataclasses.replace(card, text="".join(pieces).strip("\n"))
+
+
+def _image_card(card: RunCard, run: Run, data: ImageData) -> RunCard:
+    model = run.model()
+    draws = Generator().manual_seed(_SEED)
+    shown: dict[str, Any] = {"class_names": data.class_names}
+    if run.family == "gan":
+        shown |= _game(run)
+    if run.family in ("vae", "gan"):
+        shown["samples"] = _array(latent.prior(model, NUM_SHOWN, draws))
+    if run.family in ("autoencoder", "vae"):
+        shown |= _through_the_bottleneck(model, data, draws)
+    return dataclasses.replace(card, **shown)
+
+
+def _through_the_bottleneck(model: Model, data: ImageData, draws: Generator) -> dict[str, Any]:
+    chosen = torch.randperm(len(data.test), generator=draws)[:NUM_SCATTERED]
+    x = data.test.x[chosen].float() / 255
+    codes = latent.encode(model, x)
+    shown: dict[str, Any] = {
+        "originals": _array(x[:NUM_PAIRS]),
+        "reconstructions": _array(latent.decode(model, codes[:NUM_PAIRS])),
+        "interpolation": _array(latent.interpolate(model, codes[:4], codes[4:8], steps=11)),
+    }
+    if codes.shape[1] == 2:
+        shown["latents"] = codes.numpy()
+        shown["labels"] = None if data.test.y is None else data.test.y[chosen].numpy()
+        if model.family == "vae":
+            shown["manifold"] = _array(latent.manifold(model, MANIFOLD_SIDE))
+    return shown
+
+
+def _game(run: Run) -> dict[str, Any]:
+    """A GAN's first and last watching sheets, and the way between them as an animation."""
+    paths = run.samples()
+    if not paths:
+        return {}
+    frames = [Image.open(path).convert("L" if _is_gray(path) else "RGB") for path in paths]
+    return {
+        "first": _sheet(frames[0]),
+        "last": _sheet(frames[-1]),
+        "animation": animate(frames),
+    }
+
+
+def _is_gray(path: Path) -> bool:
+    with Image.open(path) as picture:
+        return picture.mode == "L"
+
+
+def _sheet(picture: Image.Image) -> NDArray[np.uint8]:
+    """A whole sheet as one image (1, C, H, W)."""
+    array = np.asarray(picture)
+    return array[None, None] if array.ndim == 2 else array.transpose(2, 0, 1)[None]
+
+
+def _array(images: Tensor) -> NDArray[Any]:
+    if images.dtype != torch.uint8:
+        images = (images.clamp(0, 1) * 255).round().to(torch.uint8)
+    return images.numpy()

@@ -1,0 +1,91 @@
+"""What every test lives in: its own home, no network, known thread counts and examples."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("olaria", deadline=None, max_examples=50)
+settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True, database=None)
+settings.load_profile("ci" if os.environ.get("CI") else "olaria")
+
+# Of the variables of the person who runs the tests, none may change what they see.
+_OWN_VARIABLES = ("OLARIA_LANG", "OLARIA_MIRROR", "OLARIA_NUM_THREADS", "OLARIA_WHEELS")
+_IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _isolated_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Caches and runs go to a folder of this session; downloads are off."""
+    home = tmp_path_factory.mktemp("olaria")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in _OWN_VARIABLES:
+            patch.delenv(name, raising=False)
+        patch.setenv("OLARIA_HOME", str(home / "home"))
+        patch.setenv("OLARIA_RUNS", str(home / "runs"))
+        patch.setenv("OLARIA_OFFLINE", "1")
+        patch.setenv("LC_ALL", "C.UTF-8")
+        patch.setenv("MPLBACKEND", "agg")
+        if _IS_WORKER:  # side by side, each test process and what it starts gets one thread
+            patch.setenv("OLARIA_NUM_THREADS", "1")
+        yield home
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_each() -> None:
+    """Tests that run side by side do not fight for cores."""
+    torch = sys.modules.get("torch")
+    if _IS_WORKER and torch is not None and torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
+
+
+def _is_local(host: object) -> bool:
+    if host in (None, "", "localhost", b"localhost"):
+        return True
+    text = host.decode() if isinstance(host, bytes) else str(host)
+    try:
+        return ip_address(text.split("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+class OutsideConnectionError(Exception):
+    """A test tried to reach beyond this machine. Not an OSError, so that no code takes it for one."""
+
+
+@pytest.fixture(autouse=True)
+def _no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sockets reach this machine only, unless a test is marked ``network``."""
+    if request.node.get_closest_marker("network") is not None:
+        return
+
+    def guarded(name: str, position: int) -> None:
+        original = getattr(socket.socket, name)
+
+        def call(self: socket.socket, *words: Any) -> Any:
+            internet = self.family in (socket.AF_INET, socket.AF_INET6)
+            if internet and not _is_local(words[position][0]):
+                raise OutsideConnectionError(f"a test reaches for {words[position]}")
+            return original(self, *words)
+
+        monkeypatch.setattr(socket.socket, name, call)
+
+    guarded("connect", 0)
+    guarded("connect_ex", 0)
+    guarded("sendto", -1)
+    look_up = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *words: Any, **options: Any) -> Any:
+        if not _is_local(host) and host not in ("0.0.0.0", "::"):
+            raise OutsideConnectionError(f"a test looks up {host}")
+        return look_up(host, *words, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)

@@ -1,0 +1,149 @@
+"""What the contract tests train: every family at its tiny size, and variants that stress the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from olaria.models import MODELS
+from olaria.models.base import Model
+from olaria.training.config import TrainingConfig
+from olaria.training.engine import Trainer, Watch
+from olaria.training.events import Event, Stepped
+from olaria.training.feed import Feed, ImageFeed, TextFeed
+from olaria.training.randomness import generator, seeded
+
+VOCAB = 11
+SHAPES = ((1, 8, 8), (1, 28, 28), (3, 32, 32))
+STEPS = 12
+
+
+@dataclass(frozen=True)
+class Case:
+    """One family with changes to its tiny settings and to how it is trained."""
+
+    family: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    shape: tuple[int, int, int] = (1, 8, 8)
+
+    @property
+    def name(self) -> str:
+        """For test ids."""
+        words = [f"{key}={value}" for key, value in {**self.changes, **self.training}.items()]
+        shape = ["x".join(map(str, self.shape))] if self.is_image else []
+        return "-".join([self.family, *shape, *words])
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it learns from images."""
+        return MODELS[self.family].data == "images"
+
+    def build(self, seed: int = 0) -> Model:
+        """A fresh model."""
+        family = MODELS[self.family]
+        config = type(family.sizes["tiny"]).parse(
+            {**family.sizes["tiny"].model_dump(), **self.changes}, "test"
+        )
+        with seeded(seed, "weights"):
+            return family.build(config, self.shape if self.is_image else VOCAB)
+
+    def feed(self, seed: int = 0, batch_size: int = 8) -> Feed:
+        """24 structured images (three batches an epoch) or 200 tokens."""
+        if self.is_image:
+            return ImageFeed(images(24, self.shape), None, batch_size, seed)
+        context = self.build().context
+        assert isinstance(context, int)
+        return TextFeed(tokens(200), context, batch_size, seed)
+
+    def trainer(
+        self,
+        seed: int = 0,
+        watch: Watch | None = None,
+        feed: Feed | None = None,
+        **training: Any,
+    ) -> Trainer:
+        """A trainer of :data:`STEPS` steps in float32 unless told otherwise."""
+        values = {"steps": STEPS, "precision": "float32", "warmup_steps": 3}
+        config = TrainingConfig.parse({**values, **self.training, **training}, "test")
+        feed = feed or self.feed(seed)
+        return Trainer(self.build(seed), feed, config, seed, watch or BLIND)
+
+
+BLIND = Watch(evaluate=lambda model: {}, sample=lambda model: None)
+FAMILIES = [Case(family) for family in MODELS]
+EVERY_SHAPE = [
+    *[Case(f, shape=shape) for f in MODELS if MODELS[f].data == "images" for shape in SHAPES],
+    *[Case(f) for f in MODELS if MODELS[f].data == "text"],
+]
+VARIANTS = [
+    *FAMILIES,
+    Case("autoencoder", {"network": "conv", "corruption": 0.3}, {"ema": 0.9}),
+    Case("autoencoder", {"hidden": (), "output": "linear"}, {"decay": "cosine"}),
+    Case("vae", {"network": "conv", "beta": 4.0}, {"ema": 0.99, "weight_decay": 0.1}),
+    Case("gan", {"discriminator_updates": 2, "loss": "hinge"}, {"ema": 0.9, "clip_norm": 1.0}),
+    Case("gan", {"spectral": False}, {"betas": (0.0, 0.9)}),
+    Case("gpt", {"dropout": 0.2}, {"optimizer": "muon", "ema": 0.9, "weight_decay": 0.1}),
+    Case("gpt", {"dropout": 0.1}, {"precision": "bfloat16", "optimizer": "muon"}),
+]
+
+
+def case_id(case: Case) -> str:
+    """For ``pytest.mark.parametrize``."""
+    return case.name
+
+
+def images(count: int, shape: tuple[int, int, int], seed: int = 3) -> Tensor:
+    """uint8 (N, C, H, W): a bright rectangle each, over faint noise."""
+    draw = generator(seed, "images")
+    channels, height, width = shape
+    x = torch.randint(0, 40, (count, channels, height, width), generator=draw)
+    for index in range(count):
+        top, left = (int(torch.randint(0, side // 2, (), generator=draw)) for side in shape[1:])
+        x[index, :, top : top + height // 2, left : left + width // 2] += 200
+    return x.to(torch.uint8)
+
+
+def tokens(count: int, seed: int = 3) -> Tensor:
+    """int64 (N,): each token is mostly the one before plus three, else anything."""
+    draw = generator(seed, "tokens")
+    ids = [0]
+    for _ in range(count - 1):
+        follows = torch.rand((), generator=draw) < 0.8
+        other = int(torch.randint(0, VOCAB, (), generator=draw))
+        ids.append((ids[-1] + 3) % VOCAB if follows else other)
+    return torch.tensor(ids)
+
+
+def train(trainer: Trainer, listen: Callable[[Event], None] | None = None) -> list[dict[str, Any]]:
+    """Run to the end; what each step logged."""
+    rows = []
+    for event in trainer.stream():
+        if isinstance(event, Stepped):
+            rows.append({"step": event.step, "learning_rate": event.learning_rate, **event.values})
+        if listen is not None:
+            listen(event)
+    return rows
+
+
+def copied(trainer: Trainer) -> dict[str, Tensor]:
+    """A flat copy of every tensor of the trainer's state."""
+    return {
+        f"{file}/{name}": value.detach().clone()
+        for file, group in trainer.state()[0].items()
+        for name, value in group.items()
+    }
+
+
+def differing(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> list[str]:
+    """Names whose tensors are not bitwise the same, or that only one side has."""
+    names = set(first) | set(second)
+    return sorted(
+        name
+        for name in names
+        if name not in first or name not in second or not torch.equal(first[name], second[name])
+    )

@@ -1,0 +1,146 @@
+"""Muon against the SVD, its formula and PyTorch's own; the learning rate against a written list."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import polar
+
+from olaria.training import optim
+from olaria.training.config import TrainingConfig
+from olaria.training.optim import Muon, orthogonalize
+from olaria.training.randomness import generator
+from olaria.training.schedule import learning_rate_factor
+
+SHAPES = [(16, 16), (8, 32), (48, 12)]
+
+
+def matrix(*shape: int, seed: int = 0) -> torch.Tensor:
+    """Standard normal numbers."""
+    return torch.randn(*shape, generator=generator(seed, "matrix"))
+
+
+def cosine(a: torch.Tensor, b: torch.Tensor) -> float:
+    """Of the angle between two tensors as vectors."""
+    return torch.cosine_similarity(a.double().flatten(), b.double().flatten(), dim=0).item()
+
+
+def exact(m: torch.Tensor) -> torch.Tensor:
+    """U Vᵀ by scipy's polar decomposition."""
+    return torch.from_numpy(np.array(polar(m.double().numpy())[0])).to(m.dtype)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("size", [1e-4, 1.0, 1e4])
+def test_orthogonalize_keeps_directions_and_evens_singular_values(
+    shape: tuple[int, int], size: float
+) -> None:
+    m = matrix(*shape)
+    ours = orthogonalize(size * m[None])[0].float()
+    values = torch.linalg.svdvals(ours)
+    assert values.min() > 0.6 and values.max() < 1.3
+    assert cosine(ours, exact(m)) > 0.97
+    # Same singular vectors: in their basis it is close to diagonal.
+    u, _, vt = torch.linalg.svd(m, full_matrices=False)
+    inside = u.T @ ours @ vt.T
+    assert (inside - inside.diag().diag()).abs().max() < 0.06
+
+
+def test_orthogonalize_treats_a_stack_one_by_one() -> None:
+    stack = matrix(3, 8, 12)
+    together = orthogonalize(stack).float()
+    alone = torch.stack([orthogonalize(m[None])[0].float() for m in stack])
+    torch.testing.assert_close(together, alone, rtol=0, atol=0.02)
+
+
+def _gradients(shape: tuple[int, int]) -> list[torch.Tensor]:
+    return [matrix(*shape, seed=10 + step) for step in range(4)]
+
+
+def _run(optimizer: torch.optim.Optimizer, parameter: torch.Tensor) -> torch.Tensor:
+    for gradient in _gradients((parameter.shape[0], parameter.shape[1])):
+        parameter.grad = gradient.clone()
+        optimizer.step()
+    return parameter.detach()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_muon_follows_its_formula(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an exact orthogonalization in place of the iteration, the formula holds to rounding."""
+    monkeypatch.setattr(
+        optim, "orthogonalize", lambda stack: torch.stack([exact(m) for m in stack])
+    )
+    lr, momentum, decay = 0.02, 0.9, 0.3
+    weight, buffer = matrix(*shape), torch.zeros(shape)
+    parameter = torch.nn.Parameter(weight.clone())
+    result = _run(Muon([parameter], lr, momentum, decay), parameter)
+    scale = max(1, shape[0] / shape[1]) ** 0.5
+    for gradient in _gradients(shape):
+        buffer = momentum * buffer + gradient
+        weight = (1 - lr * decay) * weight - lr * scale * exact(gradient + momentum * buffer)
+    torch.testing.assert_close(result, weight, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_muon_moves_as_pytorchs_own(shape: tuple[int, int]) -> None:
+    """Theirs averages gradients where ours sums them; made orthogonal, the two are the same."""
+    start = matrix(*shape)
+    parameter, other = (torch.nn.Parameter(start.clone()) for _ in range(2))
+    ours = _run(Muon([parameter], 0.02, 0.95, 0.1), parameter) - start
+    theirs = torch.optim.Muon([other], lr=0.02, momentum=0.95, weight_decay=0.1)
+    expected = _run(theirs, other) - start
+    assert cosine(ours, expected) > 0.999
+    assert ours.norm().item() == pytest.approx(expected.norm().item(), rel=0.01)
+
+
+def test_muon_updates_equal_shapes_together_as_alone() -> None:
+    start = [matrix(8, 12, seed=s) for s in range(3)]
+    together = [torch.nn.Parameter(m.clone()) for m in start]
+    alone = [torch.nn.Parameter(m.clone()) for m in start]
+    optimizers = [Muon(together), *[Muon([p]) for p in alone]]
+    for step in range(3):
+        for index in range(3):
+            together[index].grad = matrix(8, 12, seed=30 * step + index)
+            alone[index].grad = matrix(8, 12, seed=30 * step + index)
+        for optimizer in optimizers:
+            optimizer.step()
+    for a, b, first in zip(together, alone, start, strict=True):
+        assert cosine(a - first, b - first) > 0.999
+
+
+LINEAR = {"warmup_steps": 4, "decay": "linear", "decay_from": 0.5, "final_factor": 0.2}
+COSINE = {"warmup_steps": 0, "decay": "cosine", "decay_from": 0.2, "final_factor": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        # Steps 0 … 10 of a run of 10: warm-up over four, level to the middle, down to a fifth.
+        (LINEAR, [0.25, 0.5, 0.75, 1, 1, 1, 0.84, 0.68, 0.52, 0.36, 0.2]),
+        (
+            COSINE,  # 0.1 + 0.45 (1 + cos(pi u)), u = 0, 1/8, … 1
+            [
+                1,
+                1,
+                1,
+                0.96574579,
+                0.86819805,
+                0.72220755,
+                0.55,
+                0.37779245,
+                0.23180195,
+                0.13425421,
+                0.1,
+            ],
+        ),
+        ({"warmup_steps": 2, "decay": "constant"}, [0.5] + [1] * 10),
+        ({"warmup_steps": 0}, [1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0]),
+    ],
+)
+def test_the_learning_rate_follows_the_written_list(
+    settings: dict[str, object], expected: list[float]
+) -> None:
+    config = TrainingConfig.parse({"steps": 10, **settings}, "test")
+    ours = [learning_rate_factor(config, step, step / 10) for step in range(11)]
+    assert ours == pytest.approx(expected, abs=1e-8)

@@ -1,0 +1,107 @@
+"""The use cases of the data command, on a small data set of the tests' own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from olaria.data import DATASETS, sources
+from olaria.data.statistics import bigram_entropy_bits, unigram_entropy_bits
+from olaria.errors import SourceError, UsageError
+from olaria.workflows import data as workflow
+
+CONTENT = b"to be or not to be, that is the question\n" * 20
+
+
+@pytest.fixture
+def stick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A mirror that holds a short tiny-shakespeare, whose hash is made the expected one."""
+    known = DATASETS["tiny-shakespeare"]
+    file = replace(
+        known.files[0],
+        size_bytes=len(CONTENT),
+        sha256=hashlib.sha256(CONTENT).hexdigest(),
+        addresses=(),
+    )
+    monkeypatch.setitem(DATASETS, known.name, replace(known, files=(file,)))
+    monkeypatch.setenv("OLARIA_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("OLARIA_MIRROR", str(tmp_path / "stick"))
+    (tmp_path / "stick" / known.name).mkdir(parents=True)
+    (tmp_path / "stick" / known.name / "input.txt").write_bytes(CONTENT)
+    return tmp_path / "stick"
+
+
+def entry() -> dict[str, object]:
+    rows = workflow.list_datasets()["data_sets"]
+    return next(row for row in rows if row["name"] == "tiny-shakespeare")
+
+
+def test_get_verify_mirror_and_clean(stick: Path, tmp_path: Path) -> None:
+    assert entry()["ready"] is False
+    got = workflow.get("tiny-shakespeare")
+    assert (got["source"], got["kind"]) == ("mirror", "text")
+    assert entry()["ready"] is True
+    assert workflow.get("tiny-shakespeare")["source"] == "cache"
+    (file,) = workflow.where("tiny-shakespeare")["files"]
+    assert file["present"] is True
+
+    made = workflow.mirror(tmp_path / "second")
+    assert (tmp_path / "second" / "tiny-shakespeare" / "input.txt").read_bytes() == CONTENT
+    assert "mnist" in made["left_out"]
+
+    assert workflow.verify()["ok"] is True
+    Path(file["path"]).write_bytes(b"damaged")
+    assert workflow.verify("tiny-shakespeare")["files"][0]["state"] == "wrong"
+    assert workflow.verify()["ok"] is False
+
+    stranger = Path(file["path"]).with_name("notes.txt")
+    stranger.write_text("mine")
+    listed = workflow.clean()
+    assert listed["deleted"] is False
+    assert Path(file["path"]).exists()
+    assert workflow.clean(confirm=True)["size_bytes"] == listed["size_bytes"] > 0
+    assert not Path(file["path"]).exists()
+    assert stranger.read_text() == "mine"
+    for result in (got, made, listed, workflow.where(), workflow.list_datasets()):
+        json.dumps(result)
+
+
+def test_mirror_gzips_as_published(stick: Path) -> None:
+    file = DATASETS["mnist"].files[0]
+    first, second = (workflow._published(file, b"abc" * 100) for _ in range(2))
+    assert first == second
+    assert sources._decoded(file, first, "x") == b"abc" * 100
+
+
+def test_stats_of_text_and_images(stick: Path) -> None:
+    text = workflow.stats("tiny-shakespeare")
+    assert text["num_chars"] == {"train": 738, "validation": 82}
+    assert text["alphabet_size"] == len(set(CONTENT.decode()))
+    toy = workflow.stats("toy-language")
+    bigram_nats = toy["bigram_entropy_bits_per_char"] * math.log(2)
+    assert toy["known_entropy_nats_per_char"] < bigram_nats
+    digits = workflow.stats("digits")
+    assert digits["shape"] == [1, 8, 8]
+    assert sum(digits["images_per_class"]["test"]) == digits["num_images"]["test"]
+    json.dumps([text, toy, digits])
+
+
+def test_entropies_by_hand() -> None:
+    assert unigram_entropy_bits("aabb") == pytest.approx(1)
+    assert unigram_entropy_bits("aaab") == pytest.approx(0.75 * math.log2(4 / 3) + 0.25 * 2)
+    # pairs aa, ab, bb: after a come a and b equally often, after b always b
+    assert bigram_entropy_bits("aabb") == pytest.approx(2 / 3)
+    assert bigram_entropy_bits("a") == 0
+
+
+def test_unknown_name_and_absent_data(stick: Path) -> None:
+    for use in (workflow.get, workflow.where, workflow.verify, workflow.clean):
+        with pytest.raises(UsageError, match="did you mean mnist"):
+            use("mnits")
+    with pytest.raises(SourceError, match="fashion-mnist"):
+        workflow.get("fashion-mnist", offline=True)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from olaria.i18n import (
+    LANGUAGES,
+    LOCALES,
+    N_,
+    Message,
+    detect_language,
+    format_number,
+    translate,
+)
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=4,
+)
+
+
+def test_portuguese_comes_from_the_committed_catalog() -> None:
+    assert (LOCALES / "pt_BR" / "LC_MESSAGES" / "olaria.mo").is_file()
+    assert translate("did you mean {name}?", "pt") == "você quis dizer {name}?"
+    assert translate("did you mean {name}?", "en") == "did you mean {name}?"
+
+
+def test_an_unknown_text_and_an_empty_one_stay_as_they_are() -> None:
+    for language in LANGUAGES:
+        assert translate("no such source string", language) == "no such source string"
+        assert translate("", language) == ""  # not the catalog's header
+
+
+def test_a_message_translates_the_messages_inside_it() -> None:
+    inner = Message(N_("did you mean {name}?"), {"name": "vae-mnist"})
+    outer = Message(N_("unknown setting {path}: {hint}"), {"path": "a", "hint": inner})
+    assert outer.text() == "unknown setting a: did you mean vae-mnist?"
+    assert outer.text("pt") == "configuração desconhecida a: você quis dizer vae-mnist?"
+
+
+@given(st.text(), st.dictionaries(st.text(), plain))
+def test_a_message_survives_storing(text: str, fields: dict[str, Any]) -> None:
+    message = Message(text, {**fields, "inner": Message("x {a}", {"a": 1})})
+    stored = json.loads(json.dumps(message.to_json()))
+    assert Message.from_json(stored) == message
+
+
+@pytest.mark.parametrize(
+    ("environ", "language"),
+    [
+        ({}, "en"),
+        ({"LANG": "pt_BR.UTF-8"}, "pt"),
+        ({"LANG": "PT"}, "pt"),
+        ({"LANG": "de_DE"}, "en"),
+        ({"LANG": "C"}, "en"),
+        ({"LANG": "pt_BR", "LC_ALL": "en_US"}, "en"),
+        ({"LANG": "pt_BR", "LC_ALL": ""}, "pt"),
+        ({"LC_MESSAGES": "pt_PT", "LANG": "en"}, "pt"),
+        ({"OLARIA_LANG": "pt", "LC_ALL": "en_US"}, "pt"),
+    ],
+)
+def test_detect_language(environ: dict[str, str], language: str) -> None:
+    assert detect_language(environ) == language
+
+
+@pytest.mark.parametrize(
+    ("value", "language", "digits", "text"),
+    [
+        (1234567.891, "en", 2, "1,234,567.89"),
+        (1234567.891, "pt", 2, "1.234.567,89"),
+        (-0.5, "en", 1, "\N{MINUS SIGN}0.5"),
+        (-1234.5, "pt", 1, "\N{MINUS SIGN}1.234,5"),
+        (86.0, "pt", 0, "86"),
+    ],
+)
+def test_format_number(value: float, language: str, digits: int, text: str) -> None:
+    assert format_number(value, language, digits) == text
+
+
+def test_importing_olaria_does_not_import_torch() -> None:
+    code = "import sys, olaria, olaria.i18n, olaria.config; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,89 @@
+"""Who may import whom, where import-linter's contracts do not reach: read from the source itself."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import olaria
+
+PACKAGE = Path(olaria.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Absolute names of all modules that a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or ""
+
+
+def importers(*libraries: str) -> set[str]:
+    """Top-level parts of olaria that import one of ``libraries`` themselves."""
+    return {
+        path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        for path in MODULES
+        for name in imports(path)
+        if name.split(".")[0] in libraries
+    }
+
+
+def test_there_is_something_to_read() -> None:
+    assert "config" in importers("pydantic")
+
+
+def test_matplotlib_stays_in_reports() -> None:
+    assert importers("matplotlib") <= {"reports"}
+
+
+def test_the_web_framework_stays_in_web() -> None:
+    assert importers("fastapi", "starlette", "uvicorn", "sse_starlette") <= {"web"}
+
+
+def test_the_shells_do_not_import_torch() -> None:
+    assert not importers("torch") & {
+        "__init__",
+        "__main__",
+        "cli",
+        "web",
+        "i18n",
+        "errors",
+        "config",
+    }
+
+
+def test_models_know_no_file() -> None:
+    assert not importers("pathlib", "os", "io", "shutil", "tempfile", "json") & {
+        "models",
+        "nn",
+        "objectives",
+    }
+
+
+def test_pickle_is_nowhere() -> None:
+    assert importers("pickle", "dill", "joblib", "cloudpickle", "shelve", "marshal") == set()
+
+
+FORBIDDEN_CALLS = {("torch", "load"), ("torch", "save"), (None, "eval"), (None, "exec")}
+
+
+@pytest.mark.parametrize(
+    "path", MODULES, ids=[path.relative_to(PACKAGE).as_posix() for path in MODULES]
+)
+def test_no_file_of_a_user_can_run_code(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        owner = getattr(getattr(node.func, "value", None), "id", None)
+        name = getattr(node.func, "attr", getattr(node.func, "id", None))
+        if isinstance(node.func, ast.Attribute) and owner is None:
+            continue  # a method of a value, such as model.train().eval()
+        assert (owner, name) not in FORBIDDEN_CALLS, f"{path.name}:{node.lineno} calls {name}"
+        allowed = [word.value for word in node.keywords if word.arg == "allow_pickle"]
+        assert all(isinstance(value, ast.Constant) and not value.value for value in allowed)

@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+tool = load("setup_env")
+lock = load("lock")
+
+GPU_PLAN = [("torch", "https://x/torch.whl"), ("nvidia-cublas", "https://x/cublas.whl")]
+CPU_PLAN = [("torch", "file:///wheels/torch.whl")]
+
+
+# --- which torch ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("version", "kept"),
+    [
+        ("2.10.0", True),
+        ("2.13.0+cpu", True),
+        ("3.0", True),
+        ("2.9.1", False),
+        ("1.13", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_a_recent_torch_is_kept(version: str | None, kept: bool) -> None:
+    assert tool.is_recent_torch(version) is kept
+
+
+class Machine:
+    """Stands in for pip, the network and the graphics card of a setup."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, gpu: bool, reachable: bool) -> None:
+        self.plans = {(): GPU_PLAN, ("--index-url", tool.CPU_INDEX): CPU_PLAN}
+        self.said: list[str] = []
+        self.probed: list[str] = []
+        monkeypatch.delenv("OLARIA_WHEELS", raising=False)
+        monkeypatch.setattr(tool, "planned_downloads", lambda words: self.plans[tuple(words)])
+        monkeypatch.setattr(tool, "has_nvidia_gpu", lambda: gpu)
+        monkeypatch.setattr(tool, "is_reachable", lambda url: self.probed.append(url) or reachable)
+        monkeypatch.setattr(tool, "say", self.said.append)
+        monkeypatch.setattr(
+            tool, "announcement", lambda plan: "large" if plan is GPU_PLAN else None
+        )
+
+
+def test_the_cpu_index_is_tried_for_a_gpu_build_without_gpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine = Machine(monkeypatch, gpu=False, reachable=True)
+    assert tool.torch_options() == ["--index-url", tool.CPU_INDEX]
+    assert "large" not in machine.said
+
+
+def test_without_the_cpu_index_the_gpu_build_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(monkeypatch, gpu=False, reachable=False)
+    assert tool.torch_options() == []
+    assert machine.said[-1] == "large"
+
+
+def test_a_gpu_gets_its_build_without_a_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(monkeypatch, gpu=True, reachable=True)
+    assert tool.torch_options() == []
+    assert machine.probed == []
+
+
+def test_a_cpu_build_is_taken_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(monkeypatch, gpu=False, reachable=True)
+    machine.plans[()] = CPU_PLAN
+    assert tool.torch_options() == []
+    assert machine.said == machine.probed == []
+
+
+def test_a_folder_of_wheels_is_the_only_source(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("OLARIA_WHEELS", str(tmp_path))
+    assert tool.folder_options() == ["--no-index", "--find-links", str(tmp_path)]
+    monkeypatch.setenv("OLARIA_WHEELS", str(tmp_path / "none"))
+    with pytest.raises(tool.SetupError, match="is not a folder"):
+        tool.folder_options()
+
+
+def test_large_downloads_are_announced() -> None:
+    sizes = {"https://x/torch.whl": 900_000_000, "https://x/cublas.whl": 1_300_000_000}
+    assert tool.announcement(GPU_PLAN, sizes.get) == (
+        "downloading 2.2 GB for torch and its GPU libraries"
+    )
+    del sizes["https://x/cublas.whl"]
+    assert "0.9 GB or more" in tool.announcement(GPU_PLAN, sizes.get)
+    assert "several GB" in tool.announcement(GPU_PLAN, lambda url: None)
+    assert tool.announcement(CPU_PLAN, lambda url: 200_000_000) is None
+    assert tool.announcement(CPU_PLAN, lambda url: None) is None
+    assert tool.size_of("file:///wheels/torch.whl") == 0
+
+
+def test_pips_report_is_read() -> None:
+    item = {"metadata": {"name": "torch"}, "download_info": {"url": "https://x/torch.whl"}}
+    assert tool.read_plan({"install": [item]}) == GPU_PLAN[:1]
+
+
+# --- the environment ------------------------------------------------------------------------------
+
+
+def finished(folder: Path, state: dict[str, Any]) -> None:
+    python = tool.venv_python(folder)
+    python.parent.mkdir(parents=True)
+    python.touch()
+    site = folder / ("Lib" if os.name == "nt" else "lib/python3.11") / "site-packages"
+    (site / "torch").mkdir(parents=True)
+    (site / "torch" / "version.py").touch()
+    (folder / tool.STAMP.name).write_text(json.dumps(state))
+
+
+def test_a_finished_setup_is_recognised_until_something_changes(tmp_path: Path) -> None:
+    state = tool.state(runtime=False)
+    assert not tool.is_ready(state, tmp_path / "v")
+    finished(tmp_path / "v", state)
+    assert tool.is_ready(state, tmp_path / "v")
+    for key in ("root", "inputs"):
+        assert not tool.is_ready({**state, key: "other"}, tmp_path / "v")
+    (tool.site_packages(tmp_path / "v") / "torch" / "version.py").unlink()
+    assert not tool.is_ready(state, tmp_path / "v")
+
+
+def test_a_broken_stamp_means_not_ready(tmp_path: Path) -> None:
+    finished(tmp_path / "v", {})
+    (tmp_path / "v" / tool.STAMP.name).write_text("{")
+    assert not tool.is_ready(tool.state(runtime=False), tmp_path / "v")
+
+
+def test_python_without_ensurepip_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(tool.SetupError, match="apt install python3-venv"):
+        tool.make_venv(tmp_path / "v")
+
+
+def test_an_old_environment_is_refused_with_its_place(tmp_path: Path) -> None:
+    python = tool.venv_python(tmp_path / "v")
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\necho 3 9 True\n")
+    python.chmod(0o755)
+    with pytest.raises(tool.SetupError, match=r"no working Python 3\.11 or newer; delete it"):
+        tool.make_venv(tmp_path / "v")
+
+
+def test_errors_are_one_line_and_exit_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(tool.LOCKS, False, tool.ROOT / "requirements" / "none.txt")
+    assert tool.main([]) == 1
+    told = capsys.readouterr()
+    assert told.err == "error: requirements/none.txt is missing; get the project's files again\n"
+    assert told.out == ""
+
+
+def test_an_older_python_is_told_in_one_line() -> None:
+    older = next(
+        (p for p in map(shutil.which, ("python3.10", "python3.9", "python3.8")) if p), None
+    )
+    answer = older and subprocess.run([older, "--version"], capture_output=True, check=False)
+    if not older or not answer or answer.returncode != 0:
+        pytest.skip("no older Python here")
+    done = subprocess.run(
+        [older, ROOT / "scripts" / "setup_env.py"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: Olaria needs Python 3.11 or newer")
+    assert done.stderr.count("\n") == 1
+
+
+def test_pips_reason_is_told_and_what_to_do_without_network() -> None:
+    stderr = "WARNING: Retrying after NameResolutionError\nERROR: No matching distribution found"
+    assert tool.last_error(stderr).startswith("No matching distribution found (is there a network?")
+    assert tool.last_error("ERROR: disk full\nnotice: new pip") == "disk full"
+    assert tool.last_error("") == "no reason given"
+
+
+# --- the tests' own walls -------------------------------------------------------------------------
+
+
+def test_tests_reach_this_machine_only() -> None:
+    with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagram:
+        for reach in (
+            lambda: stream.connect(("192.0.2.1", 80)),
+            lambda: stream.connect_ex(("192.0.2.1", 80)),
+            lambda: datagram.sendto(b"x", ("192.0.2.1", 9)),
+            lambda: socket.getaddrinfo("example.org", 80),
+        ):
+            with pytest.raises(Exception, match=r"a test (?:reaches|looks up)") as caught:
+                reach()
+            assert not isinstance(caught.value, OSError)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname(), timeout=5).close()
+
+
+def test_tests_have_their_own_home() -> None:
+    assert os.environ["OLARIA_OFFLINE"] == "1"
+    for name in ("OLARIA_HOME", "OLARIA_RUNS"):
+        assert Path(tempfile.gettempdir()).resolve() in Path(os.environ[name]).resolve().parents
+
+
+# --- the locks ------------------------------------------------------------------------------------
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def test_the_locks_belong_to_the_project() -> None:
+    assert lock.main(["--check"]) == 0
+
+
+def test_torch_is_not_locked_but_all_that_it_needs_is() -> None:
+    names = lock.locked_names(lock.RUNTIME.read_text(encoding="utf-8"))
+    assert "torch" not in names
+    requirements = [
+        requirement
+        for requirement in importlib.metadata.requires("torch") or []
+        if "extra ==" not in requirement
+    ]
+    plain = {lock.name_of(requirement) for requirement in requirements}
+    of_accelerators = {n for n in plain if n.startswith(("nvidia-", "cuda-", "triton"))}
+    assert plain - of_accelerators <= names
+
+
+def test_both_locks_agree() -> None:
+    runtime = set(tool.unhashed(lock.RUNTIME.read_text(encoding="utf-8")).splitlines())
+    development = set(tool.unhashed(lock.DEVELOPMENT.read_text(encoding="utf-8")).splitlines())
+    assert runtime <= development
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "problem"),
+    [
+        ("numpy==", "number==", "lacks numpy"),
+        ("# Inputs: ", "# Inputs: 0", "other requirements"),
+        ("--hash=sha256:", "--hush=sha256:", "no hash for"),
+        ("\nannotated", "\n--index-url x\nannotated", "names an address"),
+    ],
+)
+def test_a_lock_that_cannot_be_used_is_found(
+    tmp_path: Path, before: str, after: str, problem: str
+) -> None:
+    requirements = lock.wanted(PROJECT, development=False)
+    copy = tmp_path / "lock.txt"
+    copy.write_text(lock.RUNTIME.read_text(encoding="utf-8").replace(before, after))
+    assert any(problem in line for line in lock.problems(copy, requirements))
+
+
+def test_a_new_dependency_makes_the_lock_stale() -> None:
+    requirements = [*lock.wanted(PROJECT, development=False), "attrs>=25"]
+    found = lock.problems(lock.RUNTIME, requirements)
+    assert "lock.txt lacks attrs" in found
+    assert any("other requirements" in line for line in found)

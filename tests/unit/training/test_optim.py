@@ -1,0 +1,72 @@
+"""Which rule updates which parameter, and how fast."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.optim import AdamW
+
+from olaria.models import MODELS
+from olaria.models.base import ParameterGroup
+from olaria.training.config import TrainingConfig
+from olaria.training.optim import Muon, build_optimizers, set_learning_rate
+
+CONFIG = TrainingConfig(
+    steps=1, learning_rate=0.1, matrix_learning_rate=0.4, optimizer="muon", weight_decay=0.3
+)
+
+
+def groups() -> list[ParameterGroup]:
+    """A matrix, and a vector at half the rate."""
+    return [
+        ParameterGroup([torch.nn.Parameter(torch.ones(2, 3))], "matrix"),
+        ParameterGroup([torch.nn.Parameter(torch.ones(4))], scale=0.5),
+    ]
+
+
+def test_muon_takes_the_matrices_and_adam_the_rest() -> None:
+    matrix, rest = groups()
+    adam, muon = build_optimizers([matrix, rest], CONFIG)
+    assert isinstance(adam, AdamW) and isinstance(muon, Muon)
+    assert [id(p) for p in adam.param_groups[0]["params"]] == [id(p) for p in rest.parameters]
+    assert [id(p) for p in muon.param_groups[0]["params"]] == [id(p) for p in matrix.parameters]
+    assert adam.param_groups[0]["lr"] == pytest.approx(0.05)
+    assert muon.param_groups[0]["lr"] == pytest.approx(0.4)
+    assert adam.param_groups[0]["weight_decay"] == muon.param_groups[0]["weight_decay"] == 0.3
+
+
+def test_adam_takes_all_unless_muon_is_asked_for() -> None:
+    (adam,) = build_optimizers(groups(), CONFIG.updated("optimizer", "adam"))
+    assert isinstance(adam, AdamW)
+    assert [group["lr"] for group in adam.param_groups] == pytest.approx([0.1, 0.05])
+
+
+def test_the_factor_multiplies_the_initial_rate_each_time() -> None:
+    optimizers = build_optimizers(groups(), CONFIG)
+    for factor in (0.5, 0.5, 0.1):
+        set_learning_rate(optimizers, factor)
+        rates = [group["lr"] for o in optimizers for group in o.param_groups]
+        assert rates == pytest.approx([0.05 * factor, 0.4 * factor])
+
+
+def test_gpts_matrices_are_matrices() -> None:
+    for family in MODELS.values():
+        model = family.build(family.sizes["tiny"], (1, 8, 8) if family.data == "images" else 11)
+        for phase in model.phases():
+            for group in phase.groups:
+                assert group.kind != "matrix" or all(p.dim() == 2 for p in group.parameters)
+
+
+def test_muon_leaves_what_has_no_gradient() -> None:
+    still, moved = (torch.nn.Parameter(torch.ones(2, 3)) for _ in range(2))
+    moved.grad = torch.ones(2, 3)
+    Muon([still, moved], weight_decay=0.5).step()
+    assert torch.equal(still.detach(), torch.ones(2, 3))
+    assert not torch.equal(moved.detach(), torch.ones(2, 3))
+
+
+def test_a_zero_gradient_is_no_trouble() -> None:
+    parameter = torch.nn.Parameter(torch.ones(2, 3))
+    parameter.grad = torch.zeros(2, 3)
+    Muon([parameter]).step()
+    assert torch.equal(parameter.detach(), torch.ones(2, 3))
