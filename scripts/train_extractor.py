@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from olaria.data import load
 from olaria.data.base import ImageData
 from olaria.evaluation.extractor import NAME, NUM_TRAINED_ON, weights_path
-from olaria.evaluation.extractor.network import FeatureNetwork, folded
+from olaria.evaluation.extractor.network import FeatureNetwork, folded, rescaled
 
 SEED = 0
 BATCH_SIZE = 250
@@ -118,7 +118,7 @@ def train(data: ImageData, changes: Augmentation) -> FeatureNetwork:
             flush=True,
         )
     settle_norms(network, x, generator, changes)
-    return folded(network.eval())
+    return rescaled(folded(network.eval()), x[:SETTLING_IMAGES].float() / 255)
 
 
 def training_part(data: ImageData) -> tuple[Tensor, Tensor]:

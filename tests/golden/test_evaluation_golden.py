@@ -120,7 +120,7 @@ def test_prdc_is_the_naive_count(block: int, monkeypatch: pytest.MonkeyPatch) ->
     inside = np.array(
         [[distance[i, j] < r for j in range(len(y))] for i, r in enumerate(real_radii)]
     )
-    found = diversity.prdc(fake, real, k)
+    found = diversity.prdc(fake.double(), real.double(), k)
     assert found.precision == pytest.approx(inside.any(0).mean())
     assert found.recall == pytest.approx((distance < np.array(fake_radii)).any(1).mean())
     assert found.density == pytest.approx(inside.sum() / (k * len(y)))
@@ -229,3 +229,13 @@ def test_text_loss_is_the_sum_over_the_text_for_a_model_without_memory() -> None
     assert found.loss_nats_per_char == pytest.approx(nats / 204, rel=1e-6)
     assert found.bits_per_char == pytest.approx(nats / 204 / math.log(2), rel=1e-6)
     assert found.bits_per_byte == pytest.approx(nats / 306 / math.log(2), rel=1e-6)
+
+
+def test_bootstrap_replicates_are_resampled_sets() -> None:
+    a = features(40, 10).double()
+    found = fidelity._resampled(a, 3, torch.Generator().manual_seed(4))
+    draws = torch.randint(40, (3, 40), generator=torch.Generator().manual_seed(4))
+    for gaussian, rows in zip(found, draws, strict=True):
+        resampled = a[rows].numpy()
+        np.testing.assert_allclose(gaussian.mean.numpy(), resampled.mean(0))
+        np.testing.assert_allclose(gaussian.covariance.numpy(), np.cov(resampled, rowvar=False))

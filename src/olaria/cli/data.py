@@ -66,7 +66,9 @@ def get(ctx: typer.Context, name: Name, as_json: Json = False) -> None:
     if as_json:
         shell.json(found)
     else:
-        shell.facts([*_described(shell, found), (shell.text(N_("folder")), shell.measure(found["folder"]))])
+        shell.facts(
+            [*_described(shell, found), (shell.text(N_("folder")), shell.measure(found["folder"]))]
+        )
 
 
 def _described(shell: Shell, found: dict[str, Any]) -> list[tuple[str, str]]:
@@ -75,17 +77,12 @@ def _described(shell: Shell, found: dict[str, Any]) -> list[tuple[str, str]]:
     source = SOURCES.get(found["source"], found["source"])
     return [
         (shell.text(N_("data set")), shell.measure(found["name"])),
-        (shell.text(N_("what it is")), one_title(shell, found["title"])),
+        (shell.text(N_("what it is")), shell.measure(translate(found["title"], shell.language))),
         (shell.text(N_("source")), shell.text(source)),
         (shell.text(N_("licence")), shell.measure(translate(found["licence"], shell.language))),
         (shell.text(N_("citation")), shell.measure(found["citation"])),
         ("sha256", found["sha256"]),
     ]
-
-
-def one_title(shell: Shell, title: str) -> str:
-    """A data set's title in the user's language."""
-    return shell.measure(translate(title, shell.language))
 
 
 def where(ctx: typer.Context, name: AnyName = None, as_json: Json = False) -> None:
@@ -158,7 +155,17 @@ def stats(
     if as_json:
         shell.json(found)
         return
-    described = {"format", "name", "title", "kind", "source", "sha256", "licence", "citation", "notes"}
+    described = {
+        "format",
+        "name",
+        "title",
+        "kind",
+        "source",
+        "sha256",
+        "licence",
+        "citation",
+        "notes",
+    }
     rest = {key: value for key, value in found.items() if key not in described}
     shell.facts([*_described(shell, found), *_measures(shell, rest)])
 
@@ -187,7 +194,9 @@ def mirror(
 
     found = data.mirror(folder)
     for name in found["left_out"]:
-        message = N_("{name} is not in the cache and was left out; olaria data get {name} brings it")
+        message = N_(
+            "{name} is not in the cache and was left out; olaria data get {name} brings it"
+        )
         shell.notice(shell.text(message, name=name))
     if as_json:
         shell.json(found)
@@ -220,7 +229,9 @@ def clean(
         if yes
         else N_("{count} files, {size}, would be deleted; say --yes to do it")
     )
-    shell.notice(shell.text(message, count=len(found["files"]), size=shell.size(found["size_bytes"])))
+    shell.notice(
+        shell.text(message, count=len(found["files"]), size=shell.size(found["size_bytes"]))
+    )
 
 
 VERBS: dict[str, tuple[Callable[..., None], str]] = {

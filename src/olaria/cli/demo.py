@@ -18,13 +18,17 @@ def demo(
     ctx: typer.Context,
     budget: Annotated[
         str,
-        typer.Option("--budget", metavar=N_("TIME"), help=N_("of training; measuring comes on top")),
+        typer.Option(
+            "--budget", metavar=N_("TIME"), help=N_("of training; measuring comes on top")
+        ),
     ] = "5m",
     seed: Seed = "0",
     out: Annotated[
         str | None,
         typer.Option(
-            "--out", metavar=N_("FOLDER"), help=N_("of the runs and the report; a free name unless given")
+            "--out",
+            metavar=N_("FOLDER"),
+            help=N_("of the runs and the report; a free name unless given"),
         ),
     ] = None,
     as_json: Json = False,
@@ -58,4 +62,4 @@ def demo(
     if as_json:
         shell.json({"format": 1, "path": str(path), "language": shell.language})
     else:
-        shell.line(shell.text("{path}", path=str(path)))
+        shell.path(path)

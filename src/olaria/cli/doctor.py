@@ -32,13 +32,19 @@ def doctor(ctx: typer.Context, as_json: Json = False) -> None:
             (shell.text(N_("cores")), shell.measure(machine["num_cpus"])),
             (shell.text(N_("threads used")), shell.measure(machine["num_threads"])),
             (shell.text(N_("memory")), "–" if memory is None else shell.size(memory)),
-            (shell.text(N_("bfloat16 in hardware")), shell.measure(machine["bfloat16_in_hardware"])),
+            (
+                shell.text(N_("bfloat16 in hardware")),
+                shell.measure(machine["bfloat16_in_hardware"]),
+            ),
             (shell.text(N_("C++ compiler")), shell.measure(machine["compiler"])),
             (shell.text(N_("graphics processor")), shell.measure(machine["gpu"])),
             (shell.text(N_("runs are in")), shell.measure(found["runs"])),
             (shell.text(N_("free space there")), shell.size(found["free_bytes"])),
             *((name, shell.measure(value)) for name, value in found["variables"].items()),
-            *((name, shell.measure(is_there)) for name, is_there in found["extras"].items()),
+            *(
+                (shell.text(N_("extra {name}"), name=name), shell.measure(is_there))
+                for name, is_there in found["extras"].items()
+            ),
         ]
     )
     for advice in found["advice"]:

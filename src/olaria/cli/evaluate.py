@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from olaria.cli.options import Checkpoint, Json, RunName
-from olaria.cli.shell import Shell
+from olaria.cli.shell import Shell, is_terminal
 from olaria.i18n import N_
 
 HELP = N_("Measure a run on what it has not seen.")
@@ -38,6 +39,8 @@ def evaluate(
     from olaria.workflows import evaluate as workflow
 
     shell.use_threads()
+    if is_terminal(sys.stderr):
+        shell.notice(shell.text(N_("measuring {run}; this may take a minute"), run=run))
     with display(shell) as shown:
         found = workflow.evaluate(
             run,
@@ -59,4 +62,4 @@ def evaluate(
     shell.table(headings, rows, "<>")
     shell.line()
     shell.line(shell.text(N_("how it was measured:")))
-    shell.facts([(f"  {name}", shell.text("{value}", value=value)) for name, value in found["protocol"].items()])
+    shell.facts([(f"  {name}", shell.exact(value)) for name, value in found["protocol"].items()])

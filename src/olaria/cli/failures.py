@@ -6,16 +6,14 @@ import errno
 import os
 import sys
 import traceback
-from typing import Any
 
 import typer
 
-from olaria.cli.shell import Shell, one_line
-from olaria.cli.words import EVERYWHERE
-from olaria.errors import OlariaError, suggestion
+from olaria.cli.shell import Shell
+from olaria.errors import OlariaError
 from olaria.i18n import N_, Message
 
-FAILED, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
+FAILED, INTERRUPTED, TERMINATED = 1, 130, 143
 
 
 class Terminated(BaseException):
@@ -49,15 +47,15 @@ def _explain(error: BaseException) -> tuple[Message, int]:
         return Message(N_("stopped by Ctrl-C")), INTERRUPTED
     if isinstance(error, Terminated):
         return Message(N_("stopped by the system (SIGTERM)")), TERMINATED
-    if isinstance(error, typer.TyperException):
-        return _usage(error), USAGE
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         advice = N_("out of memory; try --size tiny or a smaller --set training.batch_size=N")
         return Message(advice), FAILED
     if isinstance(error, OSError):
         return _refusal(error), FAILED
     fields = {"kind": type(error).__name__, "problem": _first_line(error)}
-    return Message(N_("this is a bug in Olaria: {kind}: {problem}; --debug shows the details"), fields), FAILED
+    return Message(
+        N_("this is a bug in Olaria: {kind}: {problem}; --debug shows the details"), fields
+    ), FAILED
 
 
 def _first_line(error: BaseException) -> str:
@@ -72,34 +70,9 @@ def _refusal(error: OSError) -> Message:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return Message(N_("no permission for {path}; choose another place"), {"path": path})
     reason = error.strerror or _first_line(error)
-    return Message(N_("the system refused: {reason} (file: {path})"), {"reason": reason, "path": path})
-
-
-def _usage(error: Any) -> Message:
-    """Typer's complaint about a command's words in ours; its kinds are told by what they carry."""
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context else "olaria"
-    parameters = context.command.params if context else []
-    known = [name for p in parameters if p.param_type_name == "option" for name in p.opts]
-    name = getattr(error, "option_name", None)
-    if name is not None and name not in known:
-        known += [names.split()[0] for names, _ in EVERYWHERE]
-        fields = {"name": name, "hint": suggestion(name, known), "command": command}
-        return Message(N_("unknown option {name}: {hint} (see {command} --help)"), fields)
-    if name is not None:
-        is_flag = any(name in p.opts and p.is_flag for p in parameters)
-        message_id = (
-            N_("the option {name} takes no value (see {command} --help)")
-            if is_flag
-            else N_("the option {name} needs a value (see {command} --help)")
-        )
-        return Message(message_id, {"name": name, "command": command})
-    parameter = getattr(error, "param", None)
-    if parameter is not None and parameter.param_type_name == "argument":
-        fields = {"name": Message(parameter.metavar), "command": command}
-        return Message(N_("{name} is missing (see {command} --help)"), fields)
-    fields = {"problem": one_line(error.format_message()), "command": command}
-    return Message(N_("{problem} (see {command} --help)"), fields)
+    return Message(
+        N_("the system refused: {reason} (file: {path})"), {"reason": reason, "path": path}
+    )
 
 
 def _close_output() -> None:

@@ -33,7 +33,9 @@ Checkpoint = Annotated[
 ]
 Encoding = Annotated[
     str | None,
-    typer.Option("--encoding", metavar=N_("NAME"), help=N_("encoding of text files; utf-8 unless given")),
+    typer.Option(
+        "--encoding", metavar=N_("NAME"), help=N_("encoding of text files; utf-8 unless given")
+    ),
 ]
 Column = Annotated[
     str | None,

@@ -21,7 +21,9 @@ def presets(ctx: typer.Context, as_json: Json = False) -> None:
     if as_json:
         shell.json({"format": 1, "presets": listed})
         return
-    headings = [shell.text(name) for name in (N_("preset"), N_("data"), N_("time"), N_("what it is"))]
+    headings = [
+        shell.text(name) for name in (N_("preset"), N_("data"), N_("time"), N_("what it is"))
+    ]
     rows = [
         (p["name"], p["data"], shell.duration(p["budget_s"]), translate(p["title"], shell.language))
         for p in listed

@@ -206,7 +206,8 @@ class LiveDisplay(Display):
     def finished(self, event: events.Finished) -> None:
         """Fill the line's bar and leave it."""
         if self._progress is not None:
-            self._progress.update(self._progress.task_ids[0], completed=1.0)
+            step = self.shell.text(N_("step {step}"), step=self.shell.number(event.step))
+            self._progress.update(self._progress.task_ids[0], completed=1.0, head=step)
         self.close()
 
     def downloaded(self, download: DownloadProgress) -> None:

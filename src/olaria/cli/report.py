@@ -22,13 +22,13 @@ def report(
     course: Annotated[
         str, typer.Option("--course", metavar=N_("TEXT"), help=N_("for which course"))
     ] = "",
-    title: Annotated[
-        str, typer.Option("--title", metavar=N_("TEXT"), help=N_("its heading"))
-    ] = "",
+    title: Annotated[str, typer.Option("--title", metavar=N_("TEXT"), help=N_("its heading"))] = "",
     out: Annotated[
         str | None,
         typer.Option(
-            "--out", metavar=N_("FILE"), help=N_("report.html in the first run's folder unless given")
+            "--out",
+            metavar=N_("FILE"),
+            help=N_("report.html in the first run's folder unless given"),
         ),
     ] = None,
     as_json: Json = False,
@@ -51,4 +51,4 @@ def report(
     if as_json:
         shell.json({"format": 1, "path": str(path), "language": shell.language})
     else:
-        shell.line(shell.text("{path}", path=str(path)))
+        shell.path(path)

@@ -35,7 +35,15 @@ def list_runs(ctx: typer.Context, as_json: Json = False) -> None:
     if not found:
         shell.notice(shell.text(N_("there are no runs yet; make one with olaria train")))
         return
-    names = (N_("run"), N_("preset"), N_("data"), N_("state"), N_("steps"), N_("time"), N_("result"))
+    names = (
+        N_("run"),
+        N_("preset"),
+        N_("data"),
+        N_("state"),
+        N_("steps"),
+        N_("time"),
+        N_("result"),
+    )
     shell.table([shell.text(name) for name in names], [_row(shell, run) for run in found], "<<<<>>")
 
 
@@ -66,6 +74,7 @@ def show(ctx: typer.Context, run: RunName, as_json: Json = False) -> None:
     if as_json:
         shell.json({"format": 1, **found})
         return
+    evaluation = found["evaluation"] or {}
     shell.facts(
         [
             (shell.text(N_("run")), shell.measure(found["path"])),
@@ -74,7 +83,8 @@ def show(ctx: typer.Context, run: RunName, as_json: Json = False) -> None:
             *_flat(shell, "recipe", found["recipe"]),
             *_flat(shell, "provenance", found["provenance"]),
             *_flat(shell, "result", found["result"]),
-            *_flat(shell, "evaluation", found["evaluation"] or {}),
+            *_flat(shell, "protocol", evaluation.get("protocol", {})),
+            *_flat(shell, "metrics", evaluation.get("metrics", {})),
         ]
     )
 
@@ -84,9 +94,10 @@ def _flat(shell: Shell, path: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, dict) and value.keys() == {"id", "fields"}:
         return [(path, shell.words(Message.from_json(value)))]
     if isinstance(value, dict):
-        return [fact for name, part in value.items() for fact in _flat(shell, f"{path}.{name}", part)]
-    is_exact = isinstance(value, int) and not isinstance(value, bool)
-    return [(path, str(value) if is_exact else shell.measure(value))]
+        return [
+            fact for name, part in value.items() for fact in _flat(shell, f"{path}.{name}", part)
+        ]
+    return [(path, shell.exact(value))]
 
 
 def compare(ctx: typer.Context, runs: RunNames, as_json: Json = False) -> None:
@@ -108,13 +119,17 @@ def compare(ctx: typer.Context, runs: RunNames, as_json: Json = False) -> None:
     ]
     table = [(name, *(cell(run) for run in rows)) for name, cell in lines]
     for part in ("final", "metrics"):
-        keys = dict.fromkeys(key for run in rows for key in run[part])
-        table += [(key, *(shell.measure(run[part].get(key)) for run in rows)) for key in keys]
+        keys = dict.fromkeys(k for run in rows for k, v in run[part].items() if v is not None)
+        table += [
+            (f"{part}.{key}", *(shell.measure(run[part].get(key)) for run in rows)) for key in keys
+        ]
     shell.table(["", *(shell.measure(run["name"]) for run in rows)], table, "<" + ">" * len(rows))
     protocols = [{k: v for k, v in run["protocol"].items() if k != "checkpoint"} for run in rows]
     if any(protocol != protocols[0] for protocol in protocols):
         shell.notice(
-            shell.text(N_("these runs were not measured by one protocol: do not rank their numbers"))
+            shell.text(
+                N_("these runs were not measured by one protocol: do not rank their numbers")
+            )
         )
 
 

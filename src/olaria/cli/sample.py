@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from olaria.runs import Run
 
 HELP = N_("Draw images or text from a run.")
+UNSEEN = ("error", "replace", "skip")
 MODES = ("prior", "reconstruct", "interpolate", "traverse")
 
 
@@ -28,7 +29,9 @@ def sample(
     ] = None,
     mode: Annotated[
         str | None,
-        typer.Option("--mode", metavar="|".join(MODES), help=N_("which images; prior unless given")),
+        typer.Option(
+            "--mode", metavar="|".join(MODES), help=N_("which images; prior unless given")
+        ),
     ] = None,
     prompt: Annotated[
         str | None, typer.Option("--prompt", metavar=N_("TEXT"), help=N_("where the text begins"))
@@ -47,13 +50,29 @@ def sample(
     ] = None,
     top_p: Annotated[
         str | None,
-        typer.Option("--top-p", metavar="P", help=N_("draw from the likeliest that reach probability P")),
+        typer.Option(
+            "--top-p", metavar="P", help=N_("draw from the likeliest that reach probability P")
+        ),
+    ] = None,
+    unseen: Annotated[
+        str | None,
+        typer.Option(
+            "--unseen",
+            metavar="|".join(UNSEEN),
+            help=N_(
+                "what to do with an unknown character of the prompt; as in training unless given"
+            ),
+        ),
     ] = None,
     seed: Seed = "0",
     checkpoint: Checkpoint = None,
     out: Annotated[
         str | None,
-        typer.Option("--out", metavar=N_("FILE"), help=N_("where to write; for images a free name unless given")),
+        typer.Option(
+            "--out",
+            metavar=N_("FILE"),
+            help=N_("where to write; for images a free name unless given"),
+        ),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help=N_("replace the file of --out"))
@@ -71,13 +90,16 @@ def sample(
         "top_p": options.decimal("--top-p", top_p),
     }
     drawing = {name: value for name, value in drawing.items() if value is not None}
+    unseen = options.one_of("--unseen", unseen, UNSEEN)
     picture = {
         "count": options.whole("-n", count, 1),
         "mode": options.one_of("--mode", mode, MODES),
     }
     picture = {name: value for name, value in picture.items() if value is not None}
-    if picture and (drawing or prompt is not None):
-        raise UsageError(N_("-n and --mode are for images, the options of a prompt for text; give one kind"))
+    if picture and (drawing or prompt is not None or unseen):
+        raise UsageError(
+            N_("-n and --mode are for images, the options of a prompt for text; give one kind")
+        )
     common = {
         "seed": options.seed_of(seed),
         "checkpoint": checkpoint,
@@ -90,8 +112,17 @@ def sample(
     shell.use_threads()
     opened = Run(run)
     learns_from_text = MODELS[opened.family].data == "text"
-    if drawing or prompt is not None or (learns_from_text and not picture):
-        _text(shell, opened, prompt or "", drawing, common, out, overwrite, as_json)
+    if drawing or prompt is not None or unseen or (learns_from_text and not picture):
+        _text(
+            shell,
+            opened,
+            prompt or "",
+            drawing,
+            {**common, "unseen": unseen},
+            out,
+            overwrite,
+            as_json,
+        )
     else:
         _images(shell, opened, picture, common, out, overwrite, as_json)
 
@@ -111,9 +142,11 @@ def _images(
     path = _free(f"{run.name}-samples", ".png") if out is None else Path(out)
     save_images(drawn, path, overwrite=overwrite)
     if as_json:
-        shell.json({"format": 1, "run": run.name, "path": str(path), "shape": [*drawn.images.shape]})
+        shell.json(
+            {"format": 1, "run": run.name, "path": str(path), "shape": [*drawn.images.shape]}
+        )
     else:
-        shell.line(shell.text("{path}", path=str(path)))
+        shell.path(path)
 
 
 def _free(stem: str, ending: str) -> Path:
@@ -147,7 +180,7 @@ def _text(
             document = {"format": 1, "run": run.name, "prompt": prompt, "text": text, "path": out}
             shell.json(document)
         else:
-            shell.line(shell.text("{path}", path=str(out)))
+            shell.path(Path(str(out)))
         return
     shell.piece(prompt)
     for piece in pieces:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from olaria.errors import UsageError
@@ -82,19 +83,28 @@ class Shell:
 
     def measure(self, value: Any) -> str:
         """A measured value with four significant digits or more; a dash where there is none."""
-        if value is None:
+        if value is None or value == "":
             return "–"
         if isinstance(value, bool):
-            return translate(N_("yes"), self.language) if value else translate(N_("no"), self.language)
+            return (
+                translate(N_("yes"), self.language) if value else translate(N_("no"), self.language)
+            )
         if isinstance(value, int):
             return self.number(value)
         if isinstance(value, float):
             size = abs(value)
-            digits = 1 if size >= 1000 else 2 if size >= 100 else 4 if size >= 0.01 or not size else 6
+            digits = (
+                1 if size >= 1000 else 2 if size >= 100 else 4 if size >= 0.01 or not size else 6
+            )
             return self.number(value, digits)
         if isinstance(value, list | tuple):
             return " ".join(self.measure(item) for item in value)
         return one_line(str(value))
+
+    def exact(self, value: Any) -> str:
+        """A value as it is stored: whole numbers (seeds, steps) without separators."""
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        return str(value) if is_whole else self.measure(value)
 
     def size(self, count: float) -> str:
         """A number of bytes in the unit that suits it.
@@ -140,6 +150,10 @@ class Shell:
         """A line of a result."""
         sys.stdout.write(text + "\n")
 
+    def path(self, path: Path) -> None:
+        """The line that says where a result was written."""
+        self.line(one_line(str(path)))
+
     def piece(self, text: str) -> None:
         """A piece of a text that grows; a terminal gets no control characters."""
         sys.stdout.write(body(text) if sys.stdout.isatty() else text)
@@ -173,7 +187,8 @@ class Shell:
         widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
         for row in cells:
             padded = (
-                f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)
+                f"{cell:{side}{width}}"
+                for cell, side, width in zip(row, sides, widths, strict=True)
             )
             self.line("  ".join(padded).rstrip())
 
@@ -185,7 +200,9 @@ class Shell:
 
         table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
         for name, side in zip(columns, sides, strict=True):
-            table.add_column(Text(name), justify="right" if side == ">" else "left", overflow="fold")
+            table.add_column(
+                Text(name), justify="right" if side == ">" else "left", overflow="fold"
+            )
         for row in rows:
             table.add_row(*map(Text, row))
         Console(highlight=False).print(table)

@@ -30,7 +30,9 @@ def train(
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option("--data", metavar=N_("NAME|PATH"), help=N_("a data set, or your images or text")),
+        typer.Option(
+            "--data", metavar=N_("NAME|PATH"), help=N_("a data set, or your images or text")
+        ),
     ] = None,
     budget: Annotated[
         str | None,
@@ -41,7 +43,9 @@ def train(
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option("--size", metavar="|".join(SIZES), help=N_("of the model; small unless given")),
+        typer.Option(
+            "--size", metavar="|".join(SIZES), help=N_("of the model; small unless given")
+        ),
     ] = None,
     seed: Annotated[
         str | None,
@@ -87,7 +91,9 @@ def train(
     column: Column = None,
     out: Annotated[
         str | None,
-        typer.Option("--out", metavar=N_("FOLDER"), help=N_("of the new run; a free name unless given")),
+        typer.Option(
+            "--out", metavar=N_("FOLDER"), help=N_("of the new run; a free name unless given")
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -141,7 +147,9 @@ def _check(
     if resume is not None and replay is not None:
         raise UsageError(N_("give --resume or --replay, not both"))
     if preset is None and resume in (None, AUTO) and replay is None:
-        raise UsageError(N_("say what to train: a PRESET (olaria presets lists them), or --resume RUN"))
+        raise UsageError(
+            N_("say what to train: a PRESET (olaria presets lists them), or --resume RUN")
+        )
     words = ["--set" if name == "settings" else f"--{name}" for name in (*given, *read)]
     if resume not in (None, AUTO) and out is not None:
         words.append("--out")
@@ -213,11 +221,13 @@ def _unfinished(shell: Shell, preset: str, given: dict[str, Any], out: str | Non
         return None
     usual: dict[str, Any] = {"size": "small", "seed": 0, "settings": []}
     names = ("data", "size", "steps", "budget", "seed", "settings", "data_options")
-    asked = {name: given.get(name, usual.get(name)) for name in names}
+    asked: dict[str, Any] = {name: given.get(name, usual.get(name)) for name in names}
     is_other = bool(given) and make_recipe(preset, **asked) != Run(path).recipe
     if is_other or (out is not None and Path(out).resolve() != path.resolve()):
         raise RunError(
-            N_("the unfinished run {path} was begun otherwise: go on with --resume {path}, or leave --resume out"),
+            N_(
+                "the unfinished run {path} was begun otherwise: go on with --resume {path}, or leave --resume out"
+            ),
             path=str(path),
         )
     shell.notice(shell.text(N_("going on with {path}"), path=str(path)))
@@ -256,15 +266,18 @@ def _tell(shell: Shell, run: Run, as_json: bool) -> None:
     final = [(name, shell.measure(value)) for name, value in result["final"].items()]
     shell.facts(
         [
-            (shell.text(N_("run")), shell.text("{path}", path=str(run.path))),
+            (shell.text(N_("run")), shell.measure(str(run.path))),
             (shell.text(N_("steps")), shell.number(result["steps"])),
             (shell.text(N_("time")), shell.duration(result["elapsed_s"])),
             *final,
         ]
     )
+    from olaria.storage.folder import runs_home
+
+    is_at_home = run.path.resolve() == (runs_home() / run.name).resolve()
     shell.notice(
         shell.text(
             N_("next: olaria eval {run} · olaria sample {run} · olaria report {run}"),
-            run=run.name if run.folder.path.parent.name == "runs" else str(run.path),
+            run=run.name if is_at_home else str(run.path),
         )
     )

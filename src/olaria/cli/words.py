@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from olaria.errors import UsageError
 from olaria.i18n import LANGUAGES, N_
@@ -57,7 +58,8 @@ def split(arguments: list[str], language: str) -> tuple[Everywhere, list[str]]:
         if rest and rest[-1] in TEXT_OPTIONS:
             rest.append(word)
         elif word in ("--offline", "--debug", "--version"):
-            everywhere = replace(everywhere, **{word[2:]: True})
+            switch: dict[str, Any] = {word[2:]: True}
+            everywhere = replace(everywhere, **switch)
         elif word == "--lang":
             everywhere = replace(everywhere, language=_language(next(words, "")))
         elif word.startswith("--lang="):

@@ -49,13 +49,13 @@ def prdc(generated: Tensor, real: Tensor, k: int = K) -> Neighbourhoods:
     Source: Kynkäänniemi et al. 2019 (precision and recall); Naeem et al. 2020, equations 3 and 4
     (density and coverage).
     """
-    y, x = centred(generated.double(), real.double())
+    y, x = centred(generated, real)
     real_radius, generated_radius = kth_radius(x, k).square(), kth_radius(y, k).square()
     in_real = torch.zeros(len(y), dtype=torch.int64)
     held = torch.zeros(len(x), dtype=torch.bool)
     recalled = torch.zeros(len(x), dtype=torch.bool)
     start = 0
-    for block in torch.split(x, block_rows(2 * len(y))):
+    for block in torch.split(x, block_rows(len(y))):
         part = slice(start, start + len(block))
         squared = squared_distances(block, y)
         inside = squared < real_radius[part, None]

@@ -28,12 +28,8 @@ class Gaussian:
     covariance: Tensor
 
     @classmethod
-    def of(cls, features: Tensor, counts: Tensor | None = None) -> Gaussian:
-        """The sample mean and the unbiased (N − 1) covariance.
-
-        Args:
-            features: (N, d).
-            counts: how often each row is taken, (N,); once where None.
+    def of(cls, features: Tensor) -> Gaussian:
+        """The sample mean and the unbiased (N − 1) covariance of features (N, d).
 
         Raises:
             EvaluationError: fewer than two rows.
@@ -43,12 +39,9 @@ class Gaussian:
                 N_("a distance between sets needs two images in each; there are {count}"),
                 count=len(features),
             )
-        x = features.double()
-        weights = torch.ones(len(x), dtype=torch.float64) if counts is None else counts.double()
-        total = weights.sum()
-        mean = weights @ x / total
-        centred = x - mean
-        return cls(mean, (centred * weights[:, None]).T @ centred / (total - 1))
+        mean = features.mean(0)
+        gaps = features - mean
+        return cls(mean.double(), (gaps.T @ gaps).double() / (len(features) - 1))
 
 
 def frechet_distance(a: Gaussian, b: Gaussian) -> float:
@@ -74,7 +67,7 @@ def fd(generated: Tensor, real: Tensor) -> float:
 
     Biased upwards when sets are small: compare only values with equal numbers of images.
     """
-    return frechet_distance(Gaussian.of(generated), Gaussian.of(real))
+    return frechet_distance(Gaussian.of(generated.double()), Gaussian.of(real.double()))
 
 
 def fd_unbiased(
@@ -120,19 +113,16 @@ def fd_ci95(
 
     Source: Efron & Tibshirani 1993, chapters 10 and 13.
     """
-    a, b = generated.double(), real.double()
-    replicates = torch.tensor(
-        [
-            frechet_distance(
-                Gaussian.of(a, _resampled(len(a), generator)),
-                Gaussian.of(b, _resampled(len(b), generator)),
-            )
-            for _ in range(num_replicates)
-        ],
-        dtype=torch.float64,
+    pairs = zip(
+        _resampled(generated, num_replicates, generator),
+        _resampled(real, num_replicates, generator),
+        strict=True,
     )
+    replicates = torch.tensor([frechet_distance(a, b) for a, b in pairs], dtype=torch.float64)
     bounds = torch.tensor([0.025, 0.975], dtype=torch.float64)
-    low, high = (torch.quantile(replicates, bounds) - replicates.mean() + fd(a, b)).tolist()
+    low, high = (
+        torch.quantile(replicates, bounds) - replicates.mean() + fd(generated, real)
+    ).tolist()
     return low, high
 
 
@@ -152,7 +142,7 @@ def kd(generated: Tensor, real: Tensor) -> float:
         generated: (n, d), n ≥ 2.
         real: (m, d), m ≥ 2.
     """
-    x, y = generated.double(), real.double()
+    x, y = generated, real
     n, m = len(x), len(y)
     within_x = (_kernel_sum(x, x) - _kernel_diagonal(x)) / (n * (n - 1))
     within_y = (_kernel_sum(y, y) - _kernel_diagonal(y)) / (m * (m - 1))
@@ -171,21 +161,39 @@ def _part(features: Tensor, fraction: float, generator: Generator) -> Tensor:
     return features[torch.randperm(len(features), generator=generator)[:count]]
 
 
-def _resampled(count: int, generator: Generator) -> Tensor:
-    """How often each of ``count`` items is taken in ``count`` draws with replacement."""
-    draws = torch.randint(count, (count,), generator=generator)
-    return torch.bincount(draws, minlength=count)
+def _resampled(features: Tensor, num_replicates: int, generator: Generator) -> list[Gaussian]:
+    """The Gaussians of ``num_replicates`` sets drawn from the rows with replacement.
 
-
-def _kernel(dots: Tensor, dimension: int) -> Tensor:
-    base = dots.div_(dimension).add_(1)
-    return base.square().mul_(base)
+    With w_r how often each row was drawn, all second moments Σ_i w_ri x_i x_iᵀ are one matrix product
+    of the w and the outer products; one block of rows at a time, since these are large.
+    """
+    count, dimension = features.shape
+    centre = features.mean(0)
+    gaps = features - centre
+    draws = torch.randint(count, (num_replicates, count), generator=generator)
+    weights = torch.zeros(num_replicates, count, dtype=features.dtype)
+    weights.scatter_add_(1, draws, torch.ones_like(weights))
+    second = torch.zeros(num_replicates, dimension**2, dtype=features.dtype)
+    for rows in torch.split(torch.arange(count), block_rows(dimension**2)):
+        outer = gaps[rows, :, None] * gaps[rows, None, :]
+        second += weights[:, rows] @ outer.flatten(1)
+    means = (weights @ gaps / count).double()
+    moments = second.double().view(-1, dimension, dimension) / count
+    covariances = (moments - means[:, :, None] * means[:, None, :]) * (count / (count - 1))
+    return [
+        Gaussian(mean + centre, covariance)
+        for mean, covariance in zip(means, covariances, strict=True)
+    ]
 
 
 def _kernel_sum(x: Tensor, y: Tensor) -> float:
-    blocks = torch.split(x, block_rows(2 * len(y)))
-    return sum(_kernel(block @ y.T, x.shape[1]).sum().item() for block in blocks)
+    """Sum of the kernel over all pairs, a block of rows of x at a time."""
+    one = torch.ones(1, dtype=x.dtype)
+    blocks = torch.split(x, block_rows(len(y)))
+    dots = (torch.addmm(one, block, y.T, alpha=1 / x.shape[1]) for block in blocks)
+    return sum(base.pow_(3).sum(dtype=torch.float64).item() for base in dots)
 
 
 def _kernel_diagonal(x: Tensor) -> float:
-    return _kernel(x.square().sum(1), x.shape[1]).sum().item()
+    """Sum of the kernel over the pairs of each row with itself."""
+    return (x.square().mean(1) + 1).pow(3).sum(dtype=torch.float64).item()

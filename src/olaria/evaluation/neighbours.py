@@ -65,14 +65,17 @@ def nearest(queries: Tensor, points: Tensor, k: int) -> tuple[Tensor, Tensor]:
             count=len(points),
         )
     queries, points = centred(queries, points)
+    norms = points.square().sum(1)[None]
     distances, indices = [], []
     for block in torch.split(queries, block_rows(len(points))):
-        squared = squared_distances(block, points)
+        # The query's own norm changes no order, so it is added to the chosen few only.
+        ranks = torch.addmm(norms, block, points.T, alpha=-2.0)
         if k == 1:  # a plain minimum is several times faster than a selection
-            best, index = squared.min(1, keepdim=True)
+            best, index = ranks.min(1, keepdim=True)
         else:
-            best, index = squared.topk(k, 1, largest=False)
-        distances.append(best.sqrt_())
+            best, index = ranks.topk(k, 1, largest=False)
+        best += block.square().sum(1, keepdim=True)
+        distances.append(best.clamp_min_(0).sqrt_())
         indices.append(index)
     return torch.cat(distances), torch.cat(indices)
 

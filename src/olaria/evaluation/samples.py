@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from olaria.data.base import ImageData
 
 NUM_SAMPLES = 10_000
+NUM_DISTANCES = 2_000
 MIN_SAMPLES = 500
 FEATURE_METRICS = (
     "fd",
@@ -79,6 +80,7 @@ def evaluate_image_samples(
     *,
     labels: Tensor | None = None,
     num_samples: int = NUM_SAMPLES,
+    num_distances: int = NUM_DISTANCES,
 ) -> SampleEvaluation:
     """Every metric of generated images, against the test set of ``data``.
 
@@ -90,6 +92,7 @@ def evaluate_image_samples(
         generator: draws subsets and bootstrap replicates; give it a seed of its own.
         labels: the classes that the samples were drawn for, int64 (N,).
         num_samples: fewer is faster and, for ``fd``, more biased; ``fd_floor`` then uses as few.
+        num_distances: samples and test images whose nearest training image is looked for.
 
     Raises:
         EvaluationError: the samples are not images of the data's shape in [0, 1].
@@ -120,11 +123,14 @@ def evaluate_image_samples(
         real: dict[str, Value] = {}
     else:
         metrics, reasons, real = _by_features(samples, data, extractor, generator, labels)
+        protocol["num_neighbourhoods"] = min(count, len(data.test))
         protocol["num_floor_examples"] = min(count, len(held_out(data, extractor)))
-    test = _subset(data.test.x, count, generator)
-    protocol["num_test_for_distances"] = len(test)
+    test = _subset(data.test.x, num_distances, generator)
+    protocol["num_distances"] = min(count, num_distances)
     nearest = nearest_train(
-        samples, as_pixels(test, data.shape), as_pixels(data.train.x, data.shape)
+        samples[:num_distances],
+        as_pixels(test, data.shape),
+        as_pixels(data.train.x, data.shape),
     )
     metrics["nearest_train_distance_ratio"] = nearest.ratio
     return SampleEvaluation(metrics, reasons, protocol, real, nearest)
@@ -170,8 +176,9 @@ def _by_features(
     generated, probabilities = extractor.describe(samples)
     test, test_probabilities = extractor.describe(data.test.x)
     unseen = extractor.features(_subset(held_out(data, extractor), len(samples), generator))
-    metrics = _distances(generated, test)
-    real = _distances(unseen, test)
+    peers = _subset(test, len(samples), generator)
+    metrics = _distances(generated, test, peers)
+    real = _distances(unseen, test, peers)
     metrics["fd_unbiased"] = fidelity.fd_unbiased(generated, test, generator)
     metrics["fd_ci95"] = list(fidelity.fd_ci95(generated, test, generator))
     metrics["fd_floor"] = real["fd"]
@@ -186,8 +193,10 @@ def _by_features(
     return metrics, {}, real
 
 
-def _distances(features: Tensor, test: Tensor) -> dict[str, Value]:
-    overlap = diversity.prdc(features, test)
+def _distances(features: Tensor, test: Tensor, peers: Tensor) -> dict[str, Value]:
+    """Distances to the whole test set; neighbourhoods among equally many (``peers``), since coverage
+    and density depend on the two numbers."""
+    overlap = diversity.prdc(features, peers)
     return {
         "fd": fidelity.fd(features, test),
         "kd": fidelity.kd(features, test),
@@ -206,7 +215,7 @@ def _classes(probabilities: Tensor) -> dict[str, Value]:
 
 
 def _subset(images: Tensor, count: int, generator: Generator) -> Tensor:
-    """``count`` random images, or all: the order of a published set is not random."""
+    """``count`` random rows, or all: the order of a published set is not random."""
     if count >= len(images):
         return images
     return images[torch.randperm(len(images), generator=generator)[:count]]

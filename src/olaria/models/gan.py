@@ -26,7 +26,7 @@ class GANConfig(ModelConfig):
 
     family: Literal["gan"] = "gan"
     latent: int = Field(64, ge=1)
-    generator_width: int = Field(32, ge=1)
+    generator_width: int = Field(16, ge=1)
     discriminator_width: int = Field(32, ge=1)
     slope: float = Field(0.2, ge=0.0)
     """LeakyReLU's slope in the discriminator."""

@@ -3,8 +3,8 @@ r"""GPT: a stack of causal self-attention and feed-forward blocks on a residual 
 .. math:: x \leftarrow x + \mathrm{Attention}(\mathrm{norm}(x)), \quad
           x \leftarrow x + \mathrm{FeedForward}(\mathrm{norm}(x))
 
-Sources: Radford et al. 2019 (the stack); Su et al. 2021 (rotary positions); Zhang & Sennrich 2019 (root-mean-square norm);
-Henry et al. 2020 (normalised queries and keys); So et al. 2021 (squared ReLU). Projections into the residual stream
+Sources: Radford et al. 2019 (the stack); Su et al. 2021 (rotary positions); Zhang & Sennrich 2019
+(root-mean-square norm); Henry et al. 2020 (normalised queries and keys); So et al. 2021 (squared ReLU). Projections into the residual stream
 begin at zero, so that the untrained network is its embedding.
 """
 
@@ -162,7 +162,7 @@ class GPT(Model):
             x, keys_values = block(x, cos, sin, mask, cache[layer] if cache else None)
             extended.append(keys_values)
         logits: Tensor = self.head(norm(x))
-        # Bounded smoothly at ±15, which keeps early large steps from saturating the softmax (Gemma Team 2024, section 2).
+        # Bounded smoothly at ±15: early large steps cannot saturate the softmax (Gemma Team 2024, section 2).
         return 15 * torch.tanh(logits.float() / 15), extended
 
     def loss(self, batch: Batch, generator: Generator) -> Loss:

@@ -3,8 +3,8 @@ r"""Variational autoencoder: a latent-variable model trained through a lower bou
 .. math:: p(x) = \int p(x \mid z)\, p(z)\, dz, \qquad
    \log p(x) \ge \mathbb E_{q(z|x)}[\log p(x \mid z)] - D(q(z \mid x) \| p(z)), \qquad p(z) = N(0, I)
 
-The encoder gives the mean and the logarithm of the *variance*; :math:`\sigma = \exp(\tfrac12 \log\sigma^2)` is the
-standard deviation. Source: Kingma & Welling 2014, *Auto-Encoding Variational Bayes*; ``beta`` as in Higgins et al. 2017.
+The encoder gives the mean and the logarithm of the *variance*; the standard deviation is
+:math:`\sigma = \exp(\tfrac12 \log\sigma^2)`. Source: Kingma & Welling 2014, *Auto-Encoding Variational Bayes*; ``beta`` as in Higgins et al. 2017.
 """
 
 from __future__ import annotations

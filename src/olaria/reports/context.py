@@ -70,7 +70,8 @@ class RunCard:
             length, (rows, N, C, H, W).
         manifold: decoded square grid of a two-dimensional latent space, (n·n, C, H, W), row by row from the largest z₂
             (top) to the smallest, in each row from the smallest z₁.
-        manifold_extent: the grid is evenly spaced from −extent to +extent on both axes.
+        manifold_extent: the grid is evenly spaced from −extent to +extent on both axes; None: it is even in the
+            standard normal's probability, z = Φ⁻¹(u).
         first: a GAN's images before the first update.
         last: from the same noise at the end.
         animation: GIF or WebP of the images in between.

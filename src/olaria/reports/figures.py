@@ -98,11 +98,12 @@ def image_grid(images: Images, columns: int = 10) -> Figure:
 
 
 def reconstructions(
-    originals: Images, rebuilt: Images, language: str = "en", columns: int = 10
+    originals: Images, rebuilt: Images, language: str = "en", longest: int = 10
 ) -> Figure:
-    """Rows of originals, and under each row its reconstructions."""
+    """Rows of at most ``longest`` originals, equal in length, and under each row its reconstructions."""
     if originals.shape != rebuilt.shape:
         raise ValueError(f"{originals.shape} originals but {rebuilt.shape} reconstructions")
+    columns = math.ceil(len(originals) / math.ceil(len(originals) / longest))
     names = translate(N_("original"), language), translate(N_("reconstruction"), language)
     rows = []
     for start in range(0, len(originals), columns):

@@ -20,7 +20,12 @@ PROTOCOL_LABELS: dict[str, str] = {
     "num_floor_examples": N_("real images for the floor"),
     "num_test_for_distances": N_("test images for the distances"),
     "binarization": N_("binarization"),
-    "num_tokens": N_("tokens"),
+    "tokenizer": N_("tokenizer"),
+    "num_sampled_chars": N_("characters generated"),
+    "longest_copied_span_of_validation_chars": N_(
+        "longest span of the validation text in training"
+    ),
+    "grammar_loss_nats_per_char": N_("the grammar's own loss, nats per character"),
     "seed": N_("seed"),
     "checkpoint": N_("checkpoint"),
     "ema": N_("averaged weights (EMA)"),

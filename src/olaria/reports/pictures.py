@@ -253,10 +253,7 @@ class Pictures:
         steps = int(run.result.get("steps", 0))
         image = png(figures.first_and_last(run.first, run.last, steps, self.language))
         alt = self._say(
-            N_(
-                "two grids of {num} generated images from the same noise: before training and after it"
-            ),
-            num=len(run.last),
+            N_("two grids of generated images from the same noise: before training and after it")
         )
         return Picture(data_uri(image), alt, 680)
 

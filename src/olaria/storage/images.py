@@ -52,7 +52,7 @@ def make_grid(images: Tensor, columns: int | None = None, scale: int = 1) -> Ima
 
 def save_png(path: Path, picture: Image.Image) -> None:
     """Write a PNG atomically."""
-    write_atomic(path, lambda temporary: picture.save(temporary, "PNG", optimize=True))
+    write_atomic(path, lambda temporary: picture.save(temporary, "PNG"))
 
 
 def animate(frames: Sequence[Image.Image], frame_ms: int = 180, last_ms: int = 2500) -> bytes:

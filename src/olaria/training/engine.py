@@ -184,7 +184,8 @@ class Trainer:
         began = time.perf_counter()
         progress, config = self.progress, self.config
         factor = learning_rate_factor(config, progress.step, fraction)
-        self.model.train()
+        if not self.model.training:
+            self.model.train()
         values: dict[str, float] = {}
         with seeded(self._seed, "dropout", progress.step):
             for phase, loss_of, optimizers in zip(

@@ -33,6 +33,10 @@ def generator(seed: int, *place: str | int) -> Generator:
 @contextmanager
 def seeded(seed: int, *place: str | int) -> Iterator[None]:
     """PyTorch's global generator at the place (initial weights, dropout), and as it was afterwards."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(seed, *place))
+    # Not torch.manual_seed: without a GPU it keeps a stack trace of every call for a CUDA that never comes.
+    state = torch.default_generator.get_state()
+    torch.default_generator.manual_seed(derive(seed, *place))
+    try:
         yield
+    finally:
+        torch.default_generator.set_state(state)

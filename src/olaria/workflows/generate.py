@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from olaria.data import ImageData
-from olaria.data.tokenizer import Tokenizer
+from olaria.data.tokenizer import Tokenizer, Unseen
 from olaria.errors import SamplingError, StorageError, UsageError
 from olaria.i18n import N_
 from olaria.models import MODELS
@@ -101,6 +101,7 @@ def sample_text(
     *,
     prompt: str = "",
     config: SamplingConfig | None = None,
+    unseen: Unseen | None = None,
     seed: int = 0,
     checkpoint: str | int | None = None,
     offline: bool = False,
@@ -111,6 +112,7 @@ def sample_text(
         run: a run, its name or its path.
         prompt: where to begin; empty begins as the validation text does.
         config: how to draw.
+        unseen: what to do with a character of the prompt that the run never saw; as in training where None.
         seed: of the draws.
         checkpoint: ``best``, ``last`` or a step.
         offline: open no connection.
@@ -125,7 +127,7 @@ def sample_text(
             N_("run {name} draws images: use --mode and -n, not --prompt"), name=run.name
         )
     tokenizer = run.tokenizer()
-    tokens = tokenizer.encode(prompt or _opening(run, tokenizer), run.recipe.data.unseen)
+    tokens = tokenizer.encode(prompt or _opening(run, tokenizer), unseen or run.recipe.data.unseen)
     if len(tokens) == 0:
         raise SamplingError(N_("nothing of the prompt is left: all of it was skipped as unseen"))
     model: Any = run.model(checkpoint)

@@ -29,7 +29,9 @@ from olaria.storage.images import animate
 from olaria.workflows.generate import sample_text
 
 NUM_SHOWN = 64
-NUM_PAIRS = 16
+NUM_EXAMPLES = 40
+MAX_FRAMES = 36
+NUM_PAIRS = 10
 NUM_SCATTERED = 3000
 MANIFOLD_SIDE = 18
 TEXT_CHARS = 700
@@ -116,7 +118,7 @@ def data_card(data: ImageData | TextData) -> DataCard:
     return dataclasses.replace(
         card,
         sizes={name: len(images) for name, images in splits.items()},
-        examples=_array(data.train.x[:NUM_SHOWN]),
+        examples=_array(data.train.x[:NUM_EXAMPLES]),
     )
 
 
@@ -185,7 +187,7 @@ def _through_the_bottleneck(model: Model, data: ImageData, draws: Generator) -> 
 
 def _game(run: Run) -> dict[str, Any]:
     """A GAN's first and last watching sheets, and the way between them as an animation."""
-    paths = run.samples()
+    paths = _spread(run.samples(), MAX_FRAMES)
     if not paths:
         return {}
     frames = [Image.open(path).convert("L" if _is_gray(path) else "RGB") for path in paths]
@@ -194,6 +196,13 @@ def _game(run: Run) -> dict[str, Any]:
         "last": _sheet(frames[-1]),
         "animation": animate(frames),
     }
+
+
+def _spread(paths: list[Path], most: int) -> list[Path]:
+    """At most ``most`` of ``paths``, the first and the last among them."""
+    if len(paths) <= most:
+        return paths
+    return [paths[round(i * (len(paths) - 1) / (most - 1))] for i in range(most)]
 
 
 def _is_gray(path: Path) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from olaria.data import DATASETS, ImageData, TextData
 from olaria.data.base import Progress
-from olaria.errors import OlariaError, UsageError
+from olaria.errors import DataError, OlariaError, UsageError
 from olaria.i18n import N_, Message
 from olaria.models.base import Model, num_parameters
 from olaria.recipes import Recipe, Size
@@ -27,6 +27,7 @@ from olaria.training.engine import Trainer, Watch
 from olaria.training.events import Answer, Event, Finished, Listener, Stop, Warned
 from olaria.training.feed import Feed, ImageFeed, TextFeed
 from olaria.training.health import Health
+from olaria.training.memory import keep_freed_memory
 from olaria.training.recorder import Recorder
 from olaria.training.schedule import Clock
 from olaria.workflows import machine
@@ -204,14 +205,17 @@ def replay(
 
 def latest_unfinished(stem: str) -> Path | None:
     """The newest run of a preset that stopped before its end, for ``--resume auto``."""
-    candidates = [Run(path) for path in files.list_runs()]
-    unfinished = [
-        run
-        for run in candidates
-        if run.recipe.preset == stem and run.state != "done" and run.folder.checkpoint_steps()
-    ]
-    newest = max(unfinished, key=lambda run: run.path.stat().st_mtime, default=None)
-    return newest.path if newest else None
+    unfinished = [path for path in files.list_runs() if _is_unfinished(path, stem)]
+    return max(unfinished, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def _is_unfinished(path: Path, stem: str) -> bool:
+    try:
+        run = Run(path)
+        is_one = run.recipe.preset == stem and run.state != "done"
+        return is_one and bool(run.folder.checkpoint_steps())
+    except OlariaError:  # a damaged run must not hide the others
+        return False
 
 
 def prepare(recipe: Recipe, *, offline: bool = False, progress: Progress | None = None) -> Prepared:
@@ -226,7 +230,13 @@ def prepare(recipe: Recipe, *, offline: bool = False, progress: Progress | None 
     tokenizer = tokenizer_for(recipe, data)
     context = getattr(recipe.model, "context", 1)
     feed = TextFeed(tokenizer.encode(data.train), context, batch_size, seed)
-    watch = watch_text(tokenizer.encode(data.validation), tokenizer, seed)
+    held_out = tokenizer.encode(data.validation)
+    if len(held_out) < 2:  # told before a run is begun that could not be measured
+        raise DataError(
+            N_("the validation text has {count} tokens and needs two; use a longer text"),
+            count=len(held_out),
+        )
+    watch = watch_text(held_out, tokenizer, seed)
     model = build_model(recipe, tokenizer.vocab_size)
     return Prepared(recipe, data, tokenizer.vocab_size, feed, watch, model, tokenizer.to_json())
 
@@ -252,6 +262,7 @@ def _run(
     chorus: list[Listener] = [Recorder(folder, training.keep_last), *listeners]
     if training.health:
         chorus.append(Health(prepared.watch.monitor))
+    keep_freed_memory()
     interruption = _Interruption()
     chorus.append(interruption)
     try:

@@ -14,7 +14,7 @@ from olaria.data.base import ImageData, Images
 from olaria.errors import EvaluationError
 from olaria.evaluation import METRICS, diversity
 from olaria.evaluation.extractor import NAME, Extractor, for_data, load, weights_path
-from olaria.evaluation.extractor.network import NUM_FEATURES, FeatureNetwork, folded
+from olaria.evaluation.extractor.network import NUM_FEATURES, FeatureNetwork, folded, rescaled
 from olaria.evaluation.memorization import nearest_train
 from olaria.evaluation.samples import FEATURE_METRICS, evaluate_image_samples, held_out
 
@@ -94,6 +94,16 @@ def test_folding_changes_nothing() -> None:
     x = torch.rand(5, 1, 28, 28)
     for ours, theirs in zip(folded(network)(x), network(x), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_rescaling_changes_the_features_and_no_class() -> None:
+    torch.manual_seed(0)
+    network, x = FeatureNetwork(4).eval(), torch.rand(200, 1, 28, 28)
+    network.to_features.weight.data *= 3000
+    before = network(x)
+    after = rescaled(network, x)(x)
+    torch.testing.assert_close(after[1], before[1])
+    assert 0.5 < after[0].var(0).mean().sqrt().item() < 2 < before[0].var(0).mean().sqrt().item()
 
 
 def test_a_batch_is_its_images(extractor: Extractor) -> None:

@@ -293,10 +293,10 @@ def test_gradients_are_clipped_to_the_norm() -> None:
             norms[clipped].append(torch.cat(grads).norm().item())
 
         handle = register_optimizer_step_pre_hook(look)
-        trainer(clip_norm=0.01 if clipped else None).run([])
+        trainer(clip_norm=0.001 if clipped else None).run([])
         handle.remove()
-    assert norms[True] == pytest.approx([0.01] * 6, rel=1e-3)
-    assert min(norms[False]) > 0.02
+    assert norms[True] == pytest.approx([0.001] * 6, rel=1e-2)
+    assert min(norms[False]) > 0.005
 
 
 # -- phases ----------------------------------------------------------------------------------------

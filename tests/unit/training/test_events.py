@@ -15,6 +15,7 @@ def test_numbers_that_are_not_finite_become_null() -> None:
     values = {"a": float("nan"), "b": float("inf"), "c": 1.5}
     event = Evaluated(step=3, elapsed_s=1.0, values=values)
     assert json.loads(event.model_dump_json())["values"] == {"a": None, "b": None, "c": 1.5}
+    assert event.model_dump()["values"] == {"a": None, "b": None, "c": 1.5}
     assert event.values["c"] == 1.5
 
 

@@ -7,6 +7,8 @@ of one image: no batch statistics, no running averages, nothing that evaluation 
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -80,3 +82,19 @@ def folded(network: FeatureNetwork) -> FeatureNetwork:
         plain.to_features.load_state_dict(network.to_features.state_dict())
         plain.to_logits.load_state_dict(network.to_logits.state_dict())
     return plain.eval()
+
+
+@torch.no_grad()
+def rescaled(network: FeatureNetwork, x: Tensor) -> FeatureNetwork:
+    """The same classifier with features of about unit variance on images ``x``, changed in place.
+
+    Otherwise a cubic kernel of them would be dominated by whatever size training happened to give
+    them. The factor is a power of two, so that no weight is rounded by it, and is taken back before
+    the logits.
+    """
+    deviation = network(x)[0].var(0).mean().sqrt().item()
+    factor = 2.0 ** -round(math.log2(deviation))
+    network.to_features.weight.mul_(factor)
+    network.to_features.bias.mul_(factor)
+    network.to_logits.weight.div_(factor)
+    return network

@@ -1,0 +1,136 @@
+"""The run folder: names, locks, logs, pointers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from olaria.errors import RunError
+from olaria.storage.folder import RunFolder, find_run, is_run, list_runs, new_run_path
+
+TENSORS = {"model": {"w": torch.ones(1)}}
+
+
+def made(path: Path) -> RunFolder:
+    """A run with an empty recipe."""
+    run = RunFolder(path)
+    run.create({"preset": "x"}, {"torch": "0"})
+    return run
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where runs lie."""
+    monkeypatch.setenv("OLARIA_RUNS", str(tmp_path / "runs"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "runs"
+
+
+def test_a_run_is_made_found_and_listed(home: Path) -> None:
+    made(home / "vae-mnist")
+    made(home / "demo" / "gan")
+    (home / "notes").mkdir()
+    assert is_run(home / "vae-mnist") and not is_run(home / "notes")
+    assert list_runs() == [home / "demo" / "gan", home / "vae-mnist"]
+    assert find_run("vae-mnist") == find_run(home / "vae-mnist") == home / "vae-mnist"
+
+
+def test_an_unknown_name_offers_the_nearest(home: Path) -> None:
+    with pytest.raises(RunError, match="no runs"):
+        find_run("vae-mnist")
+    made(home / "vae-mnist")
+    with pytest.raises(RunError, match="did you mean vae-mnist"):
+        find_run("vae-mnits")
+
+
+def test_new_names_are_free(home: Path) -> None:
+    assert new_run_path("vae") == home / "vae"
+    made(home / "vae")
+    assert new_run_path("vae") == home / "vae-2"
+    made(home / "vae-2")
+    assert new_run_path("vae") == home / "vae-3"
+
+
+def test_a_taken_place_is_refused_and_left_as_it_is(home: Path) -> None:
+    made(home / "a")
+    with pytest.raises(RunError, match="another run"):
+        made(home / "a")
+    (home / "b").mkdir()
+    (home / "b" / "thesis.txt").write_text("dear")
+    with pytest.raises(RunError, match="not empty"):
+        made(home / "b")
+    assert [path.name for path in (home / "b").iterdir()] == ["thesis.txt"]
+    (home / "c").mkdir()
+    made(home / "c")
+
+
+def test_one_writer_at_a_time(home: Path) -> None:
+    run = made(home / "a")
+    run.status("running", 3)
+    with run.locked(), pytest.raises(RunError, match="being written"), RunFolder(run.path).locked():
+        pass
+    with run.locked():
+        pass
+
+
+def test_status_is_as_designed(home: Path) -> None:
+    run = made(home / "a")
+    run.status("done", 7)
+    status = run.read("status.json")
+    assert status.keys() == {"format", "state", "pid", "step"}
+    assert (status["format"], status["state"], status["step"]) == (1, "done", 7)
+
+
+def test_a_log_forgets_what_came_after_a_step(home: Path) -> None:
+    run = made(home / "a")
+    for step in (1, 2, 2, 3, 5):
+        run.append("metrics.jsonl", {"step": step})
+    run.truncate("metrics.jsonl", 2)
+    assert [line["step"] for line in run.lines("metrics.jsonl")] == [1, 2, 2]
+    with (run.path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 3, "val')  # a crash
+    run.truncate("metrics.jsonl", 2)
+    run.append("metrics.jsonl", {"step": 3})
+    assert [line["step"] for line in run.lines("metrics.jsonl")] == [1, 2, 2, 3]
+    run.truncate("events.jsonl", 2)
+    assert run.lines("events.jsonl") == []
+
+
+def test_samples_are_in_the_order_of_their_steps(home: Path) -> None:
+    run = made(home / "a")
+    for step in (2_000_000, 5, 40):
+        run.sample_path(step, "png").touch()
+    names = [path.name for path in run.samples()]
+    assert names == ["step-000005.png", "step-000040.png", "step-2000000.png"]
+
+
+def test_checkpoints_by_name_and_number(home: Path) -> None:
+    run = made(home / "a")
+    with pytest.raises(RunError, match="no complete checkpoint"):
+        run.checkpoint_path()
+    for step, best in ((5, False), (10, True), (15, False)):
+        run.save_checkpoint(step, TENSORS, {}, best=best, keep_last=5)
+    expected = {None: 10, "best": 10, "last": 15, 5: 5, "5": 5, "000005": 5}
+    for which, step in expected.items():
+        assert run.checkpoint_path(which).name == f"step-{step:06d}"
+    for which in (7, "7", "worst", "-5"):
+        with pytest.raises(RunError, match="5, 10, 15"):
+            run.checkpoint_path(which)
+
+
+def test_without_a_best_the_last_is_read(home: Path) -> None:
+    run = made(home / "a")
+    for step in (5, 10):
+        run.save_checkpoint(step, TENSORS, {}, best=False, keep_last=5)
+    assert run.checkpoint_path().name == "step-000010"
+    with pytest.raises(RunError):
+        run.checkpoint_path("best")
+
+
+def test_steps_are_ordered_as_numbers(home: Path) -> None:
+    run = made(home / "a")
+    for step in (999_999, 1_000_000, 1_000_001):
+        run.save_checkpoint(step, TENSORS, {}, best=False, keep_last=2)
+    assert run.checkpoint_steps() == [1_000_000, 1_000_001]
