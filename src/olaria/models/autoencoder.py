@@ -9,7 +9,7 @@ the input is disturbed, the target is not.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, final
+from typing import TYPE_CHECKING, ClassVar, Literal, final
 
 import torch
 from pydantic import Field
@@ -19,6 +19,9 @@ from olaria.models.base import Batch, Loss, Model, ModelConfig, ParameterGroup, 
 from olaria.nn.conv import ConvDecoder, ConvEncoder
 from olaria.nn.mlp import mlp
 from olaria.objectives.reconstruction import squared_error
+
+if TYPE_CHECKING:
+    from olaria.models.vae import VAEConfig
 
 
 class AutoEncoderConfig(ModelConfig):
@@ -30,6 +33,8 @@ class AutoEncoderConfig(ModelConfig):
     network: Literal["dense", "conv"] = "dense"
     hidden: tuple[int, ...] = (512, 256)
     """Sizes of the dense hidden layers, encoder side; () is the linear autoencoder."""
+    activation: Literal["relu", "gelu", "silu"] = "gelu"
+    """Of the dense network."""
     width: int = Field(16, ge=1)
     """Channels of the convolutional network at full size."""
     output: Literal["sigmoid", "linear"] = "sigmoid"
@@ -44,23 +49,48 @@ SIZES = {
 }
 
 
+class ImageStatistics(nn.Module):
+    r"""The mean image :math:`\bar x` of the data and its logit.
+
+    The encoder sees :math:`x - \bar x`, and the decoder's answer is added to the mean (or to its logit): the untrained
+    model already answers with the mean image, and the weights learn differences from it.
+    """
+
+    mean: Tensor
+    logit: Tensor
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.full(shape, 0.5))
+        self.register_buffer("logit", torch.zeros(shape))
+
+    def measure(self, x: Tensor) -> None:
+        """Take the statistics of images (N, C, H, W) in [0, 1]."""
+        self.mean.copy_(x.mean(0))
+        # Kept off 0 and 1: a pixel that was never lit may be lit tomorrow.
+        self.logit.copy_(self.mean.clamp(1e-3, 1 - 1e-3).logit())
+
+
 def dense_pair(
-    shape: Shape, hidden: tuple[int, ...], num_codes: int, latent: int
+    shape: Shape, hidden: tuple[int, ...], activation: str, num_codes: int, latent: int
 ) -> tuple[nn.Module, nn.Module]:
     """A dense encoder to ``num_codes`` numbers and the mirrored decoder from ``latent`` numbers."""
     num_pixels = shape[0] * shape[1] * shape[2]
-    encoder = nn.Sequential(nn.Flatten(), mlp([num_pixels, *hidden, num_codes]))
-    decoder = nn.Sequential(mlp([latent, *reversed(hidden), num_pixels]), nn.Unflatten(1, shape))
+    encoder = nn.Sequential(nn.Flatten(), mlp([num_pixels, *hidden, num_codes], activation))
+    decoder = nn.Sequential(
+        mlp([latent, *reversed(hidden), num_pixels], activation), nn.Unflatten(1, shape)
+    )
     return encoder, decoder
 
 
 def image_pair(
-    network: str, shape: Shape, hidden: tuple[int, ...], width: int, num_codes: int, latent: int
+    config: AutoEncoderConfig | VAEConfig, shape: Shape, num_codes: int
 ) -> tuple[nn.Module, nn.Module]:
     """Encoder and decoder of the asked kind; the decoder gives unbounded (B, C, H, W)."""
-    if network == "conv":
-        return ConvEncoder(shape, width, num_codes), ConvDecoder(latent, width, shape)
-    return dense_pair(shape, hidden, num_codes, latent)
+    if config.network == "conv":
+        encoder = ConvEncoder(shape, config.width, num_codes)
+        return encoder, ConvDecoder(config.latent, config.width, shape)
+    return dense_pair(shape, config.hidden, config.activation, num_codes, config.latent)
 
 
 @final
@@ -78,19 +108,24 @@ class AutoEncoder(Model):
         super().__init__()
         self.config = config
         self.latent = config.latent
-        self.encoder, self.decoder = image_pair(
-            config.network, shape, config.hidden, config.width, config.latent, config.latent
-        )
+        self.encoder, self.decoder = image_pair(config, shape, config.latent)
+        self.statistics = ImageStatistics(shape)
+
+    def adapt(self, x: Tensor) -> None:
+        """Take the mean image of the training data."""
+        self.statistics.measure(x)
 
     def encode(self, x: Tensor) -> Tensor:
         """Images in [0, 1], (B, C, H, W), to latent vectors (B, latent)."""
-        z: Tensor = self.encoder(x)
+        z: Tensor = self.encoder(x - self.statistics.mean)
         return z
 
     def decode(self, z: Tensor) -> Tensor:
         """Latent vectors (B, latent) to images (B, C, H, W); in [0, 1] unless the output is linear."""
         x: Tensor = self.decoder(z).float()
-        return x.sigmoid() if self.config.output == "sigmoid" else x
+        if self.config.output == "sigmoid":
+            return (x + self.statistics.logit).sigmoid()
+        return x + self.statistics.mean
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """``decode(encode(x))``."""

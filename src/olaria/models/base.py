@@ -91,6 +91,15 @@ class Model(nn.Module, ABC):
     """A network with the losses that train it. Families derive from it; their classes are final."""
 
     family: ClassVar[str]
+    progress: float = 1.0
+    """Fraction of the run that is over, set by the loop before each step: for schedules inside a loss."""
+
+    def adapt(self, x: Tensor) -> None:
+        """Set what depends on the data's statistics, once, before training; nothing unless overridden.
+
+        Args:
+            x: some of the training data, as a batch has it.
+        """
 
     @abstractmethod
     def phases(self) -> list[Phase]:

@@ -4,8 +4,8 @@ r"""GPT: a stack of causal self-attention and feed-forward blocks on a residual 
           x \leftarrow x + \mathrm{FeedForward}(\mathrm{norm}(x))
 
 Sources: Radford et al. 2019 (the stack); Su et al. 2021 (rotary positions); Zhang & Sennrich 2019
-(root-mean-square norm); Henry et al. 2020 (normalised queries and keys); So et al. 2021 (squared ReLU). Projections into the residual stream
-begin at zero, so that the untrained network is its embedding.
+(root-mean-square norm); Henry et al. 2020 (normalised queries and keys); So et al. 2021 (squared ReLU).
+Projections into the residual stream begin at zero, so that the untrained network is its embedding.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ r"""Variational autoencoder: a latent-variable model trained through a lower bou
    \log p(x) \ge \mathbb E_{q(z|x)}[\log p(x \mid z)] - D(q(z \mid x) \| p(z)), \qquad p(z) = N(0, I)
 
 The encoder gives the mean and the logarithm of the *variance*; the standard deviation is
-:math:`\sigma = \exp(\tfrac12 \log\sigma^2)`. Source: Kingma & Welling 2014, *Auto-Encoding Variational Bayes*; ``beta`` as in Higgins et al. 2017.
+:math:`\sigma = \exp(\tfrac12 \log\sigma^2)`. Source: Kingma & Welling 2014, *Auto-Encoding Variational Bayes*;
+``beta`` as in Higgins et al. 2017.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 from torch.distributions import Bernoulli, Normal
 
-from olaria.models.autoencoder import image_pair
+from olaria.models.autoencoder import ImageStatistics, image_pair
 from olaria.models.base import Batch, Loss, Model, ModelConfig, ParameterGroup, Phase, Shape
 from olaria.objectives.divergence import gaussian_kl
 from olaria.objectives.reconstruction import bernoulli_nll
@@ -28,10 +29,15 @@ class VAEConfig(ModelConfig):
     family: Literal["vae"] = "vae"
     latent: int = Field(32, ge=1)
     network: Literal["dense", "conv"] = "dense"
-    hidden: tuple[int, ...] = (768, 768)
+    hidden: tuple[int, ...] = (512, 512)
     width: int = Field(16, ge=1)
+    activation: Literal["relu", "gelu", "silu"] = "gelu"
+    """Of the dense network."""
     beta: float = Field(1.0, ge=0.0)
     """Factor on the KL term; 1 is the bound itself."""
+    warmup: float = Field(0.2, ge=0.0, lt=1.0)
+    """Fraction of the run over which the factor rises from 0 to ``beta`` (Bowman et al. 2016; Sønderby et al. 2016):
+    a latent dimension that is switched off early seldom comes back."""
 
 
 SIZES = {
@@ -64,13 +70,16 @@ class VAE(Model):
         super().__init__()
         self.config = config
         self.latent = config.latent
-        self.encoder, self.decoder = image_pair(
-            config.network, shape, config.hidden, config.width, 2 * config.latent, config.latent
-        )
+        self.encoder, self.decoder = image_pair(config, shape, 2 * config.latent)
+        self.statistics = ImageStatistics(shape)
+
+    def adapt(self, x: Tensor) -> None:
+        """Take the mean image of the training data."""
+        self.statistics.measure(x)
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Images (B, C, H, W) to the mean and log-variance of q(z|x), each (B, latent)."""
-        mean, log_var = self.encoder(x).float().chunk(2, 1)
+        mean, log_var = self.encoder(x - self.statistics.mean).float().chunk(2, 1)
         return mean, log_var
 
     def encode(self, x: Tensor) -> Normal:
@@ -80,7 +89,7 @@ class VAE(Model):
 
     def logits(self, z: Tensor) -> Tensor:
         """Latent vectors (B, latent) to Bernoulli logits (B, C, H, W)."""
-        logits: Tensor = self.decoder(z).float()
+        logits: Tensor = self.decoder(z).float() + self.statistics.logit
         return logits
 
     def decode(self, z: Tensor) -> Bernoulli:
@@ -104,7 +113,13 @@ class VAE(Model):
             "reconstruction_nats": bernoulli_nll(self.logits(z), x).mean(),
             "kl_nats": gaussian_kl(mean, log_var).mean(),
         }
-        return Loss(parts, {"kl_nats": self.config.beta})
+        return Loss(parts, {"kl_nats": self.beta})
+
+    @property
+    def beta(self) -> float:
+        """The factor on the KL term now."""
+        rising = self.progress / self.config.warmup if self.config.warmup else 1.0
+        return self.config.beta * min(1.0, rising)
 
     def phases(self) -> list[Phase]:
         """One phase over all parameters."""

@@ -32,7 +32,7 @@ def vae(preset: str, size: Size, data: str = "mnist") -> Recipe:
         size=size,
         data=DataConfig(name=data),
         model=VAE_SIZES[size],
-        training=TrainingConfig(budget=60.0, batch_size=128, learning_rate=1e-3, ema=0.998),
+        training=TrainingConfig(budget=60.0, batch_size=128, learning_rate=2e-3, ema=0.998),
     )
 
 

@@ -38,8 +38,9 @@ def filter_logits(logits: Tensor, config: SamplingConfig) -> Tensor:
     """
     logits = logits.float() / config.temperature
     if config.top_k is not None and config.top_k < logits.shape[-1]:
-        least = logits.topk(config.top_k).values[..., -1:]
-        logits = logits.masked_fill(logits < least, float("-inf"))
+        # By place and not by value: where logits are equal, still k tokens stay.
+        values, places = logits.topk(config.top_k)
+        logits = torch.full_like(logits, float("-inf")).scatter(-1, places, values)
     if config.top_p is not None and config.top_p < 1:
         ordered, order = logits.sort(descending=True)
         probabilities = ordered.softmax(-1)

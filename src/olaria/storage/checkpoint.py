@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from olaria.errors import StorageError
 from olaria.i18n import N_
-from olaria.storage.files import read_json, storage_errors, write_atomic, write_json
+from olaria.storage.files import read_json, storage_errors, write_bytes, write_json
 
 MANIFEST = "manifest.json"
 STATE = "state.json"
@@ -42,7 +42,7 @@ def save_checkpoint(
     try:
         for name, group in tensors.items():
             content = {key: value.detach().contiguous() for key, value in group.items()}
-            write_atomic(folder / f"{name}.safetensors", lambda path, c=content: save_file(c, path))  # type: ignore[misc]
+            write_bytes(folder / f"{name}.safetensors", save(content))
         write_json(folder / STATE, dict(state))
         files = [folder / f"{name}.safetensors" for name in tensors] + [folder / STATE]
         listed = {
@@ -73,7 +73,7 @@ def load_checkpoint(
             N_("checkpoint {path} is incomplete; use another one with --checkpoint"),
             path=str(folder),
         )
-    manifest = read_json(folder / MANIFEST)["files"]
+    manifest = _listed(folder / MANIFEST)
     wanted = {
         name: entry
         for name, entry in manifest.items()
@@ -81,7 +81,7 @@ def load_checkpoint(
     }
     for name, entry in wanted.items():
         path = folder / name
-        if Path(name).name != name or not path.is_file() or _sha256(path) != entry["sha256"]:
+        if Path(name).name != name or not path.is_file() or _sha256(path) != entry:
             raise StorageError(
                 N_("{path} is damaged: its content is not what the checkpoint's manifest says"),
                 path=str(path),
@@ -96,6 +96,17 @@ def load_checkpoint(
                     N_("cannot use {path}: {reason}"), path=str(folder / name), reason=str(error)
                 ) from None
     return tensors, read_json(folder / STATE)
+
+
+def _listed(path: Path) -> dict[str, str]:
+    """File name to SHA-256, as the manifest says."""
+    try:
+        return {name: entry["sha256"] for name, entry in read_json(path)["files"].items()}
+    except (KeyError, TypeError, AttributeError):
+        raise StorageError(
+            N_("{path} is damaged: its content is not what the checkpoint's manifest says"),
+            path=str(path),
+        ) from None
 
 
 def _sha256(path: Path) -> str:

@@ -64,9 +64,14 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Publish ``content``; see :func:`write_atomic`."""
+    write_atomic(path, lambda temporary: temporary.write_bytes(content))
+
+
 def write_text(path: Path, text: str) -> None:
     """Publish ``text`` as UTF-8; see :func:`write_atomic`."""
-    write_atomic(path, lambda temporary: temporary.write_bytes(text.encode()))
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -81,20 +86,25 @@ def read_json(path: Path) -> Any:
         StorageError: it cannot be read, or is not JSON.
     """
     with storage_errors(path):
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     try:
-        return json.loads(text)
+        return json.loads(content.decode())
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
     except json.JSONDecodeError as error:
-        raise StorageError(
-            N_("{path} is damaged: not JSON at line {line}"), path=str(path), line=error.lineno
-        ) from None
+        line = error.lineno
+    raise StorageError(N_("{path} is damaged: not JSON at line {line}"), path=str(path), line=line)
 
 
 def append_line(path: Path, value: Any) -> None:
     """Append ``value`` as one line of JSON in one write, so that a crash leaves whole lines before it."""
-    line = json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n"
     with storage_errors(path), path.open("ab", buffering=0) as file:
-        file.write(line.encode())
+        file.write(json_line(value).encode())
+
+
+def json_line(value: Any) -> str:
+    """``value`` as one line of JSON; NaN and infinity are refused."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_lines(path: Path) -> list[Any]:
@@ -102,14 +112,15 @@ def read_lines(path: Path) -> list[Any]:
     if not path.exists():
         return []
     with storage_errors(path):
-        lines = path.read_text(encoding="utf-8").split("\n")
+        # Split as bytes: a crash may cut within a letter.
+        lines = path.read_bytes().split(b"\n")
     values = []
     for number, line in enumerate(lines, 1):
         if not line:
             continue
         try:
-            values.append(json.loads(line))
-        except json.JSONDecodeError:
+            values.append(json.loads(line.decode()))
+        except (UnicodeDecodeError, json.JSONDecodeError):
             if number == len(lines):
                 break
             raise StorageError(

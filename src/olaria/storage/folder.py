@@ -26,10 +26,12 @@ from olaria.i18n import N_
 from olaria.storage import checkpoint
 from olaria.storage.files import (
     append_line,
+    json_line,
     read_json,
     read_lines,
     storage_errors,
     write_json,
+    write_text,
 )
 
 RECIPE, PROVENANCE, TOKENIZER = "recipe.json", "provenance.json", "tokenizer.json"
@@ -174,11 +176,8 @@ class RunFolder:
 
     def truncate(self, name: str, step: int) -> None:
         """Forget what a log tells of steps after ``step``, when a run goes on from there."""
-        path = self.path / name
         kept = [line for line in self.lines(name) if line["step"] <= step]
-        path.unlink(missing_ok=True)
-        for line in kept:
-            append_line(path, line)
+        write_text(self.path / name, "".join(map(json_line, kept)))
 
     # -- samples ---------------------------------------------------------------------------------
 

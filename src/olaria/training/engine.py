@@ -29,6 +29,8 @@ from olaria.training.precision import Choice, autocast, choose
 from olaria.training.randomness import generator, seeded
 from olaria.training.schedule import Clock, Recurrence, learning_rate_factor
 
+CHANGEABLE = ("learning_rate", "matrix_learning_rate", "betas", "weight_decay", "clip_norm")
+"""Settings that a listener may change while a run goes on."""
 _RATE_WINDOW_S = 5.0
 
 
@@ -96,6 +98,8 @@ class Trainer:
         self._stop: Message | None = None
         self._recent: list[tuple[float, int]] = []
         self._batch: Batch | None = None
+        self._values: dict[str, float] = {}
+        self._looked = dict.fromkeys(("evaluate", "sample", "save"), -1)
         self.choice: Choice | None = None
 
     # -- running ---------------------------------------------------------------------------------
@@ -142,47 +146,53 @@ class Trainer:
         )
         for note in self.choice.notes:
             yield self._event(events.Warned, message=note)
-        if progress.step == 0:
-            yield self._sampled()
+        yield from self._look(False, progress.step == 0, False)
         evaluation = Recurrence(config.evaluate_every, 10)
         sampling = Recurrence(config.sample_every, 24, dense_start=True)
         saving = Recurrence(config.checkpoint_every, 10)
-        final: dict[str, float] = {}
         while self._stop is None:
             before = self._fraction()
             if before >= 1:
                 break
-            progress.fraction = before
             values = self._step(before, losses)
             yield self._stepped(before, values)
             after = self._fraction()
-            ending = after >= 1 or self._stop is not None
-            is_best = False
-            if evaluation.due(progress.step, before, after) or ending:
-                final, is_best = self._evaluate()
-                yield self._event(events.Evaluated, values=final)
-            if sampling.due(progress.step, before, after) or ending:
-                yield self._sampled()
-            if saving.due(progress.step, before, after) or is_best or ending:
-                yield self._saving(is_best)
+            recurrences = (evaluation, sampling, saving)
+            due = (r.due(progress.step, before, after) for r in recurrences)
+            yield from self._look(*(after >= 1 or is_due for is_due in due))
             yield from self._apply_answers()
-        if not final:  # nothing to train, or stopped between two evaluations
-            final, is_best = self._evaluate()
-            yield self._event(events.Evaluated, values=final)
-            yield self._saving(is_best)
+        # However the loop ended, its last step is measured, shown and saved, unless it just was.
+        yield from self._look(True, True, True)
+        self.model.requires_grad_(True)
         yield self._event(
             events.Finished,
             reason=self._stop or Message(N_("the planned end was reached")),
             train_s=progress.train_s,
             rate=self._units_done() / progress.train_s if progress.train_s else 0.0,
-            final=final,
+            final=self._values,
         )
+
+    def _look(self, evaluate: bool, sample: bool, save: bool) -> Iterator[events.Event]:
+        """Measure, draw and save where asked, each at most once after a step; a new best is saved too."""
+        step = self.progress.step
+        is_best = False
+        if evaluate and self._looked["evaluate"] != step:
+            self._looked["evaluate"] = step
+            self._values, is_best = self._evaluate()
+            yield self._event(events.Evaluated, values=self._values)
+        if sample and self._looked["sample"] != step:
+            self._looked["sample"] = step
+            yield self._sampled()
+        if (save or is_best) and (is_best or self._looked["save"] != step):
+            self._looked["save"] = step
+            yield self._saving(is_best)
 
     # -- one step --------------------------------------------------------------------------------
 
     def _step(self, fraction: float, losses: list[Callable[..., Loss]]) -> dict[str, float]:
         began = time.perf_counter()
         progress, config = self.progress, self.config
+        progress.fraction = self.model.progress = fraction
         factor = learning_rate_factor(config, progress.step, fraction)
         if not self.model.training:
             self.model.train()
@@ -333,6 +343,7 @@ class Trainer:
                 yield self._event(events.Changed, path=answer.path, value=answer.value)
 
     def _change(self, path: str, value: Any) -> None:
+        assert path in CHANGEABLE, f"{path} is fixed once a run has begun"
         self.config = self.config.updated(path, value)
         for phase, optimizers in zip(self._phases, self._optimizers, strict=True):
             fresh = build_optimizers(phase.groups, self.config)

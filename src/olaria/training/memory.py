@@ -1,7 +1,8 @@
 """Keep freed memory in the process instead of giving it back to the system after every step.
 
-A training step allocates and frees the same large tensors again and again. By default glibc maps each anew, and the
-system zeroes its pages each time: a tenth of a convolutional step's time, measured. Elsewhere than glibc nothing is done.
+A training step allocates and frees the same large tensors again and again. By default glibc maps each anew,
+and the system zeroes its pages each time: a tenth of a convolutional step's time, measured. Elsewhere than
+glibc nothing is done.
 """
 
 from __future__ import annotations

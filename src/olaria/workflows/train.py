@@ -33,6 +33,8 @@ from olaria.training.schedule import Clock
 from olaria.workflows import machine
 from olaria.workflows.watching import watch_images, watch_text
 
+ADAPTED = 10_000
+"""Training images whose statistics a model may take before it begins."""
 INTERRUPTED = N_("stopped by Ctrl-C")
 TERMINATED = N_("stopped by the system (SIGTERM)")
 
@@ -226,6 +228,7 @@ def prepare(recipe: Recipe, *, offline: bool = False, progress: Progress | None 
         feed: Feed = ImageFeed(data.train.x, data.train.y, batch_size, seed)
         watch = watch_images(recipe.model.family, data, seed)
         model = build_model(recipe, data.shape)
+        model.adapt(data.train.x[:ADAPTED].float() / 255)
         return Prepared(recipe, data, data.shape, feed, watch, model)
     tokenizer = tokenizer_for(recipe, data)
     context = getattr(recipe.model, "context", 1)
@@ -387,7 +390,7 @@ def _result(trainer: Trainer, prepared: Prepared, finished: Finished) -> dict[st
         "train_s": round(finished.train_s, 3),
         f"{prepared.feed.unit}_per_s": round(finished.rate, 1),
         "peak_memory_bytes": machine.peak_memory_bytes(),
-        "num_parameters": num_parameters(prepared.model.requires_grad_(True)),
+        "num_parameters": num_parameters(prepared.model),
         "reason": finished.reason.to_json(),
         "final": finished.model_dump(mode="json")["final"],
     }
