@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "train": ("olaria.workflows.train", "train"),
+    "train": ("olaria.workflows.open", "train"),
     "open": ("olaria.workflows.open", "open_run"),
     "load_data": ("olaria.data", "load"),
     "presets": ("olaria.workflows.presets", "presets"),
@@ -22,8 +22,8 @@ __all__ = ["__version__", "load_data", "open", "presets", "train"]
 if TYPE_CHECKING:
     from olaria.data import load as load_data
     from olaria.workflows.open import open_run as open
+    from olaria.workflows.open import train
     from olaria.workflows.presets import presets
-    from olaria.workflows.train import train
 
 
 def __getattr__(name: str) -> Any:

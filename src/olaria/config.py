@@ -96,6 +96,9 @@ def _explain(error: ValidationError, cls: type[BaseModel], where: str) -> Config
     if first["type"] in ("missing", "union_tag_not_found"):
         return ConfigError(N_("the setting {path} is missing"), path=path)
     problem = context.get("error")
+    if isinstance(problem, _SettingProblem) and isinstance(value, Mapping):
+        # A combination is at fault, not one value: the message names what it needs.
+        return ConfigError(N_("{path}: {reason}"), path=path, reason=problem.message)
     return ConfigError(
         N_("{path} cannot be {value}: {reason}"),
         path=path,

@@ -91,6 +91,8 @@ class Model(nn.Module, ABC):
     """A network with the losses that train it. Families derive from it; their classes are final."""
 
     family: ClassVar[str]
+    compilable: ClassVar[bool] = False
+    """Whether its losses draw nothing and read nothing that changes, so that compiling them is exact and lasts."""
     progress: float = 1.0
     """Fraction of the run that is over, set by the loop before each step: for schedules inside a loss."""
 

@@ -106,6 +106,7 @@ class GPT(Model):
     """
 
     family: ClassVar[str] = "gpt"
+    compilable: ClassVar[bool] = True
     cos: Tensor
     sin: Tensor
     mask: Tensor

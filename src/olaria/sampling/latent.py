@@ -59,7 +59,7 @@ def encode(model: Model, x: Tensor) -> Tensor:
             return torch.cat([model.encode(block).float() for block in blocks])
     raise SamplingError(
         N_(
-            "a {family} has no encoder: it cannot reconstruct or interpolate images; use --mode prior"
+            "the family {family} has no encoder: it cannot reconstruct or interpolate images; use --mode prior"
         ),
         family=model.family,
     )
@@ -74,7 +74,7 @@ def prior(model: Model, count: int, generator: Generator) -> Tensor:
     if not isinstance(model, VAE | GAN):
         raise SamplingError(
             N_(
-                "a {family} has no prior to draw from; use --mode reconstruct or "
+                "the family {family} has no prior to draw from; use --mode reconstruct or "
                 "interpolate, or train a VAE"
             ),
             family=model.family,
@@ -172,5 +172,5 @@ def manifold(model: Model, side: int = 20) -> Tensor:
 
 def _no_latents(model: Model) -> SamplingError:
     return SamplingError(
-        N_("a {family} has no latent vectors; give it a --prompt instead"), family=model.family
+        N_("the family {family} has no latent vectors; give it a --prompt instead"), family=model.family
     )

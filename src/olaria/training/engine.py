@@ -134,9 +134,7 @@ class Trainer:
     def stream(self) -> Iterator[events.Event]:
         """The run as a stream of events; it advances as it is read."""
         progress, config = self.progress, self.config
-        self.choice = choose(
-            self.model, self._feed.batch(0), config, getattr(self.model, "compilable", False)
-        )
+        self.choice = choose(self.model, self._feed.batch(0), config)
         losses = self._losses(self.choice.compiled)
         yield self._event(
             events.Began,

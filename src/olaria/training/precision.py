@@ -52,7 +52,7 @@ def autocast(precision: str) -> Iterator[None]:
         yield
 
 
-def choose(model: Model, batch: Batch, config: TrainingConfig, compilable: bool) -> Choice:
+def choose(model: Model, batch: Batch, config: TrainingConfig) -> Choice:
     """Decide precision and compilation.
 
     With ``steps`` nothing may depend on the clock, so the CPU's flag alone decides; with a budget a few real
@@ -63,7 +63,7 @@ def choose(model: Model, batch: Batch, config: TrainingConfig, compilable: bool)
         precision = "bfloat16" if has_fast_bfloat16() else "float32"
         if precision == "bfloat16" and config.budget is not None:
             precision = min(("bfloat16", "float32"), key=lambda kind: _probe(model, batch, kind))
-    compiled, notes = _choose_compile(config, compilable)
+    compiled, notes = _choose_compile(config, model.compilable)
     return Choice(precision, compiled, notes)
 
 

@@ -22,6 +22,10 @@ class OpenRun:
     def __repr__(self) -> str:
         return repr(self.run)
 
+    def __fspath__(self) -> str:
+        """The run's folder: an open run serves wherever a path does."""
+        return str(self.run.path)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.run, name)
 
@@ -46,6 +50,13 @@ class OpenRun:
         from olaria.workflows.report import report
 
         return report([self.run], **options)
+
+
+def train(preset: str, **options: Any) -> OpenRun:
+    """Train a preset and open its run; options as of :func:`olaria.workflows.train.train`."""
+    from olaria.workflows.train import train as train_preset
+
+    return OpenRun(train_preset(preset, **options))
 
 
 def open_run(run: str | Path) -> OpenRun:

@@ -47,10 +47,29 @@ def test_corruption_disturbs_the_input_and_not_the_target() -> None:
     seen: list[torch.Tensor] = []
     model.encoder.register_forward_hook(lambda module, args, out: seen.append(args[0]))
     loss = model.loss(Batch(x), generator(0, "noise"))
-    noise = (seen[0] - x) / 0.5
+    noise = (seen[0] + model.statistics.mean - x) / 0.5
     torch.testing.assert_close(noise, torch.randn(x.shape, generator=generator(0, "noise")))
     expected = squared_error(model.decode(model.encoder(seen[0])), x).mean()
     assert loss.total.item() == pytest.approx(expected.item())
+
+
+def test_an_untrained_model_answers_about_the_mean_image() -> None:
+    x = pixels(64) * torch.linspace(0.1, 0.9, 64).view(1, 1, 8, 8)
+    for build in (lambda: AutoEncoder(AutoEncoderConfig(), SHAPE), lambda: VAE(VAEConfig(), SHAPE)):
+        with seeded(0, "weights"):
+            model = build()
+        model.adapt(x)
+        error = (model.reconstruct(x).mean(0) - x.mean(0)).abs().max()
+        assert error < 0.05  # 0.4 without the statistics
+
+
+def test_the_kl_term_warms_up_over_its_fraction_of_the_run() -> None:
+    model = VAE(VAEConfig(beta=2.0, warmup=0.5), SHAPE)
+    factors = []
+    for model.progress in (0.0, 0.25, 0.5, 1.0):
+        factors.append(model.beta)
+    assert factors == [0.0, 1.0, 2.0, 2.0]
+    assert VAE(VAEConfig(warmup=0.0), SHAPE).beta == 1.0
 
 
 @pytest.mark.parametrize("network", ["dense", "conv"])

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors import SafetensorError
 
 from olaria.errors import StorageError
-from olaria.storage import checkpoint
+from olaria.storage import checkpoint, files
 from olaria.storage.files import append_line, read_json, read_lines, write_atomic, write_json
 
 
@@ -80,13 +79,13 @@ TENSORS = {"model": {"w": torch.ones(30_000)}}
 
 
 def test_a_disk_that_fills_up_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The library that writes tensors wraps the system's refusal in an error of its own."""
+    def full(path: Path, content: bytes) -> None:
+        with files.storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"part")
+            raise OSError(errno.ENOSPC, "No space left on device")
 
-    def full(content: object, path: Path) -> None:
-        path.write_bytes(b"part")
-        raise SafetensorError("Error while serializing: I/O error: No space left (os error 28)")
-
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr(checkpoint, "write_bytes", full)
     with pytest.raises(StorageError):
         checkpoint.save_checkpoint(tmp_path / "c", TENSORS, {})
     assert not checkpoint.is_complete(tmp_path / "c")

@@ -19,7 +19,8 @@ def chosen(compilable: bool = False, **training: Any) -> Choice:
     config = TrainingConfig.parse(training, "test")
     model = MODELS["gpt"].build(MODELS["gpt"].sizes["tiny"], 11)
     tokens = torch.zeros(2, 8).long()
-    return choose(model, Batch(tokens, tokens), config, compilable)
+    model.__dict__["compilable"] = compilable
+    return choose(model, Batch(tokens, tokens), config)
 
 
 @pytest.fixture
