@@ -95,12 +95,12 @@ def refusal(values: dict[str, Any], where: str = "") -> Message:
             'model.family cannot be "fanci": it must be one of plain, fancy',
         ),
         ({"model": {"latent": 3}}, "the setting model.family is missing"),
-        ({"steps": 11}, "Whole cannot be {}: steps 11 exceed the budget"),
+        ({"steps": 11}, "Whole: steps 11 exceed the budget"),
     ],
 )
 def test_a_wrong_value_is_explained_in_our_words(values: dict[str, Any], text: str) -> None:
     told = refusal(values).text("en")
-    assert told.replace('{"steps": 11}', "{}") == text
+    assert told == text
 
 
 @pytest.mark.parametrize(

@@ -172,5 +172,6 @@ def manifold(model: Model, side: int = 20) -> Tensor:
 
 def _no_latents(model: Model) -> SamplingError:
     return SamplingError(
-        N_("the family {family} has no latent vectors; give it a --prompt instead"), family=model.family
+        N_("the family {family} has no latent vectors; give it a --prompt instead"),
+        family=model.family,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -96,7 +97,9 @@ class Trainer:
         self._optimizers = [build_optimizers(phase.groups, config) for phase in self._phases]
         self._pending: list[events.Answer] = []
         self._stop: Message | None = None
-        self._recent: list[tuple[float, int]] = []
+        self._recent: deque[tuple[float, int]] = deque()
+        self._recent_s = 0.0
+        self._recent_units = 0
         self._batch: Batch | None = None
         self._values: dict[str, float] = {}
         self._looked = dict.fromkeys(("evaluate", "sample", "save"), -1)
@@ -207,13 +210,18 @@ class Trainer:
         progress.step += 1
         duration = time.perf_counter() - began
         progress.train_s += duration
-        units = self._feed.units_per_batch * self._phases[0].updates
-        self._recent.append((duration, units))
-        while (
-            sum(seconds for seconds, _ in self._recent) > _RATE_WINDOW_S and len(self._recent) > 1
-        ):
-            self._recent.pop(0)
+        self._note_rate(duration, self._feed.units_per_batch * self._phases[0].updates)
         return values
+
+    def _note_rate(self, duration: float, units: int) -> None:
+        """Keep the last seconds' steps, from which the rate is told."""
+        self._recent.append((duration, units))
+        self._recent_s += duration
+        self._recent_units += units
+        while self._recent_s > _RATE_WINDOW_S and len(self._recent) > 1:
+            gone_s, gone_units = self._recent.popleft()
+            self._recent_s -= gone_s
+            self._recent_units -= gone_units
 
     def _update(
         self, phase: Phase, loss_of: Callable[..., Loss], optimizers: list[Optimizer]
@@ -288,13 +296,12 @@ class Trainer:
         return self._clock.used_s() / self.config.budget
 
     def _stepped(self, fraction: float, values: dict[str, float]) -> events.Event:
-        seconds = sum(duration for duration, _ in self._recent)
-        rate = sum(units for _, units in self._recent) / seconds
+        rate = self._recent_units / self._recent_s
         if self.config.budget is not None and self._fractions is None:
             eta = max(0.0, self.config.budget - self._clock.used_s())
         else:
             total = len(self._fractions) if self._fractions else (self.config.steps or 0)
-            eta = (total - self.progress.step) * seconds / len(self._recent)
+            eta = (total - self.progress.step) * self._recent_s / len(self._recent)
         return self._event(
             events.Stepped,
             fraction=fraction,
