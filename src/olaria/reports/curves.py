@@ -119,11 +119,14 @@ def _panel(axes: Axes, panel: Panel, language: str) -> None:
         lasting += [float(np.percentile(tail, 0.2)), float(np.percentile(tail, 99.8))]
         axes.plot(series.steps, series.values, color=colour, alpha=0.22, linewidth=0.8)
         axes.plot(series.steps, smoothed, color=colour, linewidth=1.9, label=series.label)
+    ends = [float(series.values[-1]) for series in panel.series if len(series.values)]
     for value, name in panel.levels:
         axes.axhline(value, color=MUTED, linewidth=1.0, linestyle=(0, (4, 3)))
+        below = any(end > value for end in ends)  # the name goes where the curve does not
         axes.annotate(
-            name, (1, value), (-2, 2), xycoords=("axes fraction", "data"),
-            textcoords="offset points", fontsize=8.5, color=MUTED, ha="right", va="bottom",
+            name, (1, value), (-2, -3 if below else 2), xycoords=("axes fraction", "data"),
+            textcoords="offset points", fontsize=8.5, color=MUTED, ha="right",
+            va="top" if below else "bottom",
         )  # fmt: skip
     tidy(axes, language)
     label(axes, y=panel.unit)

@@ -31,6 +31,7 @@ from olaria.workflows.generate import sample_text
 NUM_SHOWN = 64
 NUM_EXAMPLES = 40
 MAX_FRAMES = 36
+FRAME_SIDE = 256
 NUM_PAIRS = 10
 NUM_SCATTERED = 3000
 MANIFOLD_SIDE = 18
@@ -194,7 +195,7 @@ def _game(run: Run) -> dict[str, Any]:
     return {
         "first": _sheet(frames[0]),
         "last": _sheet(frames[-1]),
-        "animation": animate(frames),
+        "animation": animate([_at_most(frame, FRAME_SIDE) for frame in frames]),
     }
 
 
@@ -203,6 +204,13 @@ def _spread(paths: list[Path], most: int) -> list[Path]:
     if len(paths) <= most:
         return paths
     return [paths[round(i * (len(paths) - 1) / (most - 1))] for i in range(most)]
+
+
+def _at_most(picture: Image.Image, side: int) -> Image.Image:
+    """Shrunk by a whole factor until its longer side is at most ``side``, where pixels are blocks of equal ones."""
+    factor = -(-max(picture.size) // side)
+    size = (picture.width // factor, picture.height // factor)
+    return picture.resize(size, Image.Resampling.NEAREST) if factor > 1 else picture
 
 
 def _is_gray(path: Path) -> bool:

@@ -22,8 +22,8 @@ from olaria.training.randomness import generator
 
 NUM_WATCHED = 64
 """Images in a watching grid."""
-WATCHED_CHARS = 400
-WATCHED_TOKENS = 200_000
+WATCHED_CHARS = 200
+WATCHED_TOKENS = 120_000
 """Validation tokens measured while training; ``eval`` measures all."""
 _BLOCK = 1000
 
