@@ -13,16 +13,6 @@ from olaria.cli.shell import Shell
 from olaria.i18n import N_, translate
 
 HELP = N_("List, fetch, check, describe and mirror data sets.")
-SOURCES = {
-    "cache": N_("the local cache"),
-    "mirror": N_("a mirror folder"),
-    "system package": N_("a package of the system"),
-    "official address": N_("the official address"),
-    "package index": N_("the Python package index"),
-    "bundled": N_("carried by a library, no network needed"),
-    "generated": N_("generated from a seed"),
-    "user file": N_("the user's own file"),
-}
 FILE_STATES = {"right": N_("right"), "wrong": N_("wrong"), "absent": N_("absent")}
 
 Name = Annotated[str, typer.Argument(metavar=N_("NAME"), help=N_("name of a data set"))]
@@ -72,9 +62,11 @@ def get(ctx: typer.Context, name: Name, as_json: Json = False) -> None:
 
 
 def _described(shell: Shell, found: dict[str, Any]) -> list[tuple[str, str]]:
+    from olaria.data.base import SOURCE_TITLES
+
     for note in found["notes"]:
         shell.notice(shell.words(note))
-    source = SOURCES.get(found["source"], found["source"])
+    source = SOURCE_TITLES.get(found["source"], found["source"])
     return [
         (shell.text(N_("data set")), shell.measure(found["name"])),
         (shell.text(N_("what it is")), shell.measure(translate(found["title"], shell.language))),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from olaria.config import Config
-from olaria.i18n import Message
+from olaria.i18n import N_, Message
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,6 +30,19 @@ Source = Literal[
     "generated",
     "user file",
 ]
+
+
+SOURCE_TITLES: dict[str, str] = {
+    "cache": N_("the local cache"),
+    "mirror": N_("a mirror folder"),
+    "system package": N_("a package of the system"),
+    "official address": N_("the official address"),
+    "package index": N_("the Python package index"),
+    "bundled": N_("carried by a library, no network needed"),
+    "generated": N_("generated from a seed"),
+    "user file": N_("the user's own file"),
+}
+"""Each source in words."""
 
 
 class DataConfig(Config):

@@ -39,17 +39,6 @@ PROTOCOL_LABELS: dict[str, str] = {
     "extractor_sha256": N_("extractor's fingerprint"),
 }
 
-SOURCE_LABELS: dict[str, str] = {
-    "cache": N_("the local cache"),
-    "mirror": N_("a mirror folder"),
-    "system package": N_("a package of the system"),
-    "official address": N_("the official address"),
-    "package index": N_("the Python package index"),
-    "bundled": N_("carried by a library, no network needed"),
-    "generated": N_("generated from a seed"),
-    "user file": N_("the user's own file"),
-}
-
 SPLIT_LABELS: dict[str, str] = {
     "train": N_("training"),
     "validation": N_("validation"),

@@ -17,6 +17,7 @@ from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 from markupsafe import Markup, escape
 
 from olaria import __version__
+from olaria.data.base import SOURCE_TITLES
 from olaria.errors import RunError
 from olaria.i18n import LANGUAGES, N_, translate
 from olaria.lessons.kl import TOLERANCE_NATS, P, Q, divergence
@@ -114,6 +115,7 @@ def _variables(context: ReportContext, language: str) -> dict[str, Any]:
         "data_cards": _data_cards(context.runs),
         "pictures": Pictures(language),
         "labels": labels,
+        "source_titles": SOURCE_TITLES,
         "reduced": reduced,
         "machines": _machines(context.runs, language),
         "kl": {

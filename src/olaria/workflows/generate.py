@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from olaria.data import ImageData
 from olaria.data.tokenizer import Tokenizer, Unseen
-from olaria.errors import SamplingError, StorageError, UsageError
+from olaria.errors import DataError, SamplingError, StorageError, UsageError
 from olaria.i18n import N_
 from olaria.models import MODELS
 from olaria.models.base import Model
@@ -157,9 +157,7 @@ def _opening(run: Run, tokenizer: Tokenizer) -> str:
     """A newline where the alphabet has one, else what the alphabet begins with."""
     try:
         tokenizer.encode("\n")
-    except Exception as error:
-        if not hasattr(error, "message"):
-            raise
+    except DataError:
         return tokenizer.decode([0])
     return "\n"
 
