@@ -150,14 +150,14 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise StorageError(
-            _CANNOT_WRITE,
-            path=str(path),
-            reason=error.strerror or str(error),
-        ) from None
+        raise _cannot_write(path, error) from None
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _cannot_write(path: Path, error: OSError) -> StorageError:
+    return StorageError(_CANNOT_WRITE, path=str(path), reason=error.strerror or str(error))
 
 
 def _missing(data_set: DataSet, obtained: Obtained) -> list[File]:
@@ -302,11 +302,7 @@ def _locked(name: str) -> Iterator[None]:
             name=name,
         ) from None
     except OSError as error:
-        raise StorageError(
-            _CANNOT_WRITE,
-            path=str(path),
-            reason=error.strerror or str(error),
-        ) from None
+        raise _cannot_write(path, error) from None
     try:
         yield
     finally:
