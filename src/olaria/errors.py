@@ -10,6 +10,7 @@
     │   └── IntegrityError      bytes came, but not the right ones
     ├── RunError                a run folder is missing, busy, incomplete or another run's
     ├── StorageError            reading or writing a file failed (no space, no permission)
+    ├── ResourceError           what is asked for needs more memory than the machine has
     ├── TrainingError           training had to stop
     │   └── NonFiniteLossError  the loss became NaN or infinite; nothing was updated
     ├── SamplingError           a sample cannot be drawn as asked (prompt, temperature, …)
@@ -74,6 +75,10 @@ class RunError(OlariaError):
 
 class StorageError(OlariaError):
     """A file could not be read or written."""
+
+
+class ResourceError(OlariaError):
+    """The machine has not enough memory."""
 
 
 class TrainingError(OlariaError):

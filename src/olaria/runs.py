@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from olaria.data import ImageData, TextData, load
-from olaria.data.base import Progress
+from olaria.data import DataConfig, ImageData, PairData, TextData, load
+from olaria.data.base import Progress, kind_of, lines_of
 from olaria.data.tokenizer import Tokenizer, fit_tokenizer, tokenizer_from_json
 from olaria.errors import RunError
 from olaria.i18n import N_
 from olaria.models import MODELS
 from olaria.models.base import Model
+from olaria.nn.lora import add_adapters, merge_adapters
 from olaria.recipes import Recipe
 from olaria.storage import folder as files
 from olaria.storage.checkpoint import load_checkpoint
@@ -24,39 +26,81 @@ from olaria.training.randomness import seeded
 
 
 def build_model(recipe: Recipe, dimensions: tuple[int, int, int] | int) -> Model:
-    """A freshly initialised model of the recipe, a function of its seed.
+    """A freshly initialised model of the recipe, a function of its seed; with adapters where it tunes by them.
 
     Args:
         recipe: family, settings and seed.
         dimensions: (C, H, W) of the images, or the size of the vocabulary.
     """
     with seeded(recipe.seed, "init"):
-        return MODELS[recipe.model.family].build(recipe.model, dimensions)
+        model = MODELS[recipe.model.family].build(recipe.model, dimensions)
+    adapt(model, recipe)
+    return model
+
+
+def adapt(model: Model, recipe: Recipe) -> None:
+    """Give a model the adapters of its recipe, where there are any."""
+    tuning = recipe.tuning
+    if tuning is not None and tuning.rank is not None:
+        with seeded(recipe.seed, "adapters"):
+            add_adapters(model, tuning.rank, tuning.targets, tuning.alpha)
 
 
 def load_data(
     recipe: Recipe, *, offline: bool = False, progress: Progress | None = None
-) -> ImageData | TextData:
+) -> ImageData | TextData | PairData:
     """The recipe's data, of the kind that its family learns from.
 
     Raises:
-        RunError: text for an image model, or the reverse.
+        RunError: text for an image model, or any other kind for one that does not learn from it.
     """
     data = load(recipe.data.name, recipe.data, offline=offline, progress=progress)
     wanted = MODELS[recipe.model.family].data
-    if (wanted == "images") != isinstance(data, ImageData):
-        message = (
-            N_("{family} learns from images and {data} is text; give it images with --data")
-            if wanted == "images"
-            else N_("{family} learns from text and {data} are images; give it text with --data")
-        )
+    found = kind_of(data)
+    if wanted != found:
+        message = _OTHER_KIND[wanted, found]
         raise RunError(message, family=recipe.model.family, data=recipe.data.name)
     return data
 
 
-def tokenizer_for(recipe: Recipe, data: TextData) -> Tokenizer:
-    """The recipe's kind of tokenizer with the alphabet of the whole text, as everyone does on these texts."""
-    return fit_tokenizer(recipe.data.tokenizer, data.text)
+_NO_PAIRS = N_(
+    "{family} learns from pairs of texts and {data} holds none; give it a .tsv file with --data"
+)
+_OTHER_KIND = {
+    ("images", "text"): N_(
+        "{family} learns from images and {data} is text; give it images with --data"
+    ),
+    ("images", "pairs"): N_(
+        "{family} learns from images and {data} are pairs of texts; give it images with --data"
+    ),
+    ("text", "images"): N_(
+        "{family} learns from text and {data} are images; give it text with --data"
+    ),
+    ("text", "pairs"): N_(
+        "{family} learns from text and {data} are pairs of texts; give it text with --data"
+    ),
+    ("pairs", "images"): _NO_PAIRS,
+    ("pairs", "text"): _NO_PAIRS,
+}
+"""What a family is told, by the kind of data that it wants and the kind that it got."""
+
+
+def tokenizer_for(recipe: Recipe, data: TextData | PairData) -> Tokenizer:
+    """The tokenizer of a recipe that begins; see :func:`tokenizer_of`."""
+    return tokenizer_of(recipe.data, data)
+
+
+def tokenizer_of(options: DataConfig, data: TextData | PairData) -> Tokenizer:
+    """The kind of tokenizer that is asked for; words and byte pairs are of the training part alone.
+
+    The alphabet is that of the whole text, as everyone does on these texts: a character that only
+    the validation part has could not be measured otherwise.
+    """
+    if isinstance(data, PairData):
+        train, validation = lines_of(data.train), lines_of(data.validation)
+    else:
+        train, validation = data.train, data.validation
+    return fit_tokenizer(options.tokenizer, train, options.vocab_size, other=validation)
 
 
 class Run:
@@ -142,7 +186,7 @@ class Run:
 
     def data(
         self, *, offline: bool = False, progress: Progress | None = None
-    ) -> ImageData | TextData:
+    ) -> ImageData | TextData | PairData:
         """The run's data, checked to be what it was trained on.
 
         Raises:
@@ -169,7 +213,7 @@ class Run:
         return int(stored) if isinstance(stored, int) else tuple(stored)
 
     def model(self, which: str | int | None = None, *, ema: bool = True) -> Model:
-        """The model with a checkpoint's weights, in evaluation mode.
+        """The model with a checkpoint's weights, in evaluation mode; adapters are merged into them.
 
         Args:
             which: ``best``, ``last`` or a step; the best, else the last, where None.
@@ -180,8 +224,39 @@ class Run:
         name = "ema" if use_ema else "model"
         tensors: dict[str, dict[str, Tensor]] = load_checkpoint(path, (name,))[0]
         model = build_model(self.recipe, self.dimensions())
+        check_weights(model, tensors.get(name, {}), path)
         model.load_state_dict(tensors[name])
+        merge_adapters(model)
         return model.eval().requires_grad_(False)
+
+
+def check_weights(model: Model, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse weights that are not of this model: another family's, or the same with other settings.
+
+    Args:
+        model: as the recipe builds it.
+        tensors: by name, of a checkpoint.
+        path: of the checkpoint, for the error.
+
+    Raises:
+        RunError: a tensor is missing, one too many, or of another shape.
+    """
+    own = {name: list(value.shape) for name, value in model.state_dict().items()}
+    stored = {name: list(value.shape) for name, value in tensors.items()}
+    if own == stored:
+        return
+    name = next(name for name in (*own, *stored) if own.get(name) != stored.get(name))
+    raise RunError(
+        N_(
+            "the weights in {path} are not of the {family} in recipe.json ({name} is {found}, not "
+            "{wanted}): the folder holds parts of two runs; restore its own recipe or checkpoint"
+        ),
+        path=str(path),
+        family=model.family,
+        name=name,
+        found=stored.get(name, "-"),
+        wanted=own.get(name, "-"),
+    )
 
 
 def set_num_threads(count: int | None) -> int:

@@ -11,10 +11,13 @@ from torch import Tensor
 
 from olaria.models import MODELS
 from olaria.models.base import Model
+from olaria.models.language import RUNGS
+from olaria.models.translation import Specials
 from olaria.training.config import TrainingConfig
 from olaria.training.engine import Trainer, Watch
 from olaria.training.events import Event, Stepped
 from olaria.training.feed import Feed, ImageFeed, TextFeed
+from olaria.training.pair_feed import PairFeed
 from olaria.training.randomness import generator, seeded
 
 VOCAB = 11
@@ -53,9 +56,11 @@ class Case:
             return family.build(config, self.shape if self.is_image else VOCAB)
 
     def feed(self, seed: int = 0, batch_size: int = 8) -> Feed:
-        """24 structured images (three batches an epoch) or 200 tokens."""
+        """24 structured images or 24 pairs (three batches an epoch), or 200 tokens."""
         if self.is_image:
             return ImageFeed(images(24, self.shape), None, batch_size, seed)
+        if MODELS[self.family].data == "pairs":
+            return PairFeed(*pairs(24), Specials(VOCAB), batch_size, seed)
         context = self.build().context
         assert isinstance(context, int)
         return TextFeed(tokens(200), context, batch_size, seed)
@@ -78,8 +83,9 @@ BLIND = Watch(evaluate=lambda model: {}, sample=lambda model: None)
 FAMILIES = [Case(family) for family in MODELS]
 EVERY_SHAPE = [
     *[Case(f, shape=shape) for f in MODELS if MODELS[f].data == "images" for shape in SHAPES],
-    *[Case(f) for f in MODELS if MODELS[f].data == "text"],
+    *[Case(f) for f in MODELS if MODELS[f].data != "images"],
 ]
+ONE_LAYER = {"num_layers": 1, "num_heads": 1}
 VARIANTS = [
     *FAMILIES,
     Case("autoencoder", {"network": "conv", "corruption": 0.3}, {"ema": 0.9}),
@@ -89,6 +95,10 @@ VARIANTS = [
     Case("gan", {"spectral": False}, {"betas": (0.0, 0.9)}),
     Case("gpt", {"dropout": 0.2}, {"optimizer": "muon", "ema": 0.9, "weight_decay": 0.1}),
     Case("gpt", {"dropout": 0.1}, {"precision": "bfloat16", "optimizer": "muon"}),
+    *[Case("language", {"rung": rung, **ONE_LAYER}) for rung in RUNGS[:4]],
+    *[Case("language", {"rung": rung}) for rung in RUNGS[4:6]],
+    Case("language", {"dropout": 0.2}, {"optimizer": "muon", "ema": 0.9, "weight_decay": 0.1}),
+    Case("translation", {"dropout": 0.2, "num_layers": 2}, {"optimizer": "muon", "ema": 0.9}),
 ]
 
 
@@ -117,6 +127,14 @@ def tokens(count: int, seed: int = 3) -> Tensor:
         other = int(torch.randint(0, VOCAB, (), generator=draw))
         ids.append((ids[-1] + 3) % VOCAB if follows else other)
     return torch.tensor(ids)
+
+
+def pairs(count: int, seed: int = 3) -> tuple[list[Tensor], list[Tensor]]:
+    """Sources of 1 to 6 tokens, int64 (S_i,), and the same from last to first."""
+    draw = generator(seed, "pairs")
+    lengths = torch.randint(1, 7, (count,), generator=draw).tolist()
+    sources = [torch.randint(0, VOCAB, (length,), generator=draw) for length in lengths]
+    return sources, [source.flip(0) for source in sources]
 
 
 def train(trainer: Trainer, listen: Callable[[Event], None] | None = None) -> list[dict[str, Any]]:

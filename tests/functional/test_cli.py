@@ -19,7 +19,10 @@ import olaria
 TEXT = "the potter turns the clay and the clay turns into a bowl\n" * 40
 TINY = ("--size", "tiny")
 PAGES = [
-    *([verb] for verb in ("demo", "train", "sample", "eval", "report", "presets", "doctor")),
+    *(
+        [verb]
+        for verb in ("demo", "train", "sample", "eval", "report", "export", "presets", "doctor")
+    ),
     *(["runs", verb] for verb in ("list", "show", "compare", "rm")),
     *(["data", verb] for verb in ("list", "get", "where", "verify", "stats", "mirror", "clean")),
     *([], ["runs"], ["data"]),
@@ -285,7 +288,7 @@ BAD = [
     ("sample", 2, "RUN is missing", "falta EXECUÇÃO"),
     ("sample digts", 1, "did you mean digits?", "você quis dizer digits?"),
     ("sample digits --prompt a", 2, "draws images", "gera imagens"),
-    ("sample clay -n 2", 2, "language model", "modelo de linguagem"),
+    ("sample clay --mode prior", 2, "language model", "modelo de linguagem"),
     ("sample clay --temperature 0", 2, "greater than 0", "maior que 0"),
     ("sample clay --prompt Ω", 1, "'Ω'", "'Ω'"),
     ("sample digits --overwrite", 2, "goes with --out", "só vale junto com --out"),

@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from olaria.data.archives import gunzip
+from olaria.data.decoding import decode, normalise, suggest_encoding
 from olaria.data.formats import read_idx
 from olaria.data.split import num_validation, shuffled, split_text
-from olaria.data.statistics import bigram_entropy_bits, unigram_entropy_bits
-from olaria.data.text import decode, normalise, suggest_encoding
+from olaria.data.statistics import entropies
 from olaria.data.tokenizer import fit_tokenizer
 from olaria.errors import DataError, IntegrityError
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 
 
-@pytest.mark.parametrize("kind", ["char", "byte", "word"])
+@pytest.mark.parametrize("kind", ["char", "byte", "word", "bpe"])
 @given(text=texts)
 def test_decode_of_encode_is_the_text(kind: str, text: str) -> None:
     tokenizer = fit_tokenizer(kind, text)  # type: ignore[arg-type]
@@ -59,7 +59,7 @@ def test_shuffled_is_a_permutation(num: int) -> None:
 def test_entropies_are_ordered(text: str) -> None:
     # Conditioning on the past cannot add uncertainty, up to the one character without a past.
     if len(text) > 1:
-        assert 0 <= bigram_entropy_bits(text) <= unigram_entropy_bits(text[1:]) + 1e-9
+        assert 0 <= entropies(text).bigram_nats <= entropies(text[1:]).unigram_nats + 1e-9
 
 
 @given(content=st.binary(max_size=60), dimensions=st.integers(1, 3))

@@ -21,6 +21,7 @@ from olaria.evaluation import METRICS, extractor
 from olaria.models import MODELS
 from olaria.recipes import PRESETS, Recipe, preset
 from olaria.sampling.autoregressive import SamplingConfig
+from olaria.sampling.translation import DecodingConfig
 from olaria.storage import folder
 from olaria.training.config import TrainingConfig
 from olaria.workflows import evaluate
@@ -34,7 +35,9 @@ GUIDES = {
     "vae": "vae.md",
     "gan": "gan.md",
     "bigram": "language.md",
+    "language": "language.md",
     "gpt": "language.md",
+    "translation": "translation.md",
 }
 PICTURES = ("report", "vae-manifold", "latents", "kl")
 
@@ -235,6 +238,7 @@ def test_every_other_setting_is_documented() -> None:
     check_settings(DOCS / "training.md", TrainingConfig)
     check_settings(DOCS / "training.md", DataConfig)
     check_settings(DOCS / "language.md", SamplingConfig)
+    check_settings(DOCS / "translation.md", DecodingConfig)
 
 
 def test_every_preset_is_documented_as_it_is() -> None:

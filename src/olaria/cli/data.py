@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from olaria.cli import options
-from olaria.cli.options import Column, Encoding, Gray, Json, Resize
+from olaria.cli.options import Column, Encoding, Gray, Json, Resize, Tokenizer, VocabSize
 from olaria.cli.shell import Shell
 from olaria.i18n import N_, translate
 
@@ -128,20 +128,29 @@ def stats(
     ],
     encoding: Encoding = None,
     column: Column = None,
+    tokenizer: Tokenizer = None,
+    vocab_size: VocabSize = None,
     resize: Resize = None,
     gray: Gray = False,
     as_json: Json = False,
 ) -> None:
     """Describe a data set or the user's own files."""
     shell: Shell = ctx.obj
-    side = options.whole("--resize", resize, 1)
+    given = {
+        "name": name,
+        "encoding": encoding,
+        "column": column,
+        "tokenizer": options.one_of("--tokenizer", tokenizer, options.TOKENIZERS),
+        "vocab_size": options.whole("--vocab-size", vocab_size, 257),
+        "resize": options.whole("--resize", resize, 1),
+        "gray": gray or None,
+    }
 
     from olaria.cli.progress import display
     from olaria.data import DataConfig
     from olaria.workflows import data
 
-    given = {"encoding": encoding, "column": column, "resize": side, "gray": gray or None}
-    config = DataConfig.parse({"name": name, **{k: v for k, v in given.items() if v is not None}})
+    config = DataConfig.parse({key: value for key, value in given.items() if value is not None})
     with display(shell) as shown:
         found = data.stats(name, config, offline=shell.offline, progress=shown.downloaded)
     if as_json:
@@ -158,8 +167,14 @@ def stats(
         "citation",
         "notes",
     }
-    rest = {key: value for key, value in found.items() if key not in described}
-    shell.facts([*_described(shell, found), *_measures(shell, rest)])
+    if found["kind"] == "text":
+        from olaria.cli.text_facts import text_facts
+
+        measured = text_facts(shell, found, name)
+    else:
+        rest = {key: value for key, value in found.items() if key not in described}
+        measured = _measures(shell, rest)
+    shell.facts([*_described(shell, found), *measured])
 
 
 def _measures(shell: Shell, values: dict[str, Any], path: str = "") -> list[tuple[str, str]]:

@@ -13,7 +13,18 @@ from typing import Any, TextIO
 import typer
 
 from olaria import __version__
-from olaria.cli import data, demo, doctor, evaluate, presets, report, runs, sample, train
+from olaria.cli import (
+    data,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    presets,
+    report,
+    runs,
+    sample,
+    train,
+)
 from olaria.cli.command import Command, Group
 from olaria.cli.failures import Terminated, exit_code
 from olaria.cli.options import Json
@@ -33,6 +44,7 @@ VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "sample": (sample.sample, sample.HELP),
     "eval": (evaluate.evaluate, evaluate.HELP),
     "report": (report.report, report.HELP),
+    "export": (export.export, export.HELP),
 }
 AFTER: dict[str, tuple[Callable[..., None], str]] = {
     "presets": (presets.presets, presets.HELP),

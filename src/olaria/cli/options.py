@@ -46,6 +46,19 @@ Resize = Annotated[
     typer.Option("--resize", metavar="N", help=N_("make the images squares of N pixels")),
 ]
 Gray = Annotated[bool, typer.Option("--gray", help=N_("reduce colour to one channel"))]
+TOKENIZERS = ("char", "byte", "word", "bpe")
+Tokenizer = Annotated[
+    str | None,
+    typer.Option(
+        "--tokenizer", metavar="|".join(TOKENIZERS), help=N_("how text is cut; char unless given")
+    ),
+]
+VocabSize = Annotated[
+    str | None,
+    typer.Option(
+        "--vocab-size", metavar="N", help=N_("tokens of the tokenizer bpe; 512 unless given")
+    ),
+]
 
 _UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _SEEDS = 2**63

@@ -25,6 +25,7 @@ LABELS = {
     "discriminator_loss": N_("discriminator"),
     "generator_loss": N_("generator"),
     "loss_nats_per_token": N_("nats per token"),
+    "exact_match": N_("exact match"),
 }
 
 
@@ -46,7 +47,9 @@ class Display:
 
     def __call__(self, event: events.Event) -> None:
         """Show one event."""
-        if isinstance(event, events.Warned):
+        if isinstance(event, events.Warned) and event.is_note:
+            self.shell.notice(self.shell.words(event.message))
+        elif isinstance(event, events.Warned):
             self.shell.warning(event.message)
         elif isinstance(event, events.Changed):
             changed = N_("step {step}: {path} is now {value}")
@@ -112,9 +115,28 @@ class Display:
             if event.compiled
             else N_("training {count} parameters in {precision}")
         )
-        return self.shell.text(
+        begun = self.shell.text(
             message, count=self.shell.number(event.num_parameters), precision=event.precision
         )
+        return " · ".join([begun, *self.predicted(event.forecast)])
+
+    def predicted(self, forecast: events.Forecast) -> list[str]:
+        """What the run will take, as far as it is known."""
+        text, about = self.shell.text, []
+        if forecast.memory_bytes is not None:
+            size = self.shell.size(forecast.memory_bytes)
+            about.append(text(N_("about {size} of memory"), size=size))
+        if forecast.train_s is not None:
+            duration = self.shell.duration(forecast.train_s)
+            about.append(text(N_("about {duration}"), duration=duration))
+        if forecast.steps is not None:
+            steps = self.shell.number(float(f"{forecast.steps:.2g}"))
+            about.append(text(N_("about {steps} steps"), steps=steps))
+        if forecast.epochs is not None:
+            digits = 2 if forecast.epochs < 1 else 1 if forecast.epochs < 10 else 0
+            epochs = self.shell.number(forecast.epochs, digits)
+            about.append(text(N_("{epochs} times over the data"), epochs=epochs))
+        return about
 
     def transfer(self, download: DownloadProgress) -> str:
         """Bytes, of how many, how fast."""

@@ -15,17 +15,21 @@ from olaria.i18n import N_
 
 if TYPE_CHECKING:
     from olaria.runs import Run
+    from olaria.sampling.autoregressive import SamplingConfig
 
 HELP = N_("Draw images or text from a run.")
 UNSEEN = ("error", "replace", "skip")
 MODES = ("prior", "reconstruct", "interpolate", "traverse")
+SEPARATOR = "\n---\n"
+"""Between two of several texts."""
 
 
 def sample(
     ctx: typer.Context,
     run: RunName,
     count: Annotated[
-        str | None, typer.Option("-n", metavar="N", help=N_("how many images; 64 unless given"))
+        str | None,
+        typer.Option("-n", metavar="N", help=N_("how many: 64 images or one text unless given")),
     ] = None,
     mode: Annotated[
         str | None,
@@ -52,6 +56,36 @@ def sample(
         str | None,
         typer.Option(
             "--top-p", metavar="P", help=N_("draw from the likeliest that reach probability P")
+        ),
+    ] = None,
+    min_p: Annotated[
+        str | None,
+        typer.Option(
+            "--min-p", metavar="P", help=N_("leave out what is under P times the likeliest")
+        ),
+    ] = None,
+    repetition_penalty: Annotated[
+        str | None,
+        typer.Option(
+            "--repetition-penalty",
+            metavar="R",
+            help=N_("above 1, what stands there already comes less often"),
+        ),
+    ] = None,
+    stop: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--stop",
+            metavar=N_("TEXT"),
+            help=N_("end before this text; may be repeated"),
+        ),
+    ] = None,
+    beam: Annotated[
+        str | None,
+        typer.Option(
+            "--beam",
+            metavar="N",
+            help=N_("follow the N likeliest translations; 1, greedy, unless given"),
         ),
     ] = None,
     unseen: Annotated[
@@ -88,18 +122,21 @@ def sample(
         "temperature": options.decimal("--temperature", temperature),
         "top_k": options.whole("--top-k", top_k, 1),
         "top_p": options.decimal("--top-p", top_p),
+        "min_p": options.decimal("--min-p", min_p),
+        "repetition_penalty": options.decimal("--repetition-penalty", repetition_penalty),
+        "stop": stop or None,
     }
     drawing = {name: value for name, value in drawing.items() if value is not None}
     unseen = options.one_of("--unseen", unseen, UNSEEN)
-    picture = {
-        "count": options.whole("-n", count, 1),
-        "mode": options.one_of("--mode", mode, MODES),
-    }
-    picture = {name: value for name, value in picture.items() if value is not None}
-    if picture and (drawing or prompt is not None or unseen):
+    number = options.whole("-n", count, 1)
+    width = options.whole("--beam", beam, 1)
+    mode = options.one_of("--mode", mode, MODES)
+    if mode and (drawing or prompt is not None or unseen):
         raise UsageError(
-            N_("-n and --mode are for images, the options of a prompt for text; give one kind")
+            N_("--mode is for images, the options of a prompt for text; give one kind")
         )
+    if prompt == "":
+        raise UsageError(N_("the prompt is empty; write where to begin, or leave --prompt out"))
     common = {
         "seed": options.seed_of(seed),
         "checkpoint": checkpoint,
@@ -109,22 +146,77 @@ def sample(
     from olaria.models import MODELS
     from olaria.runs import Run
 
+    config = _config(drawing)
     shell.use_threads()
     opened = Run(run)
-    learns_from_text = MODELS[opened.family].data == "text"
-    if drawing or prompt is not None or unseen or (learns_from_text and not picture):
-        _text(
-            shell,
-            opened,
-            prompt or "",
-            drawing,
-            {**common, "unseen": unseen},
-            out,
-            overwrite,
-            as_json,
+    if width is not None and MODELS[opened.family].data != "pairs":
+        raise UsageError(
+            N_("--beam is for runs that translate; run {name} is a {family}"),
+            name=opened.name,
+            family=opened.family,
         )
+    if MODELS[opened.family].data == "pairs":
+        _only_translating(opened, drawing, mode, count)
+        looking = {"unseen": unseen, "checkpoint": checkpoint}
+        _translation(shell, opened, prompt or "", width or 1, looking, out, overwrite, as_json)
+        return
+    learns_from_text = MODELS[opened.family].data == "text"
+    if drawing or prompt is not None or unseen or (learns_from_text and not mode):
+        asked = {**common, "config": config, "unseen": unseen}
+        _text(shell, opened, prompt, number or 1, asked, out, overwrite, as_json)
     else:
+        picture = {"count": number, "mode": mode}
+        picture = {name: value for name, value in picture.items() if value is not None}
         _images(shell, opened, picture, common, out, overwrite, as_json)
+
+
+def _only_translating(
+    run: Run, drawing: dict[str, Any], mode: str | None, count: str | None
+) -> None:
+    """A translation is searched for, not drawn: what would have no effect is an error."""
+    words = [f"--{name.replace('_', '-')}" for name in drawing]
+    words += ["--mode"] * (mode is not None) + ["-n"] * (count is not None)
+    if words:
+        raise UsageError(
+            N_("run {name} translates: it takes --prompt and --beam; leave out {words}"),
+            name=run.name,
+            words=", ".join(words),
+        )
+
+
+def _translation(
+    shell: Shell,
+    run: Run,
+    prompt: str,
+    beam: int,
+    asked: dict[str, Any],
+    out: str | None,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    from olaria.sampling.translation import DecodingConfig
+    from olaria.workflows.generate import refuse_overwriting, save_text
+    from olaria.workflows.translate import translate_texts
+
+    config = DecodingConfig.parse({"beam": beam})
+    if out is not None:
+        refuse_overwriting(Path(out), overwrite)
+    (text,) = translate_texts(run, [prompt], config=config, **asked)
+    if out is not None:
+        save_text(text + "\n", Path(out), overwrite=overwrite)
+    if as_json:
+        shell.json({"format": 1, "run": run.name, "prompt": prompt, "text": text, "path": out})
+    elif out is not None:
+        shell.path(Path(out))
+    else:
+        shell.piece(text + "\n")
+
+
+def _config(drawing: dict[str, Any]) -> SamplingConfig:
+    """The settings of the draw, checked before a run is opened."""
+    from olaria.sampling.autoregressive import SamplingConfig
+
+    return SamplingConfig.parse(drawing)
 
 
 def _images(
@@ -136,8 +228,10 @@ def _images(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    from olaria.workflows.generate import sample_images, save_images
+    from olaria.workflows.generate import refuse_overwriting, sample_images, save_images
 
+    if out is not None:
+        refuse_overwriting(Path(out), overwrite)
     drawn = sample_images(run, **picture, **common)
     path = _free(f"{run.name}-samples", ".png") if out is None else Path(out)
     save_images(drawn, path, overwrite=overwrite)
@@ -161,28 +255,38 @@ def _free(stem: str, ending: str) -> Path:
 def _text(
     shell: Shell,
     run: Run,
-    prompt: str,
-    drawing: dict[str, Any],
-    common: dict[str, Any],
+    prompt: str | None,
+    count: int,
+    asked: dict[str, Any],
     out: str | None,
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    from olaria.sampling.autoregressive import SamplingConfig
-    from olaria.workflows.generate import sample_text, save_text
+    from olaria.workflows.generate import (
+        refuse_overwriting,
+        sample_text,
+        sample_texts,
+        save_text,
+    )
 
-    pieces = sample_text(run, prompt=prompt, config=SamplingConfig.parse(drawing), **common)
-    if as_json or out is not None:
-        text = "".join(pieces)
-        if out is not None:
-            save_text(prompt + text, Path(out), overwrite=overwrite)
-        if as_json:
-            document = {"format": 1, "run": run.name, "prompt": prompt, "text": text, "path": out}
-            shell.json(document)
-        else:
-            shell.path(Path(str(out)))
+    if out is not None:
+        refuse_overwriting(Path(out), overwrite)
+    start = prompt or ""
+    if not as_json and out is None and count == 1:
+        pieces = sample_text(run, prompt=prompt, **asked)
+        shell.piece(start)
+        for piece in pieces:
+            shell.piece(piece)
+        shell.piece("\n")
         return
-    shell.piece(prompt)
-    for piece in pieces:
-        shell.piece(piece)
-    shell.piece("\n")
+    texts = sample_texts(run, [prompt] * count, **asked)
+    whole = SEPARATOR.join(start + text for text in texts)
+    if out is not None:
+        save_text(whole, Path(out), overwrite=overwrite)
+    if as_json:
+        document = {"format": 1, "run": run.name, "prompt": start, "path": out}
+        shell.json({**document, "text": texts[0], "texts": texts})
+    elif out is not None:
+        shell.path(Path(out))
+    else:
+        shell.piece(whole + "\n")

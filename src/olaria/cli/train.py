@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from olaria.cli import options
-from olaria.cli.options import Column, Encoding, Gray, Json, Resize
+from olaria.cli.options import Column, Encoding, Gray, Json, Resize, Tokenizer, VocabSize
 from olaria.cli.shell import Shell
 from olaria.errors import RunError, UsageError
 from olaria.i18n import N_
@@ -71,13 +71,39 @@ def train(
         str | None,
         typer.Option("--replay", metavar=N_("RUN"), help=N_("repeat a run exactly, as a new one")),
     ] = None,
-    encoding: Encoding = None,
-    tokenizer: Annotated[
+    start: Annotated[
         str | None,
         typer.Option(
-            "--tokenizer", metavar="char|byte|word", help=N_("how text is cut; char unless given")
+            "--from",
+            metavar=N_("RUN|FOLDER"),
+            help=N_("begin from the weights of a run, or of a GPT-2 folder of transformers"),
         ),
     ] = None,
+    lora_rank: Annotated[
+        str | None,
+        typer.Option(
+            "--lora-rank", metavar="N", help=N_("train adapters of rank N instead of all weights")
+        ),
+    ] = None,
+    lora_targets: Annotated[
+        str | None,
+        typer.Option(
+            "--lora-targets",
+            metavar=N_("NAMES"),
+            help=N_("layers that get an adapter, with commas: qkv,feed_in; all four unless given"),
+        ),
+    ] = None,
+    lora_alpha: Annotated[
+        str | None,
+        typer.Option(
+            "--lora-alpha",
+            metavar="A",
+            help=N_("an adapter is scaled by A over its rank; 16 unless given"),
+        ),
+    ] = None,
+    encoding: Encoding = None,
+    tokenizer: Tokenizer = None,
+    vocab_size: VocabSize = None,
     unseen: Annotated[
         str | None,
         typer.Option(
@@ -109,7 +135,8 @@ def train(
     }
     reading = {
         "encoding": encoding,
-        "tokenizer": options.one_of("--tokenizer", tokenizer, ("char", "byte", "word")),
+        "tokenizer": options.one_of("--tokenizer", tokenizer, options.TOKENIZERS),
+        "vocab_size": options.whole("--vocab-size", vocab_size, 257),
         "unseen": options.one_of("--unseen", unseen, ("error", "replace", "skip")),
         "resize": options.whole("--resize", resize, 1),
         "gray": gray or None,
@@ -117,6 +144,8 @@ def train(
     }
     given = {name: value for name, value in chosen.items() if value is not None}
     read = {name: value for name, value in reading.items() if value is not None}
+    if tuning := _tuning(start, lora_rank, lora_targets, lora_alpha):
+        given["tuning"] = tuning
     _check(preset, given, read, resume, replay, out)
     if read:
         given["data_options"] = read
@@ -131,6 +160,23 @@ def train(
         else:
             run = _new(shell, shown, str(preset), given, out)
     _tell(shell, run, as_json)
+
+
+def _tuning(
+    start: str | None, rank: str | None, targets: str | None, alpha: str | None
+) -> dict[str, Any]:
+    """What a tuned run begins from, and its adapters; empty where nothing was asked."""
+    adapters = {
+        "rank": options.whole("--lora-rank", rank, 1),
+        "targets": None if targets is None else [name.strip() for name in targets.split(",")],
+        "alpha": options.decimal("--lora-alpha", alpha),
+    }
+    adapters = {name: value for name, value in adapters.items() if value is not None}
+    if adapters and "rank" not in adapters:
+        raise UsageError(N_("--lora-targets and --lora-alpha go with --lora-rank"))
+    if adapters and start is None:
+        raise UsageError(N_("--lora-rank goes with --from, the run whose weights are adapted"))
+    return {} if start is None else {"start": start, **adapters}
 
 
 def _check(
@@ -150,9 +196,13 @@ def _check(
         raise UsageError(
             N_("say what to train: a PRESET (olaria presets lists them), or --resume RUN")
         )
-    words = ["--set" if name == "settings" else f"--{name}" for name in (*given, *read)]
+    usual = {"settings": "set", "tuning": "from"}
+    names = [usual.get(name, name) for name in (*given, *read)]
+    words = ["--" + name.replace("_", "-") for name in names]
     if resume not in (None, AUTO) and out is not None:
         words.append("--out")
+    if resume == AUTO and "tuning" in given:
+        raise UsageError(N_("--from begins a new run; go on with a stopped one by --resume RUN"))
     fixed = "--replay" if replay is not None else "--resume"
     if words and (replay is not None or resume not in (None, AUTO)):
         raise UsageError(

@@ -14,13 +14,17 @@ from olaria.data.base import (
     DownloadProgress,
     ImageData,
     Images,
+    PairData,
     Progress,
     Request,
     TextData,
 )
+from olaria.data.dates import DATES
 from olaria.data.digits import DIGITS
 from olaria.data.mnist import FASHION_MNIST, MNIST
+from olaria.data.pairs import PAIR_SUFFIX, REVERSE, TOY_TRANSLATION, load_tsv
 from olaria.data.shakespeare import SHAKESPEARE, TINY_SHAKESPEARE
+from olaria.data.tokenizer import check_vocab_size
 from olaria.data.toy_language import TOY_LANGUAGE
 from olaria.errors import UsageError, suggestion
 from olaria.i18n import N_
@@ -32,16 +36,27 @@ __all__ = [
     "DownloadProgress",
     "ImageData",
     "Images",
+    "PairData",
     "TextData",
     "load",
 ]
 
 DATASETS: dict[str, DataSet] = {
     data_set.name: data_set
-    for data_set in (MNIST, FASHION_MNIST, DIGITS, TINY_SHAKESPEARE, SHAKESPEARE, TOY_LANGUAGE)
+    for data_set in (
+        MNIST,
+        FASHION_MNIST,
+        DIGITS,
+        TINY_SHAKESPEARE,
+        SHAKESPEARE,
+        TOY_LANGUAGE,
+        REVERSE,
+        DATES,
+        TOY_TRANSLATION,
+    )
 }
 IMAGE_SETTINGS = ("resize", "gray")
-TEXT_SETTINGS = ("encoding", "column", "tokenizer", "unseen")
+TEXT_SETTINGS = ("encoding", "column", "tokenizer", "vocab_size", "unseen")
 
 
 def load(
@@ -50,7 +65,7 @@ def load(
     *,
     offline: bool = False,
     progress: Progress | None = None,
-) -> ImageData | TextData:
+) -> ImageData | TextData | PairData:
     """A data set by name, or the user's own files by path.
 
     Args:
@@ -65,6 +80,7 @@ def load(
         DataError: the user's files cannot be used.
     """
     options = options or DataConfig(name=name_or_path)
+    check_vocab_size(options.tokenizer, options.vocab_size)
     if name_or_path in DATASETS:
         data_set = DATASETS[name_or_path]
         _check_options(name_or_path, data_set.kind, options, ("encoding", "column"))
@@ -81,6 +97,9 @@ def load(
             name=name_or_path,
             hint=suggestion(name_or_path, DATASETS),
         )
+    if path.suffix.lower() == PAIR_SUFFIX and path.is_file():
+        _check_options(path.name, "pairs", options, ("column",))
+        return load_tsv(path, options)
     from olaria.data.user import load_path
 
     data = load_path(path, options)
@@ -92,7 +111,7 @@ def _check_options(
     name: str, kind: str, options: DataConfig, not_here: tuple[str, ...] = ()
 ) -> None:
     """A setting that would have no effect is an error, not a silence."""
-    foreign = IMAGE_SETTINGS if kind == "text" else TEXT_SETTINGS
+    foreign = TEXT_SETTINGS if kind == "images" else IMAGE_SETTINGS
     for setting in (*foreign, *not_here):
         if getattr(options, setting) != DataConfig.model_fields[setting].default:
             raise UsageError(

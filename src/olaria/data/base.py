@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from olaria.data.archives import Archive
 
+Kind = Literal["images", "text", "pairs"]
+"""What a data set holds, and what a family learns from."""
+
 Source = Literal[
     "cache",
     "mirror",
@@ -55,6 +58,7 @@ class DataConfig(Config):
         encoding: of text files; decoding is strict.
         column: of a ``.csv`` or ``.jsonl`` file.
         tokenizer: how text becomes integers.
+        vocab_size: tokens of the tokenizer ``bpe``: the 256 bytes and the merges; 512 where None.
         unseen: what to do with a character that is not in the alphabet.
     """
 
@@ -63,7 +67,8 @@ class DataConfig(Config):
     gray: bool = False
     encoding: str = "utf-8"
     column: str | None = None
-    tokenizer: Literal["char", "byte", "word"] = "char"
+    tokenizer: Literal["char", "byte", "word", "bpe"] = "char"
+    vocab_size: int | None = Field(default=None, ge=257, le=1_000_000)
     unseen: Literal["error", "replace", "skip"] = "error"
 
 
@@ -132,6 +137,8 @@ class TextData:
     Attributes:
         source: where the bytes came from, see :data:`Source`.
         sha256: of the whole text in UTF-8, after newline and Unicode normalisation.
+        num_documents: files or rows that it is made of; where there are several, none is on both
+            sides.
         known_entropy: the grammar a generated text was drawn from, where there is one.
         notes: what the user should know of how it was read.
     """
@@ -144,6 +151,7 @@ class TextData:
     sha256: str
     citation: str
     licence: str
+    num_documents: int = 1
     known_entropy: object | None = None
     notes: tuple[Message, ...] = ()
 
@@ -151,6 +159,50 @@ class TextData:
     def text(self) -> str:
         """Both splits together."""
         return self.train + self.validation
+
+
+Pair = tuple[str, str]
+"""A source and its target."""
+
+
+@dataclass(frozen=True)
+class PairData:
+    """Pairs of texts, split in two so that no source is on both sides.
+
+    Attributes:
+        train: pairs (source, target).
+        validation: the same, of other sources.
+        source: where the bytes came from, see :data:`Source`.
+        sha256: of all pairs as lines ``source⇥target``, training first, in UTF-8.
+        notes: what the user should know of how it was read.
+    """
+
+    name: str
+    title: str
+    train: tuple[Pair, ...]
+    validation: tuple[Pair, ...]
+    source: Source
+    sha256: str
+    citation: str
+    licence: str
+    notes: tuple[Message, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Every source and every target, one a line: what a tokenizer is fitted to."""
+        return lines_of((*self.train, *self.validation))
+
+
+def lines_of(pairs: Iterable[Pair]) -> str:
+    """Every source and every target, one a line."""
+    return "".join(f"{text}\n" for pair in pairs for text in pair)
+
+
+def kind_of(data: ImageData | TextData | PairData) -> Kind:
+    """Of a loaded data set, in the words of :class:`DataSet`."""
+    if isinstance(data, ImageData):
+        return "images"
+    return "pairs" if isinstance(data, PairData) else "text"
 
 
 @dataclass(frozen=True)
@@ -185,7 +237,7 @@ class DataSet:
 
     Attributes:
         title: one line, in English, marked for translation.
-        kind: ``"images"`` or ``"text"``.
+        kind: ``"images"``, ``"text"`` or ``"pairs"``.
         load: builds it, given its name, the settings and how to obtain its files.
         files: what has to be obtained; empty when nothing has.
         archive: of the Python package index, holding all of ``files``.
@@ -194,8 +246,8 @@ class DataSet:
 
     name: str
     title: str
-    kind: Literal["images", "text"]
-    load: Callable[[Request], ImageData | TextData]
+    kind: Kind
+    load: Callable[[Request], ImageData | TextData | PairData]
     citation: str
     licence: str
     files: tuple[File, ...] = ()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from olaria.data.base import Images
+    from olaria.data.base import Images, Pair
 
 NUM_VALIDATION = 5_000
 LARGE = 50_000
@@ -63,6 +65,57 @@ def split_text(text: str) -> tuple[str, str]:
     """
     cut = max(1, int(len(text) * TRAIN_TEXT_FRACTION))
     return text[:cut], text[cut:]
+
+
+def split_documents(documents: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Whole documents into (train, validation); equal documents are on one side.
+
+    From the last document to the first, one joins the validation part, with its copies, where that
+    brings the part nearer to 10 % of the characters; where none does, the shortest does. Of
+    documents of about one length these are the last tenth. Within a side they keep their order.
+
+    Args:
+        documents: at least two different ones.
+
+    >>> split_documents(["ab", "cd", "ab", "e", "fghijklmnopqrs", "e"])
+    (['ab', 'cd', 'ab', 'fghijklmnopqrs'], ['e', 'e'])
+    """
+    num_chars: dict[str, int] = {}
+    for document in documents:
+        num_chars[document] = num_chars.get(document, 0) + len(document)
+    wanted = (1 - TRAIN_TEXT_FRACTION) * sum(num_chars.values())
+    held_out: set[str] = set()
+    held_chars = 0
+    for document in reversed(num_chars):
+        joined = held_chars + num_chars[document]
+        if abs(joined - wanted) < abs(held_chars - wanted):
+            held_out.add(document)
+            held_chars = joined
+    held_out = held_out or {min(reversed(num_chars), key=num_chars.__getitem__)}
+    train = [document for document in documents if document not in held_out]
+    return train, [document for document in documents if document in held_out]
+
+
+def split_pairs(
+    pairs: Sequence[Pair], key: Callable[[Pair], str] = itemgetter(0)
+) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
+    """Pairs into (train, validation) by their sources: all pairs of a source are on one side.
+
+    10 % of the different sources validate, at least 1, chosen in :func:`shuffled` order; within a
+    side the pairs keep their order.
+
+    Args:
+        pairs: (source, target); at least two different keys.
+        key: what must not be on both sides; the source unless given.
+
+    >>> split_pairs([("a", "1"), ("b", "2"), ("a", "3")])
+    ((('a', '1'), ('a', '3')), (('b', '2'),))
+    """
+    keys = list(dict.fromkeys(map(key, pairs)))
+    num_held_out = max(1, int(len(keys) * VALIDATION_FRACTION))
+    held_out = {keys[index] for index in shuffled(len(keys))[-num_held_out:]}
+    train = tuple(pair for pair in pairs if key(pair) not in held_out)
+    return train, tuple(pair for pair in pairs if key(pair) in held_out)
 
 
 def cut_three(images: Images) -> tuple[Images, Images, Images]:

@@ -1,35 +1,30 @@
 """Texts of the user's own: ``.txt .md .csv .jsonl .srt``, one file, a folder or a zip of them.
 
-Decoding is strict: a byte that is not of the encoding is an error that says where it is and what
-the file may be instead. Newlines become ``\\n`` and characters their composed form (NFC), so that
-an accented letter is one character whatever typed it.
+A file is a document, a row of a table too. Where there are several, each is whole on one side of
+the split, and so are its copies. How bytes become text is said in :mod:`olaria.data.decoding`.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import json
 import re
-import unicodedata
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from olaria.data.base import DataConfig, TextData, fingerprint
-from olaria.data.split import split_text
+from olaria.data.decoding import decode, is_utf8_with_accents, normalise
+from olaria.data.split import split_documents, split_text
 from olaria.data.user import Entry
 from olaria.errors import DataError, UsageError
 from olaria.i18n import N_, Message
 
-BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 DELIMITERS = ",;\t|"
 MAX_FIELD_CHARS = 100_000_000
+FEW, MANY = 0.03, 0.3
+"""Shares of the validation text outside which it says little, or leaves too little to learn from."""
 _CUE_TIMES = re.compile(r"^\s*(\d+:)?\d+:\d+[,.]\d+\s+-->.*$")
 _CUE_TAGS = re.compile(r"</?[a-zA-Z][^>]*>|\{\\[^}]*\}")
 
@@ -44,107 +39,96 @@ def load_text(
             characters.
         UsageError: a column must be chosen, or is not there.
     """
-    texts = [
-        _extract(entry, decode(entry.read(), options.encoding, entry.name), options)
-        for entry in entries
-    ]
-    if len(texts) > 1:
-        texts = [normalise(text).strip("\n") + "\n" for text in texts]
-    text = normalise("\n".join(texts))
-    if len(text.strip()) < 2:
+    notes = list(notes)
+    files = [_documents(entry, options, notes) for entry in entries]
+    if len(files) > 1:
+        files = [_set_apart(documents) for documents in files]
+    documents = list(chain.from_iterable(files))
+    if sum(len(document.strip()) for document in documents) < 2:
         raise DataError(
             N_("{path} holds no text to learn from; give at least a line"), path=str(path)
         )
-    train, validation = split_text(text)
+    train, validation = _split(documents, notes)
+    if len(files) > 1:
+        validation = validation.removesuffix("\n")
     return TextData(
         name=path.name,
         title=path.name,
         train=train,
         validation=validation,
         source="user file",
-        sha256=fingerprint([text.encode("utf-8")]),
+        sha256=fingerprint([(train + validation).encode("utf-8")]),
         citation="",
         licence="",
+        num_documents=len(documents),
         notes=tuple(notes),
     )
 
 
-def decode(content: bytes, encoding: str, name: str) -> str:
-    """``content`` as text, strictly; a byte order mark at the start is dropped.
-
-    Raises:
-        UsageError: there is no such encoding.
-        DataError: the bytes are not of it; names the first wrong byte and a likely encoding.
-    """
-    try:
-        text = content.decode(encoding)
-    except LookupError:
-        raise UsageError(
-            N_("there is no text encoding {encoding}; common ones: utf-8, cp1252, utf-16"),
-            encoding=encoding,
-        ) from None
-    except UnicodeError as error:
-        offset = error.start if isinstance(error, UnicodeDecodeError) else 0
-        raise DataError(
-            N_("{name} is not {encoding} at byte {offset}; try --encoding {suggestion}"),
-            name=name,
-            encoding=encoding,
-            offset=offset,
-            suggestion=suggest_encoding(content, encoding),
-        ) from None
-    if "\0" in text:
-        raise DataError(
-            N_(
-                "{name} has a NUL at character {offset}, so it is not plain text; "
-                "if it is UTF-16, use --encoding {suggestion}"
-            ),
-            name=name,
-            offset=text.index("\0"),
-            suggestion="utf-16-be" if content[:1] == b"\0" else "utf-16-le",
+def _documents(entry: Entry, options: DataConfig, notes: list[Message]) -> list[str]:
+    """The documents of a file, each with its last newline where it is a row."""
+    content = entry.read()
+    text = decode(content, options.encoding, entry.name)
+    if "utf" not in options.encoding.lower() and is_utf8_with_accents(content):
+        fields = {"name": entry.name, "encoding": options.encoding}
+        notes.append(
+            Message(
+                N_("{name} is sound UTF-8; read as {encoding}, its accents may be wrong"), fields
+            )
         )
-    return text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
-
-
-def suggest_encoding(content: bytes, tried: str) -> str:
-    """An encoding other than ``tried`` that does decode ``content``.
-
-    >>> suggest_encoding("ação".encode("cp1252"), "utf-8")
-    'cp1252'
-    """
-    marked = [name for mark, name in BYTE_ORDER_MARKS if content.startswith(mark)]
-    for encoding in (*marked, "utf-8", "cp1252"):
-        if codecs.lookup(encoding) == codecs.lookup(tried):
-            continue
-        try:
-            content.decode(encoding)
-        except UnicodeError:
-            continue
-        return encoding
-    return "latin-1"
-
-
-def normalise(text: str) -> str:
-    r"""Newlines as ``\n``, characters composed (Unicode NFC).
-
-    >>> normalise("a\r\nb\rc"), len(normalise("a\u0303"))
-    ('a\nb\nc', 1)
-    """
-    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
-
-
-def _extract(entry: Entry, text: str, options: DataConfig) -> str:
     if entry.suffix == ".csv":
-        return _csv_column(entry.name, text, options.column)
+        return _rows(_csv_column(entry.name, text, options.column))
     if entry.suffix == ".jsonl":
-        return _jsonl_column(entry.name, text, options.column)
+        return _rows(_jsonl_column(entry.name, text, options.column))
     if options.column is not None:
         raise UsageError(
             N_("{name} has no columns; --column is for .csv and .jsonl"), name=entry.name
         )
-    return _subtitles(text) if entry.suffix == ".srt" else text
+    return [normalise(_subtitles(text) if entry.suffix == ".srt" else text)]
 
 
-def _csv_column(name: str, text: str, column: str | None) -> str:
+def _rows(cells: Sequence[str]) -> list[str]:
+    return [normalise(cell) + "\n" for cell in cells]
+
+
+def _set_apart(documents: Sequence[str]) -> list[str]:
+    """The documents of one file among several: a blank line follows the last."""
+    if not documents:
+        return []
+    last = documents[-1].strip("\n")
+    return [*documents[:-1], last + "\n\n"]
+
+
+def _split(documents: Sequence[str], notes: list[Message]) -> tuple[str, str]:
+    """Training and validation text; of several documents none is on both sides, and that is noted."""
+    different = len(set(documents))
+    if different == 1:
+        if len(documents) > 1:
+            message = N_("all {count} documents are the same: one is kept")
+            notes.append(Message(message, {"count": len(documents)}))
+        return split_text(documents[0])
+    train, validation = split_documents(documents)
+    num_chars = sum(map(len, documents))
+    share = sum(map(len, validation)) / num_chars
+    fields = {"train": len(train), "validation": len(validation), "percent": round(100 * share)}
+    message = N_(
+        "{count} documents, none on both sides: {train} train, "
+        "{validation} validate with {percent} % of the characters"
+    )
+    notes.append(Message(message, {"count": len(documents), **fields}))
+    if different < len(documents):
+        message = N_("{count} documents are copies of another; copies stay together")
+        notes.append(Message(message, {"count": len(documents) - different}))
+    if not FEW < share < MANY:
+        message = N_(
+            "the documents differ too much in length to hold out 10 %; "
+            "cut the long ones into chapters, or join all into one file"
+        )
+        notes.append(Message(message))
+    return "".join(train), "".join(validation)
+
+
+def _csv_column(name: str, text: str, column: str | None) -> list[str]:
     """One column of a table with a header; the delimiter is the one the header has most of."""
     header = text.partition("\n")[0]
     delimiter = max(DELIMITERS, key=header.count)
@@ -171,10 +155,10 @@ def _csv_column(name: str, text: str, column: str | None) -> str:
                 found=len(row),
                 expected=len(names),
             )
-    return "".join(row[index] + "\n" for row in rows[1:])
+    return [row[index] for row in rows[1:]]
 
 
-def _jsonl_column(name: str, text: str, column: str | None) -> str:
+def _jsonl_column(name: str, text: str, column: str | None) -> list[str]:
     """One field of each line's object."""
     lines = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -195,8 +179,8 @@ def _jsonl_column(name: str, text: str, column: str | None) -> str:
             raise _bad_line(
                 name, number, N_("{column} is not text on line {line} of {name}"), column
             )
-        lines.append(record[column] + "\n")
-    return "".join(lines)
+        lines.append(record[column])
+    return lines
 
 
 def _choose(name: str, names: Sequence[str], column: str | None) -> str:

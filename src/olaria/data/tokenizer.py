@@ -1,4 +1,6 @@
-"""Text to integers and back: characters, bytes, words. Each is reversible on what it was fitted to.
+"""Text to integers and back: characters, bytes, words, and byte pairs (in :mod:`olaria.data.bpe`).
+
+Each is reversible on what it was fitted to.
 
 >>> fit_tokenizer("char", "abba").encode("ab").tolist()
 [0, 1]
@@ -7,48 +9,46 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any
 
-from olaria.errors import DataError
+from olaria.data.bpe import DEFAULT_VOCAB_SIZE, BPETokenizer, bpe_from_json, train_bpe
+from olaria.data.tokens import (
+    FORMAT,
+    Kind,
+    Tokenizer,
+    Unseen,
+    checked,
+    is_strings,
+    listed,
+    unseen_error,
+    utf8,
+)
+from olaria.errors import DataError, UsageError
 from olaria.i18n import N_
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-Unseen = Literal["error", "replace", "skip"]
-Kind = Literal["char", "byte", "word"]
+__all__ = [
+    "BPETokenizer",
+    "ByteTokenizer",
+    "CharTokenizer",
+    "Kind",
+    "Tokenizer",
+    "Unseen",
+    "WordTokenizer",
+    "fit_tokenizer",
+    "tokenizer_from_json",
+]
 
-FORMAT = 1
 # What stands for a character that is not in the alphabet, the first of these that is.
 REPLACEMENTS = ("\N{REPLACEMENT CHARACTER}", "?", " ")
 # A word with the space before it, or any other single character: joined, they are the text again.
 WORDS = re.compile(r" ?\w+|.", re.DOTALL)
 MIN_WORD_COUNT = 2
-
-
-class Tokenizer(Protocol):
-    """What every tokenizer offers."""
-
-    @property
-    def kind(self) -> Kind:
-        """Its name in a recipe."""
-
-    @property
-    def vocab_size(self) -> int:
-        """How many different tokens there are; ids run from 0 to this less one."""
-
-    def encode(self, text: str, unseen: Unseen = "error") -> Tensor:
-        """The tokens of ``text``: int64 (T,)."""
-
-    def decode(self, ids: Iterable[int] | Tensor) -> str:
-        """The text of some tokens."""
-
-    def to_json(self) -> dict[str, Any]:
-        """What :func:`tokenizer_from_json` reads."""
 
 
 class CharTokenizer:
@@ -82,7 +82,7 @@ class CharTokenizer:
                 :data:`REPLACEMENTS` that the alphabet has; ``skip`` it.
 
         Raises:
-            DataError: a character is unseen, and that is an error or nothing can replace it.
+            DataError: characters are unseen, and that is an error or nothing can replace them.
         """
         import torch
 
@@ -100,8 +100,12 @@ class CharTokenizer:
         Raises:
             DataError: an id is outside the vocabulary.
         """
-        points = self._points[_checked(ids, self.vocab_size)]
+        points = self._points[checked(ids, self.vocab_size)]
         return points.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+
+    def bytes_of(self, ids: Iterable[int] | Tensor) -> bytes:
+        """The UTF-8 bytes of some tokens."""
+        return utf8(self.decode(ids))
 
     def to_json(self) -> dict[str, Any]:
         return {"format": FORMAT, "kind": self.kind, "alphabet": list(self.alphabet)}
@@ -113,18 +117,18 @@ class CharTokenizer:
         unseen: Unseen,
     ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         unknown = ids < 0
-        first = chr(int(points[unknown.argmax()]))
-        if unseen == "error":
-            raise _unseen(first)
         if unseen == "skip":
             return ids[~unknown]
+        characters = set(map(chr, points[unknown].tolist()))
+        if unseen == "error":
+            raise unseen_error(characters)
         replacement = next((c for c in REPLACEMENTS if c in self.alphabet), None)
         if replacement is None:
             raise DataError(
                 N_(
                     "{name} is not in the alphabet and nothing in it can replace it; use --unseen skip"
                 ),
-                name=_named(first),
+                name=listed(characters),
             )
         ids[unknown] = self.alphabet.index(replacement)
         return ids
@@ -141,12 +145,20 @@ class ByteTokenizer:
         import numpy as np
         import torch
 
-        content = _utf8(text)
+        content = utf8(text)
         return torch.from_numpy(np.frombuffer(content, np.uint8).astype(np.int64))
 
     def decode(self, ids: Iterable[int] | Tensor) -> str:
-        """The text; bytes that are not UTF-8, which a model may well write, read as U+FFFD."""
-        return _checked(ids, self.vocab_size).astype("u1").tobytes().decode("utf-8", "replace")
+        """The text; bytes that are not UTF-8, which a model may well write, read as U+FFFD.
+
+        Raises:
+            DataError: an id is outside the vocabulary.
+        """
+        return self.bytes_of(ids).decode("utf-8", "replace")
+
+    def bytes_of(self, ids: Iterable[int] | Tensor) -> bytes:
+        """The bytes that the tokens are; they may begin or end within a character."""
+        return checked(ids, self.vocab_size).astype("u1").tobytes()
 
     def to_json(self) -> dict[str, Any]:
         return {"format": FORMAT, "kind": self.kind}
@@ -181,16 +193,12 @@ class WordTokenizer:
         """
         import torch
 
-        known = self._ids
-        spelt: dict[str, list[int]] = {}
-        ids: list[int] = []
-        for word in WORDS.findall(text):
-            if word in known:
-                ids.append(known[word])
-                continue
-            if word not in spelt:
-                spelt[word] = self._spell(word, unseen)
-            ids.extend(spelt[word])
+        unknown = set(text).difference(self._ids) if unseen == "error" else ()
+        if unknown:  # told at once, not word by word
+            raise unseen_error(unknown)
+        words = WORDS.findall(text)
+        encoded = {word: self._encoded(word, unseen) for word in set(words)}
+        ids = [i for word in words for i in encoded[word]]
         return torch.tensor(ids, dtype=torch.int64)
 
     def decode(self, ids: Iterable[int] | Tensor) -> str:
@@ -199,28 +207,62 @@ class WordTokenizer:
         Raises:
             DataError: an id is outside the vocabulary.
         """
-        return "".join(self.vocabulary[i] for i in _checked(ids, self.vocab_size))
+        return "".join(self.vocabulary[i] for i in checked(ids, self.vocab_size))
+
+    def bytes_of(self, ids: Iterable[int] | Tensor) -> bytes:
+        """The UTF-8 bytes of some tokens."""
+        return utf8(self.decode(ids))
+
+    def count_spelt(self, text: str) -> tuple[int, int]:
+        """Words of ``text``, and how many of them have no token of their own and are spelt.
+
+        >>> fit_tokenizer("word", "um gato, um gato, um rato").count_spelt("o gato e um rato")
+        (5, 2)
+        """
+        words = Counter(WORDS.findall(text))
+        words = Counter({word: n for word, n in words.items() if word[-1].isalnum()})
+        return words.total(), sum(n for word, n in words.items() if word not in self._ids)
 
     def to_json(self) -> dict[str, Any]:
         return {"format": FORMAT, "kind": self.kind, "vocabulary": list(self.vocabulary)}
 
-    def _spell(self, word: str, unseen: Unseen) -> list[int]:
-        if all(letter in self._ids for letter in word):
-            return [self._ids[letter] for letter in word]
-        return [self._ids[c] for c in self._letters.decode(self._letters.encode(word, unseen))]
+    def _encoded(self, word: str, unseen: Unseen) -> list[int]:
+        if word in self._ids:
+            return [self._ids[word]]
+        letters = self._letters
+        return [self._ids[letter] for letter in letters.decode(letters.encode(word, unseen))]
 
 
-def fit_tokenizer(kind: Kind, text: str) -> CharTokenizer | ByteTokenizer | WordTokenizer:
-    """A tokenizer of ``kind`` for ``text``: characters sorted; words by falling count, then sorted.
+AnyTokenizer = CharTokenizer | ByteTokenizer | WordTokenizer | BPETokenizer
 
-    A word must come at least :data:`MIN_WORD_COUNT` times to have a token of its own.
 
-    >>> fit_tokenizer("word", "ba ba ab").vocabulary
-    (' ', 'a', 'b')
+def fit_tokenizer(
+    kind: Kind, text: str, vocab_size: int | None = None, *, other: str = ""
+) -> AnyTokenizer:
+    """A tokenizer of ``kind`` for ``text``.
+
+    Characters are sorted. Words come by falling count, then sorted; one must come at least
+    :data:`MIN_WORD_COUNT` times to have a token of its own. Byte pairs: :func:`train_bpe`.
+
+    Args:
+        kind: ``char``, ``byte``, ``word`` or ``bpe``.
+        text: the training text.
+        vocab_size: tokens of a byte-pair vocabulary, :data:`DEFAULT_VOCAB_SIZE` unless given.
+        other: text that must be readable too: its characters get tokens, but its words and pairs
+            are not counted, so that nothing of a validation text is learnt from it.
+
+    Raises:
+        UsageError: ``vocab_size`` of a kind that does not choose it.
+
+    >>> fit_tokenizer("char", "ba", other="c").alphabet
+    ('a', 'b', 'c')
     """
+    if kind == "bpe":
+        return train_bpe(text, vocab_size or DEFAULT_VOCAB_SIZE)
+    check_vocab_size(kind, vocab_size)
     if kind == "byte":
         return ByteTokenizer()
-    characters = sorted(set(text))
+    characters = sorted(set(text).union(other))
     if kind == "char":
         return CharTokenizer(characters)
     counts = Counter(WORDS.findall(text))
@@ -228,9 +270,20 @@ def fit_tokenizer(kind: Kind, text: str) -> CharTokenizer | ByteTokenizer | Word
     return WordTokenizer([*characters, *sorted(frequent, key=lambda w: (-counts[w], w))])
 
 
-def tokenizer_from_json(
-    stored: Mapping[str, Any],
-) -> CharTokenizer | ByteTokenizer | WordTokenizer:
+def check_vocab_size(kind: Kind, vocab_size: int | None) -> None:
+    """Refuse a size for a vocabulary that the text or the bytes decide.
+
+    Raises:
+        UsageError: see above.
+    """
+    if vocab_size is not None and kind != "bpe":
+        raise UsageError(
+            N_("vocab_size is for --tokenizer bpe; the tokenizer {kind} does not choose its own"),
+            kind=kind,
+        )
+
+
+def tokenizer_from_json(stored: Mapping[str, Any]) -> AnyTokenizer:
     """The inverse of ``to_json``.
 
     Raises:
@@ -245,15 +298,14 @@ def tokenizer_from_json(
             return CharTokenizer(entries)
         if kind == "word" and _are_words(entries) and all(entries):
             return WordTokenizer(entries)
+        bpe = bpe_from_json(stored) if kind == "bpe" else None
+        if bpe is not None:
+            return bpe
     raise DataError(N_("this is not a tokenizer this version can read; use the run's own file"))
 
 
 def _are_words(entries: Any) -> bool:
-    return (
-        isinstance(entries, list)
-        and all(isinstance(entry, str) for entry in entries)
-        and len(set(entries)) == len(entries)
-    )
+    return is_strings(entries) and len(set(entries)) == len(entries)
 
 
 def _code_points(text: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -261,49 +313,3 @@ def _code_points(text: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
 
     encoded = text.encode("utf-32-le", "surrogatepass")
     return np.frombuffer(encoded, "<u4").astype(np.int64)
-
-
-def _checked(
-    ids: Iterable[int] | Tensor, vocab_size: int
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """The ids as an array, none outside the vocabulary (a negative one would read from the end)."""
-    import numpy as np
-    import torch
-
-    values = ids.cpu().numpy() if isinstance(ids, torch.Tensor) else np.array(list(ids), np.int64)
-    flat = values.astype(np.int64).reshape(-1)
-    wrong = (flat < 0) | (flat >= vocab_size)
-    if wrong.any():
-        raise DataError(
-            N_("token {id} is outside the vocabulary of {size}; use the run's own tokenizer"),
-            id=int(flat[wrong.argmax()]),
-            size=vocab_size,
-        )
-    return flat
-
-
-def _utf8(text: str) -> bytes:
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise DataError(
-            N_("character {position} is half of a surrogate pair, so not text; remove it"),
-            position=error.start,
-        ) from None
-
-
-def _unseen(character: str) -> DataError:
-    return DataError(
-        N_("{name} is not in the alphabet; use --unseen replace or --unseen skip"),
-        name=_named(character),
-    )
-
-
-def _named(character: str) -> str:
-    """A character as a person can look it up.
-
-    >>> _named("ã")
-    "'ã' (U+00E3 LATIN SMALL LETTER A WITH TILDE)"
-    """
-    name = unicodedata.name(character, "")
-    return f"{character!r} (U+{ord(character):04X}{' ' + name if name else ''})"

@@ -54,7 +54,7 @@ def text_loss(
     tokens: Tensor,
     *,
     context: int,
-    num_chars: int,
+    num_chars: float,
     num_bytes: int,
     batch_tokens: int = BATCH_TOKENS,
 ) -> TextLoss:
@@ -68,7 +68,8 @@ def text_loss(
         logits_of: a language model in evaluation mode: tokens (B, T) to logits (B, T, V).
         tokens: the text, int64 (N,).
         context: the window T.
-        num_chars: characters of the *predicted* text (all but the first token's).
+        num_chars: characters of the *predicted* text (all but the first token's); a fraction where
+            the first token ends within a character.
         num_bytes: the same in UTF-8 bytes.
         batch_tokens: tokens of a batch.
 
@@ -107,21 +108,33 @@ def evaluate_text(
         model: in evaluation mode.
         tokenizer: the one the model was trained with.
         text: the whole validation text.
-        unseen: what the tokenizer does with an unknown character. Skipped characters are not
-            predicted, so they are not counted either; replaced ones are.
+        unseen: what the tokenizer does with an unknown character. The text that is measured is the
+            one that the tokens spell: a skipped character is not predicted, so it is not counted.
     """
     tokens = tokenizer.encode(text, unseen)
-    if unseen == "skip":
-        text = tokenizer.decode(tokens)
-    first = tokenizer.decode(tokens[:1])
-    first_bytes = 1 if tokenizer.kind == "byte" else len(first.encode())
+    content = tokenizer.bytes_of(tokens)
+    first = tokenizer.bytes_of(tokens[:1])
     return text_loss(
         model,
         tokens,
         context=model.context,
-        num_chars=len(text) - len(first),
-        num_bytes=len(text.encode()) - first_bytes,
+        num_chars=len(content.decode("utf-8")) - chars_in_head(content, len(first)),
+        num_bytes=len(content) - len(first),
     )
+
+
+def chars_in_head(content: bytes, count: int) -> float:
+    """Characters in the first ``count`` bytes of a UTF-8 text; one that is cut counts by its bytes.
+
+    >>> chars_in_head("não".encode(), 2), chars_in_head("não".encode(), 3)
+    (1.5, 2.0)
+    """
+    whole = content[:count].decode("utf-8", "ignore")
+    inside = count - len(whole.encode("utf-8"))
+    if not inside:
+        return float(len(whole))
+    cut = content[count - inside :][:4].decode("utf-8", "ignore")[0]
+    return len(whole) + inside / len(cut.encode("utf-8"))
 
 
 def _sum_nats(logits: Tensor, targets: Tensor) -> float:

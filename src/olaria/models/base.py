@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 from torch import Generator, Tensor, nn
 
 from olaria.config import Config
+from olaria.nn.lora import adapter_parameters
 
 Shape = tuple[int, int, int]
 
@@ -106,6 +107,25 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def phases(self) -> list[Phase]:
         """The phases of one step, in order."""
+
+    def trained_phases(self) -> list[Phase]:
+        """:meth:`phases` without the parameters that are frozen; adapters form a group of their own."""
+        adapters = adapter_parameters(self)
+        apart = set(map(id, adapters))
+        phases = []
+        for phase in self.phases():
+            groups = [ParameterGroup(adapters)] if adapters else []
+            for group in phase.groups:
+                # An adapted weight is computed, so not a parameter.
+                kept = [
+                    p
+                    for p in group.parameters
+                    if isinstance(p, nn.Parameter) and p.requires_grad and id(p) not in apart
+                ]
+                if kept:
+                    groups.append(replace(group, parameters=kept))
+            phases.append(replace(phase, groups=groups))
+        return phases
 
 
 def num_parameters(model: nn.Module) -> int:

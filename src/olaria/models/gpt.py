@@ -22,8 +22,12 @@ from olaria.i18n import N_
 from olaria.models.base import Batch, Loss, Model, ModelConfig, ParameterGroup, Phase
 from olaria.models.language import next_token_loss
 from olaria.nn.attention import attention, causal_mask, rotary_angles, rotate
+from olaria.nn.fused import feed_forward, self_attention
 
 KeysValues = tuple[Tensor, Tensor]
+
+LOGIT_CAP = 15.0
+"""Logits stay within ± this."""
 
 
 class GPTConfig(ModelConfig):
@@ -75,10 +79,18 @@ class Block(nn.Module):
         self.feed_in = nn.Linear(width, 4 * width, bias=False)
         self.feed_out = nn.Linear(4 * width, width, bias=False)
 
-    def forward(
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
+        """(B, T, width) to the same; the form that trains."""
+        branch = self_attention(
+            x, self.qkv.weight, self.attention_out.weight, cos, sin, mask, self.num_heads
+        )
+        x = x + self._drop(branch)
+        return x + self._drop(feed_forward(x, self.feed_in.weight, self.feed_out.weight))
+
+    def extend(
         self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, past: KeysValues | None
     ) -> tuple[Tensor, KeysValues]:
-        """(B, T, width) to the same, and the keys and values so far, (B, H, S, D) each."""
+        """The same for positions that follow ``past``, and the keys and values so far, (B, H, S, D) each."""
         q, k, v = (
             part.unflatten(2, (self.num_heads, -1)).transpose(1, 2)
             for part in self.qkv(norm(x)).chunk(3, 2)
@@ -86,11 +98,10 @@ class Block(nn.Module):
         q, k = rotate(norm(q), cos, sin), rotate(norm(k), cos, sin)
         if past is not None:
             k, v = torch.cat((past[0], k), 2), torch.cat((past[1], v), 2)
-        # Queries and keys of length √D: a score reaches D·scale at most, enough to single out one key.
+        # Queries and keys of length √D: a score reaches √D at most, enough to single out one key.
         heads = attention(q, k, v, mask, scale=q.shape[-1] ** -0.5)
-        x = x + self._drop(self.attention_out(heads.transpose(1, 2).flatten(2)))
-        x = x + self._drop(self.feed_out(F.relu(self.feed_in(norm(x))).square()))
-        return x, (k, v)
+        x = x + self.attention_out(heads.transpose(1, 2).flatten(2))
+        return x + self.feed_out(F.relu(self.feed_in(norm(x))).square()), (k, v)
 
     def _drop(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.dropout, self.training)
@@ -138,7 +149,13 @@ class GPT(Model):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Token ids (B, T), T ≤ context, to logits of the next token, (B, T, V)."""
-        return self.continue_from(tokens, [])[0]
+        stop = tokens.shape[1]
+        assert stop <= self.context, "more tokens than the context holds"
+        cos, sin, mask = self.cos[:stop], self.sin[:stop], self.mask[:stop, :stop]
+        x = norm(self.embedding(tokens))
+        for block in self.blocks:
+            x = block(x, cos, sin, mask)
+        return self._leave(x)
 
     def continue_from(
         self, tokens: Tensor, cache: list[KeysValues]
@@ -160,11 +177,15 @@ class GPT(Model):
         x = norm(self.embedding(tokens))
         extended = []
         for layer, block in enumerate(self.blocks):
-            x, keys_values = block(x, cos, sin, mask, cache[layer] if cache else None)
+            assert isinstance(block, Block)
+            x, keys_values = block.extend(x, cos, sin, mask, cache[layer] if cache else None)
             extended.append(keys_values)
+        return self._leave(x), extended
+
+    def _leave(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(norm(x))
-        # Bounded smoothly at ±15: early large steps cannot saturate the softmax (Gemma Team 2024, section 2).
-        return 15 * torch.tanh(logits.float() / 15), extended
+        # Bounded smoothly: early large steps cannot saturate the softmax (Gemma Team 2024, section 2).
+        return LOGIT_CAP * torch.tanh(logits.float() / LOGIT_CAP)
 
     def loss(self, batch: Batch, generator: Generator) -> Loss:
         """See :func:`olaria.models.language.next_token_loss`."""

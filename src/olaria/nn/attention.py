@@ -75,6 +75,6 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
     Source: Su et al. 2021, equation 34 (with pairs taken half a vector apart).
     """
-    a, b = x.chunk(2, -1)
     cos, sin = cos.to(x.dtype), sin.to(x.dtype)
-    return torch.cat((a * cos - b * sin, a * sin + b * cos), -1)
+    turned = x.roll(x.shape[-1] // 2, -1)  # (b, a) where x is (a, b)
+    return torch.addcmul(x * torch.cat((cos, cos), -1), turned, torch.cat((-sin, sin), -1))

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+def cross_entropy(logits: Tensor, targets: Tensor, ignored: int = -100) -> Tensor:
     r"""Negative log-likelihood of the next token, in nats per token.
 
     .. math:: -\frac{1}{BT} \sum_{b,t} \log \mathrm{softmax}(l_{b,t})_{y_{b,t}}
@@ -17,6 +17,7 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     Args:
         logits: :math:`l`, (B, T, V).
         targets: :math:`y`, the following token ids, (B, T), int64.
+        ignored: a target that is no token (padding): it counts neither in the sum nor in BT.
 
     Returns:
         The mean over all tokens, a scalar.
@@ -24,7 +25,7 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     >>> cross_entropy(torch.zeros(1, 3, 4), torch.tensor([[0, 1, 2]]))  # log 4
     tensor(1.3863)
     """
-    return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=ignored)
 
 
 def importance_weighted_bound(log_weights: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from functools import partial
 
 from olaria.errors import UsageError, suggestion
 from olaria.i18n import N_
-from olaria.recipes import images, language
+from olaria.recipes import images, language, translation
 from olaria.recipes.base import Recipe
 from olaria.recipes.images import Size
 
@@ -51,7 +51,47 @@ PRESETS: dict[str, Preset] = {
     "bigram-shakespeare": Preset(
         N_("bigram language model; takes any text with --data"), language.bigram
     ),
+    "average-shakespeare": Preset(
+        N_("language model that averages the past; takes any text with --data"),
+        partial(language.ladder, rung="average"),
+    ),
+    "head-shakespeare": Preset(
+        N_("language model with one head of self-attention; takes any text with --data"),
+        partial(language.ladder, rung="head"),
+    ),
+    "multi-head-shakespeare": Preset(
+        N_("language model with several heads; takes any text with --data"),
+        partial(language.ladder, rung="multi-head"),
+    ),
+    "feed-forward-shakespeare": Preset(
+        N_("language model with heads and a feed-forward layer; takes any text with --data"),
+        partial(language.ladder, rung="feed-forward"),
+    ),
+    "residual-shakespeare": Preset(
+        N_("language model of layers on a residual stream; takes any text with --data"),
+        partial(language.ladder, rung="residual"),
+    ),
+    "norm-shakespeare": Preset(
+        N_("language model of layers with layer norms; takes any text with --data"),
+        partial(language.ladder, rung="norm"),
+    ),
+    "gpt2-shakespeare": Preset(
+        N_("language model in the form of GPT-2; takes any text with --data"),
+        partial(language.ladder, rung="gpt"),
+    ),
     "gpt-shakespeare": Preset(N_("GPT language model; takes any text with --data"), language.gpt),
+    "reverse": Preset(
+        N_("encoder–decoder that writes words backwards; takes a .tsv of pairs with --data"),
+        partial(translation.translation, data="reverse"),
+    ),
+    "dates": Preset(
+        N_("encoder–decoder that rewrites dates as ISO 8601; takes a .tsv of pairs with --data"),
+        partial(translation.translation, data="dates"),
+    ),
+    "pt-en": Preset(
+        N_("encoder–decoder from Portuguese to English; takes a .tsv of pairs with --data"),
+        partial(translation.translation, data="toy-translation"),
+    ),
 }
 
 

@@ -13,14 +13,35 @@ from olaria.i18n import N_
 from olaria.models.autoencoder import AutoEncoderConfig
 from olaria.models.gan import GANConfig
 from olaria.models.gpt import GPTConfig
-from olaria.models.language import BigramConfig
+from olaria.models.language import BigramConfig, LanguageConfig
+from olaria.models.translation import TranslationConfig
 from olaria.models.vae import VAEConfig
 from olaria.training.config import TrainingConfig
 from olaria.training.randomness import SEED_LIMIT
 
 AnyModelConfig = Annotated[
-    AutoEncoderConfig | VAEConfig | GANConfig | BigramConfig | GPTConfig, Discriminator("family")
+    AutoEncoderConfig
+    | VAEConfig
+    | GANConfig
+    | BigramConfig
+    | LanguageConfig
+    | GPTConfig
+    | TranslationConfig,
+    Discriminator("family"),
 ]
+
+
+class TuningConfig(Config):
+    """What a run begins from instead of random weights, and how much of it is trained."""
+
+    start: str
+    """A run, or a folder with a GPT-2 of the transformers library."""
+    rank: int | None = Field(None, ge=1)
+    """Train adapters of this rank and leave the weights as they are; None trains all weights."""
+    targets: tuple[str, ...] = Field(("qkv", "attention_out", "feed_in", "feed_out"), min_length=1)
+    """Linear layers that get an adapter, by the last part of their names."""
+    alpha: float = Field(16.0, gt=0)
+    """An adapter is scaled by this over its rank."""
 
 
 class Recipe(Config):
@@ -33,6 +54,7 @@ class Recipe(Config):
     model: AnyModelConfig
     training: TrainingConfig
     seed: int = Field(0, ge=0, lt=SEED_LIMIT)
+    tuning: TuningConfig | None = None
 
     def with_settings(self, settings: list[str]) -> Self:
         """A copy with each ``path=value`` of ``--set`` applied in order.

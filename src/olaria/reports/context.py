@@ -52,7 +52,7 @@ class RunCard:
 
     Args:
         name: of the run.
-        family: ``autoencoder``, ``vae``, ``gan``, ``bigram``, ``gpt``.
+        family: ``autoencoder``, ``vae``, ``gan``, ``bigram``, ``language``, ``gpt``, ``translation``.
         data: its data set.
         recipe: recipe.json.
         result: result.json.
@@ -77,6 +77,7 @@ class RunCard:
         animation: GIF or WebP of the images in between.
         text: generated text.
         prompt: what it continued.
+        translations: (source, expected, written) of held-out pairs.
     """
 
     name: str
@@ -102,6 +103,7 @@ class RunCard:
     animation: bytes = b""
     text: str = ""
     prompt: str = ""
+    translations: Sequence[tuple[str, str, str]] = ()
 
     @property
     def measured(self) -> Mapping[str, Any]:

@@ -22,6 +22,10 @@ PROTOCOL_LABELS: dict[str, str] = {
     "binarization": N_("binarization"),
     "tokenizer": N_("tokenizer"),
     "num_sampled_chars": N_("characters generated"),
+    "num_predicted_tokens": N_("tokens predicted"),
+    "decoding": N_("decoding"),
+    "bleu_signature": N_("how BLEU was counted"),
+    "chrf_signature": N_("how chrF was counted"),
     "longest_copied_span_of_validation_chars": N_(
         "longest span of the validation text in training"
     ),
@@ -50,8 +54,13 @@ FAMILY_LABELS: dict[str, str] = {
     "vae": N_("Variational autoencoder"),
     "gan": N_("Generative adversarial network"),
     "bigram": N_("Bigram"),
+    "language": N_("Language model"),
     "gpt": N_("GPT"),
+    "translation": N_("Encoder–decoder"),
 }
+
+LANGUAGE_FAMILIES = ("bigram", "language", "gpt")
+"""Families that share the report's section of language models."""
 
 PROVENANCE_LABELS: dict[str, str] = {
     "cpu": N_("processor"),

@@ -110,7 +110,7 @@ def _variables(context: ReportContext, language: str) -> dict[str, Any]:
         "context": context,
         "version": __version__,
         "families": families,
-        "language_runs": [*families["bigram"], *families["gpt"]],
+        "language_runs": [run for family in labels.LANGUAGE_FAMILIES for run in families[family]],
         "planes": _planes(families),
         "data_cards": _data_cards(context.runs),
         "pictures": Pictures(language),
@@ -153,9 +153,17 @@ def _words(language: str) -> dict[str, Any]:
         "number": lambda value, digits=None: labels.number(value, language, digits),
         "duration": lambda seconds: labels.duration(seconds, language),
         "metrics": metrics,
+        "family": lambda run: family_title(run, language),
         "protocol_rows": lambda run: labels.protocol_rows(run.protocol, language),
         "next_figure": lambda: next(figure),
     }
+
+
+def family_title(run: RunCard, language: str) -> str:
+    """What a run is of; on the ladder of language models also the rung."""
+    title = translate(labels.FAMILY_LABELS.get(run.family, run.family), language)
+    rung = run.setting("model.rung")
+    return labels.without_folders(title if rung is None else f"{title}: {rung}")
 
 
 def _planes(families: Mapping[str, Sequence[RunCard]]) -> list[RunCard]:
@@ -174,7 +182,7 @@ def _data_cards(runs: Sequence[RunCard]) -> list[DataCard]:
 
 def reduced(run: RunCard) -> tuple[int, int] | None:
     """(done, full) where an image run was evaluated on fewer images, or with fewer samples, than the protocol says."""
-    if run.family in ("bigram", "gpt"):
+    if run.family in (*labels.LANGUAGE_FAMILIES, "translation"):
         return None
     split = run.protocol.get("split", "test")
     examples = min(FULL_EVALUATION, run.data.sizes.get(split, FULL_EVALUATION))

@@ -1,33 +1,68 @@
-"""Text token by token: temperature, top-k, top-p, and a cache of keys and values."""
+"""Text token by token: what may be drawn next, and the draw."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import math
+from collections.abc import Iterator, Sequence
+from typing import Annotated
 
 import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
 from olaria.config import Config
+from olaria.errors import SamplingError
+from olaria.i18n import N_
 from olaria.models.base import Model
-from olaria.models.gpt import GPT, KeysValues
+from olaria.sampling.readers import reader_for
 
 
 class SamplingConfig(Config):
-    """How the next token is drawn."""
+    """How the next token is drawn, and where a text ends."""
 
     max_tokens: int = Field(500, ge=1)
     temperature: float = Field(1.0, gt=0.0)
     """Logits are divided by it: below 1 sharper, above 1 flatter."""
     top_k: int | None = Field(None, ge=1)
-    """Keep the k most likely tokens."""
+    """Keep the k most likely tokens; 1 is greedy."""
     top_p: float | None = Field(None, gt=0.0, le=1.0)
     """Keep the smallest set of tokens whose probability reaches p (Holtzman et al. 2020)."""
+    min_p: float | None = Field(None, ge=0.0, le=1.0)
+    """Keep the tokens at least this times as probable as the likeliest (Nguyen et al. 2024)."""
+    repetition_penalty: float = Field(1.0, gt=0.0)
+    """Above 1 makes tokens that stand in the context less likely (Keskar et al. 2019)."""
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """A text ends before the first of these; :class:`olaria.sampling.text.TextStream` sees to it."""
+
+
+def penalize_repetition(logits: Tensor, tokens: Tensor, penalty: float) -> Tensor:
+    r"""Make the tokens of a text less likely to come again.
+
+    .. math:: x_i \leftarrow \begin{cases} x_i / \theta & x_i > 0 \\ x_i \theta & x_i \le 0 \end{cases}
+              \quad\text{for every } i \text{ in the text}
+
+    Args:
+        logits: of the next token, (B, V).
+        tokens: the text, ids (B, T); how often one stands there does not matter.
+        penalty: :math:`\theta`; 1 changes nothing.
+
+    Returns:
+        (B, V).
+
+    Source: Keskar et al. 2019, *CTRL*, section 4.1, which divides in both cases; a negative logit would rise then.
+
+    >>> penalize_repetition(torch.tensor([[2.0, -2.0, 1.0]]), torch.tensor([[0, 1, 0]]), 2.0)
+    tensor([[ 1., -4.,  1.]])
+    """
+    values = logits.gather(-1, tokens)
+    values = torch.where(values > 0, values / penalty, values * penalty)
+    return logits.scatter(-1, tokens, values)
 
 
 def filter_logits(logits: Tensor, config: SamplingConfig) -> Tensor:
-    r"""Temperature, then top-k, then top-p; what is left out becomes :math:`-\infty`.
+    r"""Temperature, then top-k, top-p and min-p; what is left out becomes :math:`-\infty`.
+
+    Each looks at what the one before left.
 
     Args:
         logits: of the next token, (B, V).
@@ -47,70 +82,62 @@ def filter_logits(logits: Tensor, config: SamplingConfig) -> Tensor:
         # A token goes when those before it already reach p: the first always stays.
         gone = probabilities.cumsum(-1) - probabilities >= config.top_p
         logits = logits.masked_fill(gone.scatter(-1, order, gone), float("-inf"))
+    if config.min_p:
+        least = logits.amax(-1, keepdim=True) + math.log(config.min_p)
+        logits = logits.masked_fill(logits < least, float("-inf"))
     return logits
 
 
-@torch.no_grad()
 def generate(
-    model: Model, prompt: Tensor, config: SamplingConfig, generator: Generator
+    model: Model,
+    prompt: Tensor,
+    config: SamplingConfig,
+    generator: Generator | Sequence[Generator],
 ) -> Iterator[Tensor]:
     """Draw the continuation of ``prompt``, one token of each row at a time.
 
     Args:
         model: a language model in evaluation mode.
         prompt: ids (B, T), T ≥ 1; its last ``context`` tokens count.
-        config: how to draw.
-        generator: of the draws.
+        config: how to draw; its stop strings are of the text and not of the tokens, so not minded here.
+        generator: of the draws; one for each row makes a row what it would be alone.
 
     Yields:
         Ids (B,), ``max_tokens`` times.
+
+    Raises:
+        SamplingError: the prompt is empty; at once, not at the first token.
     """
-    reader = _CachedReader(model) if isinstance(model, GPT) else _PlainReader(model)
+    if prompt.shape[1] == 0:
+        raise SamplingError(N_("the prompt is empty; give at least one token to go on from"))
+    return _generate(model, prompt, config, generator)
+
+
+@torch.no_grad()
+def _generate(
+    model: Model,
+    prompt: Tensor,
+    config: SamplingConfig,
+    generator: Generator | Sequence[Generator],
+) -> Iterator[Tensor]:
+    reader = reader_for(model, len(prompt))
+    # The tokens so far; kept only where a penalty looks at them.
+    text = prompt if config.repetition_penalty != 1 else None
     logits = reader.read(prompt)
     for number in range(config.max_tokens):
-        probabilities = filter_logits(logits, config).softmax(-1)
-        token = torch.multinomial(probabilities, 1, generator=generator)
+        if text is not None:
+            text = text[:, -model.context :]  # type: ignore[operator]
+            logits = penalize_repetition(logits, text, config.repetition_penalty)
+        token = _draw(filter_logits(logits, config).softmax(-1), generator)  # (B, 1)
         yield token.squeeze(1)
         if number + 1 < config.max_tokens:
             logits = reader.read(token)
+            text = None if text is None else torch.cat((text, token), 1)
 
 
-class _PlainReader:
-    """Reads tokens by running the model over the whole context each time."""
-
-    def __init__(self, model: Any) -> None:
-        self._model = model
-        self._tokens: Tensor | None = None
-
-    def read(self, tokens: Tensor) -> Tensor:
-        """Logits after ``tokens`` (B, T), (B, V)."""
-        if self._tokens is not None:
-            tokens = torch.cat((self._tokens, tokens), 1)
-        self._tokens = tokens[:, -self._model.context :]
-        logits: Tensor = self._model(self._tokens)
-        return logits[:, -1]
-
-
-class _CachedReader:
-    """Reads tokens one at a time from cached keys and values.
-
-    When the context is full, the later half of it is read anew and the cache begins again there: positions stay
-    within what was trained, at the cost of one long pass every half context.
-    """
-
-    def __init__(self, model: GPT) -> None:
-        self._model = model
-        self._cache: list[KeysValues] = []
-        self._tokens: Tensor | None = None
-
-    def read(self, tokens: Tensor) -> Tensor:
-        """Logits after ``tokens`` (B, T), (B, V)."""
-        context = self._model.context
-        window = tokens if self._tokens is None else torch.cat((self._tokens, tokens), 1)
-        if window.shape[1] > context or self._tokens is None:
-            keep = context if self._tokens is None else max(1, context // 2)
-            window = tokens = window[:, -keep:]
-            self._cache = []
-        self._tokens = window
-        logits, self._cache = self._model.continue_from(tokens, self._cache)
-        return logits[:, -1]
+def _draw(probabilities: Tensor, generator: Generator | Sequence[Generator]) -> Tensor:
+    """A token of each row, (B, 1)."""
+    if isinstance(generator, Generator):
+        return torch.multinomial(probabilities, 1, generator=generator)
+    rows = zip(probabilities, generator, strict=True)
+    return torch.stack([torch.multinomial(row, 1, generator=own) for row, own in rows])

@@ -38,12 +38,14 @@ class TrainingConfig(Config):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     compile: Literal["auto", "on", "off"] = "auto"
     evaluate_every: int | None = Field(None, ge=1)
-    """Steps between evaluations on the validation split; None is ten over the run."""
+    """Steps between evaluations on the validation split; None is ten over the run, more on a short validation text."""
     sample_every: int | None = Field(None, ge=1)
     """Steps between samples; None is dense at first, then 24 over the run."""
     checkpoint_every: int | None = Field(None, ge=1)
     """Steps between checkpoints; None is at each evaluation."""
     keep_last: int = Field(2, ge=1)
+    patience: int | None = Field(None, ge=1)
+    """Evaluations without a new best after which a run whose validation has turned stops; None never stops it."""
     health: bool = True
     """Watch for signs of trouble and say so."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -22,17 +21,21 @@ from torch.optim import Optimizer
 from olaria.errors import NonFiniteLossError
 from olaria.i18n import N_, Message
 from olaria.models.base import Batch, Loss, Model, Phase, num_parameters
-from olaria.training import events
+from olaria.training import events, forecast
 from olaria.training.config import TrainingConfig
 from olaria.training.feed import Feed
-from olaria.training.optim import build_optimizers, set_learning_rate
+from olaria.training.optim import (
+    build_optimizers,
+    load_optimizer_tensors,
+    optimizer_tensors,
+    set_learning_rate,
+)
 from olaria.training.precision import Choice, autocast, choose
 from olaria.training.randomness import generator, seeded
-from olaria.training.schedule import Clock, Recurrence, learning_rate_factor
+from olaria.training.schedule import Clock, Rate, Recurrence, learning_rate_factor
 
 CHANGEABLE = ("learning_rate", "matrix_learning_rate", "betas", "weight_decay", "clip_norm")
 """Settings that a listener may change while a run goes on."""
-_RATE_WINDOW_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,13 @@ class Watch:
         evaluate: model in evaluation mode to values on the validation split.
         sample: the same to images or text.
         monitor: the value whose minimum is the best checkpoint; None keeps no best.
+        evaluations: how many over the run, where ``evaluate_every`` is None.
     """
 
     evaluate: Callable[[Model], Mapping[str, float]]
     sample: Callable[[Model], Any]
     monitor: str | None = None
+    evaluations: int = 10
 
 
 @dataclass
@@ -93,17 +98,16 @@ class Trainer:
         self._feed, self._seed, self._watch = feed, seed, watch
         self._clock = clock or Clock()
         self._fractions = fractions
-        self._phases = model.phases()
+        self._phases = model.trained_phases()
         self._optimizers = [build_optimizers(phase.groups, config) for phase in self._phases]
         self._pending: list[events.Answer] = []
         self._stop: Message | None = None
-        self._recent: deque[tuple[float, int]] = deque()
-        self._recent_s = 0.0
-        self._recent_units = 0
+        self._rate = Rate()
         self._batch: Batch | None = None
         self._values: dict[str, float] = {}
         self._looked = dict.fromkeys(("evaluate", "sample", "save"), -1)
         self.choice: Choice | None = None
+        self.forecast = events.Forecast()
 
     # -- running ---------------------------------------------------------------------------------
 
@@ -137,18 +141,27 @@ class Trainer:
     def stream(self) -> Iterator[events.Event]:
         """The run as a stream of events; it advances as it is read."""
         progress, config = self.progress, self.config
-        self.choice = choose(self.model, self._feed.batch(0), config)
+        batch = self._feed.batch(0)
+        self.choice = choose(self.model, batch, config)
         losses = self._losses(self.choice.compiled)
+        total = len(self._fractions) if self._fractions is not None else config.steps
+        left = None if total is None else total - progress.step
+        remaining = forecast.Remaining(left, self._clock.used_s(), self._feed.batches_per_epoch)
+        self.forecast = forecast.predict(
+            self.model, batch, config, self.choice, remaining, self.forecast
+        )
         yield self._event(
             events.Began,
             precision=self.choice.precision,
             compiled=self.choice.compiled,
             num_parameters=num_parameters(self.model),
+            forecast=self.forecast,
         )
         for note in self.choice.notes:
             yield self._event(events.Warned, message=note)
         yield from self._look(False, progress.step == 0, False)
-        evaluation = Recurrence(config.evaluate_every, 10)
+        yield from self._apply_answers()
+        evaluation = Recurrence(config.evaluate_every, self._watch.evaluations)
         sampling = Recurrence(config.sample_every, 24, dense_start=True)
         saving = Recurrence(config.checkpoint_every, 10)
         while self._stop is None:
@@ -164,7 +177,8 @@ class Trainer:
             yield from self._apply_answers()
         # However the loop ended, its last step is measured, shown and saved, unless it just was.
         yield from self._look(True, True, True)
-        self.model.requires_grad_(True)
+        for parameter in self._trained():
+            parameter.requires_grad_(True)
         yield self._event(
             events.Finished,
             reason=self._stop or Message(N_("the planned end was reached")),
@@ -210,18 +224,8 @@ class Trainer:
         progress.step += 1
         duration = time.perf_counter() - began
         progress.train_s += duration
-        self._note_rate(duration, self._feed.units_per_batch * self._phases[0].updates)
+        self._rate.note(duration, self._feed.units_per_batch * self._phases[0].updates)
         return values
-
-    def _note_rate(self, duration: float, units: int) -> None:
-        """Keep the last seconds' steps, from which the rate is told."""
-        self._recent.append((duration, units))
-        self._recent_s += duration
-        self._recent_units += units
-        while self._recent_s > _RATE_WINDOW_S and len(self._recent) > 1:
-            gone_s, gone_units = self._recent.popleft()
-            self._recent_s -= gone_s
-            self._recent_units -= gone_units
 
     def _update(
         self, phase: Phase, loss_of: Callable[..., Loss], optimizers: list[Optimizer]
@@ -250,6 +254,12 @@ class Trainer:
         if phase is self._phases[0]:
             self.progress.updates += 1
         return values
+
+    def _trained(self) -> Iterator[Tensor]:
+        """The parameters of all phases; the model's others are frozen."""
+        for phase in self._phases:
+            for group in phase.groups:
+                yield from group.parameters
 
     def _only(self, phase: Phase) -> None:
         """Gradients for this phase's parameters alone: none leaks into another's, none is computed in vain."""
@@ -296,18 +306,17 @@ class Trainer:
         return self._clock.used_s() / self.config.budget
 
     def _stepped(self, fraction: float, values: dict[str, float]) -> events.Event:
-        rate = self._recent_units / self._recent_s
         if self.config.budget is not None and self._fractions is None:
             eta = max(0.0, self.config.budget - self._clock.used_s())
         else:
             total = len(self._fractions) if self._fractions else (self.config.steps or 0)
-            eta = (total - self.progress.step) * self._recent_s / len(self._recent)
+            eta = (total - self.progress.step) * self._rate.step_s
         return self._event(
             events.Stepped,
             fraction=fraction,
             learning_rate=self._optimizers[0][0].param_groups[0]["lr"],
             values=values,
-            rate=rate,
+            rate=self._rate.units_per_s,
             eta_s=eta,
         )
 
@@ -370,12 +379,7 @@ class Trainer:
         tensors = {"model": dict(self.model.state_dict())}
         if self.ema is not None:
             tensors["ema"] = dict(self.ema.state_dict())
-        moments: dict[str, Tensor] = {}
-        for name, optimizer in self._named_optimizers():
-            for index, values in optimizer.state_dict()["state"].items():
-                for key, value in values.items():
-                    moments[f"{name}.{index}.{key}"] = torch.as_tensor(value)
-        tensors["training"] = moments
+        tensors["training"] = optimizer_tensors(self._named_optimizers())
         return tensors, {"format": 1, **vars(self.progress)}
 
     def restore(
@@ -389,22 +393,9 @@ class Trainer:
         self.progress = Progress(**values)
         for path, value in self.progress.changes:
             self._change(path, value)
-        for name, optimizer in self._named_optimizers():
-            content = optimizer.state_dict()
-            content["state"] = _nested(tensors["training"], f"{name}.")
-            optimizer.load_state_dict(content)
+        load_optimizer_tensors(self._named_optimizers(), tensors["training"])
 
     def _named_optimizers(self) -> Iterator[tuple[str, Optimizer]]:
         for phase, optimizers in zip(self._phases, self._optimizers, strict=True):
             for optimizer in optimizers:
                 yield f"{phase.name}.{type(optimizer).__name__.lower()}", optimizer
-
-
-def _nested(flat: Mapping[str, Tensor], prefix: str) -> dict[int, dict[str, Tensor]]:
-    """``{prefix}{index}.{key}`` to ``{index: {key: tensor}}``."""
-    nested: dict[int, dict[str, Tensor]] = {}
-    for name, value in flat.items():
-        if name.startswith(prefix):
-            index, key = name.removeprefix(prefix).split(".")
-            nested.setdefault(int(index), {})[key] = value.clone()
-    return nested

@@ -38,6 +38,23 @@ class Event(BaseModel):
     elapsed_s: float
 
 
+@dataclass(frozen=True)
+class Forecast:
+    """What a run will take, as predicted; None where it is not known.
+
+    Args:
+        memory_bytes: peak of the process.
+        train_s: seconds inside steps, of a run of given steps.
+        steps: of a run of a given budget.
+        epochs: how many times as many examples or tokens as the training data has.
+    """
+
+    memory_bytes: int | None = None
+    train_s: float | None = None
+    steps: int | None = None
+    epochs: float | None = None
+
+
 class Began(Event):
     """The loop is ready to make its first step, or to go on after ``step``."""
 
@@ -45,6 +62,8 @@ class Began(Event):
     precision: str
     compiled: bool
     num_parameters: int
+    forecast: Forecast = Forecast()
+    """Of what is to come."""
 
 
 class Stepped(Event):
@@ -90,6 +109,8 @@ class Warned(Event):
 
     event: Literal["warned"] = "warned"
     message: StoredMessage
+    is_note: bool = False
+    """Whether it is worth knowing and no reason to worry."""
 
 
 class Changed(Event):

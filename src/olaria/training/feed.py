@@ -24,8 +24,17 @@ class Feed(Protocol):
     """``examples`` or ``tokens``."""
     units_per_batch: int
 
+    @property
+    def batches_per_epoch(self) -> float:
+        """Updates that see as much as the training data has."""
+        ...
+
     def batch(self, update: int) -> Batch:
         """The batch of the ``update``-th update (0, 1, …), the same whenever it is asked for."""
+        ...
+
+    def largest(self) -> Batch:
+        """The shapes of the largest batch, on the meta device: nothing is allocated."""
         ...
 
 
@@ -70,6 +79,11 @@ class ImageFeed:
         x = self.x.index_select(0, rows).float().div_(255)
         return Batch(x, None if self.y is None else self.y[rows])
 
+    def largest(self) -> Batch:
+        """Every batch has these shapes."""
+        x = torch.empty(self.batch_size, *self.x.shape[1:], device="meta")
+        return Batch(x, None if self.y is None else torch.empty_like(x[:, 0, 0, 0]).long())
+
 
 class TextFeed:
     """Windows of the text at random offsets, each token with its follower.
@@ -100,6 +114,7 @@ class TextFeed:
         self.context = context
         self.batch_size = batch_size
         self.units_per_batch = batch_size * context
+        self.batches_per_epoch = len(tokens) / self.units_per_batch
         self._seed = seed
         self._window = torch.arange(context)
 
@@ -112,3 +127,8 @@ class TextFeed:
         )
         rows = offsets + self._window
         return Batch(self.tokens[rows], self.tokens[rows + 1])
+
+    def largest(self) -> Batch:
+        """Every batch has these shapes."""
+        window = torch.empty(self.batch_size, self.context, dtype=torch.int64, device="meta")
+        return Batch(window, window)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, overload
 
 import torch
@@ -34,11 +34,12 @@ def orthogonalize(matrices: Tensor, num_steps: int = 5) -> Tensor:
     x: Tensor = matrices.bfloat16()
     tall = x.shape[1] > x.shape[2]
     if tall:
-        x = x.mT
+        x = x.mT.contiguous()
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(num_steps):
         gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        x = torch.baddbmm(x, factor, x, beta=a)
     return x.mT.contiguous() if tall else x
 
 
@@ -124,3 +125,26 @@ def set_learning_rate(optimizers: Sequence[Optimizer], factor: float) -> None:
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
+
+
+def optimizer_tensors(optimizers: Iterable[tuple[str, Optimizer]]) -> dict[str, Tensor]:
+    """What named optimizers remember, flat: ``{name}.{index of the parameter}.{key}``."""
+    return {
+        f"{name}.{index}.{key}": torch.as_tensor(value)
+        for name, optimizer in optimizers
+        for index, values in optimizer.state_dict()["state"].items()
+        for key, value in values.items()
+    }
+
+
+def load_optimizer_tensors(
+    optimizers: Iterable[tuple[str, Optimizer]], flat: Mapping[str, Tensor]
+) -> None:
+    """The inverse of :func:`optimizer_tensors`; the tensors are copied."""
+    for name, optimizer in optimizers:
+        nested: dict[int, dict[str, Tensor]] = defaultdict(dict)
+        for path, value in flat.items():
+            if path.startswith(f"{name}."):
+                index, key = path.removeprefix(f"{name}.").split(".")
+                nested[int(index)][key] = value.clone()
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": dict(nested)})

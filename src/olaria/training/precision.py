@@ -11,15 +11,21 @@ from dataclasses import dataclass
 
 import torch
 from torch import Generator
+from torch.optim import Optimizer
 
 from olaria.i18n import N_, Message
-from olaria.models.base import Batch, Model
+from olaria.models.base import Batch, Model, Phase
 from olaria.training.config import TrainingConfig
+from olaria.training.optim import build_optimizers
+from olaria.training.randomness import seeded
 
 COMPILE_REPAYS_AFTER_S = 400.0
 """Budget from which cold compilation of a step (15–40 s on two cores) earns back its time."""
 
-_PROBE_STEPS = 3
+PROBE_STEPS = 2
+"""Steps that are timed, after one to warm up."""
+PROBE_S = 2.0
+"""Timing ends after the step that passes this."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,8 @@ class Choice:
     precision: str
     compiled: bool
     notes: tuple[Message, ...] = ()
+    step_s: float | None = None
+    """Seconds of one step in this precision, where it was measured."""
 
 
 def has_fast_bfloat16() -> bool:
@@ -58,32 +66,58 @@ def choose(model: Model, batch: Batch, config: TrainingConfig) -> Choice:
     With ``steps`` nothing may depend on the clock, so the CPU's flag alone decides; with a budget a few real
     steps are timed in both formats on a copy of the model.
     """
-    precision = config.precision
+    precision: str = config.precision
+    step_s = None
     if precision == "auto":
         precision = "bfloat16" if has_fast_bfloat16() else "float32"
         if precision == "bfloat16" and config.budget is not None:
-            precision = min(("bfloat16", "float32"), key=lambda kind: _probe(model, batch, kind))
+            times = {
+                kind: step_seconds(model, batch, config, kind) for kind in ("bfloat16", "float32")
+            }
+            precision, step_s = min(times.items(), key=lambda item: item[1])
     compiled, notes = _choose_compile(config, model.compilable)
-    return Choice(precision, compiled, notes)
+    return Choice(precision, compiled, notes, step_s)
+
+
+def will_compile(config: TrainingConfig, compilable: bool) -> bool:
+    """Whether steps are to be compiled, given a compiler."""
+    long_enough = config.budget is not None and config.budget >= COMPILE_REPAYS_AFTER_S
+    return config.compile == "on" or (config.compile == "auto" and compilable and long_enough)
 
 
 def _choose_compile(config: TrainingConfig, compilable: bool) -> tuple[bool, tuple[Message, ...]]:
-    long_enough = config.budget is not None and config.budget >= COMPILE_REPAYS_AFTER_S
-    wanted = config.compile == "on" or (config.compile == "auto" and compilable and long_enough)
+    wanted = will_compile(config, compilable)
     if wanted and not has_compiler():
         return False, (Message(N_("no C++ compiler found: training goes on without compilation")),)
     return wanted, ()
 
 
-def _probe(model: Model, batch: Batch, precision: str) -> float:
-    """Seconds of one turn through all phases, the best of a few after one to warm up."""
+def step_seconds(model: Model, batch: Batch, config: TrainingConfig, precision: str) -> float:
+    """Seconds of one real step, the best of a few; on a copy, so that the model stays as it is."""
     trial = copy.deepcopy(model).train()
-    times = []
-    for _ in range(1 + _PROBE_STEPS):
+    phases = trial.trained_phases()
+    optimizers = [build_optimizers(phase.groups, config) for phase in phases]
+    times: list[float] = []
+    while len(times) <= PROBE_STEPS and sum(times) < PROBE_S:
         began = time.perf_counter()
-        for phase in trial.phases():
-            with autocast(precision):
-                loss = phase.loss(batch, Generator().manual_seed(0)).total
-            loss.backward()
+        with seeded(0, "probe"):
+            for phase, own in zip(phases, optimizers, strict=True):
+                for _ in range(phase.updates):
+                    _update(trial, phase, batch, precision, own)
         times.append(time.perf_counter() - began)
-    return min(times[1:])
+    return min(times[1:], default=times[0])
+
+
+def _update(
+    model: Model, phase: Phase, batch: Batch, precision: str, optimizers: list[Optimizer]
+) -> None:
+    """One update as the loop makes it, without its checks."""
+    own = {id(parameter) for group in phase.groups for parameter in group.parameters}
+    for parameter in model.parameters():
+        parameter.grad = None
+        parameter.requires_grad_(id(parameter) in own)
+    with autocast(precision):
+        loss = phase.loss(batch, Generator().manual_seed(0)).total
+    loss.backward()
+    for optimizer in optimizers:
+        optimizer.step()

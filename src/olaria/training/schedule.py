@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -42,6 +43,40 @@ class Clock:
             yield
         finally:
             self.excluded_s += self._now() - began
+
+
+class Rate:
+    """How fast the last steps were.
+
+    Args:
+        window_s: seconds of steps that count; one step counts always.
+    """
+
+    def __init__(self, window_s: float = 5.0) -> None:
+        self._window_s = window_s
+        self._recent: deque[tuple[float, int]] = deque()
+        self._seconds = 0.0
+        self._units = 0
+
+    def note(self, duration_s: float, units: int) -> None:
+        """Add a step of so many examples or tokens."""
+        self._recent.append((duration_s, units))
+        self._seconds += duration_s
+        self._units += units
+        while self._seconds > self._window_s and len(self._recent) > 1:
+            gone_s, gone_units = self._recent.popleft()
+            self._seconds -= gone_s
+            self._units -= gone_units
+
+    @property
+    def units_per_s(self) -> float:
+        """Examples or tokens per second."""
+        return self._units / self._seconds
+
+    @property
+    def step_s(self) -> float:
+        """Seconds of a step."""
+        return self._seconds / len(self._recent)
 
 
 def learning_rate_factor(config: TrainingConfig, step: int, fraction: float) -> float:

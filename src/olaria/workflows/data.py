@@ -10,13 +10,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from olaria.data import DATASETS, DataConfig, DataSet, ImageData, Images, TextData, load, sources
-from olaria.data.base import File, Progress
+from olaria.data import (
+    DATASETS,
+    DataConfig,
+    DataSet,
+    ImageData,
+    Images,
+    PairData,
+    TextData,
+    load,
+    sources,
+)
+from olaria.data.base import File, Progress, kind_of
 from olaria.errors import StorageError, UsageError, suggestion
 from olaria.i18n import N_
 
 FORMAT = 1
 GZIP_LEVEL = 6
+NUM_EXAMPLES = 4
 
 
 def list_datasets() -> dict[str, Any]:
@@ -114,14 +125,20 @@ def stats(
     offline: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """What a data set holds: shapes and classes of images; alphabet and entropies of a text.
+    """What a data set holds: shapes and classes of images; alphabet and entropies of a text; lengths of pairs.
 
     Raises:
         OlariaError: as :func:`olaria.data.load`.
     """
     data = load(name_or_path, options, offline=offline, progress=progress)
-    details = _image_stats(data) if isinstance(data, ImageData) else _text_stats(data)
-    return {**_described(data), **details}
+    if isinstance(data, PairData):
+        return {**_described(data), **_pair_stats(data)}
+    if isinstance(data, ImageData):
+        return {**_described(data), **_image_stats(data)}
+    from olaria.workflows.text_stats import text_stats
+
+    options = options or DataConfig(name=name_or_path)
+    return {**_described(data), **text_stats(data, options)}
 
 
 def mirror(folder: str | Path) -> dict[str, Any]:
@@ -213,12 +230,12 @@ def _published(file: File, content: bytes) -> bytes:
     return gzip.compress(content, GZIP_LEVEL, mtime=0) if file.name.endswith(".gz") else content
 
 
-def _described(data: ImageData | TextData) -> dict[str, Any]:
+def _described(data: ImageData | TextData | PairData) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "name": data.name,
         "title": data.title,
-        "kind": "images" if isinstance(data, ImageData) else "text",
+        "kind": kind_of(data),
         "source": data.source,
         "sha256": data.sha256,
         "licence": data.licence,
@@ -247,24 +264,18 @@ def _per_class(images: Images, data: ImageData) -> list[int] | None:
     return counts
 
 
-def _text_stats(data: TextData) -> dict[str, Any]:
-    from olaria.data.statistics import bigram_entropy_bits, unigram_entropy_bits
-    from olaria.data.toy_language import ToyLanguage
-
-    text = data.text
-    grammar = data.known_entropy
-    known = grammar.entropy_per_char if isinstance(grammar, ToyLanguage) else None
+def _pair_stats(data: PairData) -> dict[str, Any]:
+    """Lengths are in characters."""
+    shown = data.train[:NUM_EXAMPLES]
+    pairs = (*data.train, *data.validation)
+    sides = {"source": [x for x, _ in pairs], "target": [y for _, y in pairs]}
     return {
-        "num_chars": {"train": len(data.train), "validation": len(data.validation)},
-        "size_bytes": len(text.encode("utf-8")),
-        "num_words": len(text.split()),
-        "num_lines": len(text.splitlines()),
-        "alphabet_size": len(set(text)),
-        "alphabet": "".join(sorted(set(text))),
-        "unseen_in_train": "".join(sorted(set(data.validation) - set(data.train))),
-        "unigram_entropy_bits_per_char": unigram_entropy_bits(text),
-        "bigram_entropy_bits_per_char": bigram_entropy_bits(text),
-        "known_entropy_nats_per_char": known,
+        "num_pairs": {"train": len(data.train), "validation": len(data.validation)},
+        "num_sources": len(set(sides["source"])),
+        "longest_chars": {name: max(map(len, texts)) for name, texts in sides.items()},
+        "mean_chars": {name: sum(map(len, texts)) / len(texts) for name, texts in sides.items()},
+        "alphabet": {name: "".join(sorted(set("".join(texts)))) for name, texts in sides.items()},
+        "example": {str(i + 1): f"{x} → {y}" for i, (x, y) in enumerate(shown)},
     }
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from olaria.data import ImageData, TextData
+from olaria.data import ImageData, PairData, TextData
 from olaria.data.base import Progress
+from olaria.data.pairs import references
 from olaria.data.toy_language import ToyLanguage
 from olaria.errors import UsageError, suggestion
 from olaria.evaluation import METRICS, extractor
@@ -19,12 +20,16 @@ from olaria.evaluation.density import evaluate_vae
 from olaria.evaluation.reconstruction import knn_accuracy, mse, psnr_db, trustworthiness
 from olaria.evaluation.samples import evaluate_image_samples
 from olaria.evaluation.text import evaluate_text, longest_copied_span_chars
+from olaria.evaluation.translation import corpus_scores, exact_match, target_loss
 from olaria.i18n import N_, Message
 from olaria.models.base import Model
+from olaria.models.translation import Translation
 from olaria.runs import Run
 from olaria.sampling import latent
+from olaria.sampling.translation import translate
 from olaria.storage import folder as files
 from olaria.workflows.generate import text_rows
+from olaria.workflows.watching import pair_batches
 
 _SEAM = "\uffff"
 SEED = 1
@@ -87,15 +92,15 @@ def evaluate(
                 N_("unknown metric {name}: {hint}"), name=name, hint=suggestion(name, METRICS)
             )
     run = run if isinstance(run, Run) else Run(run)
-    data = run.data(offline=offline, progress=progress)
     step, _ = run.checkpoint(checkpoint)
-    model = run.model(checkpoint)
+    model = run.model(checkpoint)  # first: what is no model of this run is told before data is read
+    data = run.data(offline=offline, progress=progress)
     measure = _MEASURES[run.family]
     found = measure(run, model, data, effort)
     protocol = {
         "data": run.recipe.data.name if data.source != "user file" else data.name,
         "data_sha256": data.sha256,
-        "split": "validation" if isinstance(data, TextData) else "test",
+        "split": "test" if isinstance(data, ImageData) else "validation",
         "seed": SEED,
         "checkpoint": step,
         "ema": run.recipe.training.ema > 0,
@@ -196,17 +201,21 @@ def _samples(model: Model, data: ImageData, effort: Effort) -> _Found:
 def _language(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
     assert isinstance(data, TextData)
     tokenizer = run.tokenizer()
-    loss = evaluate_text(model, tokenizer, data.validation, run.recipe.data.unseen)  # type: ignore[arg-type]
+    unseen = run.recipe.data.unseen
+    loss = evaluate_text(model, tokenizer, data.validation, unseen)  # type: ignore[arg-type]
     metrics: dict[str, Any] = loss.values()
     context = int(model.context)  # type: ignore[arg-type]
-    text = text_rows(model, tokenizer, data.validation[:1], effort.num_chars, SEED)
+    known = tokenizer.decode(tokenizer.encode(data.validation, unseen))
+    text = text_rows(model, tokenizer, known[:1], effort.num_chars, SEED)
+    text = [row[: effort.num_chars // len(text)] for row in text]  # a token may be many characters
     # A character that no text holds keeps a span from running over the seam of two rows.
     metrics["longest_copied_span_chars"] = longest_copied_span_chars(_SEAM.join(text), data.train)
     own = longest_copied_span_chars(data.validation[: len("".join(text))], data.train)
     protocol: dict[str, Any] = {
         "num_examples": loss.num_tokens,
         "context_length": context,
-        "tokenizer": run.recipe.data.tokenizer,
+        "tokenizer": tokenizer.kind,
+        "vocab_size": tokenizer.vocab_size,
         "num_sampled_chars": sum(map(len, text)),
         "longest_copied_span_of_validation_chars": own,
     }
@@ -216,12 +225,37 @@ def _language(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
     return _Found(metrics, protocol, {})
 
 
+def _translation(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
+    assert isinstance(data, PairData) and isinstance(model, Translation)
+    tokenizer = run.tokenizer()
+    batches = pair_batches(data.validation, tokenizer, model.context)
+    loss, num_tokens = target_loss(model, batches, model.specials.pad)
+    wanted = references(data.validation)
+    outputs = translate(model, tokenizer, list(wanted))
+    scores, reasons, accounts = corpus_scores(outputs, list(wanted.values()))
+    metrics: dict[str, Any] = {
+        "loss_nats_per_token": loss,
+        "exact_match": exact_match(outputs, list(wanted.values())),
+        **scores,
+    }
+    protocol = {
+        "num_examples": len(wanted),
+        "num_predicted_tokens": num_tokens,
+        "tokenizer": run.recipe.data.tokenizer,
+        "decoding": "greedy",
+        **accounts,
+    }
+    return _Found(metrics, protocol, reasons)
+
+
 _MEASURES: dict[str, Callable[[Run, Model, Any, Effort], _Found]] = {
     "autoencoder": _autoencoder,
     "vae": _vae,
     "gan": _gan,
     "bigram": _language,
+    "language": _language,
     "gpt": _language,
+    "translation": _translation,
 }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,12 +20,16 @@ from olaria.models.base import Model
 from olaria.runs import Run
 from olaria.sampling import latent
 from olaria.sampling.autoregressive import SamplingConfig, generate
+from olaria.sampling.text import decoded, decoded_rows
 from olaria.storage.files import write_text
 from olaria.storage.images import make_grid, save_png
+from olaria.training.randomness import generator
 
 Mode = Literal["prior", "reconstruct", "interpolate", "traverse"]
 _ROWS = 10
 """Independent texts drawn side by side when many characters are needed."""
+_SIDE_BY_SIDE = 64
+"""Texts drawn at once at most: bounds memory."""
 
 
 @dataclass(frozen=True)
@@ -99,18 +104,18 @@ def _traversal(model: Model, x: Tensor, count: int) -> ImageSample:
 def sample_text(
     run: str | Path | Run,
     *,
-    prompt: str = "",
+    prompt: str | None = None,
     config: SamplingConfig | None = None,
     unseen: Unseen | None = None,
     seed: int = 0,
     checkpoint: str | int | None = None,
     offline: bool = False,
 ) -> Iterator[str]:
-    """The continuation of ``prompt``, piece by piece as it is drawn.
+    """The continuation of ``prompt``, piece by piece as it is drawn; a piece is whole characters.
 
     Args:
         run: a run, its name or its path.
-        prompt: where to begin; empty begins as the validation text does.
+        prompt: where to begin; None begins a line.
         config: how to draw.
         unseen: what to do with a character of the prompt that the run never saw; as in training where None.
         seed: of the draws.
@@ -118,39 +123,89 @@ def sample_text(
         offline: open no connection.
 
     Raises:
-        UsageError: the run is of an image model.
+        UsageError: the run is of an image model, or the prompt is empty.
         DataError: the prompt has a character that the run never saw.
     """
     run = run if isinstance(run, Run) else Run(run)
+    config = config or SamplingConfig()
+    tokenizer, (tokens,) = _prompts(run, [prompt], unseen)
+    draws = generate(run.model(checkpoint), tokens[None], config, Generator().manual_seed(seed))
+    return decoded(draws, tokenizer, config.stop)
+
+
+def sample_texts(
+    run: str | Path | Run,
+    prompts: Sequence[str | None],
+    *,
+    config: SamplingConfig | None = None,
+    unseen: Unseen | None = None,
+    seed: int = 0,
+    checkpoint: str | int | None = None,
+    offline: bool = False,
+) -> list[str]:
+    """The continuation of each of ``prompts``; those of equal length in tokens are drawn side by side.
+
+    A text does not depend on those drawn beside it, and the first is that of :func:`sample_text`.
+
+    Args:
+        run: a run, its name or its path.
+        prompts: one for each text; the same one again gives another text.
+        config: how to draw.
+        unseen: see :func:`sample_text`.
+        seed: of the draws.
+        checkpoint: ``best``, ``last`` or a step.
+        offline: open no connection.
+
+    Raises:
+        UsageError: the run is of an image model, or a prompt is empty.
+        DataError: a prompt has a character that the run never saw.
+    """
+    run = run if isinstance(run, Run) else Run(run)
+    config = config or SamplingConfig()
+    tokenizer, tokens = _prompts(run, prompts, unseen)
+    model = run.model(checkpoint)
+    texts = [""] * len(prompts)
+    by_length = sorted(range(len(prompts)), key=lambda place: len(tokens[place]))
+    for _, equal in groupby(by_length, key=lambda place: len(tokens[place])):
+        for places in _blocks(list(equal), _SIDE_BY_SIDE):
+            start = torch.stack([tokens[place] for place in places])
+            draws = generate(model, start, config, [_draws_of(seed, place) for place in places])
+            found = decoded_rows(draws, tokenizer, config.stop, len(places))
+            for place, text in zip(places, found, strict=True):
+                texts[place] = text
+    return texts
+
+
+def _prompts(
+    run: Run, prompts: Sequence[str | None], unseen: Unseen | None
+) -> tuple[Tokenizer, list[Tensor]]:
+    """The run's tokenizer and the tokens of each prompt, before anything slow is done."""
     if MODELS[run.family].data != "text":
         raise UsageError(
             N_("run {name} draws images: use --mode and -n, not --prompt"), name=run.name
         )
+    if "" in prompts:
+        raise UsageError(N_("the prompt is empty; write where to begin, or leave --prompt out"))
     tokenizer = run.tokenizer()
-    tokens = tokenizer.encode(prompt or _opening(run, tokenizer), unseen or run.recipe.data.unseen)
-    if len(tokens) == 0:
+    tokens = [
+        tokenizer.encode(
+            _opening(run, tokenizer) if prompt is None else prompt, unseen or run.recipe.data.unseen
+        )
+        for prompt in prompts
+    ]
+    if not all(map(len, tokens)):
         raise SamplingError(N_("nothing of the prompt is left: all of it was skipped as unseen"))
-    model: Any = run.model(checkpoint)
-    draws = generate(model, tokens[None], config or SamplingConfig(), Generator().manual_seed(seed))
-    return _decoded(draws, tokenizer)
+    return tokenizer, tokens
 
 
-def _decoded(tokens: Iterator[Tensor], tokenizer: Tokenizer) -> Iterator[str]:
-    """Text of a growing sequence. Bytes of an unfinished character wait for the rest of it."""
-    pending: list[int] = []
-    for token in tokens:
-        pending.append(int(token))
-        text = tokenizer.decode(pending)
-        if (
-            tokenizer.kind == "byte"
-            and text.endswith("\N{REPLACEMENT CHARACTER}")
-            and len(pending) < 4
-        ):
-            continue
-        yield text
-        pending = []
-    if pending:
-        yield tokenizer.decode(pending)
+def _draws_of(seed: int, number: int) -> Generator:
+    """The generator of one of several texts."""
+    return generator(seed, "text", number) if number else Generator().manual_seed(seed)
+
+
+def _blocks(places: list[int], size: int) -> Iterator[list[int]]:
+    for start in range(0, len(places), size):
+        yield places[start : start + size]
 
 
 def _opening(run: Run, tokenizer: Tokenizer) -> str:
@@ -178,7 +233,7 @@ def save_images(sample: ImageSample, path: Path, *, overwrite: bool = False) -> 
     Raises:
         StorageError: the file is there already.
     """
-    _refuse_overwriting(path, overwrite)
+    refuse_overwriting(path, overwrite)
     scale = max(1, 56 // sample.images.shape[-1])
     save_png(path, make_grid(sample.images, sample.columns, scale))
 
@@ -189,11 +244,16 @@ def save_text(text: str, path: Path, *, overwrite: bool = False) -> None:
     Raises:
         StorageError: the file is there already.
     """
-    _refuse_overwriting(path, overwrite)
+    refuse_overwriting(path, overwrite)
     write_text(path, text)
 
 
-def _refuse_overwriting(path: Path, overwrite: bool) -> None:
+def refuse_overwriting(path: Path, overwrite: bool) -> None:
+    """Tell before any work that a file is in the way.
+
+    Raises:
+        StorageError: it is there, and ``overwrite`` was not said.
+    """
     if path.exists() and not overwrite:
         raise StorageError(
             N_("{path} is already there; choose another --out, or say --overwrite"), path=str(path)

@@ -53,6 +53,36 @@ def memory_bytes() -> int | None:
         return None
 
 
+def memory_limit_bytes() -> int | None:
+    """What this process may use: physical memory, or less where a control group limits it."""
+    limits = [limit for limit in (memory_bytes(), *_group_limits()) if limit is not None]
+    return min(limits, default=None)
+
+
+def _group_limits(system: Path = Path("/")) -> list[int]:
+    """Limits of the control groups above this process (versions 2 and 1), in bytes; none elsewhere than on Linux."""
+    groups = system / "sys/fs/cgroup"
+    try:
+        lines = (system / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        lines = []
+    paths = [Path(line.rpartition(":")[2].strip("/")) for line in lines]
+    files = [groups / "memory.max", groups / "memory/memory.limit_in_bytes"]
+    for path in paths:
+        for folder in (path, *path.parents):
+            files += [
+                groups / folder / "memory.max",
+                groups / "memory" / folder / "memory.limit_in_bytes",
+            ]
+    limits = []
+    for file in files:
+        try:
+            limits.append(int(file.read_text()))  # the word "max" is no limit
+        except (OSError, ValueError):
+            continue
+    return limits
+
+
 def peak_memory_bytes() -> int | None:
     """The largest resident size of this process so far; None where the system does not tell."""
     try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from olaria.i18n import N_
 from olaria.runs import Run
 from olaria.sampling.autoregressive import SamplingConfig
 
@@ -29,15 +31,36 @@ class OpenRun:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.run, name)
 
-    def sample(self, count: int = 64, **options: Any) -> Any:
-        """Images (N, C, H, W) in [0, 1], or a text with ``prompt=``; options as of :mod:`olaria.workflows.generate`."""
+    def sample(self, count: int | None = None, **options: Any) -> Any:
+        """Images (N, C, H, W) in [0, 1], 64 unless ``count`` says; or a text, a list of them where ``count`` is given.
+
+        Options as of :mod:`olaria.workflows.generate`: ``mode=``, ``prompt=``, ``temperature=``, ...
+        """
         from olaria.models import MODELS
-        from olaria.workflows.generate import sample_images, sample_text
+        from olaria.workflows.generate import sample_images, sample_text, sample_texts
 
         if MODELS[self.run.family].data == "images":
-            return sample_images(self.run, count=count, **options).images
+            return sample_images(self.run, count=64 if count is None else count, **options).images
+        if MODELS[self.run.family].data == "pairs":
+            return self._translated(count, **options)
         drawing = {k: options.pop(k) for k in SamplingConfig.model_fields.keys() & options.keys()}
-        return "".join(sample_text(self.run, config=SamplingConfig.parse(drawing), **options))
+        options["config"] = SamplingConfig.parse(drawing)
+        if count is not None:
+            return sample_texts(self.run, [options.pop("prompt", None)] * count, **options)
+        return "".join(sample_text(self.run, **options))
+
+    def _translated(self, count: int | None, prompt: str | Sequence[str], **options: Any) -> Any:
+        """One text or a list of them; ``beam`` and ``length_penalty`` as of :class:`DecodingConfig`."""
+        from olaria.errors import UsageError
+        from olaria.sampling.translation import DecodingConfig
+        from olaria.workflows.translate import translate_texts
+
+        if count is not None:
+            raise UsageError(N_("a run that translates takes a list of texts instead of a count"))
+        search = {k: options.pop(k) for k in DecodingConfig.model_fields.keys() & options.keys()}
+        texts = [prompt] if isinstance(prompt, str) else list(prompt)
+        found = translate_texts(self.run, texts, config=DecodingConfig.parse(search), **options)
+        return found[0] if isinstance(prompt, str) else found
 
     def evaluate(self, **options: Any) -> dict[str, Any]:
         """See :func:`olaria.workflows.evaluate.evaluate`."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Generator, Tensor
 
-from olaria.data import ImageData, TextData
+from olaria.data import ImageData, PairData, TextData
 from olaria.i18n import Message
 from olaria.models.base import Model
 from olaria.reports.context import DataCard, ReportContext, RunCard
@@ -27,12 +27,14 @@ from olaria.storage.files import write_text
 from olaria.storage.folder import REPORT
 from olaria.storage.images import animate
 from olaria.workflows.generate import sample_text
+from olaria.workflows.translate import translate_texts
 
 NUM_SHOWN = 64
 NUM_EXAMPLES = 40
 MAX_FRAMES = 36
 FRAME_SIDE = 256
 NUM_PAIRS = 10
+NUM_TRANSLATED = 10
 NUM_SCATTERED = 3000
 MANIFOLD_SIDE = 18
 TEXT_CHARS = 700
@@ -99,10 +101,12 @@ def run_card(run: Run, *, offline: bool = False) -> RunCard:
     )
     if isinstance(data, TextData):
         return _language_card(card, run)
+    if isinstance(data, PairData):
+        return _translation_card(card, run, data)
     return _image_card(card, run, data)
 
 
-def data_card(data: ImageData | TextData) -> DataCard:
+def data_card(data: ImageData | TextData | PairData) -> DataCard:
     """What a report says of a data set."""
     card = DataCard(
         name=data.name,
@@ -115,6 +119,9 @@ def data_card(data: ImageData | TextData) -> DataCard:
     if isinstance(data, TextData):
         sizes = {"train": len(data.train), "validation": len(data.validation)}
         return dataclasses.replace(card, sizes=sizes, excerpt=data.train[:TEXT_CHARS])
+    if isinstance(data, PairData):
+        sizes = {"train": len(data.train), "validation": len(data.validation)}
+        return dataclasses.replace(card, sizes=sizes, notes=data.notes)
     splits = {"train": data.train, "validation": data.validation, "test": data.test}
     return dataclasses.replace(
         card,
@@ -154,6 +161,13 @@ def _differences(run: Run) -> list[tuple[str, Any]]:
 def _language_card(card: RunCard, run: Run) -> RunCard:
     pieces = sample_text(run, config=SamplingConfig(max_tokens=TEXT_CHARS), seed=_SEED)
     return dataclasses.replace(card, text="".join(pieces).strip("\n"))
+
+
+def _translation_card(card: RunCard, run: Run, data: PairData) -> RunCard:
+    shown = data.validation[:NUM_TRANSLATED]
+    outputs = translate_texts(run, [source for source, _ in shown])
+    rows = [(*pair, output) for pair, output in zip(shown, outputs, strict=True)]
+    return dataclasses.replace(card, translations=rows)
 
 
 def _image_card(card: RunCard, run: Run, data: ImageData) -> RunCard:

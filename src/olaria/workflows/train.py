@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
-from olaria.data import DATASETS, ImageData, TextData
+from olaria.data import DATASETS, ImageData, PairData, TextData
 from olaria.data.base import Progress
+from olaria.data.pairs import encode_texts
+from olaria.data.tokenizer import Tokenizer
 from olaria.errors import DataError, OlariaError, UsageError
 from olaria.i18n import N_, Message
-from olaria.models.base import Model, num_parameters
+from olaria.models.base import Model
+from olaria.models.translation import Specials
 from olaria.recipes import Recipe, Size
 from olaria.recipes import preset as find_preset
-from olaria.runs import Run, build_model, load_data, tokenizer_for
+from olaria.runs import Run, build_model, check_weights, load_data, tokenizer_for
 from olaria.storage import folder as files
 from olaria.storage.checkpoint import load_checkpoint
 from olaria.storage.folder import RunFolder, new_run_path
 from olaria.training.engine import Trainer, Watch
-from olaria.training.events import Answer, Event, Finished, Listener, Stop, Warned
+from olaria.training.events import Forecast, Listener
 from olaria.training.feed import Feed, ImageFeed, TextFeed
 from olaria.training.health import Health
 from olaria.training.memory import keep_freed_memory
+from olaria.training.pair_feed import PairFeed
 from olaria.training.recorder import Recorder
 from olaria.training.schedule import Clock
-from olaria.workflows import machine
-from olaria.workflows.watching import watch_images, watch_text
+from olaria.training.stopping import Patience
+from olaria.workflows import records
+from olaria.workflows.interruption import INTERRUPTED, Interrupted, Interruption
+from olaria.workflows.sizing import Notes, Sized, refuse_absurd, size_up
+from olaria.workflows.text_stats import reading_notes
+from olaria.workflows.tuning import Start, check_unchanged, open_start, resumed, tuned_recipe
+from olaria.workflows.watching import watch_images, watch_pairs, watch_text
 
 ADAPTED = 10_000
 """Training images whose statistics a model may take before it begins."""
-INTERRUPTED = N_("stopped by Ctrl-C")
-TERMINATED = N_("stopped by the system (SIGTERM)")
 
 
 @dataclass(frozen=True)
@@ -44,24 +48,30 @@ class Prepared:
     """A recipe with its data in memory, ready for the loop."""
 
     recipe: Recipe
-    data: ImageData | TextData
+    data: ImageData | TextData | PairData
     dimensions: tuple[int, int, int] | int
     feed: Feed
     watch: Watch
     model: Model
+    sized: Sized
     tokenizer: dict[str, Any] | None = None
+    notes: tuple[Message, ...] = ()
+    """What a person should know of how the data was read."""
+    base: dict[str, Any] | None = None
+    """Where a tuned run began; see :meth:`olaria.workflows.tuning.Start.model`."""
 
 
 def train(
     preset: str,
     *,
     data: str | None = None,
-    size: Size = "small",
+    size: Size | None = None,
     steps: int | None = None,
     budget: float | None = None,
     seed: int = 0,
     settings: Sequence[str] = (),
     data_options: dict[str, Any] | None = None,
+    tuning: dict[str, Any] | None = None,
     out: str | Path | None = None,
     offline: bool = False,
     listeners: Sequence[Listener] = (),
@@ -73,12 +83,13 @@ def train(
     Args:
         preset: a name of ``olaria.recipes.PRESETS``.
         data: another data set, or the user's own files.
-        size: ``tiny``, ``small`` or ``base``.
+        size: ``tiny``, ``small`` or ``base``; small unless given, or that of the run it begins from.
         steps: turns to make; or
         budget: seconds from ``started`` to the last update. The preset's own budget where both are None.
         seed: of everything random.
         settings: ``path=value`` overrides, as after ``--set``.
         data_options: fields of :class:`olaria.data.DataConfig` besides the name.
+        tuning: fields of :class:`olaria.recipes.base.TuningConfig`, to begin from another run.
         out: the run's folder; a free name under ``runs`` unless given.
         offline: open no connection.
         listeners: told of every event.
@@ -89,7 +100,7 @@ def train(
         OlariaError: as its subclasses say; nothing of another run is ever touched.
     """
     started = time.monotonic() if started is None else started
-    recipe = make_recipe(preset, data, size, steps, budget, seed, settings, data_options)
+    recipe = make_recipe(preset, data, size, steps, budget, seed, settings, data_options, tuning)
     folder = RunFolder(Path(out) if out is not None else new_run_path(preset))
     return train_recipe(
         recipe,
@@ -104,17 +115,18 @@ def train(
 def make_recipe(
     preset: str,
     data: str | None,
-    size: Size,
+    size: Size | None,
     steps: int | None,
     budget: float | None,
     seed: int,
     settings: Sequence[str],
     data_options: dict[str, Any] | None,
+    tuning: dict[str, Any] | None = None,
 ) -> Recipe:
     """A preset with the user's choices; see :func:`train`."""
     if steps is not None and budget is not None:
         raise UsageError(N_("give --steps or --budget, not both"))
-    recipe = find_preset(preset, size).ending(steps, budget)
+    recipe = find_preset(preset, size or "small").ending(steps, budget)
     if data is not None:
         # An existing path wins its absolute form, so that the run opens from any folder.
         path = Path(data).expanduser()
@@ -122,7 +134,10 @@ def make_recipe(
         recipe = recipe.updated("data.name", str(path.resolve()) if is_path else data)
     for name, value in (data_options or {}).items():
         recipe = recipe.updated(f"data.{name}", value)
-    return recipe.updated("seed", seed).with_settings(list(settings))
+    recipe = recipe.updated("seed", seed)
+    if tuning is not None:
+        return tuned_recipe(recipe, tuning, size, data_options or {}, settings)
+    return recipe.with_settings(list(settings))
 
 
 def train_recipe(
@@ -141,11 +156,13 @@ def train_recipe(
         folder.create({}, {})
     prepared = prepare(recipe, offline=offline, progress=progress)
     with _cleared_if_unborn(folder), folder.locked():
-        folder.create(recipe.model_dump(mode="json"), _provenance(prepared))
+        folder.create(recipe.model_dump(mode="json"), records.provenance(prepared))
         if prepared.tokenizer is not None:
             folder.write(files.TOKENIZER, prepared.tokenizer)
         trainer = _trainer(prepared, clock, fractions)
-        return _run(trainer, prepared, folder, listeners)
+        # A repeated run ends where the first one did, whatever ended it.
+        stopping = _patience(prepared, folder) if fractions is None else []
+        return _run(trainer, prepared, folder, [*stopping, *listeners])
 
 
 def resume(
@@ -165,12 +182,15 @@ def resume(
     if opened.state == "done":
         return opened
     with opened.folder.locked():
-        tensors, state = load_checkpoint(opened.folder.checkpoint_path("last"))
+        path = opened.folder.checkpoint_path("last")
+        tensors, state = load_checkpoint(path)
         stored = opened.provenance
         recipe = opened.recipe
+        check_weights(build_model(recipe, opened.dimensions()), tensors["model"], path)
         if recipe.training.precision == "auto":  # as it was decided then
             recipe = recipe.updated("training.precision", stored["precision"])
-        prepared = prepare(recipe, offline=offline, progress=progress)
+        start = None if recipe.tuning is None else resumed(opened)
+        prepared = prepare(recipe, offline=offline, progress=progress, start=start)
         if stored["data_sha256"] != prepared.data.sha256:
             opened.data(offline=offline)  # says so
         clock = Clock(started, carried=float(state["elapsed_s"]))
@@ -178,7 +198,9 @@ def resume(
         trainer.restore(tensors, state)
         for log in (files.METRICS, files.EVENTS):
             opened.folder.truncate(log, trainer.progress.step)
-        return _run(trainer, prepared, opened.folder, [_Changed(stored), *listeners])
+        stopping = _patience(prepared, opened.folder)
+        told: list[Listener] = [records.Changed(stored), *stopping, *listeners]
+        return _run(trainer, prepared, opened.folder, told)
 
 
 def replay(
@@ -192,6 +214,7 @@ def replay(
     """Repeat a run exactly, a budget run too: its schedule is followed instead of the clock."""
     opened = Run(run)
     stored, recipe = opened.provenance, opened.recipe
+    check_unchanged(opened)
     recipe = recipe.updated("training.precision", stored["precision"])
     recipe = recipe.updated("training.compile", "on" if stored["compile"] else "off")
     folder = RunFolder(Path(out) if out is not None else new_run_path(opened.name))
@@ -220,33 +243,88 @@ def _is_unfinished(path: Path, stem: str) -> bool:
         return False
 
 
-def prepare(recipe: Recipe, *, offline: bool = False, progress: Progress | None = None) -> Prepared:
-    """Load the data and build everything that the loop needs."""
+def prepare(
+    recipe: Recipe,
+    *,
+    offline: bool = False,
+    progress: Progress | None = None,
+    start: Start | None = None,
+) -> Prepared:
+    """Load the data and build everything that the loop needs.
+
+    Args:
+        recipe: what to train.
+        offline: open no connection.
+        progress: told of downloads.
+        start: of a tuned run that goes on; what the recipe's tuning says unless given.
+
+    Raises:
+        ResourceError: the machine has not enough memory for it; told before any is taken.
+    """
+    refuse_absurd(recipe)
     data = load_data(recipe, offline=offline, progress=progress)
     batch_size, seed = recipe.training.batch_size, recipe.seed
     if isinstance(data, ImageData):
         feed: Feed = ImageFeed(data.train.x, data.train.y, batch_size, seed)
         watch = watch_images(recipe.model.family, data, seed)
+        sized = size_up(recipe, data.shape, feed, data)
         model = build_model(recipe, data.shape)
         model.adapt(data.train.x[:ADAPTED].float() / 255)
-        return Prepared(recipe, data, data.shape, feed, watch, model)
-    tokenizer = tokenizer_for(recipe, data)
+        return Prepared(recipe, data, data.shape, feed, watch, model, sized, notes=data.notes)
+    if isinstance(data, PairData):
+        return _prepare_pairs(recipe, data)
+    if recipe.tuning is not None:
+        start = start or open_start(recipe.tuning.start)
+        tokenizer = start.tokenizer_for(data.text, recipe.data.unseen)
+    else:
+        tokenizer = tokenizer_for(recipe, data)
     context = getattr(recipe.model, "context", 1)
-    feed = TextFeed(tokenizer.encode(data.train), context, batch_size, seed)
-    held_out = tokenizer.encode(data.validation)
+    unseen = recipe.data.unseen
+    feed = TextFeed(tokenizer.encode(data.train, unseen), context, batch_size, seed)
+    held_out = tokenizer.encode(data.validation, unseen)
     if len(held_out) < 2:  # told before a run is begun that could not be measured
         raise DataError(
             N_("the validation text has {count} tokens and needs two; use a longer text"),
             count=len(held_out),
         )
     watch = watch_text(held_out, tokenizer, seed)
-    model = build_model(recipe, tokenizer.vocab_size)
-    return Prepared(recipe, data, tokenizer.vocab_size, feed, watch, model, tokenizer.to_json())
+    return _with_tokenizer(recipe, data, feed, watch, tokenizer, start)
+
+
+def _prepare_pairs(recipe: Recipe, data: PairData) -> Prepared:
+    tokenizer = tokenizer_for(recipe, data)
+    specials = Specials(tokenizer.vocab_size)
+    context = getattr(recipe.model, "context", 1)
+    sources, targets = (
+        encode_texts([pair[side] for pair in data.train], tokenizer, context) for side in (0, 1)
+    )
+    feed = PairFeed(sources, targets, specials, recipe.training.batch_size, recipe.seed)
+    watch = watch_pairs(data.validation, tokenizer, context)
+    return _with_tokenizer(recipe, data, feed, watch, tokenizer)
+
+
+def _with_tokenizer(
+    recipe: Recipe,
+    data: TextData | PairData,
+    feed: Feed,
+    watch: Watch,
+    tokenizer: Tokenizer,
+    start: Start | None = None,
+) -> Prepared:
+    count = tokenizer.vocab_size
+    sized = size_up(recipe, count, feed, data)
+    stored, notes = tokenizer.to_json(), reading_notes(data, tokenizer, recipe.data)
+    if start is None:
+        model = build_model(recipe, count)
+        return Prepared(recipe, data, count, feed, watch, model, sized, stored, notes)
+    model, base = start.model(recipe, count)
+    notes = (*notes, *start.notes(tokenizer))
+    return Prepared(recipe, data, count, feed, watch, model, sized, stored, notes, base)
 
 
 def _trainer(prepared: Prepared, clock: Clock, fractions: list[float] | None) -> Trainer:
     recipe = prepared.recipe
-    return Trainer(
+    trainer = Trainer(
         prepared.model,
         prepared.feed,
         recipe.training,
@@ -255,6 +333,17 @@ def _trainer(prepared: Prepared, clock: Clock, fractions: list[float] | None) ->
         clock,
         fractions,
     )
+    memory = prepared.sized.memory
+    trainer.forecast = Forecast(memory_bytes=None if memory is None else memory.total)
+    return trainer
+
+
+def _patience(prepared: Prepared, folder: RunFolder) -> list[Listener]:
+    """What stops the run when its validation turns; it knows the evaluations from before a resume."""
+    patience = prepared.recipe.training.patience
+    if patience is None:
+        return []
+    return [Patience(prepared.watch.monitor, patience, records.evaluations(folder))]
 
 
 def _run(
@@ -263,10 +352,12 @@ def _run(
     """Run the loop into the folder; whatever ends it, the folder says so."""
     training = prepared.recipe.training
     chorus: list[Listener] = [Recorder(folder, training.keep_last), *listeners]
+    chorus.append(Notes(prepared.notes, is_note=True))
+    chorus.append(Notes(prepared.sized.notes))
     if training.health:
         chorus.append(Health(prepared.watch.monitor))
     keep_freed_memory()
-    interruption = _Interruption()
+    interruption = Interruption()
     chorus.append(interruption)
     try:
         with interruption.watching():
@@ -274,81 +365,12 @@ def _run(
     except BaseException:
         folder.status("failed", trainer.progress.step)
         raise
-    folder.write(files.RESULT, _result(trainer, prepared, finished))
+    folder.write(files.RESULT, records.result(trainer, prepared, finished))
     stopped = interruption.reason is not None
     folder.status("stopped" if stopped else "done", finished.step)
     if stopped:
         raise Interrupted(interruption.reason or INTERRUPTED, folder.path, interruption.exit_code)
     return Run(folder.path)
-
-
-class Interrupted(OlariaError):
-    """A person or the system ended a run; all was saved."""
-
-    def __init__(self, reason: str, path: Path, exit_code: int) -> None:
-        super().__init__(
-            N_("{reason}; go on with --resume {path}"), reason=Message(reason), path=str(path)
-        )
-        self.exit_code = exit_code
-
-
-class _Interruption:
-    """Turns the first Ctrl-C or SIGTERM into a stop after the current step; a second one ends at once."""
-
-    def __init__(self) -> None:
-        self.reason: str | None = None
-        self.exit_code = 0
-
-    def __call__(self, event: Event) -> Answer:
-        return Stop(Message(self.reason)) if self.reason else None
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Handle the signals inside, and restore whatever handled them before."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        previous = {number: signal.signal(number, self._note) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.reason is not None:
-            raise KeyboardInterrupt
-        terminated = number == signal.SIGTERM
-        self.reason = TERMINATED if terminated else INTERRUPTED
-        self.exit_code = 143 if terminated else 130
-
-
-class _Changed:
-    """Says once what differs from the machine on which the run began."""
-
-    def __init__(self, stored: dict[str, Any]) -> None:
-        now = machine.describe()
-        self._names = [
-            name
-            for name, was, is_now in (
-                ("num_threads", stored["machine"]["num_threads"], now["num_threads"]),
-                ("torch", stored["machine"]["versions"]["torch"], now["versions"]["torch"]),
-            )
-            if was != is_now
-        ]
-
-    def __call__(self, event: Event) -> Answer:
-        if not self._names:
-            return None
-        names, self._names = ", ".join(self._names), []
-        message = Message(
-            N_(
-                "not the same as when the run began: {names}; numbers may differ in their last digits"
-            ),
-            {"names": names},
-        )
-        return Warned(step=event.step, elapsed_s=event.elapsed_s, message=message)
 
 
 @contextmanager
@@ -364,33 +386,3 @@ def _cleared_if_unborn(folder: RunFolder) -> Iterator[None]:
                 (folder.path / files.LOCK).unlink(missing_ok=True)
                 folder.path.rmdir()
         raise
-
-
-def _provenance(prepared: Prepared) -> dict[str, Any]:
-    dimensions = prepared.dimensions
-    return {
-        "format": 1,
-        "machine": machine.describe(),
-        "commit": machine.commit(),
-        "data_source": prepared.data.source,
-        "data_sha256": prepared.data.sha256,
-        "dimensions": dimensions if isinstance(dimensions, int) else list(dimensions),
-        "seed": prepared.recipe.seed,
-        "precision": None,
-        "compile": None,
-    }
-
-
-def _result(trainer: Trainer, prepared: Prepared, finished: Finished) -> dict[str, Any]:
-    return {
-        "format": 1,
-        "family": prepared.recipe.model.family,
-        "steps": finished.step,
-        "elapsed_s": round(finished.elapsed_s, 3),
-        "train_s": round(finished.train_s, 3),
-        f"{prepared.feed.unit}_per_s": round(finished.rate, 1),
-        "peak_memory_bytes": machine.peak_memory_bytes(),
-        "num_parameters": num_parameters(prepared.model),
-        "reason": finished.reason.to_json(),
-        "final": finished.model_dump(mode="json")["final"],
-    }

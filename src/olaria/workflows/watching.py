@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from olaria.data import ImageData
+from olaria.data.base import Pair
+from olaria.data.pairs import encode_texts, references
 from olaria.data.tokenizer import Tokenizer
 from olaria.evaluation.density import elbo
-from olaria.evaluation.text import text_loss
+from olaria.evaluation.text import BATCH_TOKENS, text_loss
+from olaria.evaluation.translation import exact_match, target_loss
 from olaria.models.base import Model
+from olaria.models.translation import Specials
 from olaria.models.vae import VAE, binarize
 from olaria.objectives.reconstruction import squared_error
 from olaria.sampling import latent
 from olaria.sampling.autoregressive import SamplingConfig, generate
+from olaria.sampling.translation import translate
 from olaria.training.engine import Watch
+from olaria.training.feed import Feed, TextFeed
+from olaria.training.pair_feed import PairFeed
 from olaria.training.randomness import generator
 
 NUM_WATCHED = 64
@@ -25,7 +32,14 @@ NUM_WATCHED = 64
 WATCHED_CHARS = 200
 WATCHED_TOKENS = 120_000
 """Validation tokens measured while training; ``eval`` measures all."""
+MOST_EVALUATIONS = 40
+WATCHED_PAIRS = 1000
+"""Validation pairs whose loss is measured while training."""
+WATCHED_SOURCES = 200
+"""Validation sources that are translated while training."""
+SHOWN_SOURCES = 8
 _BLOCK = 1000
+_PAIRS_BLOCK = 200
 
 
 def watch_images(family: str, data: ImageData, seed: int) -> Watch:
@@ -76,4 +90,66 @@ def watch_text(tokens: Tensor, tokenizer: Tokenizer, seed: int) -> Watch:
         drawn = generate(model, tokens[None, :1], config, generator(seed, "watching"))
         return tokenizer.decode(torch.cat(list(drawn)))
 
+    return Watch(evaluate, sample, "loss", num_evaluations(len(tokens)))
+
+
+def watched_examples(family: str, feed: Feed) -> int:
+    """Images, windows of text or pairs that are measured at once while training; of a GAN, those drawn."""
+    if family == "gan":
+        return NUM_WATCHED
+    if isinstance(feed, TextFeed):
+        return max(1, BATCH_TOKENS // feed.context)
+    return _PAIRS_BLOCK if isinstance(feed, PairFeed) else _BLOCK
+
+
+def num_evaluations(num_tokens: int) -> int:
+    """Evaluations over a run, for about the cost of ten of :data:`WATCHED_TOKENS`: a short text is learnt by heart
+    early, and the best checkpoint can only be as good as the moments that were looked at.
+
+    >>> num_evaluations(111_540), num_evaluations(40_000), num_evaluations(200)
+    (10, 30, 40)
+    """
+    return max(10, min(MOST_EVALUATIONS, 10 * WATCHED_TOKENS // max(1, num_tokens)))
+
+
+def watch_pairs(pairs: Sequence[Pair], tokenizer: Tokenizer, context: int) -> Watch:
+    """The watch of a translation: the targets' loss, greedy translations that are exact, and some of them to read."""
+    batches = pair_batches(pairs[:WATCHED_PAIRS], tokenizer, context)
+    wanted = references(pairs)
+    sources = list(wanted)[:WATCHED_SOURCES]
+
+    def evaluate(model: Any) -> Mapping[str, float]:
+        loss, _ = target_loss(model, batches, model.specials.pad)
+        outputs = translate(model, tokenizer, sources)
+        exact = exact_match(outputs, [wanted[source] for source in sources])
+        return {"loss": loss, "loss_nats_per_token": loss, "exact_match": exact}
+
+    def sample(model: Any) -> str:
+        shown = sources[:SHOWN_SOURCES]
+        outputs = translate(model, tokenizer, shown)
+        return "".join(f"{x} → {y}\n" for x, y in zip(shown, outputs, strict=True))
+
     return Watch(evaluate, sample, "loss")
+
+
+def pair_batches(
+    pairs: Sequence[Pair], tokenizer: Tokenizer, context: int
+) -> list[tuple[Tensor, Tensor]]:
+    """All pairs as padded sources and targets, those of like lengths together.
+
+    Raises:
+        DataError: a text is longer than the context.
+    """
+    specials = Specials(tokenizer.vocab_size)
+    ordered = sorted(pairs, key=lambda pair: (len(pair[0]), len(pair[1])))
+    sources, targets = (
+        encode_texts([pair[side] for pair in ordered], tokenizer, context) for side in (0, 1)
+    )
+    starts = range(0, len(ordered), _PAIRS_BLOCK)
+    return [
+        (
+            specials.sources(sources[start : start + _PAIRS_BLOCK]),
+            specials.targets(targets[start : start + _PAIRS_BLOCK]),
+        )
+        for start in starts
+    ]

@@ -7,12 +7,16 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 
 import pytest
+import torch
 
-from olaria.data import DATASETS, sources
-from olaria.data.statistics import bigram_entropy_bits, unigram_entropy_bits
+from olaria.data import DATASETS, DataConfig, sources
+from olaria.data.statistics import entropies
 from olaria.errors import SourceError, UsageError
+from olaria.recipes import preset as find_preset
+from olaria.recipes.language import recommended
 from olaria.workflows import data as workflow
 
 CONTENT = b"to be or not to be, that is the question\n" * 20
@@ -92,11 +96,55 @@ def test_stats_of_text_and_images(stick: Path) -> None:
 
 
 def test_entropies_by_hand() -> None:
-    assert unigram_entropy_bits("aabb") == pytest.approx(1)
-    assert unigram_entropy_bits("aaab") == pytest.approx(0.75 * math.log2(4 / 3) + 0.25 * 2)
+    bit = math.log(2)
+    assert entropies("aabb").unigram_nats == pytest.approx(bit)
+    assert entropies("aaab").unigram_nats == pytest.approx((0.75 * math.log2(4 / 3) + 0.5) * bit)
     # pairs aa, ab, bb: after a come a and b equally often, after b always b
-    assert bigram_entropy_bits("aabb") == pytest.approx(2 / 3)
-    assert bigram_entropy_bits("a") == 0
+    assert entropies("aabb").bigram_nats == pytest.approx(2 / 3 * bit)
+    assert entropies("a").bigram_nats == 0
+
+
+def test_counted_entropies_are_too_low_by_about_the_bias() -> None:
+    # Independent letters: both entropies are log 8. 600 texts give the mean to 0.001 nats.
+    draws = torch.randint(8, (600, 200), generator=torch.Generator().manual_seed(0)) + ord("a")
+    found = [entropies(bytes(row).decode()) for row in draws.to(torch.uint8).tolist()]
+    for name, tolerance in (("unigram", 0.003), ("bigram", 0.02)):
+        shortfall = math.log(8) - fmean(getattr(one, f"{name}_nats") for one in found)
+        bias = fmean(getattr(one, f"{name}_bias_nats") for one in found)
+        assert shortfall == pytest.approx(bias, abs=tolerance)
+        assert shortfall > 5 * tolerance
+
+
+def test_stats_of_a_text_with_each_tokenizer(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("a ação, a reação, a nação.\n" * 100, "utf-8")
+    found = {
+        kind: workflow.stats(str(file), DataConfig(name=str(file), tokenizer=kind))
+        for kind in ("char", "byte", "word", "bpe")
+    }
+    text = file.read_text("utf-8")
+    num_tokens = {kind: sum(one["tokenizer"]["num_tokens"].values()) for kind, one in found.items()}
+    assert (num_tokens["char"], num_tokens["byte"]) == (len(text), len(text.encode()))
+    assert max(num_tokens["word"], num_tokens["bpe"]) < len(text) / 2
+    assert found["word"]["tokenizer"]["num_spelt_validation_words"] < 5
+    assert found["char"]["num_documents"] == 1
+    assert found["char"]["unigram_entropy_bits_per_char"] == pytest.approx(
+        found["char"]["unigram_entropy_nats_per_char"] / math.log(2)
+    )
+    assert found["char"]["recommended"]["preset"] == "bigram-shakespeare"
+    size = DataConfig(name=str(file), tokenizer="bpe", vocab_size=300)
+    assert workflow.stats(str(file), size)["tokenizer"]["vocab_size"] < 300
+    json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("num_chars", "preset"),
+    [(500, "bigram-shakespeare"), (50_000, "gpt-shakespeare"), (10_000_000, "gpt-shakespeare")],
+)
+def test_recommended_presets_exist_at_their_size(num_chars: int, preset: str) -> None:
+    name, advice = recommended(num_chars)
+    assert name == preset
+    assert find_preset(name, advice.size).training.budget is not None
 
 
 def test_unknown_name_and_absent_data(stick: Path) -> None:

@@ -44,6 +44,43 @@ def test_unseen_character(kind: str) -> None:
     assert tokenizer.decode(tokenizer.encode("abç a😀", "skip")) == "ab a"
 
 
+@pytest.mark.parametrize("kind", ["char", "word"])
+def test_every_unseen_character_is_named(kind: str) -> None:
+    tokenizer = fit_tokenizer(kind, "ab ab ab")  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"^3 characters are not in the alphabet: ") as caught:
+        tokenizer.encode("zoo a zona")
+    for word in ("'n' (U+006E", "'o' (U+006F", "'z' (U+007A", "--unseen replace or --unseen skip"):
+        assert word in str(caught.value)
+    many = "".join(chr(code) for code in range(0x410, 0x430))
+    with pytest.raises(DataError, match=r"32 characters .* and 22 more; use --unseen"):
+        tokenizer.encode(many)
+
+
+def test_nothing_of_the_other_text_but_its_letters_is_learnt() -> None:
+    words = fit_tokenizer("word", "um gato, um gato", other="o rato, o rato")
+    assert isinstance(words, WordTokenizer)
+    assert " gato" in words.vocabulary
+    assert " rato" not in words.vocabulary
+    assert words.decode(words.encode("o rato")) == "o rato"
+    pairs = fit_tokenizer("bpe", "um gato, um gato", 300, other="o rato, o rato")
+    assert pairs.to_json() == fit_tokenizer("bpe", "um gato, um gato", 300).to_json()
+
+
+def test_unknown_words_are_counted() -> None:
+    words = fit_tokenizer("word", "the cat. the cat. the cat")
+    assert isinstance(words, WordTokenizer)
+    assert words.count_spelt("the cat, the dog: 12 dogs") == (6, 4)
+    assert words.count_spelt("...  \n") == (0, 0)
+
+
+@pytest.mark.parametrize("kind", ["char", "byte", "word", "bpe"])
+def test_bytes_of_tokens(kind: str) -> None:
+    tokenizer = fit_tokenizer(kind, TEXT)  # type: ignore[arg-type]
+    ids = tokenizer.encode(TEXT)
+    assert tokenizer.bytes_of(ids) == TEXT.encode()
+    assert b"".join(tokenizer.bytes_of([i]) for i in ids.tolist()) == TEXT.encode()
+
+
 def test_nothing_to_replace_with() -> None:
     with pytest.raises(DataError, match="nothing in it can replace"):
         fit_tokenizer("char", "ab").encode("x", "replace")
@@ -59,7 +96,7 @@ def test_ids_outside_the_vocabulary(wrong: list[int]) -> None:
         CharTokenizer("abc").decode(wrong)
 
 
-@pytest.mark.parametrize("kind", ["char", "byte", "word"])
+@pytest.mark.parametrize("kind", ["char", "byte", "word", "bpe"])
 def test_stored_form(kind: str) -> None:
     tokenizer = fit_tokenizer(kind, TEXT)  # type: ignore[arg-type]
     again = tokenizer_from_json(json.loads(json.dumps(tokenizer.to_json())))
@@ -74,6 +111,7 @@ def test_stored_form(kind: str) -> None:
         {},
         {"format": 2, "kind": "byte"},
         {"format": 1, "kind": "bpe"},
+        {"format": 1, "kind": "sentencepiece"},
         {"format": 1, "kind": "char", "alphabet": ["ab"]},
         {"format": 1, "kind": "char", "alphabet": ["a", "a"]},
         {"format": 1, "kind": "word", "vocabulary": "ab"},

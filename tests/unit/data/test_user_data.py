@@ -206,7 +206,8 @@ def test_ragged_csv(tmp_path: Path) -> None:
 def test_jsonl_column(tmp_path: Path) -> None:
     file = tmp_path / "a.jsonl"
     file.write_text('{"n": 1, "text": "um"}\n\n{"n": 2, "text": "dois"}\n')
-    assert text_of(file).text == text_of(file, column="text").text == "um\ndois\n"
+    assert text_of(file) == text_of(file, column="text")
+    assert (text_of(file).train, text_of(file).validation) == ("dois\n", "um\n")
     with pytest.raises(UsageError, match="no column x"):
         text_of(file, column="x")
     file.write_text('{"text": "um"}\n{"text": 3}\n')
@@ -224,7 +225,9 @@ def test_subtitles_keep_only_what_is_said(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_texts_in_order_of_name(tmp_path: Path) -> None:
-    (tmp_path / "b.md").write_text("second")
-    (tmp_path / "a.txt").write_text("first\n")
+    (tmp_path / "c.txt").write_text("third")
+    (tmp_path / "b.md").write_text("the second")
+    (tmp_path / "a.txt").write_text("the first\n")
     (tmp_path / ".hidden.txt").write_text("no")
-    assert text_of(tmp_path).text == "first\n\nsecond\n"
+    data = text_of(tmp_path)
+    assert (data.train, data.validation) == ("the first\n\nthe second\n\n", "third\n")

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from olaria.data.tokenizer import fit_tokenizer
+from olaria.data.tokenizer import Kind, fit_tokenizer
 from olaria.errors import EvaluationError
 from olaria.evaluation.text import (
+    chars_in_head,
     evaluate_text,
     longest_copied_span,
     longest_copied_span_chars,
@@ -113,3 +114,32 @@ def test_skipped_characters_are_not_counted() -> None:
     found = evaluate_text(Uniform(3), tokenizer, "abzzzzca", unseen="skip")
     assert found.num_tokens == 3
     assert found.loss_nats_per_char == pytest.approx(math.log(3))
+
+
+@pytest.mark.parametrize("kind", ["byte", "bpe", "word", "char"])
+@pytest.mark.parametrize("text", ["água e açúcar", "🏺ação", "ab", "né", "Água água ÁGUA água"])
+def test_units_by_hand(kind: Kind, text: str) -> None:
+    # A uniform model says log V for every token but the first, whatever the tokens are.
+    tokenizer = fit_tokenizer(kind, text, 259 if kind == "bpe" else None)
+    found = evaluate_text(Uniform(tokenizer.vocab_size), tokenizer, text)
+    ids = tokenizer.encode(text).tolist()
+    total = (len(ids) - 1) * math.log(tokenizer.vocab_size)
+    # Each byte of a character is an equal part of it; the first token's bytes are not predicted.
+    parts = [1 / len(c.encode()) for c in text for _ in c.encode()]
+    predicted = parts[len(tokenizer.bytes_of(ids[:1])) :]
+    assert found.loss_nats_per_char == pytest.approx(total / sum(predicted))
+    assert found.bits_per_char == pytest.approx(total / sum(predicted) / math.log(2))
+    assert found.bits_per_byte == pytest.approx(total / len(predicted) / math.log(2))
+
+
+def test_a_first_token_that_ends_within_a_character() -> None:
+    content = "é🏺a".encode()
+    counts = [chars_in_head(content, count) for count in range(len(content) + 1)]
+    assert counts == [0, 0.5, 1, 1.25, 1.5, 1.75, 2, 3]
+
+
+def test_replaced_characters_are_measured_as_what_replaced_them() -> None:
+    tokenizer = fit_tokenizer("char", "ab?")
+    found = evaluate_text(Uniform(3), tokenizer, "açb", unseen="replace")
+    assert found.bits_per_byte == pytest.approx(math.log2(3))
+    assert found.bits_per_char == pytest.approx(math.log2(3))

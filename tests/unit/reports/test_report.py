@@ -117,6 +117,7 @@ def context(digits: DataCard) -> ReportContext:
                 metrics=rows("discriminator_loss", "generator_loss"), measured={"fd": 31.5}),
             run("bigram", "bigram", text, text="ab cd", prompt="ROMEO:",
                 measured={"loss_nats_per_char": 2.468, "bits_per_char": 3.561}),
+            run("head", "language", text, text="the thou", model={"rung": "head"}),
             run("gpt", "gpt", text, text="O Romeo", metrics=rows("loss_nats_per_token"),
                 measured={"loss_nats_per_char": 1.531, "bits_per_char": 2.209}),
         ],
@@ -220,6 +221,7 @@ def test_hostile_text_stays_text(context: ReportContext, language: str) -> None:
         ({"vae"}, {"vae", "kl"}),
         ({"gan"}, {"gan"}),
         ({"bigram"}, {"language"}),
+        ({"language"}, {"language"}),
         ({"gpt", "gan"}, {"language", "gan"}),
     ],
 )
@@ -232,11 +234,24 @@ def test_a_section_is_there_when_its_run_is(
     assert set(page.ids) == always | sections
 
 
-@pytest.mark.parametrize("family", ["autoencoder", "vae", "gan", "bigram", "gpt"])
+@pytest.mark.parametrize("family", ["autoencoder", "vae", "gan", "bigram", "language", "gpt"])
 def test_a_bare_run_is_enough(digits: DataCard, family: str, language: str) -> None:
     page = Page(build_report(ReportContext([RunCard("bare", family, digits)]), language))
     assert "olaria eval bare" in page.text
     assert "None" not in page.text
+
+
+def test_a_run_of_the_ladder_names_its_rung_and_brings_the_formula(
+    context: ReportContext,
+) -> None:
+    chosen = {
+        name: [card for card in context.runs if card.name == name] for name in ("head", "gpt")
+    }
+    text = Page(build_report(replace(context, runs=chosen["head"]))).text
+    assert text.count("Language model: head") == 2  # over its text, and in the results
+    assert "Queries" in text and "Attention" in text
+    both = Page(build_report(replace(context, runs=[*chosen["head"], *chosen["gpt"]]))).text
+    assert "Queries" not in both and "queries" in both, "told once, with the GPT"
 
 
 def test_no_run_is_an_error() -> None:

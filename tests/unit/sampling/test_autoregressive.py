@@ -7,9 +7,16 @@ from typing import Any
 import pytest
 import torch
 
-from olaria.errors import ConfigError
+from olaria.errors import ConfigError, SamplingError
 from olaria.models.gpt import GPT, GPTConfig
-from olaria.sampling.autoregressive import SamplingConfig, filter_logits, generate
+from olaria.models.language import Bigram, BigramConfig
+from olaria.sampling.autoregressive import (
+    SamplingConfig,
+    filter_logits,
+    generate,
+    penalize_repetition,
+)
+from olaria.sampling.readers import CachedReader
 from olaria.training.randomness import generator, seeded
 
 
@@ -21,6 +28,11 @@ from olaria.training.randomness import generator, seeded
         {"top_k": 0},
         {"top_p": 0.0},
         {"top_p": 1.5},
+        {"min_p": -0.1},
+        {"min_p": 1.1},
+        {"repetition_penalty": 0.0},
+        {"stop": [""]},
+        {"stop": "abc"},
         {"max_tokens": 0},
         {"topk": 3},
     ],
@@ -42,6 +54,81 @@ def test_a_known_row() -> None:
     # And at what the temperature made: squared, 0.25 of 0.345 is 0.72.
     cold = filter_logits(logits, SamplingConfig(temperature=0.5, top_p=0.7))
     assert cold.isfinite().sum() == 1
+
+
+def test_min_p_is_measured_by_the_likeliest() -> None:
+    """Of 0.5, 0.25, 0.15, 0.1: at least p times 0.5."""
+    logits = torch.tensor([[0.5, 0.25, 0.15, 0.1]]).log()
+    expected = {0.0: 4, 0.19: 4, 0.21: 3, 0.31: 2, 0.49: 2, 0.51: 1, 1.0: 1}
+    for p, count in expected.items():
+        assert filter_logits(logits, SamplingConfig(min_p=p)).isfinite().sum() == count
+    # Of what the temperature made: squared, the second is a quarter of the first.
+    cold = SamplingConfig(temperature=0.5, min_p=0.3)
+    assert filter_logits(logits, cold).isfinite().sum() == 1
+    flat = filter_logits(torch.zeros(2, 11), SamplingConfig(min_p=1.0))
+    assert flat.isfinite().all(), "equals stay together"
+
+
+def test_a_penalty_is_for_what_stands_in_the_text() -> None:
+    logits = torch.tensor([[3.0, -3.0, 1.5, 0.0], [3.0, -3.0, 1.5, 0.0]])
+    text = torch.tensor([[0, 0, 1], [2, 2, 3]])
+    out = penalize_repetition(logits, text, 1.5)
+    assert out.tolist() == [[2, -4.5, 1.5, 0], [3, -3, 1, 0]]
+    assert logits[0, 0] == 3
+    torch.testing.assert_close(penalize_repetition(logits, text, 1.0), logits)
+
+
+def test_the_penalty_equals_that_of_transformers() -> None:
+    processors = pytest.importorskip("transformers.generation.logits_process")
+    draws = generator(0, "penalty")
+    logits = torch.randn(4, 9, generator=draws) * 3
+    text = torch.randint(0, 9, (4, 6), generator=draws)
+    theirs = processors.RepetitionPenaltyLogitsProcessor(1.3)(text, logits.clone())
+    torch.testing.assert_close(penalize_repetition(logits, text, 1.3), theirs)
+
+
+def test_the_filters_equal_those_of_transformers() -> None:
+    """In their order; what is left out is minus infinity on both sides."""
+    processors = pytest.importorskip("transformers.generation.logits_process")
+    logits = torch.randn(64, 40, generator=generator(0, "filters")) * 2
+    theirs = logits / 0.8
+    for warp in (
+        processors.TopKLogitsWarper(20),
+        processors.TopPLogitsWarper(0.9),
+        processors.MinPLogitsWarper(0.05),
+    ):
+        theirs = warp(None, theirs)
+    ours = SamplingConfig(temperature=0.8, top_k=20, top_p=0.9, min_p=0.05)
+    torch.testing.assert_close(filter_logits(logits, ours), theirs)
+
+
+def test_the_penalty_looks_back_as_far_as_the_context() -> None:
+    """A greedy walk under a huge penalty visits every token, and comes back when it is out of the context."""
+    model = Bigram(BigramConfig(), 4)
+    with torch.no_grad():
+        model.table.weight.copy_(torch.tensor([4.0, 3.0, 2.0, 1.0]).expand(4, 4))
+    model.context = 2  # type: ignore[assignment]
+    config = SamplingConfig(max_tokens=6, top_k=1, repetition_penalty=1e6)
+    drawn = torch.cat(list(generate(model.eval(), torch.tensor([[3]]), config, generator(0))))
+    assert drawn.tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_an_empty_prompt_is_refused_before_the_first_token_is_asked_for() -> None:
+    model = Bigram(BigramConfig(), 4)
+    with pytest.raises(SamplingError, match="prompt is empty"):
+        generate(model, torch.zeros(2, 0).long(), SamplingConfig(), generator(0))
+
+
+def test_a_row_with_its_own_generator_is_what_it_would_be_alone() -> None:
+    model = Bigram(BigramConfig(), 5).eval()
+    torch.nn.init.normal_(model.table.weight, generator=generator(0, "weights"))
+    config = SamplingConfig(max_tokens=9)
+    start = torch.tensor([[0], [1], [2]])
+    own = [generator(0, "row", row) for row in range(3)]
+    together = torch.stack(list(generate(model, start, config, own)), 1)
+    for row in range(3):
+        alone = generate(model, start[row : row + 1], config, generator(0, "row", row))
+        assert torch.cat(list(alone)).tolist() == together[row].tolist()
 
 
 def test_equal_logits_are_cut_to_k_too() -> None:
@@ -68,8 +155,9 @@ def test_the_cache_is_read_anew_only_at_every_half_context(
         return honest(self, tokens, cache)
 
     monkeypatch.setattr(GPT, "continue_from", counted)
-    config = SamplingConfig(max_tokens=12)
-    list(generate(model, torch.zeros(1, 3).long(), config, generator(0)))
+    reader = CachedReader(model)
+    for length in (3, *[1] * 11):
+        reader.read(torch.zeros(1, length).long())
     ones = [(past, 1) for past in range(3, 8)]
     again = [(past, 1) for past in range(4, 8)]
     assert lengths == [(0, 3), *ones, (0, 4), *again, (0, 4)]

@@ -47,7 +47,7 @@ def test_an_older_pytorch_has_no_flag(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_steps_never_ask_the_clock(fast: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "_probe", lambda *_: pytest.fail("timed"))
+    monkeypatch.setattr(precision, "step_seconds", lambda *_: pytest.fail("timed"))
     assert chosen(steps=1).precision == "bfloat16"
 
 
@@ -55,7 +55,7 @@ def test_steps_never_ask_the_clock(fast: None, monkeypatch: pytest.MonkeyPatch) 
 def test_a_budget_takes_the_faster(
     fast: None, winner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(precision, "_probe", lambda model, batch, kind: float(kind != winner))
+    monkeypatch.setattr(precision, "step_seconds", lambda *words: float(words[3] != winner))
     assert chosen(budget=5).precision == winner
 
 
@@ -63,7 +63,8 @@ def test_the_probe_leaves_the_model_alone(fast: None) -> None:
     model = MODELS["gpt"].build(MODELS["gpt"].sizes["tiny"], 11).eval()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     tokens = torch.zeros(2, 8).long()
-    assert precision._probe(model, Batch(tokens, tokens), "float32") > 0
+    config = TrainingConfig(steps=1, optimizer="muon")
+    assert precision.step_seconds(model, Batch(tokens, tokens), config, "float32") > 0
     assert not model.training and all(p.grad is None for p in model.parameters())
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 

@@ -1,0 +1,173 @@
+r"""One text, one token at a time: the fast GPT in NumPy.
+
+A token costs some twenty small operations a layer, so that what a tensor library spends on dispatching each is most
+of the time; NumPy spends a third of it, and here every operation writes into a buffer that was made beforehand. The
+arithmetic is that of :meth:`olaria.models.gpt.GPT.continue_from`, to rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from olaria.models.gpt import GPT, LOGIT_CAP, Block
+from olaria.sampling.window import window_of
+
+Floats = NDArray[np.float32]
+_EPSILON = float(np.finfo(np.float32).eps)
+
+
+@final
+class NumpyReader:
+    """Reads one text with a :class:`~olaria.models.gpt.GPT` on the CPU; see :class:`~olaria.sampling.readers.Reader`.
+
+    Args:
+        model: in evaluation mode; its weights are shared where no reordering is needed.
+    """
+
+    def __init__(self, model: GPT) -> None:
+        config = model.config
+        self._model = model
+        self._window: Tensor | None = None
+        self._length = 0
+        self._layers = [_Layer.of(block, config.context) for block in model.blocks]  # type: ignore[arg-type]
+        # A rotation by an angle is a product with a complex number.
+        angles = model.cos.numpy() + 1j * model.sin.numpy()
+        self._turns: NDArray[np.complex64] = angles.astype(np.complex64)
+        self._embedding = _array(model.embedding.weight)
+        self._head = _array(model.head.weight)
+        self._stream, self._normed, self._branch = np.empty((3, config.width), np.float32)
+
+    def read(self, tokens: Tensor) -> Tensor:
+        """Logits (1, V) after ``tokens`` (1, T)."""
+        self._window, is_anew = window_of(self._window, tokens, self._model.context)
+        if is_anew or tokens.shape[1] > 1:
+            return self._begin(self._window)
+        return torch.from_numpy(self._next(int(tokens)))[None]
+
+    def _begin(self, window: Tensor) -> Tensor:
+        """Read a window whole, by the model itself, and keep what the tokens after it look back at."""
+        self._length = window.shape[1]
+        logits, cache = self._model.continue_from(window, [])
+        for layer, (keys, values) in zip(self._layers, cache, strict=True):
+            layer.keys[:, : self._length] = keys[0].numpy()[:, :, _interleaved(keys.shape[-1])]
+            layer.values[:, : self._length] = values[0].numpy()
+        return logits[:, -1].float()
+
+    def _next(self, token: int) -> Floats:
+        """Logits (V,) after one more token."""
+        position, self._length = self._length, self._length + 1
+        stream, normed, branch = self._stream, self._normed, self._branch
+        _norm(self._embedding[token], stream)
+        turn = self._turns[position]
+        for layer in self._layers:
+            _norm(stream, normed)
+            stream += layer.attend(normed, turn, position, branch)
+            _norm(stream, normed)
+            stream += layer.feed_forward(normed, branch)
+        _norm(stream, normed)
+        logits: Floats = self._head @ normed
+        logits /= LOGIT_CAP
+        np.tanh(logits, out=logits)
+        logits *= LOGIT_CAP
+        return logits
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """Weights of a block, its cache, and the buffers of one token. H heads of D features, C = H · D.
+
+    ``qkv`` is the buffer of queries, keys and values; the next six are views of it.
+    """
+
+    w_qkv: Floats
+    w_attention: Floats
+    w_in: Floats
+    w_out: Floats
+    keys: Floats  # (H, context, D)
+    values: Floats
+    qkv: Floats
+    qk: Floats  # (2H, D)
+    qk_pairs: NDArray[np.complex64]  # (2H, D/2)
+    query: Floats  # (H, D, 1)
+    key: Floats  # (H, D)
+    value: Floats
+    heads: Floats  # (H, 1, D)
+    hidden: Floats
+
+    @staticmethod
+    def of(block: Block, context: int) -> _Layer:
+        """Features of queries and keys are put in the order of :func:`_interleaved`; products do not mind."""
+        w_qkv = _array(block.qkv.weight)
+        num_heads, width = block.num_heads, w_qkv.shape[1]
+        size = width // num_heads
+        order = np.arange(2 * num_heads)[:, None] * size + _interleaved(size)
+        rows = np.concatenate((order.reshape(-1), np.arange(2 * width, 3 * width)))
+        qkv = np.empty(3 * width, np.float32)
+        qk = qkv[: 2 * width].reshape(2 * num_heads, size)
+        w_in = _array(block.feed_in.weight)
+        return _Layer(
+            w_qkv=w_qkv[rows],
+            w_attention=_array(block.attention_out.weight),
+            w_in=w_in,
+            w_out=_array(block.feed_out.weight),
+            keys=np.zeros((num_heads, context, size), np.float32),
+            values=np.zeros((num_heads, context, size), np.float32),
+            qkv=qkv,
+            qk=qk,
+            qk_pairs=qk.view(np.complex64),
+            query=qk[:num_heads, :, None],
+            key=qk[num_heads:],
+            value=qkv[2 * width :].reshape(num_heads, size),
+            heads=np.empty((num_heads, 1, size), np.float32),
+            hidden=np.empty(len(w_in), np.float32),
+        )
+
+    def attend(
+        self, normed: Floats, turn: NDArray[np.complex64], position: int, out: Floats
+    ) -> Floats:
+        """The self-attention branch at ``position``; its key and value join the cache."""
+        size = self.qk.shape[1]
+        np.dot(self.w_qkv, normed, out=self.qkv)
+        square = np.einsum("ij,ij->i", self.qk, self.qk)
+        square /= size
+        square += _EPSILON
+        np.sqrt(square, out=square)
+        np.divide(self.qk, square[:, None], out=self.qk)
+        np.multiply(self.qk_pairs, turn, out=self.qk_pairs)
+        self.keys[:, position] = self.key
+        self.values[:, position] = self.value
+        stop = position + 1
+        weights = np.matmul(self.keys[:, :stop], self.query)  # (H, S, 1)
+        weights *= size**-0.5
+        np.exp(weights, out=weights)  # of at most √D, since queries and keys are normalised
+        np.matmul(weights.transpose(0, 2, 1), self.values[:, :stop], out=self.heads)
+        np.divide(self.heads, np.add.reduce(weights, 1, keepdims=True), out=self.heads)
+        return np.dot(self.w_attention, self.heads.reshape(-1), out=out)
+
+    def feed_forward(self, normed: Floats, out: Floats) -> Floats:
+        """The feed-forward branch."""
+        np.dot(self.w_in, normed, out=self.hidden)
+        np.maximum(self.hidden, 0, out=self.hidden)
+        np.multiply(self.hidden, self.hidden, out=self.hidden)
+        return np.dot(self.w_out, self.hidden, out=out)
+
+
+def _interleaved(size: int) -> NDArray[np.int64]:
+    """Order in which features j and j + D/2, which turn together, are neighbours: one complex number."""
+    return np.arange(size).reshape(2, size // 2).T.reshape(-1)
+
+
+def _norm(x: Floats, out: Floats) -> None:
+    np.multiply(x, 1 / math.sqrt(float(np.dot(x, x)) / len(x) + _EPSILON), out=out)
+
+
+def _array(weight: Tensor) -> Floats:
+    array: Floats = weight.detach().float().contiguous().numpy()
+    return array

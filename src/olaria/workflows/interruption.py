@@ -1,0 +1,59 @@
+"""What Ctrl-C or the system's SIGTERM does to a run: it ends after the current step, with everything saved."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from olaria.errors import OlariaError
+from olaria.i18n import N_, Message
+from olaria.training.events import Answer, Event, Stop
+
+INTERRUPTED = N_("stopped by Ctrl-C")
+TERMINATED = N_("stopped by the system (SIGTERM)")
+
+
+class Interrupted(OlariaError):
+    """A person or the system ended a run; all was saved."""
+
+    def __init__(self, reason: str, path: Path, exit_code: int) -> None:
+        super().__init__(
+            N_("{reason}; go on with --resume {path}"), reason=Message(reason), path=str(path)
+        )
+        self.exit_code = exit_code
+
+
+class Interruption:
+    """Turns the first Ctrl-C or SIGTERM into a stop after the current step; a second one ends at once."""
+
+    def __init__(self) -> None:
+        self.reason: str | None = None
+        self.exit_code = 0
+
+    def __call__(self, event: Event) -> Answer:
+        return Stop(Message(self.reason)) if self.reason else None
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Handle the signals inside, and restore whatever handled them before."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        previous = {number: signal.signal(number, self._note) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.reason is not None:
+            raise KeyboardInterrupt
+        terminated = number == signal.SIGTERM
+        self.reason = TERMINATED if terminated else INTERRUPTED
+        self.exit_code = 143 if terminated else 130
