@@ -12,6 +12,7 @@ from torch import Tensor
 
 from olaria.models.base import Model
 from olaria.models.gpt import GPT, GPTConfig
+from olaria.sampling import numpy_reader
 from olaria.sampling.autoregressive import SamplingConfig, generate
 from olaria.sampling.numpy_reader import NumpyReader
 from olaria.sampling.readers import CachedReader, PlainReader, reader_for
@@ -76,6 +77,25 @@ def test_numpy_reads_one_text_as_the_model_does(context: int, pieces: list[list[
     for token in [piece[:1] for piece in pieces] + pieces:
         tokens = torch.tensor([token])
         torch.testing.assert_close(ours.read(tokens), plain.read(tokens), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [1.0, 300.0], ids=["usual", "squares-beyond-float16"])
+@torch.no_grad()
+def test_a_model_held_in_float16_reads_nearly_the_same(
+    scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(numpy_reader, "HALF_FROM_BYTES", 0)
+    monkeypatch.setattr(numpy_reader, "has_quick_float16", lambda: True)
+    model = model_of(16)
+    for block in model.blocks:
+        block.feed_in.weight.mul_(scale)
+        block.feed_out.weight.div_(scale**2)
+    ours, plain = NumpyReader(model), PlainReader(model)
+    assert ours.precision == "float16"
+    for token in (3, 1, 4, 1, 5, 9, 2, 6):
+        logits, expected = (reader.read(torch.tensor([[token]])) for reader in (ours, plain))
+        torch.testing.assert_close(logits, expected, rtol=0, atol=0.05)
+        assert not torch.equal(logits, expected) or token == 3
 
 
 @pytest.mark.parametrize("context", CONTEXTS)

@@ -136,8 +136,12 @@ def _generate(
 
 
 def _draw(probabilities: Tensor, generator: Generator | Sequence[Generator]) -> Tensor:
-    """A token of each row, (B, 1)."""
+    r"""A token of each row, (B, 1): the first of V races, each won after an exponential time of rate :math:`p_v`.
+
+    That is what ``torch.multinomial`` does, without its checks, which take longer than the draw.
+    """
     if isinstance(generator, Generator):
-        return torch.multinomial(probabilities, 1, generator=generator)
+        times = torch.empty_like(probabilities).exponential_(generator=generator)
+        return probabilities.div_(times).argmax(-1, keepdim=True)
     rows = zip(probabilities, generator, strict=True)
-    return torch.stack([torch.multinomial(row, 1, generator=own) for row, own in rows])
+    return torch.stack([_draw(row, own) for row, own in rows])
