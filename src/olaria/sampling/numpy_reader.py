@@ -116,7 +116,7 @@ class _Layer:
     hidden: Floats
 
     @staticmethod
-    def of(block: Block, context: int, product: Callable[[Floats], Product]) -> _Layer:
+    def of(block: Block, context: int, product: Callable[..., Product]) -> _Layer:
         """Features of queries and keys are put in the order of :func:`_interleaved`; products do not mind."""
         w_qkv = _array(block.qkv.weight)
         num_heads, width = block.num_heads, w_qkv.shape[1]
@@ -129,7 +129,7 @@ class _Layer:
             make_qkv=product(w_qkv[rows]),
             mix_heads=product(_array(block.attention_out.weight)),
             feed_in=product(_array(block.feed_in.weight)),
-            feed_out=product(_array(block.feed_out.weight)),
+            feed_out=product(_array(block.feed_out.weight), is_wide=True),
             # Both are normalised to √D; the factor 1/√D of the scores is taken into the queries.
             lengths=np.repeat(np.array((1.0, size**0.5), np.float32), num_heads),
             keys=np.zeros((num_heads, context, size), np.float32),
@@ -177,28 +177,34 @@ def has_quick_float16() -> bool:
     return str(torch.backends.cpu.get_cpu_capability()) == "AVX512"
 
 
-def _whole_product(weight: Floats) -> Product:
+def _whole_product(weight: Floats, is_wide: bool = False) -> Product:
     return partial(np.dot, weight)
 
 
 class _HalfProduct:
-    """Product with a matrix held in float16.
+    """Product with a matrix held in float16; PyTorch multiplies and converts, which NumPy does slowly.
 
-    The vector is divided by its largest number before and the product multiplied by it after, since float16 ends
-    at 65,504 and the squares of a feed-forward layer may not.
+    Args:
+        weight: the matrix.
+        is_wide: whether the vector may pass 65,504, where float16 ends, as the squares of a feed-forward layer may:
+            it is divided by its largest number before, and the product multiplied by it after.
     """
 
-    def __init__(self, weight: Floats) -> None:
+    def __init__(self, weight: Floats, is_wide: bool = False) -> None:
         self._weight = torch.from_numpy(weight).half()
         self._out, self._in = (torch.empty(size, dtype=torch.float16) for size in weight.shape)
-        self._in_view, self._out_view = self._in.numpy(), self._out.numpy()
+        self._is_wide = is_wide
 
     def __call__(self, x: Floats, out: Floats) -> Floats:
-        peak = max(float(x.max()), -float(x.min())) or 1.0
-        np.divide(x, peak, out=self._in_view, casting="same_kind")
+        peak = float(np.abs(x).max()) if self._is_wide else 1.0
+        if peak > 1:
+            np.divide(x, peak, out=x)
+        self._in.copy_(torch.from_numpy(x))
         torch.mv(self._weight, self._in, out=self._out)
-        product: Floats = np.multiply(self._out_view, peak, out=out, dtype=np.float32)
-        return product
+        torch.from_numpy(out).copy_(self._out)
+        if peak > 1:
+            np.multiply(out, peak, out=out)
+        return out
 
 
 def _interleaved(size: int) -> NDArray[np.int64]:
