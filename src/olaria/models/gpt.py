@@ -17,9 +17,15 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Generator, Tensor, nn
 
-from olaria.config import setting_problem
-from olaria.i18n import N_
-from olaria.models.base import Batch, Loss, Model, ModelConfig, ParameterGroup, Phase
+from olaria.models.base import (
+    Batch,
+    Loss,
+    Model,
+    ModelConfig,
+    ParameterGroup,
+    Phase,
+    check_heads,
+)
 from olaria.models.language import next_token_loss
 from olaria.nn.attention import attention, causal_mask, rotary_angles, rotate
 from olaria.nn.fused import feed_forward, self_attention
@@ -44,12 +50,7 @@ class GPTConfig(ModelConfig):
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> GPTConfig:
-        if self.width % (2 * self.num_heads):
-            raise setting_problem(
-                N_("width {width} must be a multiple of twice the number of heads, {num_heads}"),
-                width=self.width,
-                num_heads=self.num_heads,
-            )
+        check_heads(self.width, self.num_heads)
         return self
 
 

@@ -31,9 +31,15 @@ from pydantic import Field, model_validator
 from torch import Generator, Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from olaria.config import setting_problem
-from olaria.i18n import N_
-from olaria.models.base import Batch, Loss, Model, ModelConfig, ParameterGroup, Phase
+from olaria.models.base import (
+    Batch,
+    Loss,
+    Model,
+    ModelConfig,
+    ParameterGroup,
+    Phase,
+    check_heads,
+)
 from olaria.nn.attention import attention, causal_mask, rotary_angles
 from olaria.objectives.likelihood import cross_entropy
 
@@ -56,12 +62,7 @@ class TranslationConfig(ModelConfig):
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> TranslationConfig:
-        if self.width % (2 * self.num_heads):
-            raise setting_problem(
-                N_("width {width} must be a multiple of twice the number of heads, {num_heads}"),
-                width=self.width,
-                num_heads=self.num_heads,
-            )
+        check_heads(self.width, self.num_heads)
         return self
 
 
