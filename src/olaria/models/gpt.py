@@ -91,7 +91,7 @@ class Block(nn.Module):
     def extend(
         self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, past: KeysValues | None
     ) -> tuple[Tensor, KeysValues]:
-        """The same for positions that follow ``past``, and the keys and values so far, (B, H, S, D) each."""
+        """The same, without dropout, after ``past``; and the keys and values so far, (B, H, S, D) each."""
         q, k, v = (
             part.unflatten(2, (self.num_heads, -1)).transpose(1, 2)
             for part in self.qkv(norm(x)).chunk(3, 2)

@@ -118,9 +118,8 @@ class _SelfAttention(Function):
         parts = (normed @ w_qkv.t()).view(batch, length, 3, num_heads, size)
         parts = parts.permute(2, 0, 3, 1, 4).contiguous()  # (3, B, H, T, D)
         hats, head_scale = _normalised(parts[:2])
-        rotated = rotate(
-            hats, cos, sin
-        )  # a rotation keeps lengths: what is rotated stays normalised
+        # A rotation keeps lengths: what is rotated stays normalised.
+        rotated = rotate(hats, cos, sin)
         q, k, v = (part.reshape(-1, length, size) for part in (*rotated, parts[2]))  # (B·H, T, D)
         scores = torch.baddbmm(mask, q, k.transpose(1, 2), alpha=size**-0.5)
         weights = scores.softmax(-1)
