@@ -74,7 +74,7 @@ def test_muon_follows_its_formula(shape: tuple[int, int], monkeypatch: pytest.Mo
     lr, momentum, decay = 0.02, 0.9, 0.3
     weight, buffer = matrix(*shape), torch.zeros(shape)
     parameter = torch.nn.Parameter(weight.clone())
-    result = _run(Muon([parameter], lr, momentum, decay), parameter)
+    result = _run(Muon([parameter], lr, momentum, decay, row_beta=None), parameter)
     scale = max(1, shape[0] / shape[1]) ** 0.5
     for gradient in _gradients(shape):
         buffer = momentum * buffer + gradient
@@ -83,11 +83,52 @@ def test_muon_follows_its_formula(shape: tuple[int, int], monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+def test_even_rows_follow_their_formula(
+    shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Row by row in NumPy, with the bias correction of Adam, which the kept size of the update must cancel."""
+    monkeypatch.setattr(
+        optim, "orthogonalize", lambda stack: torch.stack([exact(m) for m in stack])
+    )
+    lr, momentum, beta = 0.02, 0.9, 0.7
+    weight, buffer = matrix(*shape).double().numpy(), np.zeros(shape)
+    parameter = torch.nn.Parameter(matrix(*shape))
+    result = _run(Muon([parameter], lr, momentum, row_beta=beta), parameter)
+    running = np.zeros(shape[0])
+    for step, gradient in enumerate(_gradients(shape), start=1):
+        buffer = momentum * buffer + gradient.double().numpy()
+        o = polar(gradient.double().numpy() + momentum * buffer)[0]
+        rows = []
+        for number, row in enumerate(o):
+            running[number] = beta * running[number] + (1 - beta) * np.mean(row**2)
+            rows.append(row / np.sqrt(running[number] / (1 - beta**step)))
+        update = np.stack(rows) * np.linalg.norm(o) / np.linalg.norm(rows)
+        weight = weight - lr * max(1, shape[0] / shape[1]) ** 0.5 * update
+    np.testing.assert_allclose(result.numpy(), weight, rtol=1e-4, atol=1e-5)
+
+
+def test_a_row_without_gradient_stays_where_it_is() -> None:
+    parameter = torch.nn.Parameter(matrix(6, 8))
+    start = parameter.detach().clone()
+    optimizer = Muon([parameter])
+    for step in range(3):
+        parameter.grad = matrix(6, 8, seed=step)
+        parameter.grad[2] = 0
+        optimizer.step()
+    assert torch.equal(parameter[2], start[2])
+    assert parameter.isfinite().all() and not torch.equal(parameter[3], start[3])
+    still = torch.nn.Parameter(torch.ones(4, 4))
+    still.grad = torch.zeros(4, 4)
+    Muon([still]).step()
+    assert torch.equal(still, torch.ones(4, 4))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 def test_muon_moves_as_pytorchs_own(shape: tuple[int, int]) -> None:
     """Theirs averages gradients where ours sums them; made orthogonal, the two are the same."""
     start = matrix(*shape)
     parameter, other = (torch.nn.Parameter(start.clone()) for _ in range(2))
-    ours = _run(Muon([parameter], 0.02, 0.95, 0.1), parameter) - start
+    ours = _run(Muon([parameter], 0.02, 0.95, 0.1, row_beta=None), parameter) - start
     theirs = torch.optim.Muon([other], lr=0.02, momentum=0.95, weight_decay=0.1)
     expected = _run(theirs, other) - start
     assert cosine(ours, expected) > 0.999

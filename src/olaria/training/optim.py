@@ -16,6 +16,8 @@ from olaria.training.config import TrainingConfig
 # Coefficients of the quintic iteration x ← a x + b x³ + c x⁵ (Jordan et al. 2024): they trade an exact limit of 1 for a
 # steep slope at 0, so that five turns carry every singular value into about [0.7, 1.2].
 _QUINTIC = (3.4445, -4.7750, 2.0315)
+_ROW_EPSILON = 1e-10
+"""Below any row's mean square of an orthogonal matrix that fits in memory; a row without gradient stays zero."""
 
 
 def orthogonalize(matrices: Tensor, num_steps: int = 5) -> Tensor:
@@ -44,24 +46,37 @@ def orthogonalize(matrices: Tensor, num_steps: int = 5) -> Tensor:
 
 
 class Muon(Optimizer):
-    r"""Momentum whose update is made orthogonal.
+    r"""Momentum whose update is made orthogonal, and whose rows are brought to one size.
 
-    .. math:: B \leftarrow \mu B + G, \quad
-        W \leftarrow (1 - \eta\lambda) W - \eta \sqrt{\max(1, r/c)}\; \mathrm{orth}(G + \mu B)
+    .. math:: B \leftarrow \mu B + G, \quad O = \mathrm{orth}(G + \mu B), \quad
+        v \leftarrow \beta v + (1 - \beta)\, \overline{O^2}_\text{row}, \quad U = O / \sqrt v
 
-    for a matrix of r rows and c columns. Source: Jordan et al. 2024.
+    .. math:: W \leftarrow (1 - \eta\lambda) W - \eta \sqrt{\max(1, r/c)}\; U\, \lVert O \rVert / \lVert U \rVert
+
+    for a matrix of r rows and c columns: a row is a neuron, and none of them takes most of a step for long. The size of
+    the whole update stays that of O, so that the bias of :math:`v`, which begins at zero, cancels.
 
     Args:
         params: matrices only.
         lr: :math:`\eta`.
         momentum: :math:`\mu`.
         weight_decay: :math:`\lambda`.
+        row_beta: :math:`\beta`; None leaves rows as they are, :math:`U = O`.
+
+    Source: Jordan et al. 2024, *Muon*; Li et al. 2025, *NorMuon: Making Muon more efficient and scalable*, algorithm 1
+    (which sets the size of the update by a constant of its own).
     """
 
     def __init__(
-        self, params: Any, lr: float = 0.02, momentum: float = 0.95, weight_decay: float = 0.0
+        self,
+        params: Any,
+        lr: float = 0.02,
+        momentum: float = 0.95,
+        weight_decay: float = 0.0,
+        row_beta: float | None = 0.95,
     ) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        fields = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
+        super().__init__(params, {**fields, "row_beta": row_beta})
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -82,20 +97,42 @@ class Muon(Optimizer):
 
     def _update(self, group: dict[str, Any], shape: torch.Size, parameters: list[Tensor]) -> None:
         gradients = [p.grad for p in parameters if p.grad is not None]
-        buffers = []
         for parameter in parameters:
             state = self.state[parameter]
             if not state:
                 state["momentum"] = torch.zeros_like(parameter)
-            buffers.append(state["momentum"])
+                if group["row_beta"] is not None:
+                    state["row_squares"] = torch.zeros_like(parameter[:, :1])
+        buffers = [self.state[parameter]["momentum"] for parameter in parameters]
         torch._foreach_mul_(buffers, group["momentum"])
         torch._foreach_add_(buffers, gradients)
         nesterov = torch._foreach_add(gradients, buffers, alpha=group["momentum"])
         scale = max(1.0, shape[0] / shape[1]) ** 0.5
-        updates = orthogonalize(torch.stack(nesterov)).to(parameters[0].dtype).unbind(0)
+        updates = orthogonalize(torch.stack(nesterov)).to(parameters[0].dtype)
+        if group["row_beta"] is not None:
+            squares = [self.state[parameter]["row_squares"] for parameter in parameters]
+            updates = _with_even_rows(updates, squares, group["row_beta"])
         if group["weight_decay"]:
             torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
-        torch._foreach_add_(parameters, updates, alpha=-group["lr"] * scale)
+        torch._foreach_add_(parameters, updates.unbind(0), alpha=-group["lr"] * scale)
+
+
+def _with_even_rows(updates: Tensor, squares: list[Tensor], beta: float) -> Tensor:
+    """The matrices (N, r, c) divided by the running size of each row; each keeps its whole size.
+
+    Args:
+        updates: made orthogonal; changed in place.
+        squares: :math:`v` of each matrix, (r, 1), brought up to date in place.
+        beta: see :class:`Muon`.
+    """
+    row_squares = updates.square().mean(-1, keepdim=True)  # (N, r, 1)
+    torch._foreach_lerp_(squares, row_squares.unbind(0), 1 - beta)
+    factors = (torch.stack(squares) + _ROW_EPSILON).rsqrt_()
+    # ‖O‖ / ‖U‖, of rows alone: a row of U is a row of O times its factor.
+    sizes = row_squares.sum(1, keepdim=True)
+    new_sizes = (row_squares * factors.square()).sum(1, keepdim=True)
+    factors *= (sizes / new_sizes.clamp_min_(_ROW_EPSILON)).sqrt_()
+    return updates.mul_(factors)
 
 
 def build_optimizers(groups: Sequence[ParameterGroup], config: TrainingConfig) -> list[Optimizer]:
