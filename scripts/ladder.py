@@ -31,7 +31,7 @@ from olaria.workflows.train import prepare
 
 LOSS = "loss_nats_per_char"
 REFERENCE = "gpt2-shakespeare"
-"""Its batch and its context say how many tokens every rung learns from in a step."""
+"""Its batch and its window say how many tokens every rung learns from in a step."""
 CONTENT = "ladder.md"
 
 
@@ -77,16 +77,10 @@ class Ending:
 def planned(rung: Rung, ending: Ending, options: argparse.Namespace) -> tuple[Recipe, list[str]]:
     """The recipe that a run of the rung must have, and the settings that make it of the preset."""
     reference, recipe = preset(REFERENCE, options.size), preset(rung.preset, options.size)
-    num_tokens = reference.training.batch_size * context_of(reference)
-    settings = [f"training.batch_size={num_tokens // context_of(recipe)}"]
+    num_tokens = reference.training.batch_size * reference.window
+    settings = [f"training.batch_size={num_tokens // recipe.window}"]
     recipe = recipe.ending(ending.steps, ending.budget).updated("seed", options.seed)
     return recipe.with_settings(settings), settings
-
-
-def context_of(recipe: Recipe) -> int:
-    """Tokens that a language model's recipe looks back at."""
-    context: int = getattr(recipe.model, "context")  # noqa: B009
-    return context
 
 
 def trained(name: str, ending: Ending, options: argparse.Namespace) -> OpenRun:
@@ -196,7 +190,7 @@ def page(rungs: Sequence[Climbed], options: argparse.Namespace) -> str:
 def protocol(rung: Climbed, options: argparse.Namespace) -> str:
     """One paragraph: what the numbers are and where they were measured."""
     reference = preset(REFERENCE, options.size)
-    num_tokens = reference.training.batch_size * context_of(reference)
+    num_tokens = reference.training.batch_size * reference.window
     provenance = rung.in_time.run.provenance
     machine = provenance["machine"]
     return (

@@ -28,7 +28,8 @@ ids = st.integers(0, VOCAB - 1)
 def model_of(context: int) -> GPT:
     """A GPT with weights that matter."""
     with seeded(1, "weights"):
-        model = GPT(GPTConfig(context=context, num_layers=2, num_heads=2, width=16), VOCAB)
+        config = GPTConfig(context=context, chunk=2, num_layers=2, num_heads=2, width=16)
+        model = GPT(config, VOCAB)
         for parameter in model.parameters():
             torch.nn.init.normal_(parameter, std=0.3)
     return model.eval()

@@ -1,10 +1,15 @@
 r"""GPT: a stack of causal self-attention and feed-forward blocks on a residual stream; the fast form for a CPU.
 
+Attention is local: a token sees its own chunk of the text and the one before, and what lies further back reaches it
+through the layers, L chunks far. Its cost does not grow with the text, and positions are only ever compared within two
+chunks, so that a model trained on short windows reads long ones as well.
+
 .. math:: x \leftarrow x + \mathrm{Attention}(\mathrm{norm}(x)), \quad
           x \leftarrow x + \mathrm{FeedForward}(\mathrm{norm}(x))
 
-Sources: Radford et al. 2019 (the stack); Su et al. 2021 (rotary positions); Zhang & Sennrich 2019
-(root-mean-square norm); Henry et al. 2020 (normalised queries and keys); So et al. 2021 (squared ReLU).
+Sources: Radford et al. 2019 (the stack); Roy et al. 2021 (local attention); Su et al. 2021 (rotary positions);
+Zhang & Sennrich 2019 (root-mean-square norm); Henry et al. 2020 (normalised queries and keys); So et al. 2021
+(squared ReLU).
 Projections into the residual stream begin at zero, so that the untrained network is its embedding.
 """
 
@@ -17,6 +22,8 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Generator, Tensor, nn
 
+from olaria.config import setting_problem
+from olaria.i18n import N_
 from olaria.models.base import (
     Batch,
     Loss,
@@ -27,11 +34,13 @@ from olaria.models.base import (
     check_heads,
 )
 from olaria.models.language import next_token_loss
-from olaria.nn.attention import attention, causal_mask, rotary_angles, rotate
-from olaria.nn.fused import feed_forward, self_attention
+from olaria.nn.attention import attention, local_mask, rotary_angles, rotate
+from olaria.nn.fused import chunk_masks, feed_forward, self_attention
 
 KeysValues = tuple[Tensor, Tensor]
 
+WINDOW = 256
+"""Tokens of a training example where nothing else is said: longer ones would make a batch of fewer places."""
 LOGIT_CAP = 15.0
 """Logits stay within ± this."""
 
@@ -40,8 +49,12 @@ class GPTConfig(ModelConfig):
     """Settings of :class:`GPT`."""
 
     family: Literal["gpt"] = "gpt"
-    context: int = Field(128, ge=1)
-    """Tokens the model looks back at."""
+    context: int = Field(1024, ge=1)
+    """Tokens it reads at once."""
+    window: int | None = Field(None, ge=1)
+    """Tokens of a training example; None is :data:`WINDOW`, or the context where that is shorter."""
+    chunk: int = Field(16, ge=1)
+    """A token attends to the tokens of its own chunk and of the one before."""
     num_layers: int = Field(4, ge=1)
     num_heads: int = Field(4, ge=1)
     width: int = Field(128, ge=2)
@@ -53,11 +66,26 @@ class GPTConfig(ModelConfig):
         check_heads(self.width, self.num_heads)
         return self
 
+    @model_validator(mode="after")
+    def _context_holds_a_window(self) -> GPTConfig:
+        if self.window is not None and self.window > self.context:
+            raise setting_problem(
+                N_("window {window} is longer than the context, {context}: lower model.window"),
+                window=self.window,
+                context=self.context,
+            )
+        return self
+
+    @property
+    def training_window(self) -> int:
+        """Tokens of a training example, whatever decided it."""
+        return min(WINDOW, self.context) if self.window is None else self.window
+
 
 SIZES = {
-    "tiny": GPTConfig(context=32, num_layers=2, num_heads=2, width=32),
+    "tiny": GPTConfig(context=32, chunk=8, num_layers=2, num_heads=2, width=32),
     "small": GPTConfig(),
-    "base": GPTConfig(context=256, num_layers=6, num_heads=6, width=192),
+    "base": GPTConfig(chunk=32, num_layers=6, num_heads=6, width=192),
 }
 
 
@@ -80,18 +108,26 @@ class Block(nn.Module):
         self.feed_in = nn.Linear(width, 4 * width, bias=False)
         self.feed_out = nn.Linear(4 * width, width, bias=False)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, masks: Tensor) -> Tensor:
         """(B, T, width) to the same; the form that trains."""
         branch = self_attention(
-            x, self.qkv.weight, self.attention_out.weight, cos, sin, mask, self.num_heads
+            x, self.qkv.weight, self.attention_out.weight, cos, sin, masks, self.num_heads
         )
         x = x + self._drop(branch)
         return x + self._drop(feed_forward(x, self.feed_in.weight, self.feed_out.weight))
 
     def extend(
-        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, past: KeysValues | None
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor, past: KeysValues | None
     ) -> tuple[Tensor, KeysValues]:
-        """The same, without dropout, after ``past``; and the keys and values so far, (B, H, S, D) each."""
+        """The same, without dropout, after ``past``; and the keys and values so far, (B, H, S, D) each.
+
+        Args:
+            x: (B, T, width), of the new positions.
+            cos: of their angles, (T, D/2).
+            sin: the same.
+            mask: over the last S positions, new ones included, (T, S); those before them are out of sight.
+            past: keys and values of all positions before.
+        """
         q, k, v = (
             part.unflatten(2, (self.num_heads, -1)).transpose(1, 2)
             for part in self.qkv(norm(x)).chunk(3, 2)
@@ -100,7 +136,8 @@ class Block(nn.Module):
         if past is not None:
             k, v = torch.cat((past[0], k), 2), torch.cat((past[1], v), 2)
         # Queries and keys of length √D: a score reaches √D at most, enough to single out one key.
-        heads = attention(q, k, v, mask, scale=q.shape[-1] ** -0.5)
+        near = slice(-mask.shape[1], None)
+        heads = attention(q, k[:, :, near], v[:, :, near], mask, scale=q.shape[-1] ** -0.5)
         x = x + self.attention_out(heads.transpose(1, 2).flatten(2))
         return x + self.feed_out(F.relu(self.feed_in(norm(x))).square()), (k, v)
 
@@ -121,7 +158,7 @@ class GPT(Model):
     compilable: ClassVar[bool] = True
     cos: Tensor
     sin: Tensor
-    mask: Tensor
+    masks: Tensor
 
     def __init__(self, config: GPTConfig, vocab_size: int) -> None:
         super().__init__()
@@ -131,11 +168,11 @@ class GPT(Model):
         self.embedding = nn.Embedding(vocab_size, config.width)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_layers))
         self.head = nn.Linear(config.width, vocab_size, bias=False)
-        cos, sin = rotary_angles(config.context, config.width // config.num_heads)
+        num_chunks = -(-config.context // config.chunk)
+        cos, sin = rotary_angles(num_chunks * config.chunk, config.width // config.num_heads)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
-        mask = causal_mask(config.context, config.context)
-        self.register_buffer("mask", mask, persistent=False)
+        self.register_buffer("masks", chunk_masks(num_chunks, config.chunk), persistent=False)
         self._initialise()
 
     def _initialise(self) -> None:
@@ -150,13 +187,16 @@ class GPT(Model):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Token ids (B, T), T ≤ context, to logits of the next token, (B, T, V)."""
-        stop = tokens.shape[1]
-        assert stop <= self.context, "more tokens than the context holds"
-        cos, sin, mask = self.cos[:stop], self.sin[:stop], self.mask[:stop, :stop]
-        x = norm(self.embedding(tokens))
+        length = tokens.shape[1]
+        assert length <= self.context, "more tokens than the context holds"
+        # Whole chunks: what fills the last one lies in the future of all that is asked for.
+        num_chunks = -(-length // self.config.chunk)
+        stop = num_chunks * self.config.chunk
+        cos, sin, masks = self.cos[:stop], self.sin[:stop], self.masks[:num_chunks]
+        x = norm(self.embedding(F.pad(tokens, (0, stop - length))))
         for block in self.blocks:
-            x = block(x, cos, sin, mask)
-        return self._leave(x)
+            x = block(x, cos, sin, masks)
+        return self._leave(x[:, :length])
 
     def continue_from(
         self, tokens: Tensor, cache: list[KeysValues]
@@ -174,7 +214,9 @@ class GPT(Model):
         stop = start + tokens.shape[1]
         assert stop <= self.context, "more tokens than the context holds"
         cos, sin = self.cos[start:stop], self.sin[start:stop]
-        mask = self.mask[start:stop, :stop] if stop - start > 1 else None
+        chunk = self.config.chunk
+        first = max(0, start // chunk - 1) * chunk  # before it lies nothing that is looked at
+        mask = local_mask(first, start, stop, chunk).to(tokens.device)
         x = norm(self.embedding(tokens))
         extended = []
         for layer, block in enumerate(self.blocks):

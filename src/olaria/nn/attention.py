@@ -24,6 +24,31 @@ def causal_mask(num_queries: int, num_keys: int, device: torch.device | None = N
     return mask.triu(1 + num_keys - num_queries)
 
 
+def local_mask(first: int, start: int, stop: int, chunk: int) -> Tensor:
+    r"""The causal mask of *local* attention: a query looks at its own chunk of the sequence and at the one before.
+
+    Args:
+        first: position of the first key.
+        start: position of the first query; queries and keys end together.
+        stop: position after the last.
+        chunk: positions of a chunk.
+
+    Returns:
+        (stop − start, stop − first), 0 or :math:`-\infty`.
+
+    Source: Roy et al. 2021, *Efficient Content-Based Sparse Attention with Routing Transformers*, section 3.2 (blocked
+    local attention with one block of look-back).
+
+    >>> local_mask(0, 3, 5, 2)
+    tensor([[0., 0., 0., 0., -inf],
+            [-inf, -inf, 0., 0., 0.]])
+    """
+    queries = torch.arange(start, stop)[:, None]
+    keys = torch.arange(first, stop)
+    is_seen = (keys <= queries) & (keys // chunk >= queries // chunk - 1)
+    return torch.zeros(is_seen.shape).masked_fill_(~is_seen, float("-inf"))
+
+
 def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float) -> Tensor:
     r"""Scaled dot-product attention.
 

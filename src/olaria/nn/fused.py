@@ -13,11 +13,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from olaria.nn.attention import rotate
+from olaria.nn.attention import local_mask, rotate
 
 
 def feed_forward(x: Tensor, w_in: Tensor, w_out: Tensor) -> Tensor:
@@ -40,9 +41,12 @@ def feed_forward(x: Tensor, w_in: Tensor, w_out: Tensor) -> Tensor:
 
 
 def self_attention(
-    x: Tensor, w_qkv: Tensor, w_out: Tensor, cos: Tensor, sin: Tensor, mask: Tensor, num_heads: int
+    x: Tensor, w_qkv: Tensor, w_out: Tensor, cos: Tensor, sin: Tensor, masks: Tensor, num_heads: int
 ) -> Tensor:
-    r"""Self-attention branch of a block, with normalised and rotated queries and keys.
+    r"""Local self-attention branch of a block, with normalised and rotated queries and keys.
+
+    The sequence is cut into n chunks of c tokens, and a token looks at its own and at the one before: n products of
+    (c, D) and (D, 2c) matrices in place of one of (T, D) and (D, T).
 
     .. math:: W_\text{out} \bigl[\mathrm{softmax}(R\hat q\, (R\hat k)^\top / \sqrt D + M)\, v\bigr]_\text{heads},
               \qquad (q, k, v) = W_{qkv}\, \hat x
@@ -50,12 +54,12 @@ def self_attention(
     with the hat of :func:`feed_forward` over the stream, and over each head of q and k.
 
     Args:
-        x: the residual stream, (B, T, C).
+        x: the residual stream, (B, T, C), T = n c.
         w_qkv: queries, keys and values one below the other, (3C, C).
         w_out: (C, C).
         cos: of the rotary angles, (T, D/2).
         sin: the same.
-        mask: :math:`M`, (T, T), 0 or :math:`-\infty`.
+        masks: :math:`M` of each chunk, (n, c, 2c), 0 or :math:`-\infty`: see :func:`chunk_masks`.
         num_heads: H; D = C / H.
 
     Returns:
@@ -64,7 +68,20 @@ def self_attention(
     Source: Vaswani et al. 2017, equation 1; Henry et al. 2020 (normalised queries and keys); Su et al. 2021,
     equation 34 (the rotation R).
     """
-    return _applied(_SelfAttention, x, w_qkv, w_out, cos, sin, mask, num_heads)
+    return _applied(_SelfAttention, x, w_qkv, w_out, cos, sin, masks, num_heads)
+
+
+def chunk_masks(num_chunks: int, chunk: int) -> Tensor:
+    """Masks of local attention, (n, c, 2c): the first chunk has none before it, and all others have the same one.
+
+    >>> chunk_masks(2, 1)
+    tensor([[[-inf, 0.]],
+    <BLANKLINE>
+            [[0., 0.]]])
+    """
+    masks = local_mask(0, chunk, 2 * chunk, chunk).repeat(num_chunks, 1, 1)
+    masks[0, :, :chunk] = float("-inf")
+    return masks
 
 
 def _applied(function: type[Function], *inputs: Any) -> Tensor:
@@ -109,25 +126,26 @@ class _SelfAttention(Function):
         w_out: Tensor,
         cos: Tensor,
         sin: Tensor,
-        mask: Tensor,
+        masks: Tensor,
         num_heads: int,
     ) -> Tensor:
         batch, length, width = x.shape
         size = width // num_heads
+        chunk = masks.shape[1]
         normed, scale = _normalised(x.flatten(0, 1))
         parts = (normed @ w_qkv.t()).view(batch, length, 3, num_heads, size)
         parts = parts.permute(2, 0, 3, 1, 4).contiguous()  # (3, B, H, T, D)
         hats, head_scale = _normalised(parts[:2])
         # A rotation keeps lengths: what is rotated stays normalised.
         rotated = rotate(hats, cos, sin)
-        q, k, v = (part.reshape(-1, length, size) for part in (*rotated, parts[2]))  # (B·H, T, D)
-        scores = torch.baddbmm(mask, q, k.transpose(1, 2), alpha=size**-0.5)
-        weights = scores.softmax(-1)
-        heads = (
-            (weights @ v).view(batch, num_heads, length, size).transpose(1, 2).reshape(-1, width)
-        )
+        q = rotated[0].view(-1, chunk, size)  # (B·H·n, c, D)
+        keys, values = _with_one_before(rotated[1], chunk), _with_one_before(parts[2], chunk)
+        scores = torch.bmm(q, keys.mT).view(-1, *masks.shape)  # (B·H, n, c, 2c)
+        weights = torch.add(masks, scores, alpha=size**-0.5).softmax(-1).flatten(0, 1)
+        heads = (weights @ values).view(batch, num_heads, length, size)
+        heads = heads.transpose(1, 2).reshape(-1, width)
         ctx.save_for_backward(
-            normed, scale, rotated, head_scale, v, weights, heads, w_qkv, w_out, cos, sin
+            normed, scale, rotated, head_scale, keys, values, weights, heads, w_qkv, w_out, cos, sin
         )
         branch: Tensor = heads @ w_out.t()
         return branch.view_as(x)
@@ -135,25 +153,24 @@ class _SelfAttention(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        normed, scale, rotated, head_scale, v, weights, heads, w_qkv, w_out, cos, sin = (
+        normed, scale, rotated, head_scale, keys, values, weights, heads, w_qkv, w_out, cos, sin = (
             ctx.saved_tensors
         )
         batch, num_heads, length, size = rotated.shape[1:]
+        chunk = weights.shape[1]
         qkv_learns, out_learns = ctx.needs_input_grad[1:3]
         g = gradient.flatten(0, 1).to(heads.dtype)
         d_out = g.t() @ heads if out_learns else None
         d_heads = (g @ w_out).view(batch, length, num_heads, size).transpose(1, 2)
-        d_heads = d_heads.reshape(-1, length, size)
-        q, k = (part.view(-1, length, size) for part in rotated)
+        d_heads = d_heads.reshape(-1, chunk, size)
+        q = rotated[0].view(-1, chunk, size)
         d_parts = torch.empty((3, *rotated.shape[1:]), dtype=g.dtype, device=g.device)
-        d_q, d_k, d_v = (part.view(-1, length, size) for part in d_parts)
-        torch.bmm(weights.transpose(1, 2), d_heads, out=d_v)
+        d_q, d_k, d_v = (part.view(-1, chunk, size) for part in d_parts)
+        _to_its_own(weights.mT @ d_heads, out=d_v)
         # Of softmax: weights · (d − Σ weights · d), in one pass.
-        d_scores = torch._softmax_backward_data(
-            d_heads @ v.transpose(1, 2), weights, -1, weights.dtype
-        )
-        torch.bmm(d_scores, k, out=d_q)
-        torch.bmm(d_scores.transpose(1, 2), q, out=d_k)
+        d_scores = torch._softmax_backward_data(d_heads @ values.mT, weights, -1, weights.dtype)
+        torch.bmm(d_scores, keys, out=d_q)
+        _to_its_own(d_scores.mT @ q, out=d_k)
         # The norm's gradient is taken where the vectors lie rotated; then both are turned back.
         turned = _through_norm(d_parts[:2], rotated, head_scale * size**-0.5)
         d_parts[:2] = rotate(turned, cos, -sin)
@@ -161,6 +178,25 @@ class _SelfAttention(Function):
         d_w = d_qkv.t() @ normed if qkv_learns else None
         d_x = _through_norm(d_qkv @ w_qkv, normed, scale)
         return d_x.view_as(gradient), d_w, d_out, None, None, None, None
+
+
+def _with_one_before(x: Tensor, chunk: int) -> Tensor:
+    """Chunks of a sequence (B, H, T, D), each behind the one before it: (B·H·n, 2c, D), without a copy of its own.
+
+    All sequences lie in one row, so that what stands before the first chunk of one is the end of another: the masks
+    leave it out.
+    """
+    size = x.shape[-1]
+    row = F.pad(x.reshape(-1, size), (0, 0, chunk, 0))  # zeros, since 0 · ∞ would be no number
+    num_chunks = len(row) // chunk - 1
+    return row.as_strided((num_chunks, 2 * chunk, size), (chunk * size, size, 1))
+
+
+def _to_its_own(gradient: Tensor, out: Tensor) -> None:
+    """Gradient of :func:`_with_one_before`'s input: a chunk's own part, and what the one after it found there."""
+    before, own = gradient.chunk(2, 1)
+    out.copy_(own)
+    out[:-1].add_(before[1:])
 
 
 def _normalised(x: Tensor) -> tuple[Tensor, Tensor]:

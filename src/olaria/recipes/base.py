@@ -56,6 +56,12 @@ class Recipe(Config):
     seed: int = Field(0, ge=0, lt=SEED_LIMIT)
     tuning: TuningConfig | None = None
 
+    @property
+    def window(self) -> int:
+        """Tokens of a training example of a language model: its context, where it has no window of its own."""
+        tokens: int = getattr(self.model, "training_window", getattr(self.model, "context", 1))
+        return tokens
+
     def with_settings(self, settings: list[str]) -> Self:
         """A copy with each ``path=value`` of ``--set`` applied in order.
 

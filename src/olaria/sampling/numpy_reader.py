@@ -79,9 +79,11 @@ class NumpyReader:
         stream, normed, branch = self._stream, self._normed, self._branch
         _norm(self._embedding[token], stream)
         turn = self._turns[position]
+        chunk = self._model.config.chunk
+        near = slice(max(0, position // chunk - 1) * chunk, position + 1)
         for layer in self._layers:
             _norm(stream, normed)
-            stream += layer.attend(normed, turn, position, branch)
+            stream += layer.attend(normed, turn, near, branch)
             _norm(stream, normed)
             stream += layer.feed_forward(normed, branch)
         _norm(stream, normed)
@@ -145,9 +147,9 @@ class _Layer:
         )
 
     def attend(
-        self, normed: Floats, turn: NDArray[np.complex64], position: int, out: Floats
+        self, normed: Floats, turn: NDArray[np.complex64], near: slice, out: Floats
     ) -> Floats:
-        """The self-attention branch at ``position``; its key and value join the cache."""
+        """The self-attention branch over the positions ``near``; key and value of the last join the cache."""
         self.make_qkv(normed, self.qkv)
         factors = np.einsum("ij,ij->i", self.qk, self.qk)
         factors += _EPSILON * self.qk.shape[1]
@@ -155,12 +157,11 @@ class _Layer:
         np.divide(self.lengths, factors, out=factors)
         np.multiply(self.qk, factors[:, None], out=self.qk)
         np.multiply(self.qk_pairs, turn, out=self.qk_pairs)
-        self.keys[:, position] = self.key
-        self.values[:, position] = self.value
-        stop = position + 1
-        weights = np.matmul(self.keys[:, :stop], self.query)  # (H, S, 1)
+        self.keys[:, near.stop - 1] = self.key
+        self.values[:, near.stop - 1] = self.value
+        weights = np.matmul(self.keys[:, near], self.query)  # (H, S, 1)
         np.exp(weights, out=weights)  # of at most √D, since queries and keys are normalised
-        np.matmul(weights.transpose(0, 2, 1), self.values[:, :stop], out=self.heads)
+        np.matmul(weights.transpose(0, 2, 1), self.values[:, near], out=self.heads)
         np.divide(self.heads, np.add.reduce(weights, 1, keepdims=True), out=self.heads)
         return self.mix_heads(self.heads.reshape(-1), out)
 

@@ -278,9 +278,8 @@ def prepare(
         tokenizer = start.tokenizer_for(data.text, recipe.data.unseen)
     else:
         tokenizer = tokenizer_for(recipe, data)
-    context = getattr(recipe.model, "context", 1)
     unseen = recipe.data.unseen
-    feed = TextFeed(tokenizer.encode(data.train, unseen), context, batch_size, seed)
+    feed = TextFeed(tokenizer.encode(data.train, unseen), recipe.window, batch_size, seed)
     held_out = tokenizer.encode(data.validation, unseen)
     if len(held_out) < 2:  # told before a run is begun that could not be measured
         raise DataError(

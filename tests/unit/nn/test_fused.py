@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from olaria.models.gpt import GPT, GPTConfig
-from olaria.nn.attention import causal_mask, rotary_angles
-from olaria.nn.fused import feed_forward, self_attention
+from olaria.nn.attention import rotary_angles
+from olaria.nn.fused import chunk_masks, feed_forward, self_attention
 
-B, T, C, H = 3, 7, 16, 2
+B, T, C, H = 3, 9, 16, 2
+CHUNK = 3
 D = C // H
 
 
@@ -38,13 +39,15 @@ def plain_self_attention(x: Tensor, w_qkv: Tensor, w_out: Tensor) -> Tensor:
         product = torch.complex(a, b) * turn
         return torch.cat((product.real, product.imag), -1)
 
-    heads = F.scaled_dot_product_attention(turned(q), turned(k), v, is_causal=True)
+    seen = [[s <= t and s // CHUNK >= t // CHUNK - 1 for s in range(T)] for t in range(T)]
+    mask = torch.tensor(seen)
+    heads = F.scaled_dot_product_attention(turned(q), turned(k), v, attn_mask=mask)
     return heads.transpose(1, 2).flatten(2) @ w_out.mT
 
 
 def fused_self_attention(x: Tensor, w_qkv: Tensor, w_out: Tensor) -> Tensor:
     cos, sin = rotary_angles(T, D)
-    return self_attention(x, w_qkv, w_out, cos, sin, causal_mask(T, T), H)
+    return self_attention(x, w_qkv, w_out, cos, sin, chunk_masks(T // CHUNK, CHUNK), H)
 
 
 CASES = [
@@ -95,8 +98,10 @@ def test_a_frozen_weight_gets_no_gradient(
     assert w_second.grad is not None and x.grad is not None
 
 
-def test_the_training_form_of_the_gpt_equals_the_reading_form() -> None:
-    model = GPT(GPTConfig(context=T, num_layers=2, num_heads=H, width=C), vocab_size=5).eval()
+@pytest.mark.parametrize("chunk", [1, 2, 3, 4, 20])
+def test_the_training_form_of_the_gpt_equals_the_reading_form(chunk: int) -> None:
+    config = GPTConfig(context=T, chunk=chunk, num_layers=2, num_heads=H, width=C)
+    model = GPT(config, vocab_size=5).eval()
     with torch.no_grad():
         for number, parameter in enumerate(model.parameters()):
             parameter.add_(drawn(*parameter.shape, seed=number), alpha=0.3)

@@ -63,7 +63,7 @@ def test_every_rung_learns_from_as_many_tokens_a_step(size: str) -> None:
         recipe, settings = ladder.planned(rung, ladder.Ending(steps=7), options)
         assert (recipe.seed, recipe.training.steps, recipe.training.budget) == (3, 7, None)
         assert len(settings) == 1
-        tokens.add(recipe.training.batch_size * recipe.model.context)
+        tokens.add(recipe.training.batch_size * recipe.window)
     assert len(tokens) == 1
 
 

@@ -179,7 +179,7 @@ def test_a_tight_run_is_warned_of_and_one_beyond_refused() -> None:
         ("gpt", {"width": 1_000_000}, VOCAB),
         ("gpt", {"width": 2**40}, VOCAB),  # more than a 64-bit count of bytes
         ("gpt", {"width": 10**30, "num_heads": 1}, VOCAB),
-        ("gpt", {"context": 10_000_000}, VOCAB),
+        ("gpt", {"context": 100_000_000}, VOCAB),
         ("gpt", {}, 10**9),
         ("bigram", {}, 1_000_000),
         ("vae", {"hidden": [10**7, 10**7]}, 0),
