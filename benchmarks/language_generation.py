@@ -142,7 +142,10 @@ def build_transformers(size: Size, tokens: int, peer: str) -> Built:
 
 
 def build_olaria(size: Size, tokens: int, peer: str) -> Built:
-    """``olaria.sampling.autoregressive.generate`` on the fast GPT."""
+    """``olaria.sampling.autoregressive.generate`` on the fast GPT.
+
+    Two of its chunks are the others' context, so that a token sees at most as many; it reads longer texts at once.
+    """
     import torch
 
     from olaria.models import MODELS
@@ -151,7 +154,7 @@ def build_olaria(size: Size, tokens: int, peer: str) -> Built:
 
     family = MODELS["gpt"]
     settings = {
-        "context": size.context,
+        "chunk": size.context // 2,
         "num_layers": size.num_layers,
         "num_heads": size.num_heads,
         "width": size.width,

@@ -25,8 +25,8 @@ from olaria.models.gpt import GPT, LOGIT_CAP, Block
 from olaria.sampling.window import window_of
 
 Floats = NDArray[np.float32]
-Product = Callable[[Floats, Floats], Floats]
-"""A vector and where its product with a matrix goes, to that product."""
+Product = Callable[[], object]
+"""Multiplies a matrix with the vector in one buffer into another buffer; both were named when it was made."""
 HALF_FROM_BYTES = 16 << 20
 """Size in float32 of the matrices of all blocks from which they are held in float16."""
 _EPSILON = float(np.finfo(np.float32).eps)
@@ -43,49 +43,66 @@ class NumpyReader:
     def __init__(self, model: GPT) -> None:
         config = model.config
         self._model = model
-        self._window: Tensor | None = None
+        self._text: list[int] = []
         self._length = 0
         size_bytes = sum(weight.numel() * 4 for weight in model.blocks.parameters())
         is_half = size_bytes >= HALF_FROM_BYTES and has_quick_float16()
         self.precision = "float16" if is_half else "float32"
         product = _HalfProduct if is_half else _whole_product
-        self._layers = [_Layer.of(block, config.context, product) for block in model.blocks]  # type: ignore[arg-type]
+        _, normed, branch = self._buffers = np.empty((3, config.width), np.float32)
+        self._layers = [
+            _Layer.of(block, config.context, product, normed, branch)  # type: ignore[arg-type]
+            for block in model.blocks
+        ]
+        # What the last position depends on: a chunk for each layer, its own, and the rest of the first.
+        self._depth = (config.num_layers + 2) * config.chunk
         # A rotation by an angle is a product with a complex number.
         angles = model.cos.numpy() + 1j * model.sin.numpy()
         self._turns: NDArray[np.complex64] = angles.astype(np.complex64)
         self._embedding = _array(model.embedding.weight)
         self._head = _array(model.head.weight)
-        self._stream, self._normed, self._branch = np.empty((3, config.width), np.float32)
 
     def read(self, tokens: Tensor) -> Tensor:
         """Logits (1, V) after ``tokens`` (1, T)."""
-        self._window, is_anew = window_of(self._window, tokens, self._model.context)
-        if is_anew or tokens.shape[1] > 1:
-            return self._begin(self._window)
-        return torch.from_numpy(self._next(int(tokens)))[None]
+        new = tokens[0].tolist()
+        is_one_more = len(new) == 1 and 0 < len(self._text) < self._model.context
+        if is_one_more:
+            self._text += new
+            return torch.from_numpy(self._next(new[0]))[None]
+        read = torch.tensor([self._text]) if self._text else None
+        window, _ = window_of(read, tokens, self._model.context)
+        self._text = window[0].tolist()
+        return self._begin(window)
 
     def _begin(self, window: Tensor) -> Tensor:
-        """Read a window whole, by the model itself, and keep what the tokens after it look back at."""
+        """Read a window, by the model itself, and keep what the tokens after it look back at.
+
+        Attention is local and positions are relative: whole chunks that are out of reach can be left out.
+        """
+        chunk = self._model.config.chunk
+        window = window[:, max(0, window.shape[1] - self._depth) // chunk * chunk :]
         self._length = window.shape[1]
         logits, cache = self._model.continue_from(window, [])
         for layer, (keys, values) in zip(self._layers, cache, strict=True):
             layer.keys[:, : self._length] = keys[0].numpy()[:, :, _interleaved(keys.shape[-1])]
-            layer.values[:, : self._length] = values[0].numpy()
+            layer.values[:, : self._length, :-1] = values[0].numpy()
         return logits[:, -1].float()
 
     def _next(self, token: int) -> Floats:
         """Logits (V,) after one more token."""
         position, self._length = self._length, self._length + 1
-        stream, normed, branch = self._stream, self._normed, self._branch
+        stream, normed, branch = self._buffers
         _norm(self._embedding[token], stream)
         turn = self._turns[position]
         chunk = self._model.config.chunk
         near = slice(max(0, position // chunk - 1) * chunk, position + 1)
         for layer in self._layers:
             _norm(stream, normed)
-            stream += layer.attend(normed, turn, near, branch)
+            layer.attend(turn, near)
+            np.add(stream, branch, out=stream)
             _norm(stream, normed)
-            stream += layer.feed_forward(normed, branch)
+            layer.feed_forward()
+            np.add(stream, branch, out=stream)
         _norm(stream, normed)
         logits: Floats = self._head @ normed
         logits /= LOGIT_CAP
@@ -98,7 +115,8 @@ class NumpyReader:
 class _Layer:
     """A block's products, its cache, and the buffers of one token. H heads of D features, C = H · D.
 
-    ``qkv`` is the buffer of queries, keys and values; the next five are views of it.
+    Queries, keys and values share a buffer, of which ``qk`` and the four after it are views. Each value is followed
+    by a 1, so that the sum of the weights comes with the weighted sum.
     """
 
     make_qkv: Product
@@ -107,19 +125,29 @@ class _Layer:
     feed_out: Product
     lengths: Floats  # (2H,), those that queries and keys are given
     keys: Floats  # (H, context, D)
-    values: Floats
-    qkv: Floats
+    values: Floats  # (H, context, D + 1)
     qk: Floats  # (2H, D)
     qk_pairs: NDArray[np.complex64]  # (2H, D/2)
     query: Floats  # (H, D, 1)
     key: Floats  # (H, D)
     value: Floats
+    sums: Floats  # (H, 1, D + 1)
     heads: Floats  # (H, 1, D)
     hidden: Floats
 
     @staticmethod
-    def of(block: Block, context: int, product: Callable[..., Product]) -> _Layer:
-        """Features of queries and keys are put in the order of :func:`_interleaved`; products do not mind."""
+    def of(
+        block: Block, context: int, product: Callable[..., Product], normed: Floats, branch: Floats
+    ) -> _Layer:
+        """Features of queries and keys are put in the order of :func:`_interleaved`; products do not mind.
+
+        Args:
+            block: of the model.
+            context: positions of the cache.
+            product: makes a product of a matrix and its two buffers.
+            normed: what both halves read, (C,).
+            branch: what both halves write, (C,).
+        """
         w_qkv = _array(block.qkv.weight)
         num_heads, width = block.num_heads, w_qkv.shape[1]
         size = width // num_heads
@@ -127,30 +155,30 @@ class _Layer:
         rows = np.concatenate((order.reshape(-1), np.arange(2 * width, 3 * width)))
         qkv = np.empty(3 * width, np.float32)
         qk = qkv[: 2 * width].reshape(2 * num_heads, size)
+        heads = np.empty((num_heads, 1, size), np.float32)
+        hidden = np.empty(block.feed_in.out_features, np.float32)
         return _Layer(
-            make_qkv=product(w_qkv[rows]),
-            mix_heads=product(_array(block.attention_out.weight)),
-            feed_in=product(_array(block.feed_in.weight)),
-            feed_out=product(_array(block.feed_out.weight), is_wide=True),
+            make_qkv=product(w_qkv[rows], normed, qkv),
+            mix_heads=product(_array(block.attention_out.weight), heads.reshape(-1), branch),
+            feed_in=product(_array(block.feed_in.weight), normed, hidden),
+            feed_out=product(_array(block.feed_out.weight), hidden, branch, is_wide=True),
             # Both are normalised to √D; the factor 1/√D of the scores is taken into the queries.
             lengths=np.repeat(np.array((1.0, size**0.5), np.float32), num_heads),
             keys=np.zeros((num_heads, context, size), np.float32),
-            values=np.zeros((num_heads, context, size), np.float32),
-            qkv=qkv,
+            values=np.ones((num_heads, context, size + 1), np.float32),
             qk=qk,
             qk_pairs=qk.view(np.complex64),
             query=qk[:num_heads, :, None],
             key=qk[num_heads:],
             value=qkv[2 * width :].reshape(num_heads, size),
-            heads=np.empty((num_heads, 1, size), np.float32),
-            hidden=np.empty(block.feed_in.out_features, np.float32),
+            sums=np.empty((num_heads, 1, size + 1), np.float32),
+            heads=heads,
+            hidden=hidden,
         )
 
-    def attend(
-        self, normed: Floats, turn: NDArray[np.complex64], near: slice, out: Floats
-    ) -> Floats:
+    def attend(self, turn: NDArray[np.complex64], near: slice) -> None:
         """The self-attention branch over the positions ``near``; key and value of the last join the cache."""
-        self.make_qkv(normed, self.qkv)
+        self.make_qkv()
         factors = np.einsum("ij,ij->i", self.qk, self.qk)
         factors += _EPSILON * self.qk.shape[1]
         np.sqrt(factors, out=factors)
@@ -158,19 +186,19 @@ class _Layer:
         np.multiply(self.qk, factors[:, None], out=self.qk)
         np.multiply(self.qk_pairs, turn, out=self.qk_pairs)
         self.keys[:, near.stop - 1] = self.key
-        self.values[:, near.stop - 1] = self.value
+        self.values[:, near.stop - 1, :-1] = self.value
         weights = np.matmul(self.keys[:, near], self.query)  # (H, S, 1)
         np.exp(weights, out=weights)  # of at most √D, since queries and keys are normalised
-        np.matmul(weights.transpose(0, 2, 1), self.values[:, near], out=self.heads)
-        np.divide(self.heads, np.add.reduce(weights, 1, keepdims=True), out=self.heads)
-        return self.mix_heads(self.heads.reshape(-1), out)
+        np.matmul(weights.transpose(0, 2, 1), self.values[:, near], out=self.sums)
+        np.divide(self.sums[..., :-1], self.sums[..., -1:], out=self.heads)
+        self.mix_heads()
 
-    def feed_forward(self, normed: Floats, out: Floats) -> Floats:
+    def feed_forward(self) -> None:
         """The feed-forward branch."""
-        self.feed_in(normed, self.hidden)
+        self.feed_in()
         np.maximum(self.hidden, 0, out=self.hidden)
         np.multiply(self.hidden, self.hidden, out=self.hidden)
-        return self.feed_out(self.hidden, out)
+        self.feed_out()
 
 
 def has_quick_float16() -> bool:
@@ -178,8 +206,8 @@ def has_quick_float16() -> bool:
     return str(torch.backends.cpu.get_cpu_capability()) == "AVX512"
 
 
-def _whole_product(weight: Floats, is_wide: bool = False) -> Product:
-    return partial(np.dot, weight)
+def _whole_product(weight: Floats, x: Floats, out: Floats, is_wide: bool = False) -> Product:
+    return partial(np.dot, weight, x, out)
 
 
 class _HalfProduct:
@@ -187,25 +215,28 @@ class _HalfProduct:
 
     Args:
         weight: the matrix.
-        is_wide: whether the vector may pass 65,504, where float16 ends, as the squares of a feed-forward layer may:
-            it is divided by its largest number before, and the product multiplied by it after.
+        x: where the vector stands.
+        out: where the product goes.
+        is_wide: whether the vector, of no negative number, may pass 65,504, where float16 ends, as the squares of a
+            feed-forward layer may: it is divided by its largest number before, and the product multiplied by it after.
     """
 
-    def __init__(self, weight: Floats, is_wide: bool = False) -> None:
+    def __init__(self, weight: Floats, x: Floats, out: Floats, is_wide: bool = False) -> None:
         self._weight = torch.from_numpy(weight).half()
-        self._out, self._in = (torch.empty(size, dtype=torch.float16) for size in weight.shape)
-        self._is_wide = is_wide
+        self._half_out, self._half_x = (
+            torch.empty(size, dtype=torch.float16) for size in weight.shape
+        )
+        self._x, self._out, self._is_wide = torch.from_numpy(x), torch.from_numpy(out), is_wide
 
-    def __call__(self, x: Floats, out: Floats) -> Floats:
-        peak = float(np.abs(x).max()) if self._is_wide else 1.0
+    def __call__(self) -> None:
+        peak = float(self._x.amax()) if self._is_wide else 1.0
         if peak > 1:
-            np.divide(x, peak, out=x)
-        self._in.copy_(torch.from_numpy(x))
-        torch.mv(self._weight, self._in, out=self._out)
-        torch.from_numpy(out).copy_(self._out)
+            self._x.div_(peak)
+        self._half_x.copy_(self._x)
+        torch.mv(self._weight, self._half_x, out=self._half_out)
+        self._out.copy_(self._half_out)
         if peak > 1:
-            np.multiply(out, peak, out=out)
-        return out
+            self._out.mul_(peak)
 
 
 def _interleaved(size: int) -> NDArray[np.int64]:
