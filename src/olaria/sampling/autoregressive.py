@@ -71,7 +71,9 @@ def filter_logits(logits: Tensor, config: SamplingConfig) -> Tensor:
     Returns:
         (B, V), float32; at least one token of each row stays.
     """
-    logits = logits.float() / config.temperature
+    logits = logits.float()
+    if config.temperature != 1:
+        logits = logits / config.temperature
     if config.top_k is not None and config.top_k < logits.shape[-1]:
         # By place and not by value: where logits are equal, still k tokens stay.
         values, places = logits.topk(config.top_k)
@@ -113,7 +115,6 @@ def generate(
     return _generate(model, prompt, config, generator)
 
 
-@torch.no_grad()
 def _generate(
     model: Model,
     prompt: Tensor,
@@ -123,16 +124,15 @@ def _generate(
     reader = reader_for(model, len(prompt))
     # The tokens so far; kept only where a penalty looks at them.
     text = prompt if config.repetition_penalty != 1 else None
-    logits = reader.read(prompt)
-    for number in range(config.max_tokens):
+    token = prompt
+    for _ in range(config.max_tokens):
+        logits = reader.read(token)
         if text is not None:
             text = text[:, -model.context :]  # type: ignore[operator]
             logits = penalize_repetition(logits, text, config.repetition_penalty)
         token = _draw(filter_logits(logits, config).softmax(-1), generator)  # (B, 1)
         yield token.squeeze(1)
-        if number + 1 < config.max_tokens:
-            logits = reader.read(token)
-            text = None if text is None else torch.cat((text, token), 1)
+        text = None if text is None else torch.cat((text, token), 1)
 
 
 def _draw(probabilities: Tensor, generator: Generator | Sequence[Generator]) -> Tensor:

@@ -64,16 +64,17 @@ class NumpyReader:
 
     def read(self, tokens: Tensor) -> Tensor:
         """Logits (1, V) after ``tokens`` (1, T)."""
-        new = tokens[0].tolist()
+        (new,) = tokens.tolist()
         is_one_more = len(new) == 1 and 0 < len(self._text) < self._model.context
         if is_one_more:
             self._text += new
-            return torch.from_numpy(self._next(new[0]))[None]
+            return torch.from_numpy(self._next(new[0])[None])
         read = torch.tensor([self._text]) if self._text else None
         window, _ = window_of(read, tokens, self._model.context)
         self._text = window[0].tolist()
         return self._begin(window)
 
+    @torch.no_grad()
     def _begin(self, window: Tensor) -> Tensor:
         """Read a window, by the model itself, and keep what the tokens after it look back at.
 
@@ -131,7 +132,10 @@ class _Layer:
     query: Floats  # (H, D, 1)
     key: Floats  # (H, D)
     value: Floats
+    epsilon: np.float32  # D of those of the norm
     sums: Floats  # (H, 1, D + 1)
+    weighted: Floats  # its first D
+    total: Floats  # its last
     heads: Floats  # (H, 1, D)
     hidden: Floats
 
@@ -155,6 +159,7 @@ class _Layer:
         rows = np.concatenate((order.reshape(-1), np.arange(2 * width, 3 * width)))
         qkv = np.empty(3 * width, np.float32)
         qk = qkv[: 2 * width].reshape(2 * num_heads, size)
+        sums = np.empty((num_heads, 1, size + 1), np.float32)
         heads = np.empty((num_heads, 1, size), np.float32)
         hidden = np.empty(block.feed_in.out_features, np.float32)
         return _Layer(
@@ -171,7 +176,10 @@ class _Layer:
             query=qk[:num_heads, :, None],
             key=qk[num_heads:],
             value=qkv[2 * width :].reshape(num_heads, size),
-            sums=np.empty((num_heads, 1, size + 1), np.float32),
+            epsilon=np.float32(_EPSILON * size),
+            sums=sums,
+            weighted=sums[..., :-1],
+            total=sums[..., -1:],
             heads=heads,
             hidden=hidden,
         )
@@ -180,7 +188,7 @@ class _Layer:
         """The self-attention branch over the positions ``near``; key and value of the last join the cache."""
         self.make_qkv()
         factors = np.einsum("ij,ij->i", self.qk, self.qk)
-        factors += _EPSILON * self.qk.shape[1]
+        np.add(factors, self.epsilon, out=factors)
         np.sqrt(factors, out=factors)
         np.divide(self.lengths, factors, out=factors)
         np.multiply(self.qk, factors[:, None], out=self.qk)
@@ -190,7 +198,7 @@ class _Layer:
         weights = np.matmul(self.keys[:, near], self.query)  # (H, S, 1)
         np.exp(weights, out=weights)  # of at most √D, since queries and keys are normalised
         np.matmul(weights.transpose(0, 2, 1), self.values[:, near], out=self.sums)
-        np.divide(self.sums[..., :-1], self.sums[..., -1:], out=self.heads)
+        np.divide(self.weighted, self.total, out=self.heads)
         self.mix_heads()
 
     def feed_forward(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from olaria.models.gpt import GPT
@@ -19,7 +20,7 @@ class Reader(Protocol):
     """Reads a text that grows at its end."""
 
     def read(self, tokens: Tensor) -> Tensor:
-        """Take in ``tokens`` (B, T), T ≥ 1; the logits of what follows, (B, V), float32."""
+        """Take in ``tokens`` (B, T), T ≥ 1; the logits of what follows, (B, V), float32, without gradients."""
 
 
 def reader_for(model: Any, num_texts: int = 1) -> Reader:
@@ -41,6 +42,7 @@ class PlainReader:
         self._model = model
         self._window: Tensor | None = None
 
+    @torch.no_grad()
     def read(self, tokens: Tensor) -> Tensor:
         """See :class:`Reader`."""
         self._window, _ = window_of(self._window, tokens, self._model.context)
@@ -60,6 +62,7 @@ class CachedReader:
         self._cache: list[Any] = []
         self._window: Tensor | None = None
 
+    @torch.no_grad()
     def read(self, tokens: Tensor) -> Tensor:
         """See :class:`Reader`."""
         self._window, is_anew = window_of(self._window, tokens, self._model.context)
