@@ -165,7 +165,7 @@ def peer_option(given: str | None, script: str) -> Path | None:
 # --- floating point operations --------------------------------------------------------------------
 
 
-def flops_per_token(num_matmul_parameters: int, num_layers: int, width: int, context: int) -> int:
+def flops_per_token(num_matmul_parameters: int, num_layers: int, width: int, attended: int) -> int:
     r"""Floating point operations of training, forwards and backwards, for one token.
 
     .. math:: 6 N + 12\, L\, d\, T
@@ -179,14 +179,14 @@ def flops_per_token(num_matmul_parameters: int, num_layers: int, width: int, con
         num_matmul_parameters: N, weights that take part in matrix products, the head's included.
         num_layers: L.
         width: d, heads times size of a head.
-        context: T, tokens of a window.
+        attended: T, tokens that attention multiplies each with: the window, or two chunks where it is local.
 
     Source: Chowdhery et al. 2022, *PaLM*, Appendix B.
 
     >>> flops_per_token(1000, 2, 10, 5)
     7200
     """
-    return 6 * num_matmul_parameters + 12 * num_layers * width * context
+    return 6 * num_matmul_parameters + 12 * num_layers * width * attended
 
 
 # --- records and tables ---------------------------------------------------------------------------

@@ -185,7 +185,7 @@ def train_ours(
 
 
 def _flops(counted: dict[str, Any]) -> int:
-    names = ("num_matmul_parameters", "num_layers", "width", "context")
+    names = ("num_matmul_parameters", "num_layers", "width", "attended")
     return flops_per_token(*(int(counted[name]) for name in names))
 
 

@@ -83,7 +83,7 @@ def score(peer: str, checkpoint: str) -> dict[str, Any]:
         "num_matmul_parameters": matmul_parameters(model),
         "num_layers": int(content["model_args"]["n_layer"]),
         "width": int(content["model_args"]["n_embd"]),
-        "context": int(content["model_args"]["block_size"]),
+        "attended": int(content["model_args"]["block_size"]),
     }
 
 
@@ -110,8 +110,14 @@ def inspect(path: str) -> dict[str, Any]:
         "num_matmul_parameters": matmul_parameters(model),
         "num_layers": getattr(config, "num_layers", 0),
         "width": getattr(config, "width", 0),
-        "context": getattr(config, "context", 0),
+        "attended": attended(config),
     }
+
+
+def attended(config: Any) -> int:
+    """Tokens that attention multiplies each token with: two chunks where it is local, else the context."""
+    chunk: int | None = getattr(config, "chunk", None)
+    return getattr(config, "context", 0) if chunk is None else 2 * chunk
 
 
 def matmul_parameters(model: nn.Module) -> int:

@@ -42,6 +42,7 @@ class _Reading:
     deep: int = 0
 
     def notes(self) -> list[Message]:
+        """What was left out or changed on the way, for the user."""
         found = []
         if self.unreadable:
             fields = {

@@ -96,6 +96,8 @@ def _applied(function: type[Function], *inputs: Any) -> Tensor:
 
 
 class _FeedForward(Function):
+    """:func:`feed_forward` and its gradient."""
+
     @staticmethod
     def forward(ctx: Any, x: Tensor, w_in: Tensor, w_out: Tensor) -> Tensor:
         normed, scale = _normalised(x.flatten(0, -2))
@@ -118,6 +120,8 @@ class _FeedForward(Function):
 
 
 class _SelfAttention(Function):
+    """:func:`self_attention` and its gradient."""
+
     @staticmethod
     def forward(
         ctx: Any,

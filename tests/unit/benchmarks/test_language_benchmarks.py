@@ -15,6 +15,9 @@ import pytest
 import torch
 from torch import nn
 
+from olaria.models.gpt import GPTConfig
+from olaria.models.language import LanguageConfig
+
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 
 
@@ -119,6 +122,12 @@ def test_tables_are_not_matrix_products() -> None:
         nn.Embedding(65, 8), nn.Linear(8, 16), nn.LayerNorm(16), nn.Linear(16, 65)
     )
     assert probe.matmul_parameters(layers) == 8 * 16 + 16 * 65
+
+
+def test_local_attention_is_counted_as_what_it_multiplies() -> None:
+    assert probe.attended(GPTConfig(context=512, chunk=16)) == 32
+    assert probe.attended(LanguageConfig(context=128)) == 128
+    assert probe.attended(None) == 0
 
 
 def test_utilisation_in_steps_and_of_the_run() -> None:
