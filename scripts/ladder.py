@@ -1,6 +1,6 @@
 """Climb the ladder of language models and write its table: every rung at equal steps and in equal time.
 
-    python scripts/ladder.py --steps 1000 --budget 60 --out runs/ladder
+    python scripts/ladder.py --steps 1000 --budget 30 --out runs/ladder
 
 Each rung is trained twice by its preset, from one seed, on one text and with as many tokens per step. The runs lie
 in ``steps-1000/<rung>`` and ``budget-60s/<rung>`` of the output folder, the table and a text of each rung (of the run
