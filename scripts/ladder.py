@@ -3,7 +3,7 @@
     python scripts/ladder.py --steps 1000 --budget 30 --out runs/ladder
 
 Each rung is trained twice by its preset, from one seed, on one text and with as many tokens per step. The runs lie
-in ``steps-1000/<rung>`` and ``budget-60s/<rung>`` of the output folder, the table and a text of each rung (of the run
+in ``steps-1000/<rung>`` and ``budget-30s/<rung>`` of the output folder, the table and a text of each rung (of the run
 in equal time) in ``ladder.md``, which is written anew after each rung. What is done is not done again: after a stop
 the same command goes on, and a run that a stop left unfinished begins anew, so that its time is one piece.
 """
