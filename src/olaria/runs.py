@@ -52,7 +52,8 @@ def load_data(
     """The recipe's data, of the kind that its family learns from.
 
     Raises:
-        RunError: text for an image model, or any other kind for one that does not learn from it.
+        RunError: text for an image model, or any other kind for one that does not learn from it; images without the
+            classes that the model asks for.
     """
     data = load(recipe.data.name, recipe.data, offline=offline, progress=progress)
     wanted = MODELS[recipe.model.family].data
@@ -60,7 +61,30 @@ def load_data(
     if wanted != found:
         message = _OTHER_KIND[wanted, found]
         raise RunError(message, family=recipe.model.family, data=recipe.data.name)
+    if isinstance(data, ImageData):
+        _check_classes(recipe, data)
     return data
+
+
+def _check_classes(recipe: Recipe, data: ImageData) -> None:
+    """A model of classes needs images that carry them, and as many of them."""
+    wanted = getattr(recipe.model, "classes", 0)
+    if wanted and data.train.y is None:
+        raise RunError(
+            N_(
+                "the images of {data} carry no classes and the model asks for {wanted}; "
+                "set model.classes=0, or put each class in a folder of its own"
+            ),
+            data=recipe.data.name,
+            wanted=wanted,
+        )
+    if wanted and wanted != data.num_classes:
+        raise RunError(
+            N_("{data} has {found} classes, not {wanted}; set model.classes={found}"),
+            data=recipe.data.name,
+            found=data.num_classes,
+            wanted=wanted,
+        )
 
 
 _NO_PAIRS = N_(

@@ -58,7 +58,7 @@ class Case:
     def feed(self, seed: int = 0, batch_size: int = 8) -> Feed:
         """24 structured images or 24 pairs (three batches an epoch), or 200 tokens."""
         if self.is_image:
-            return ImageFeed(images(24, self.shape), None, batch_size, seed)
+            return ImageFeed(images(24, self.shape), torch.arange(24) % 3, batch_size, seed)
         if MODELS[self.family].data == "pairs":
             return PairFeed(*pairs(24), Specials(VOCAB), batch_size, seed)
         context = self.build().context
@@ -90,9 +90,17 @@ VARIANTS = [
     *FAMILIES,
     Case("autoencoder", {"network": "conv", "corruption": 0.3}, {"ema": 0.9}),
     Case("autoencoder", {"hidden": (), "output": "linear"}, {"decay": "cosine"}),
+    Case("autoencoder", {"corruption": 0.2, "noise": "masking", "sparsity": 0.01}),
+    Case("autoencoder", {"corruption": 0.2, "noise": "salt-and-pepper", "contraction": 0.1}),
     Case("vae", {"network": "conv", "beta": 4.0}, {"ema": 0.99, "weight_decay": 0.1}),
+    Case("vae", {"above": (4, 3), "free_bits": 0.1}, {"ema": 0.9}),
+    Case("vae", {"classes": 3, "likelihood": "gaussian", "importance_samples": 3}),
+    Case("vae", {"network": "conv", "likelihood": "logistic", "classes": 3}),
     Case("gan", {"discriminator_updates": 2, "loss": "hinge"}, {"ema": 0.9, "clip_norm": 1.0}),
     Case("gan", {"spectral": False}, {"betas": (0.0, 0.9)}),
+    Case("gan", {"spectral": False, "loss": "wasserstein", "penalty": "gradient"}),
+    Case("gan", {"loss": "least-squares", "penalty": "r1", "penalty_weight": 0.5}),
+    Case("gan", {"classes": 3, "loss": "minimax"}),
     Case("gpt", {"dropout": 0.2}, {"optimizer": "muon", "ema": 0.9, "weight_decay": 0.1}),
     Case("gpt", {"dropout": 0.1}, {"precision": "bfloat16", "optimizer": "muon"}),
     *[Case("language", {"rung": rung, **ONE_LAYER}) for rung in RUNGS[:4]],

@@ -10,11 +10,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from scipy import integrate, linalg, stats
+from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from olaria.evaluation import density, diversity, fidelity, reconstruction, text
+from olaria.models.vae import Draw
 
 Array = NDArray[np.float64]
 
@@ -153,6 +155,23 @@ class LineVAE:
     weights = torch.tensor([2.0, -1.5, 1.0, 0.5, -0.3, 3.0])
     bias = torch.tensor([0.2, 0.0, -0.5, 1.0, -1.0, 0.3])
 
+    latent = 1
+
+    def read(self, x: Tensor) -> list[Tensor]:
+        return [x]
+
+    def draw(self, found: list[Tensor], noise: Tensor) -> Draw:
+        q = self.encode(found[0])
+        z = q.mean + q.stddev * noise
+        prior = Normal(0.0, 1.0)
+        ratio = (prior.log_prob(z) - q.log_prob(z)).sum(2)
+        return Draw(z, kl_divergence(q, prior).expand(z.shape), ratio, z.flatten(0, 1))
+
+    def nll(self, draw: Draw, x: Tensor, y: Tensor | None = None) -> Tensor:
+        k = len(draw.z)
+        log_x = self.decode(draw.state).log_prob(x.repeat(k, 1, 1, 1))
+        return -log_x.flatten(1).sum(1).view(k, -1)
+
     def encode(self, x: Tensor) -> Normal:
         mean = 0.4 * (x.flatten(1) @ self.weights)[:, None] - 0.6
         return Normal(mean, torch.full_like(mean, 0.9))
@@ -239,3 +258,20 @@ def test_bootstrap_replicates_are_resampled_sets() -> None:
         resampled = a[rows].numpy()
         np.testing.assert_allclose(gaussian.mean.numpy(), resampled.mean(0))
         np.testing.assert_allclose(gaussian.covariance.numpy(), np.cov(resampled, rowvar=False))
+
+
+@pytest.mark.parametrize("constant", [False, True])
+def test_the_linear_denoiser_is_scikit_learns_regression(constant: bool) -> None:
+    clean = features(300, 10).view(300, 1, 3, 4)
+    noisy = clean + features(300, 20).view_as(clean) / 3
+    if constant:
+        noisy[:, :, 0] = 0.25
+    fresh = features(50, 30).view(50, 1, 3, 4)
+    if constant:
+        fresh[:, :, 0] = 0.25
+    regression = LinearRegression().fit(
+        noisy.flatten(1).double().numpy(), clean.flatten(1).double().numpy()
+    )
+    expected = regression.predict(fresh.flatten(1).double().numpy())
+    found = reconstruction.LinearMap.fitted(noisy, clean)(fresh).flatten(1).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-4)

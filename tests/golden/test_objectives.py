@@ -15,7 +15,13 @@ from olaria.models.vae import VAE, VAEConfig
 from olaria.objectives.adversarial import discriminator_loss, generator_loss
 from olaria.objectives.divergence import gaussian_kl, normal_kl
 from olaria.objectives.likelihood import cross_entropy, importance_weighted_bound
-from olaria.objectives.reconstruction import bernoulli_nll, squared_error
+from olaria.objectives.penalties import contraction, slope_penalty, sparsity, zero_slope_penalty
+from olaria.objectives.reconstruction import (
+    DiscretizedLogistic,
+    bernoulli_nll,
+    gaussian_nll,
+    squared_error,
+)
 from olaria.training.randomness import generator, seeded
 
 
@@ -67,8 +73,8 @@ def test_normal_kl_is_the_integral() -> None:
 
 def test_gaussian_kl_is_that_of_torch_distributions() -> None:
     mean, log_var = normal(7, 5), normal(7, 5, seed=1)
-    q = Independent(Normal(mean, (log_var / 2).exp()), 1)
-    prior = Independent(Normal(torch.zeros_like(mean), torch.ones_like(mean)), 1)
+    q = Normal(mean, (log_var / 2).exp())
+    prior = Normal(torch.zeros_like(mean), torch.ones_like(mean))
     torch.testing.assert_close(
         gaussian_kl(mean, log_var), kl_divergence(q, prior), rtol=1e-10, atol=0
     )
@@ -104,7 +110,7 @@ def _vae() -> tuple[VAE, torch.Tensor]:
         model = VAE(VAEConfig(latent=1, hidden=(16,)), (1, 3, 3)).double().eval()
         for parameter in model.decoder.parameters():
             torch.nn.init.normal_(parameter, std=0.7)
-    model.logits = lambda z: model.decoder(z)  # type: ignore[method-assign] # float64 to the end
+    model.logits = lambda z, y=None: model.decoder(z)  # type: ignore[method-assign] # float64 to the end
     return model, (normal(3, 1, 3, 3, seed=5) > 0).double()
 
 
@@ -120,6 +126,31 @@ def _exact_log_likelihood(model: VAE, x: torch.Tensor) -> list[float]:
         math.log(integrate.quad(likelihood, -9, 9, args=(row,), limit=200)[0])
         for row in range(len(x))
     ]
+
+
+def test_gaussian_nll_is_that_of_torch_distributions() -> None:
+    mean, x, scale = normal(3, 1, 4, 4), normal(3, 1, 4, 4, seed=1), torch.tensor(0.3).double()
+    expected = -Normal(mean, scale).log_prob(x).flatten(1).sum(1)
+    torch.testing.assert_close(gaussian_nll(mean, scale, x), expected, rtol=1e-10, atol=0)
+
+
+@pytest.mark.parametrize("scale", [0.002, 0.05, 1.0])
+def test_discretized_logistic_is_a_difference_of_scipys_distribution(scale: float) -> None:
+    levels = torch.arange(256, dtype=torch.float64) / 255
+    for mean in (0.0, 0.37, 1.0):
+        edges = np.append((np.arange(255) + 0.5) / 255, np.inf)
+        below = np.append(-np.inf, edges[:-1])
+        cdf = stats.logistic(loc=mean, scale=scale).cdf
+        expected = cdf(edges) - cdf(below)
+        pixels = DiscretizedLogistic(
+            torch.tensor(mean, dtype=torch.float64), torch.tensor(scale, dtype=torch.float64)
+        )
+        found = pixels.log_prob(levels).exp().numpy()
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-13)
+        assert found.sum() == pytest.approx(1.0)
+        drawn = pixels.sample(torch.Size([4000]))
+        middle = float((levels.numpy() * expected).sum())
+        assert drawn.mean().item() == pytest.approx(middle, abs=5 * scale / 4000**0.5 * 1.9)
 
 
 @torch.no_grad()
@@ -151,7 +182,7 @@ def test_the_bound_rises_from_the_elbo_to_the_exact_likelihood() -> None:
     exact = np.array(_exact_log_likelihood(model, x))
     bound = importance_weighted_bound(log_weights).numpy()
     np.testing.assert_allclose(bound, exact, atol=0.03)
-    elbo = log_p.mean(0) - gaussian_kl(mean, log_var)
+    elbo = log_p.mean(0) - gaussian_kl(mean, log_var).sum(1)
     torch.testing.assert_close(log_weights.mean(0), elbo, rtol=0, atol=0.02)
     assert (elbo.numpy() < exact - 0.05).all()
     few = importance_weighted_bound(log_weights.view(5, 4000, 3).flatten(1)).view(4000, 3).mean(0)
@@ -216,3 +247,88 @@ def test_hinge_is_that_of_scikit_learn() -> None:
     expected = 2 * hinge_loss([1] * 9 + [-1] * 9, torch.cat((real, fake)).numpy())
     assert discriminator_loss(real, fake, "hinge").item() == pytest.approx(expected, rel=1e-12)
     assert generator_loss(fake, "hinge").item() == pytest.approx(-fake.mean().item(), rel=1e-12)
+
+
+def test_least_squares_is_that_of_scikit_learn() -> None:
+    from sklearn.metrics import mean_squared_error
+
+    real, fake = normal(9), normal(9, seed=1)
+    expected = mean_squared_error([1] * 9, real) / 2 + mean_squared_error([0] * 9, fake) / 2
+    ours = discriminator_loss(real, fake, "least-squares").item()
+    assert ours == pytest.approx(expected, rel=1e-12)
+    expected = mean_squared_error([1] * 9, fake) / 2
+    assert generator_loss(fake, "least-squares").item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_minimax_generator_has_the_discriminators_own_loss_on_its_images() -> None:
+    """The zero-sum game: what one side gains the other loses, up to what the generator cannot move."""
+    real, fake = normal(8), normal(8, seed=1).requires_grad_()
+    (mine,) = torch.autograd.grad(generator_loss(fake, "minimax"), fake)
+    (other,) = torch.autograd.grad(discriminator_loss(real, fake, "minimax"), fake)
+    torch.testing.assert_close(mine, -other, rtol=1e-12, atol=0)
+    zero = torch.zeros(8).double()
+    expected = Bernoulli(logits=fake.detach()).log_prob(zero).mean()
+    assert generator_loss(fake, "minimax").item() == pytest.approx(expected.item(), rel=1e-12)
+
+
+def test_wasserstein_is_the_difference_of_means() -> None:
+    """A discriminator of slope 1 measures the distance itself, where one cloud is the other, moved."""
+    x = normal(64)
+    moved = x + 0.7
+    loss = discriminator_loss(moved, x, "wasserstein").item()
+    assert -loss == pytest.approx(stats.wasserstein_distance(moved, x), rel=1e-12)
+    assert generator_loss(x, "wasserstein").item() == pytest.approx(-x.mean().item(), rel=1e-12)
+
+
+# -- penalties -------------------------------------------------------------------------------------
+
+
+def test_contraction_estimates_the_jacobians_squared_norm() -> None:
+    w = normal(3, 5)
+    x = normal(4, 5, seed=1).requires_grad_()
+    jacobian = torch.autograd.functional.jacobian(lambda row: torch.tanh(w @ row), x[0])
+    z = torch.tanh(x @ w.T)
+    draws = [contraction(z, x, generator(seed, "draws"))[0].item() for seed in range(4000)]
+    expected = jacobian.square().sum().item()
+    error = np.std(draws) / math.sqrt(len(draws))
+    assert abs(np.mean(draws) - expected) < 4 * error < 0.2 * expected
+
+
+def test_contraction_has_a_gradient_in_the_encoder() -> None:
+    w = normal(3, 5).requires_grad_()
+    x = normal(4, 5, seed=1).requires_grad_()
+    contraction(x @ w.T, x, generator(0, "draws")).sum().backward()
+    assert w.grad is not None and bool((w.grad != 0).all())
+
+
+def test_penalties_of_a_plane_follow_from_its_slope() -> None:
+    """l(x) = w · x has the slope w everywhere, wherever the points between two images fall."""
+    w = normal(6)
+    size = w.square().sum()
+
+    def plane(x: torch.Tensor) -> torch.Tensor:
+        return x.flatten(1) @ w
+
+    real, fake = normal(5, 1, 2, 3), normal(5, 1, 2, 3, seed=1)
+    between = slope_penalty(plane, real, fake, generator(0, "between"))
+    expected = (size.sqrt() - 1).square().expand(5)
+    torch.testing.assert_close(between, expected, rtol=1e-9, atol=0)
+    torch.testing.assert_close(zero_slope_penalty(plane, real), size.expand(5), rtol=1e-12, atol=0)
+
+
+def test_the_slope_is_taken_between_the_images_of_a_pair() -> None:
+    """l(x) = x²/2 has the slope x: the penalty tells where it was taken, on the way from 2 to 4."""
+    real, fake = torch.full((1000, 1), 4.0), torch.full((1000, 1), 2.0)
+
+    def bowl(x: torch.Tensor) -> torch.Tensor:
+        return 0.5 * x.square().squeeze(1)
+
+    taken = slope_penalty(bowl, real, fake, generator(0, "between")).sqrt() + 1
+    assert 2 <= taken.min() < 2.1 and 3.9 < taken.max() <= 4.0001
+    assert taken.mean().item() == pytest.approx(3, abs=0.1)
+    torch.testing.assert_close(zero_slope_penalty(bowl, real), torch.full((1000,), 16.0))
+
+
+def test_sparsity_is_the_l1_norm() -> None:
+    z = normal(4, 6)
+    torch.testing.assert_close(sparsity(z), torch.linalg.vector_norm(z, 1, dim=1))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HELP = N_("Draw images or text from a run.")
 UNSEEN = ("error", "replace", "skip")
+PATHS = ("linear", "spherical")
 MODES = ("prior", "reconstruct", "interpolate", "traverse")
 SEPARATOR = "\n---\n"
 """Between two of several texts."""
@@ -35,6 +36,20 @@ def sample(
         str | None,
         typer.Option(
             "--mode", metavar="|".join(MODES), help=N_("which images; prior unless given")
+        ),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            "--class", metavar="K", help=N_("images of one class, from 0; in turn unless given")
+        ),
+    ] = None,
+    path: Annotated[
+        str | None,
+        typer.Option(
+            "--path",
+            metavar="|".join(PATHS),
+            help=N_("how --mode interpolate walks; linear unless given"),
         ),
     ] = None,
     prompt: Annotated[
@@ -131,9 +146,14 @@ def sample(
     number = options.whole("-n", count, 1)
     width = options.whole("--beam", beam, 1)
     mode = options.one_of("--mode", mode, MODES)
-    if mode and (drawing or prompt is not None or unseen):
+    path = options.one_of("--path", path, PATHS)
+    if path is not None and mode != "interpolate":
+        raise UsageError(N_("--path goes with --mode interpolate"))
+    number_of_class = options.whole("--class", label, 0)
+    for_images = mode is not None or number_of_class is not None
+    if for_images and (drawing or prompt is not None or unseen):
         raise UsageError(
-            N_("--mode is for images, the options of a prompt for text; give one kind")
+            N_("--mode and --class are for images, the options of a prompt for text; give one kind")
         )
     if prompt == "":
         raise UsageError(N_("the prompt is empty; write where to begin, or leave --prompt out"))
@@ -161,11 +181,11 @@ def sample(
         _translation(shell, opened, prompt or "", width or 1, looking, out, overwrite, as_json)
         return
     learns_from_text = MODELS[opened.family].data == "text"
-    if drawing or prompt is not None or unseen or (learns_from_text and not mode):
+    if drawing or prompt is not None or unseen or (learns_from_text and not for_images):
         asked = {**common, "config": config, "unseen": unseen}
         _text(shell, opened, prompt, number or 1, asked, out, overwrite, as_json)
     else:
-        picture = {"count": number, "mode": mode}
+        picture = {"count": number, "mode": mode, "label": number_of_class, "path": path}
         picture = {name: value for name, value in picture.items() if value is not None}
         _images(shell, opened, picture, common, out, overwrite, as_json)
 

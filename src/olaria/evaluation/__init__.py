@@ -144,6 +144,20 @@ METRICS: dict[str, Metric] = {
         N_("The mean squared error on a logarithmic scale."),
         2,
     ),
+    "denoised_psnr_db": Metric(
+        N_("dB"),
+        "higher",
+        N_("Denoising"),
+        N_("Peak signal-to-noise ratio of disturbed images after the autoencoder, in full."),
+        2,
+    ),
+    "linear_denoised_psnr_db": Metric(
+        N_("dB"),
+        "none",
+        N_("Denoising by a linear map"),
+        N_("What the best linear map of the training images reaches on the same disturbed images."),
+        2,
+    ),
     "knn_accuracy": Metric(
         "",
         "higher",

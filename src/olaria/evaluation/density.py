@@ -1,7 +1,7 @@
 r"""How probable a VAE finds images: bounds on :math:`\log p(x)`, in nats per image.
 
-Pixels are binarized once (*dynamic* protocol), by the caller, with :func:`binarize`; figures
-published for the *static* binarization of other people are not comparable to the decimal.
+Of a model with Bernoulli pixels they are binarized once (*dynamic* protocol), by the caller, with the model's own
+``target``; figures published for the *static* binarization of other people are not comparable to the decimal.
 """
 
 from __future__ import annotations
@@ -13,14 +13,11 @@ from typing import Literal, Protocol
 
 import torch
 from torch import Generator, Tensor
-from torch.distributions import Bernoulli, Normal
 
 from olaria.errors import EvaluationError
 from olaria.i18n import N_
-from olaria.models import vae
-from olaria.objectives.divergence import gaussian_kl
+from olaria.models.vae import VAE, Draw
 from olaria.objectives.likelihood import importance_weighted_bound
-from olaria.objectives.reconstruction import bernoulli_nll
 
 BATCH_SIZE = 1000
 BLOCK_ROWS = 5000
@@ -31,20 +28,15 @@ Precision = Literal["float32", "bfloat16"]
 
 
 class LatentModel(Protocol):
-    """What is measured: ``encode`` is q(z|x), ``decode`` is p(x|z); the prior is N(0, I)."""
+    """What is measured, see :class:`olaria.models.vae.VAE`: draws of q(z|x) with their cost, and log p(x|z)."""
 
-    def encode(self, x: Tensor) -> Normal: ...
+    latent: int
 
-    def decode(self, z: Tensor) -> Bernoulli: ...
+    def read(self, x: Tensor) -> list[Tensor]: ...
 
+    def draw(self, found: list[Tensor], noise: Tensor) -> Draw: ...
 
-def binarize(images: Tensor, generator: Generator) -> Tensor:
-    """Pixels {0, 1} drawn once from uint8 images (N, C, H, W), the grey value as probability.
-
-    Source: Salakhutdinov & Murray 2008, section 6.
-    """
-    assert images.dtype == torch.uint8
-    return vae.binarize(images.float() / 255, generator)
+    def nll(self, draw: Draw, x: Tensor, y: Tensor | None = None) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -62,7 +54,11 @@ class Bound:
 
 @torch.no_grad()
 def elbo(
-    model: LatentModel, x: Tensor, generator: Generator, batch_size: int = BATCH_SIZE
+    model: LatentModel,
+    x: Tensor,
+    generator: Generator,
+    batch_size: int = BATCH_SIZE,
+    y: Tensor | None = None,
 ) -> Bound:
     r"""The evidence lower bound of a whole set with one draw of z per image.
 
@@ -70,18 +66,19 @@ def elbo(
 
     Args:
         model: the VAE, in evaluation mode.
-        x: binarized images, (N, C, H, W).
+        x: images as its likelihood takes them, (N, C, H, W).
         generator: draws z.
         batch_size: images at a time.
+        y: their classes, (N,), where the model is told them.
 
     Source: Kingma & Welling 2014, equation 10 (KL in closed form).
     """
     reconstruction, kl = 0.0, 0.0
-    for batch in torch.split(x, batch_size):
-        q = model.encode(batch)
-        z = q.mean + q.stddev * torch.randn(q.mean.shape, generator=generator)
-        reconstruction += bernoulli_nll(_logits(model, z), batch).double().sum().item()
-        kl += gaussian_kl(q.mean, 2 * q.stddev.log()).double().sum().item()
+    for batch, classes in _batches(x, y, batch_size):
+        noise = torch.randn(1, len(batch), model.latent, generator=generator)
+        draw = model.draw(model.read(batch), noise)
+        reconstruction += model.nll(draw, batch, classes).double().sum().item()
+        kl += draw.kl_nats.double().sum().item()
     return Bound(reconstruction / len(x), kl / len(x))
 
 
@@ -114,6 +111,7 @@ def nll(
     x: Tensor,
     generator: Generator,
     *,
+    y: Tensor | None = None,
     k: int = 50,
     k_large: int = 5000,
     num_corrected: int = 1000,
@@ -129,8 +127,9 @@ def nll(
 
     Args:
         model: the VAE, in evaluation mode.
-        x: binarized images, (N, C, H, W).
+        x: images as its likelihood takes them, (N, C, H, W).
         generator: draws z and the corrected images.
+        y: their classes, (N,), where the model is told them: then it is :math:`-\log p(x \mid y)`.
         k: draws per image.
         k_large: draws per corrected image, a multiple of k.
         num_corrected: images in the correction.
@@ -154,7 +153,7 @@ def nll(
     with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
         bounds = [
             importance_weighted_bound(weights)
-            for weights in _log_weights(model, x, k, generator, work)
+            for weights in _log_weights(model, x, y, k, generator, work)
         ]
         bound = -torch.cat(bounds).double().mean().item()
         if not corrected:
@@ -163,7 +162,9 @@ def nll(
         gains = torch.cat(
             [
                 importance_weighted_bound(weights) - _mean_group_bound(weights, k)
-                for weights in _log_weights(model, x[chosen], k_large, generator, work)
+                for weights in _log_weights(
+                    model, x[chosen], None if y is None else y[chosen], k_large, generator, work
+                )
             ]
         ).double()
     correction = gains.mean().item()
@@ -175,6 +176,8 @@ def nll(
 def active_units(model: LatentModel, x: Tensor, batch_size: int = BATCH_SIZE) -> int:
     r"""Latent dimensions in use: :math:`\mathrm{Var}_x(\mathbb E_{q(u|x)}[u]) > 0.01`.
 
+    Where there are several latent layers, the mean of one is that given the means above it.
+
     Source: Burda, Grosse & Salakhutdinov 2016, section 5 (:math:`A_u` and its threshold).
 
     Args:
@@ -182,14 +185,18 @@ def active_units(model: LatentModel, x: Tensor, batch_size: int = BATCH_SIZE) ->
         x: images (N, C, H, W).
         batch_size: images at a time.
     """
-    means = torch.cat([model.encode(batch).mean for batch in torch.split(x, batch_size)])
-    return int((means.double().var(0) > ACTIVE_VARIANCE).sum())
+    means = []
+    for batch in torch.split(x, batch_size):
+        still = torch.zeros(1, len(batch), model.latent)
+        means.append(model.draw(model.read(batch), still).z[0])
+    return int((torch.cat(means).double().var(0) > ACTIVE_VARIANCE).sum())
 
 
 def evaluate_vae(
-    model: LatentModel,
+    model: VAE,
     images: Tensor,
     *,
+    labels: Tensor | None = None,
     seed: int = 1,
     k: int = 50,
     k_large: int = 5000,
@@ -201,7 +208,8 @@ def evaluate_vae(
 
     Args:
         model: the VAE, in evaluation mode.
-        images: the test images, uint8 (N, C, H, W); binarized here, once, with ``seed``.
+        images: the test images, uint8 (N, C, H, W); Bernoulli pixels are drawn of them here, once.
+        labels: their classes, (N,); read by a model of classes only.
         seed: of the binarization and of every draw.
         k, k_large, num_corrected, precision, progress: see :func:`nll`.
 
@@ -209,14 +217,17 @@ def evaluate_vae(
         Values by metric key (``nll_stderr_nats`` is None without a correction), and protocol
         fields.
     """
+    assert images.dtype == torch.uint8
     generator = Generator().manual_seed(seed)
-    x = binarize(images, generator)
-    bound = elbo(model, x, generator)
+    x = model.target(images.float() / 255, generator)
+    y = labels if model.classes else None
+    bound = elbo(model, x, generator, y=y)
     units = active_units(model, x)
     likelihood = nll(
         model,
         x,
         generator,
+        y=y,
         k=k,
         k_large=k_large,
         num_corrected=num_corrected,
@@ -233,7 +244,9 @@ def evaluate_vae(
     }
     protocol: dict[str, str | int] = {
         "num_examples": len(x),
-        "binarization": "dynamic",
+        "likelihood": model.config.likelihood,
+        "binarization": "dynamic" if model.config.likelihood == "bernoulli" else "none",
+        "given_class": "yes" if model.classes else "no",
         "seed": seed,
         "num_importance_samples": likelihood.k,
         "num_importance_samples_large": likelihood.k_large,
@@ -243,11 +256,6 @@ def evaluate_vae(
     return metrics, protocol
 
 
-def _logits(model: LatentModel, z: Tensor) -> Tensor:
-    logits: Tensor = model.decode(z).logits
-    return logits
-
-
 def _mean_group_bound(log_weights: Tensor, k: int) -> Tensor:
     """Mean over the groups of ``k`` draws of their bounds, (B,)."""
     groups = log_weights.view(-1, k, log_weights.shape[1]).transpose(0, 1)  # (k, groups, B)
@@ -255,23 +263,22 @@ def _mean_group_bound(log_weights: Tensor, k: int) -> Tensor:
 
 
 def _log_weights(
-    model: LatentModel, x: Tensor, k: int, generator: Generator, work: _Work
+    model: LatentModel, x: Tensor, y: Tensor | None, k: int, generator: Generator, work: _Work
 ) -> Iterator[Tensor]:
     """``log p(x, z) - log q(z|x)`` of k draws, (k, B), for one batch of images after another."""
-    prior = Normal(0.0, 1.0)
-    for batch in torch.split(x, max(1, BLOCK_ROWS // k)):
-        q = model.encode(batch)
-        rows = []
+    for batch, classes in _batches(x, y, max(1, BLOCK_ROWS // k)):
+        found, rows = model.read(batch), []
         for draws in _parts(k, max(1, BLOCK_ROWS // len(batch))):
-            noise = torch.randn((draws, *q.mean.shape), generator=generator)
-            z = q.mean + q.stddev * noise  # (draws, B, d)
-            repeated = batch.expand(draws, *batch.shape).flatten(0, 1)
-            nats = bernoulli_nll(_logits(model, z.flatten(0, 1)).float(), repeated)
-            log_p, log_q = prior.log_prob(z), q.log_prob(z)
-            ratio = (log_p - log_q).sum(2)
-            rows.append(ratio - nats.view(draws, -1))
-            work.done(nats.numel())
+            noise = torch.randn((draws, len(batch), model.latent), generator=generator)
+            draw = model.draw(found, noise)
+            rows.append(draw.log_ratio - model.nll(draw, batch, classes))
+            work.done(draws * len(batch))
         yield torch.cat(rows)
+
+
+def _batches(x: Tensor, y: Tensor | None, size: int) -> Iterator[tuple[Tensor, Tensor | None]]:
+    for start in range(0, len(x), size):
+        yield x[start : start + size], None if y is None else y[start : start + size]
 
 
 def _parts(total: int, largest: int) -> Iterator[int]:

@@ -7,6 +7,7 @@ codes and not of a classifier trained on top of them.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from sklearn import manifold, metrics
@@ -43,6 +44,37 @@ def psnr_db(mean_squared_error: float) -> float:
     20.0
     """
     return math.inf if mean_squared_error == 0 else -10 * math.log10(mean_squared_error)
+
+
+@dataclass(frozen=True)
+class LinearMap:
+    """The affine map :math:`\\hat x = \\bar x + A (y - \\bar y)` of flattened images; what a denoiser has to beat."""
+
+    weight: Tensor  # (D, D), float64
+    mean_in: Tensor  # (D,)
+    mean_out: Tensor
+
+    @classmethod
+    def fitted(cls, y: Tensor, x: Tensor) -> LinearMap:
+        r"""The least-squares map from images to images.
+
+        .. math:: A = \Sigma_{xy} \Sigma_{yy}^{-1}
+
+        Pixels of ``y`` that never vary are left out by the pseudo-inverse.
+
+        Args:
+            y: disturbed images, (N, C, H, W).
+            x: the clean ones.
+        """
+        y, x = y.flatten(1).double(), x.flatten(1).double()
+        mean_in, mean_out = y.mean(0), x.mean(0)
+        y, x = y - mean_in, x - mean_out
+        return cls(torch.linalg.pinv(y.T @ y, hermitian=True) @ (y.T @ x), mean_in, mean_out)
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """(N, C, H, W) to the same shape, float32."""
+        rows = self.mean_out + (y.flatten(1).double() - self.mean_in) @ self.weight
+        return rows.view_as(y).float()
 
 
 def knn_accuracy(

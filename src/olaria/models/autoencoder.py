@@ -4,7 +4,7 @@ r"""Autoencoder: compress an image to a latent vector and rebuild it.
 
 It has *no* distribution over z: it can rebuild, not sample. Source: Hinton & Salakhutdinov 2006, *Reducing the
 Dimensionality of Data with Neural Networks*. With ``corruption`` it is a denoising autoencoder (Vincent et al. 2008):
-the input is disturbed, the target is not.
+the input is disturbed, the target is not. ``sparsity`` and ``contraction`` are penalties on its codes.
 """
 
 from __future__ import annotations
@@ -12,16 +12,45 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal, final
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Generator, Tensor, nn
 
+from olaria.config import setting_problem
+from olaria.i18n import N_
 from olaria.models.base import Batch, Loss, Model, ModelConfig, ParameterGroup, Phase, Shape
 from olaria.nn.conv import ConvDecoder, ConvEncoder
 from olaria.nn.mlp import mlp
+from olaria.objectives.penalties import contraction, sparsity
 from olaria.objectives.reconstruction import squared_error
 
 if TYPE_CHECKING:
     from olaria.models.vae import VAEConfig
+
+
+Noise = Literal["gaussian", "masking", "salt-and-pepper"]
+
+
+def corrupted(x: Tensor, noise: Noise, level: float, generator: Generator) -> Tensor:
+    r"""Images that are disturbed for a denoising autoencoder.
+
+    - ``gaussian``: :math:`x + \sigma \epsilon`, not cut to [0, 1], with ``level`` as :math:`\sigma`;
+    - ``masking``: a share ``level`` of the pixels becomes 0;
+    - ``salt-and-pepper``: a share ``level`` becomes 0 or 1, either as likely.
+
+    Args:
+        x: (B, C, H, W), in [0, 1].
+        noise: the kind.
+        level: see above; a share is that of each pixel's chance, so the count varies.
+        generator: draws it.
+
+    Source: Vincent et al. 2010, *Stacked Denoising Autoencoders*, section 3.3.
+    """
+    if noise == "gaussian":
+        return x + level * torch.randn(x.shape, generator=generator)
+    chance = torch.rand(x.shape, generator=generator)
+    if noise == "masking":
+        return x.masked_fill(chance < level, 0.0)
+    return x.masked_fill(chance < level / 2, 0.0).masked_fill(chance >= 1 - level / 2, 1.0)
 
 
 class AutoEncoderConfig(ModelConfig):
@@ -39,7 +68,23 @@ class AutoEncoderConfig(ModelConfig):
     """Channels of the convolutional network at full size."""
     output: Literal["sigmoid", "linear"] = "sigmoid"
     corruption: float = Field(0.0, ge=0.0)
-    """Standard deviation of the Gaussian noise on the input while training."""
+    """Of the input while training: the standard deviation of the noise, or the share of pixels that are lost."""
+    noise: Noise = "gaussian"
+    """What ``corruption`` is; see :func:`corrupted`."""
+    sparsity: float = Field(0.0, ge=0.0)
+    """Factor on the size of the codes."""
+    contraction: float = Field(0.0, ge=0.0)
+    """Factor on how much the codes move with the image (Rifai et al. 2011)."""
+
+    @model_validator(mode="after")
+    def _share(self) -> AutoEncoderConfig:
+        if self.noise != "gaussian" and self.corruption > 1:
+            raise setting_problem(
+                N_("a corruption of {share} by {noise} is more than all pixels; give at most 1"),
+                share=self.corruption,
+                noise=self.noise,
+            )
+        return self
 
 
 SIZES = {
@@ -84,13 +129,13 @@ def dense_pair(
 
 
 def image_pair(
-    config: AutoEncoderConfig | VAEConfig, shape: Shape, num_codes: int
+    config: AutoEncoderConfig | VAEConfig, shape: Shape, num_codes: int, num_inputs: int
 ) -> tuple[nn.Module, nn.Module]:
-    """Encoder and decoder of the asked kind; the decoder gives unbounded (B, C, H, W)."""
+    """Encoder to ``num_codes`` numbers and decoder from ``num_inputs``, which gives unbounded (B, C, H, W)."""
     if config.network == "conv":
         encoder = ConvEncoder(shape, config.width, num_codes)
-        return encoder, ConvDecoder(config.latent, config.width, shape)
-    return dense_pair(shape, config.hidden, config.activation, num_codes, config.latent)
+        return encoder, ConvDecoder(num_inputs, config.width, shape)
+    return dense_pair(shape, config.hidden, config.activation, num_codes, num_inputs)
 
 
 @final
@@ -108,7 +153,7 @@ class AutoEncoder(Model):
         super().__init__()
         self.config = config
         self.latent = config.latent
-        self.encoder, self.decoder = image_pair(config, shape, config.latent)
+        self.encoder, self.decoder = image_pair(config, shape, config.latent, config.latent)
         self.statistics = ImageStatistics(shape)
 
     def adapt(self, x: Tensor) -> None:
@@ -132,11 +177,19 @@ class AutoEncoder(Model):
         return self.decode(self.encode(x))
 
     def loss(self, batch: Batch, generator: Generator) -> Loss:
-        """Mean squared error of the rebuilt clean image, per pixel."""
-        x = batch.x
-        if self.config.corruption > 0:
-            x = x + self.config.corruption * torch.randn(x.shape, generator=generator)
-        return Loss({"mse": squared_error(self.reconstruct(x), batch.x).mean()})
+        """Mean squared error of the rebuilt clean image, per pixel, and the penalties that were asked for."""
+        config, x = self.config, batch.x
+        if config.corruption > 0:
+            x = corrupted(x, config.noise, config.corruption, generator)
+        if config.contraction > 0:
+            x = x.detach().requires_grad_()
+        z = self.encode(x)
+        parts = {"mse": squared_error(self.decode(z), batch.x).mean()}
+        if config.sparsity > 0:
+            parts["sparsity"] = sparsity(z.float()).mean()
+        if config.contraction > 0:
+            parts["contraction"] = contraction(z.float(), x, generator).mean()
+        return Loss(parts, {"sparsity": config.sparsity, "contraction": config.contraction})
 
     def phases(self) -> list[Phase]:
         """One phase over all parameters."""

@@ -5,7 +5,8 @@ r"""Generative adversarial network: a generator and a discriminator in a game.
 
 The noise *has* a fixed prior, N(0, I); what a GAN lacks is a likelihood and an encoder. Source: Goodfellow et al. 2014,
 *Generative Adversarial Nets*; spectral normalisation from Miyato et al. 2018; the average of the generator's weights
-that draws the samples from Yazıcı et al. 2019.
+that draws the samples from Yazıcı et al. 2019. With ``classes`` both sides are told the class, the generator beside its
+noise (Mirza & Osindero 2014), the discriminator by a projection (Miyato & Koyama 2018).
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from typing import ClassVar, Literal, final
 import torch
 from pydantic import Field
 from torch import Generator, Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from olaria.models.base import Batch, Loss, Model, ModelConfig, ParameterGroup, Phase, Shape
+from olaria.nn.classes import with_class
 from olaria.nn.conv import ConvDecoder, ConvEncoder
-from olaria.objectives.adversarial import discriminator_loss, generator_loss
+from olaria.objectives.adversarial import AdversarialLoss, discriminator_loss, generator_loss
+from olaria.objectives.penalties import slope_penalty, zero_slope_penalty
 
 
 class GANConfig(ModelConfig):
@@ -30,7 +34,13 @@ class GANConfig(ModelConfig):
     discriminator_width: int = Field(32, ge=1)
     slope: float = Field(0.2, ge=0.0)
     """LeakyReLU's slope in the discriminator."""
-    loss: Literal["non-saturating", "hinge"] = "non-saturating"
+    loss: AdversarialLoss = "non-saturating"
+    penalty: Literal["none", "gradient", "r1"] = "none"
+    """On the discriminator's slope: ``gradient`` keeps it near 1 between real and generated images, ``r1`` near 0 on
+    real ones. WGAN-GP is ``loss="wasserstein"`` with ``penalty="gradient"``."""
+    penalty_weight: float = Field(10.0, ge=0.0)
+    classes: int = Field(0, ge=0)
+    """Of the data, where images are drawn for a class; 0 leaves classes out."""
     spectral: bool = True
     """Spectral normalisation of the discriminator."""
     discriminator_updates: int = Field(1, ge=1)
@@ -47,14 +57,14 @@ SIZES = {
 class ImageGenerator(nn.Module):
     """Normal noise to images in [0, 1]."""
 
-    def __init__(self, latent: int, width: int, shape: Shape) -> None:
+    def __init__(self, latent: int, width: int, shape: Shape, classes: int = 0) -> None:
         super().__init__()
-        self.latent = latent
-        self.decoder = ConvDecoder(latent, width, shape, normalise=True)
+        self.latent, self.classes = latent, classes
+        self.decoder = ConvDecoder(latent + classes, width, shape, normalise=True)
 
-    def forward(self, z: Tensor) -> Tensor:
-        """(B, latent) to (B, C, H, W) in [0, 1]."""
-        x: Tensor = self.decoder(z).float().sigmoid()
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """(B, latent), and the classes (B,) where there are some, to (B, C, H, W) in [0, 1]."""
+        x: Tensor = self.decoder(with_class(z, y, self.classes)).float().sigmoid()
         return x
 
 
@@ -72,39 +82,70 @@ class GAN(Model):
     def __init__(self, config: GANConfig, shape: Shape) -> None:
         super().__init__()
         self.config = config
-        self.latent = config.latent
-        self.generator = ImageGenerator(config.latent, config.generator_width, shape)
+        self.latent, self.classes = config.latent, config.classes
+        self.generator = ImageGenerator(
+            config.latent, config.generator_width, shape, config.classes
+        )
         self.discriminator = ConvEncoder(
             shape, config.discriminator_width, 1, config.slope, config.spectral
         )
+        if config.classes:
+            rows = nn.Embedding(config.classes, self.discriminator.num_features)
+            self.class_rows: nn.Module = spectral_norm(rows) if config.spectral else rows
 
-    def discriminate(self, x: Tensor) -> Tensor:
-        """Images in [0, 1], (B, C, H, W), to logits of being real, (B,)."""
+    def discriminate(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        r"""Images in [0, 1], (B, C, H, W), to logits of being real, (B,).
+
+        .. math:: l(x, y) = w \cdot \phi(x) + v_y \cdot \phi(x)
+
+        with the last layer's features :math:`\phi` and a row :math:`v_y` of each class, where there are classes.
+        Source: Miyato & Koyama 2018, *cGANs with Projection Discriminator*, equation 8.
+        """
         # Centred at zero, where the discriminator's first layer sees both signs.
-        logits: Tensor = self.discriminator(2 * x - 1).float()
-        return logits.squeeze(1)
+        features = self.discriminator.describe(2 * x - 1)
+        logits: Tensor = self.discriminator.head(features).float().squeeze(1)
+        if y is None or not self.classes:
+            return logits
+        projected: Tensor = (self.class_rows(y) * features).float().sum(1)
+        return logits + projected
 
     def _noise(self, like: Tensor, generator: Generator) -> Tensor:
         return torch.randn(len(like), self.latent, generator=generator)
 
     def discriminator_loss(self, batch: Batch, generator: Generator) -> Loss:
         """The discriminator's side; the generator gets no gradient."""
+        y = batch.y if self.classes else None
         with torch.no_grad():
-            fake = self.generator(self._noise(batch.x, generator))
+            fake = self.generator(self._noise(batch.x, generator), y)
         # One pass over both, so that the power iteration of the spectral norm moves once per update.
-        logits = self.discriminate(torch.cat((batch.x, fake)))
-        real, generated = logits.chunk(2)
+        both = None if y is None else torch.cat((y, y))
+        real, generated = self.discriminate(torch.cat((batch.x, fake)), both).chunk(2)
         loss = discriminator_loss(real, generated, self.config.loss)
-        return Loss({"discriminator_loss": loss})
+        if self.config.penalty == "none":
+            return Loss({"discriminator_loss": loss})
+
+        def discriminate(x: Tensor) -> Tensor:
+            return self.discriminate(x, y)
+
+        if self.config.penalty == "gradient":
+            penalty = slope_penalty(discriminate, batch.x, fake, generator)
+        else:
+            penalty = zero_slope_penalty(discriminate, batch.x)
+        parts = {"discriminator_loss": loss, "penalty": penalty.mean()}
+        return Loss(parts, {"penalty": self.config.penalty_weight})
 
     def generator_loss(self, batch: Batch, generator: Generator) -> Loss:
         """The generator's side, on as many images as the batch has."""
-        fake = self.discriminate(self.generator(self._noise(batch.x, generator)))
+        y = batch.y if self.classes else None
+        fake = self.discriminate(self.generator(self._noise(batch.x, generator), y), y)
         return Loss({"generator_loss": generator_loss(fake, self.config.loss)})
 
     def phases(self) -> list[Phase]:
         """Discriminator, then generator."""
-        discriminator = [ParameterGroup(list(self.discriminator.parameters()))]
+        own = [*self.discriminator.parameters()]
+        if self.classes:
+            own += self.class_rows.parameters()
+        discriminator = [ParameterGroup(own)]
         generator = [ParameterGroup(list(self.generator.parameters()))]
         return [
             Phase(

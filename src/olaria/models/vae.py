@@ -5,22 +5,32 @@ r"""Variational autoencoder: a latent-variable model trained through a lower bou
 
 The encoder gives the mean and the logarithm of the *variance*; the standard deviation is
 :math:`\sigma = \exp(\tfrac12 \log\sigma^2)`. Source: Kingma & Welling 2014, *Auto-Encoding Variational Bayes*;
-``beta`` as in Higgins et al. 2017.
+``beta`` as in Higgins et al. 2017, ``free_bits`` in Kingma et al. 2016, ``importance_samples`` in Burda et al. 2016.
+With ``classes`` the decoder is told the class, :math:`p(x \mid z, y)` (Sohn et al. 2015); the encoder sees it in
+the image. With ``above`` there are several layers of latent variables; see :mod:`olaria.nn.ladder`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
 import torch
-from pydantic import Field
-from torch import Generator, Tensor
-from torch.distributions import Bernoulli, Normal
+from pydantic import Field, model_validator
+from torch import Generator, Tensor, nn
+from torch.distributions import Bernoulli, Distribution, Normal
 
+from olaria.config import setting_problem
+from olaria.i18n import N_
 from olaria.models.autoencoder import ImageStatistics, image_pair
 from olaria.models.base import Batch, Loss, Model, ModelConfig, ParameterGroup, Phase, Shape
+from olaria.nn.classes import with_class
+from olaria.nn.ladder import LadderDecoder, LadderEncoder, Single
 from olaria.objectives.divergence import gaussian_kl
-from olaria.objectives.reconstruction import bernoulli_nll
+from olaria.objectives.likelihood import importance_weighted_bound
+from olaria.objectives.reconstruction import DiscretizedLogistic, bernoulli_nll, gaussian_nll
+
+Likelihood = Literal["bernoulli", "gaussian", "logistic"]
 
 
 class VAEConfig(ModelConfig):
@@ -28,16 +38,55 @@ class VAEConfig(ModelConfig):
 
     family: Literal["vae"] = "vae"
     latent: int = Field(32, ge=1)
+    """Latent variables; of the lowest layer, where there are several."""
+    above: tuple[int, ...] = ()
+    """Sizes of further latent layers above it, from the second to the topmost; of the dense network only."""
     network: Literal["dense", "conv"] = "dense"
     hidden: tuple[int, ...] = (512, 512)
     width: int = Field(16, ge=1)
     activation: Literal["relu", "gelu", "silu"] = "gelu"
     """Of the dense network."""
+    likelihood: Likelihood = "bernoulli"
+    """Of the pixels: drawn black or white (``bernoulli``), or grey with noise around the decoder's answer, as a density
+    (``gaussian``) or as a probability of the 256 levels (``logistic``)."""
+    scale: float | None = Field(None, gt=0.0)
+    """Of that noise, in units of the pixels; learned where None. A Bernoulli pixel has none."""
+    classes: int = Field(0, ge=0)
+    """Of the data, where images are drawn for a class; 0 leaves classes out."""
     beta: float = Field(1.0, ge=0.0)
     """Factor on the KL term; 1 is the bound itself."""
     warmup: float = Field(0.2, ge=0.0, lt=1.0)
     """Fraction of the run over which the factor rises from 0 to ``beta`` (Bowman et al. 2016; Sønderby et al. 2016):
     a latent dimension that is switched off early seldom comes back."""
+    free_bits: float = Field(0.0, ge=0.0)
+    """Nats that each latent dimension may spend without being charged, on the mean over a batch."""
+    importance_samples: int = Field(1, ge=1)
+    """Draws of z in the training bound; 1 is the ELBO."""
+
+    @model_validator(mode="after")
+    def _nothing_is_set_in_vain(self) -> VAEConfig:
+        if self.above and (self.network == "conv" or not self.hidden):
+            raise setting_problem(
+                N_(
+                    "several latent layers need the dense network and its hidden layers: leave above empty"
+                )
+            )
+        if self.above and min(self.above) < 1:
+            raise setting_problem(
+                N_("every latent layer needs at least one variable, not {size}"),
+                size=min(self.above),
+            )
+        if self.scale is not None and self.likelihood == "bernoulli":
+            raise setting_problem(
+                N_("a Bernoulli pixel has no scale: leave it out, or choose another likelihood")
+            )
+        if self.free_bits and self.importance_samples > 1:
+            raise setting_problem(
+                N_(
+                    "free_bits are of the KL term, which a bound of several draws has not: set one of them"
+                )
+            )
+        return self
 
 
 SIZES = {
@@ -55,9 +104,26 @@ def binarize(x: Tensor, generator: Generator) -> Tensor:
     return (torch.rand(x.shape, generator=generator) < x).float()
 
 
+@dataclass(frozen=True)
+class Draw:
+    r"""Latent vectors drawn for images, and what they cost.
+
+    Args:
+        z: k draws for each image, (k, B, latent).
+        kl_nats: :math:`D(q \| p)` of each latent dimension given those above it, in closed form, (k, B, latent).
+        log_ratio: :math:`\log p(z) - \log q(z \mid x)`, (k, B).
+        state: what the decoder makes the image of, (k · B, ...).
+    """
+
+    z: Tensor
+    kl_nats: Tensor
+    log_ratio: Tensor
+    state: Tensor
+
+
 @final
 class VAE(Model):
-    """Diagonal Gaussian encoder, Bernoulli decoder, standard normal prior.
+    """Diagonal Gaussian encoder, standard normal prior, independent pixels.
 
     Args:
         config: settings.
@@ -69,51 +135,149 @@ class VAE(Model):
     def __init__(self, config: VAEConfig, shape: Shape) -> None:
         super().__init__()
         self.config = config
-        self.latent = config.latent
-        self.encoder, self.decoder = image_pair(config, shape, 2 * config.latent)
+        self.classes = config.classes
+        self.encoder, self.decoder = _networks(config, shape)
+        self.latent = sum(self.decoder.sizes)
         self.statistics = ImageStatistics(shape)
+        if config.likelihood != "bernoulli" and config.scale is None:
+            self.log_scale = nn.Parameter(torch.tensor(-2.0))
 
     def adapt(self, x: Tensor) -> None:
         """Take the mean image of the training data."""
         self.statistics.measure(x)
 
+    # -- from the image to z ----------------------------------------------------------------------
+
+    def read(self, x: Tensor) -> list[Tensor]:
+        """What the encoder finds in images (B, C, H, W), for each latent layer, the topmost first."""
+        found = self.encoder(x - self.statistics.mean)
+        return found if isinstance(found, list) else [found]
+
+    def draw(self, found: list[Tensor], noise: Tensor) -> Draw:
+        r"""Latent vectors :math:`z = \mu + \sigma \epsilon`, layer by layer from the top.
+
+        Args:
+            found: of :meth:`read`, B images.
+            noise: :math:`\epsilon`, (k, B, latent).
+
+        Source: Kingma & Welling 2014, section 2.4.
+        """
+        k, batch, _ = noise.shape
+        rows, state = [], None
+        for level, part in enumerate(noise.flatten(0, 1).split(self.decoder.sizes, 1)):
+            seen = found[level].repeat(k, 1) if k > 1 else found[level]
+            mean, log_var = self.decoder.posterior(level, seen, state)
+            z = mean + (0.5 * log_var).exp() * part
+            state = self.decoder.descend(level, z, state)
+            rows.append((z, mean, log_var))
+        z, mean, log_var = (torch.cat(column, 1) for column in zip(*rows, strict=True))
+        ratio = 0.5 * (noise.flatten(0, 1).square() + log_var - z.square()).sum(1)
+        kl = gaussian_kl(mean, log_var)
+        assert state is not None
+        return Draw(z.view_as(noise), kl.view_as(noise), ratio.view(k, batch), state)
+
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (B, C, H, W) to the mean and log-variance of q(z|x), each (B, latent)."""
-        mean, log_var = self.encoder(x - self.statistics.mean).float().chunk(2, 1)
+        """Images (B, C, H, W) to the mean and log-variance of q(z|x), each (B, latent).
+
+        With several latent layers, those of each layer given the means of the layers above it.
+        """
+        found, state, rows = self.read(x), None, []
+        for level, seen in enumerate(found):
+            mean, log_var = self.decoder.posterior(level, seen, state)
+            state = self.decoder.descend(level, mean, state)
+            rows.append((mean, log_var))
+        mean, log_var = (torch.cat(column, 1) for column in zip(*rows, strict=True))
         return mean, log_var
 
     def encode(self, x: Tensor) -> Normal:
-        """q(z|x), a normal with batch shape (B, latent)."""
+        """q(z|x), a normal with batch shape (B, latent); see :meth:`posterior`."""
         mean, log_var = self.posterior(x)
         return Normal(mean, (0.5 * log_var).exp(), validate_args=False)
 
-    def logits(self, z: Tensor) -> Tensor:
-        """Latent vectors (B, latent) to Bernoulli logits (B, C, H, W)."""
-        logits: Tensor = self.decoder(z).float() + self.statistics.logit
-        return logits
+    # -- from z to the image ----------------------------------------------------------------------
 
-    def decode(self, z: Tensor) -> Bernoulli:
-        """p(x|z), independent Bernoulli pixels (B, C, H, W)."""
-        return Bernoulli(logits=self.logits(z), validate_args=False)
+    def logits(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Latent vectors (B, latent), and the classes (B,) where there are some, to logits (B, C, H, W).
 
-    def reconstruct(self, x: Tensor) -> Tensor:
+        Their sigmoid is the mean of each pixel, whatever the likelihood.
+        """
+        state = None
+        for level, part in enumerate(z.split(self.decoder.sizes, 1)):
+            state = self.decoder.descend(level, part, state)
+        assert state is not None
+        return self._answer(state, y)
+
+    def _answer(self, state: Tensor, y: Tensor | None) -> Tensor:
+        answer: Tensor = self.decoder(with_class(state, y, self.classes))
+        return answer.float() + self.statistics.logit
+
+    @property
+    def scale(self) -> Tensor:
+        """Of the pixels' noise, a scalar; a Bernoulli pixel has none."""
+        if self.config.scale is not None:
+            return torch.tensor(self.config.scale)
+        return self.log_scale.float().exp()
+
+    def pixels(self, logits: Tensor) -> Distribution:
+        """p(x|z) of :meth:`logits`: independent pixels (B, C, H, W)."""
+        match self.config.likelihood:
+            case "bernoulli":
+                return Bernoulli(logits=logits, validate_args=False)
+            case "gaussian":
+                return Normal(logits.sigmoid(), self.scale, validate_args=False)
+            case "logistic":
+                return DiscretizedLogistic(logits.sigmoid(), self.scale)
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Distribution:
+        """p(x|z), or p(x|z, y); see :meth:`pixels`."""
+        return self.pixels(self.logits(z, y))
+
+    def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The decoder's mean at the posterior's mean, (B, C, H, W)."""
-        return self.logits(self.posterior(x)[0]).sigmoid()
+        return self.logits(self.posterior(x)[0], y).sigmoid()
+
+    # -- the bound ----------------------------------------------------------------------------------
+
+    def target(self, x: Tensor, generator: Generator) -> Tensor:
+        """Images in [0, 1] as the likelihood takes them: Bernoulli pixels are drawn, grey ones stay."""
+        return binarize(x, generator) if self.config.likelihood == "bernoulli" else x
+
+    def nll(self, draw: Draw, x: Tensor, y: Tensor | None = None) -> Tensor:
+        r""":math:`-\log p(x \mid z)` of each draw, in nats per image, (k, B)."""
+        k = len(draw.z)
+        if k > 1:
+            x, y = x.repeat(k, 1, 1, 1), None if y is None else y.repeat(k)
+        logits = self._answer(draw.state, y)
+        match self.config.likelihood:
+            case "bernoulli":
+                nats = bernoulli_nll(logits, x)
+            case "gaussian":
+                nats = gaussian_nll(logits.sigmoid(), self.scale, x)
+            case "logistic":
+                nats = (
+                    -DiscretizedLogistic(logits.sigmoid(), self.scale).log_prob(x).flatten(1).sum(1)
+                )
+        return nats.view(k, -1)
 
     def loss(self, batch: Batch, generator: Generator) -> Loss:
-        r"""The negative ELBO in nats per image, one draw :math:`z = \mu + \sigma \epsilon`, KL in closed form.
+        r"""The negative bound in nats per image.
 
-        Source: Kingma & Welling 2014, equation 10.
+        With one draw the ELBO, its KL in closed form (Kingma & Welling 2014, equation 10), of which each dimension
+        has ``free_bits`` for nothing (Kingma et al. 2016, equation 15); with several the importance-weighted bound
+        (Burda et al. 2016, equation 8), in whose weights :math:`\beta` stands before :math:`\log p(z) - \log q(z|x)`.
         """
-        x = binarize(batch.x, generator)
-        mean, log_var = self.posterior(x)
-        noise = torch.randn(mean.shape, generator=generator)
-        z = mean + (0.5 * log_var).exp() * noise
-        parts = {
-            "reconstruction_nats": bernoulli_nll(self.logits(z), x).mean(),
-            "kl_nats": gaussian_kl(mean, log_var).mean(),
-        }
-        return Loss(parts, {"kl_nats": self.beta})
+        x = self.target(batch.x, generator)
+        k = self.config.importance_samples
+        draw = self.draw(self.read(x), torch.randn(k, len(x), self.latent, generator=generator))
+        nats = self.nll(draw, x, batch.y if self.classes else None)
+        if k > 1:
+            bound = importance_weighted_bound(self.beta * draw.log_ratio - nats)
+            return Loss({"bound_nats": -bound.mean()})
+        kl = draw.kl_nats[0].mean(0)  # of each dimension
+        parts = {"reconstruction_nats": nats.mean(), "kl_nats": kl.sum()}
+        if self.config.free_bits:
+            parts["free_nats"] = (self.config.free_bits - kl).relu().sum()
+        return Loss(parts, {"kl_nats": self.beta, "free_nats": self.beta})
 
     @property
     def beta(self) -> float:
@@ -124,3 +288,14 @@ class VAE(Model):
     def phases(self) -> list[Phase]:
         """One phase over all parameters."""
         return [Phase("vae", [ParameterGroup(list(self.parameters()))], self.loss)]
+
+
+def _networks(config: VAEConfig, shape: Shape) -> tuple[nn.Module, Single | LadderDecoder]:
+    """The encoder, and what turns its findings into latent vectors and those into images."""
+    if config.above:
+        num_pixels = shape[0] * shape[1] * shape[2]
+        sizes = (*reversed(config.above), config.latent)
+        ladder = LadderEncoder(num_pixels, config.hidden, len(sizes), config.activation)
+        return ladder, LadderDecoder(sizes, config.hidden, config.classes, shape, config.activation)
+    encoder, decoder = image_pair(config, shape, 2 * config.latent, config.latent + config.classes)
+    return encoder, Single(config.latent, decoder)

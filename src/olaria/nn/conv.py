@@ -67,11 +67,17 @@ class ConvEncoder(nn.Module):
         layers += [constrain(nn.Conv2d(channels, channels, 3, padding=1)), nn.LeakyReLU(slope)]
         self.features = nn.Sequential(*layers)
         area = (height >> halvings) * (side >> halvings)
-        self.head = constrain(nn.Linear(channels * area, num_outputs))
+        self.num_features = channels * area
+        self.head = constrain(nn.Linear(self.num_features, num_outputs))
+
+    def describe(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to what the last layer reads, (B, num_features)."""
+        features: Tensor = self.features(x).flatten(1)
+        return features
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, num_outputs)."""
-        out: Tensor = self.head(self.features(x).flatten(1))
+        out: Tensor = self.head(self.describe(x))
         return out
 
 

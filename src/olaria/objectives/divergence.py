@@ -49,7 +49,7 @@ def normal_kl(
 def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
     r"""KL from a diagonal normal to the standard normal prior, in nats.
 
-    .. math:: D(q(z|x) \| p(z)) = \frac12 \sum_j \mu_j^2 + \sigma_j^2 - \log \sigma_j^2 - 1
+    .. math:: D(q(z|x) \| p(z)) = \sum_j \frac12 (\mu_j^2 + \sigma_j^2 - \log \sigma_j^2 - 1)
 
     This is :func:`normal_kl` with :math:`q = N(0, 1)`, written in :math:`\log\sigma^2` because that is what
     the encoder gives and the exponential then needs no logarithm of itself.
@@ -59,8 +59,8 @@ def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
         log_var: :math:`\log \sigma^2`, (B, D).
 
     Returns:
-        Sum over the latent dimensions of each example, (B,).
+        Of each latent dimension, (B, D); the divergence is their sum.
 
     Source: Kingma & Welling 2014, appendix B (with the sign of a divergence).
     """
-    return 0.5 * (mean.square() + log_var.exp() - log_var - 1).sum(1)
+    return 0.5 * (mean.square() + log_var.exp() - log_var - 1)

@@ -35,7 +35,15 @@ PRESETS: dict[str, Preset] = {
         partial(images.autoencoder, corruption=0.5),
     ),
     "vae-mnist": Preset(N_("variational autoencoder on handwritten digits"), images.vae),
+    "cvae-mnist": Preset(
+        N_("variational autoencoder that draws a digit on request"),
+        partial(images.vae, classes=10),
+    ),
     "gan-mnist": Preset(N_("generative adversarial network on handwritten digits"), images.gan),
+    "cgan-mnist": Preset(
+        N_("generative adversarial network that draws a digit on request"),
+        partial(images.gan, classes=10),
+    ),
     "ae-fashion-mnist": Preset(
         N_("autoencoder on pictures of clothes"),
         partial(images.autoencoder, data="fashion-mnist"),

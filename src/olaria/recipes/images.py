@@ -25,24 +25,27 @@ def autoencoder(preset: str, size: Size, data: str = "mnist", corruption: float 
     )
 
 
-def vae(preset: str, size: Size, data: str = "mnist") -> Recipe:
-    """A variational autoencoder with Bernoulli pixels."""
+def vae(preset: str, size: Size, data: str = "mnist", classes: int = 0) -> Recipe:
+    """A variational autoencoder with Bernoulli pixels; with ``classes`` a conditional one."""
     return Recipe(
         preset=preset,
         size=size,
         data=DataConfig(name=data),
-        model=VAE_SIZES[size],
+        model=VAE_SIZES[size].model_copy(update={"classes": classes}),
         training=TrainingConfig(budget=60.0, batch_size=128, learning_rate=2e-3, ema=0.998),
     )
 
 
-def gan(preset: str, size: Size, data: str = "mnist") -> Recipe:
-    """A convolutional GAN; Adam with the momentum that adversarial training asks for (Radford et al. 2016)."""
+def gan(preset: str, size: Size, data: str = "mnist", classes: int = 0) -> Recipe:
+    """A convolutional GAN; Adam with the momentum that adversarial training asks for (Radford et al. 2016).
+
+    With ``classes`` a conditional one.
+    """
     return Recipe(
         preset=preset,
         size=size,
         data=DataConfig(name=data),
-        model=GAN_SIZES[size],
+        model=GAN_SIZES[size].model_copy(update={"classes": classes}),
         training=TrainingConfig(
             budget=120.0,
             batch_size=64,

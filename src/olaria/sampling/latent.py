@@ -16,28 +16,52 @@ from olaria.models.base import Model
 from olaria.models.gan import GAN
 from olaria.models.vae import VAE
 
+Path = Literal["linear", "spherical"]
+"""How to walk from one latent vector to another; see :func:`interpolate`."""
+
 _BLOCK = 1000
 """Images decoded at once: bounds memory."""
 
 
+def classes_of(model: Model) -> int:
+    """How many classes the model draws images for; 0 where it is told none."""
+    return model.classes if isinstance(model, VAE | GAN) else 0
+
+
+def classes_in_turn(model: Model, count: int) -> Tensor | None:
+    """The classes 0, 1, …, K - 1, 0, … of ``count`` images, (count,); None where the model is told none."""
+    num_classes = classes_of(model)
+    return torch.arange(count) % num_classes if num_classes else None
+
+
 @torch.no_grad()
-def decode(model: Model, z: Tensor) -> Tensor:
+def decode(model: Model, z: Tensor, y: Tensor | None = None) -> Tensor:
     """Latent vectors (N, latent) to images in [0, 1], (N, C, H, W).
 
-    A VAE's images are the means of its Bernoulli pixels, not draws of them.
+    A VAE's images are the means of its pixels, not draws of them.
+
+    Args:
+        model: decodes.
+        z: (N, latent).
+        y: classes, (N,); in turn where the model is told them and none are given.
 
     Raises:
         SamplingError: the model has no latent vectors.
     """
-    return torch.cat([_decode_block(model, block) for block in z.split(_BLOCK)])
+    if classes_of(model) == 0:
+        return torch.cat([_decode_block(model, block, None) for block in z.split(_BLOCK)])
+    y = classes_in_turn(model, len(z)) if y is None else y
+    assert y is not None
+    blocks = zip(z.split(_BLOCK), y.split(_BLOCK), strict=True)
+    return torch.cat([_decode_block(model, *block) for block in blocks])
 
 
-def _decode_block(model: Model, z: Tensor) -> Tensor:
+def _decode_block(model: Model, z: Tensor, y: Tensor | None) -> Tensor:
     match model:
         case VAE():
-            return model.logits(z).sigmoid()
+            return model.logits(z, y).sigmoid()
         case GAN():
-            images: Tensor = model.generator(z)
+            images: Tensor = model.generator(z, y)
             return images
         case AutoEncoder():
             return model.decode(z).clamp(0, 1)
@@ -65,8 +89,14 @@ def encode(model: Model, x: Tensor) -> Tensor:
     )
 
 
-def prior(model: Model, count: int, generator: Generator) -> Tensor:
+def prior(model: Model, count: int, generator: Generator, y: Tensor | None = None) -> Tensor:
     """Images (count, C, H, W) from z ~ N(0, I).
+
+    Args:
+        model: decodes.
+        count: how many.
+        generator: draws z.
+        y: see :func:`decode`.
 
     Raises:
         SamplingError: the model defines no distribution over its latent vectors.
@@ -79,12 +109,12 @@ def prior(model: Model, count: int, generator: Generator) -> Tensor:
             ),
             family=model.family,
         )
-    return decode(model, torch.randn(count, model.latent, generator=generator))
+    return decode(model, torch.randn(count, model.latent, generator=generator), y)
 
 
-def reconstruct(model: Model, x: Tensor) -> Tensor:
-    """Images in [0, 1] through the bottleneck and back, the same shape."""
-    return decode(model, encode(model, x))
+def reconstruct(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
+    """Images in [0, 1], of the classes y where the model is told them, through the bottleneck and back."""
+    return decode(model, encode(model, x), y)
 
 
 def interpolate(
@@ -92,7 +122,8 @@ def interpolate(
     start: Tensor,
     stop: Tensor,
     steps: int = 10,
-    path: Literal["linear", "spherical"] = "linear",
+    path: Path = "linear",
+    y: Tensor | None = None,
 ) -> Tensor:
     r"""Images on the way from one latent vector to another.
 
@@ -107,6 +138,7 @@ def interpolate(
         stop: b, (N, latent).
         steps: images per pair, both ends included.
         path: how.
+        y: classes, (N,); one stays the same on the way. See :func:`decode`.
 
     Returns:
         (N, steps, C, H, W).
@@ -120,11 +152,12 @@ def interpolate(
         z = (((1 - t) * omega).sin() * a + (t * omega).sin() * b) / omega.sin()
     else:
         z = (1 - t) * a + t * b
-    images = decode(model, z.flatten(0, 1))
+    y = classes_in_turn(model, len(start)) if y is None else y
+    images = decode(model, z.flatten(0, 1), None if y is None else y.repeat_interleave(steps))
     return images.view(len(start), steps, *images.shape[1:])
 
 
-def traverse(model: Model, z: Tensor, dimension: int, values: Tensor) -> Tensor:
+def traverse(model: Model, z: Tensor, dimension: int, values: Tensor, label: int = 0) -> Tensor:
     """Images of one latent vector with one coordinate set to each of ``values``.
 
     Args:
@@ -132,16 +165,17 @@ def traverse(model: Model, z: Tensor, dimension: int, values: Tensor) -> Tensor:
         z: (latent,).
         dimension: the coordinate.
         values: (K,).
+        label: the class of all, where the model is told one.
 
     Returns:
         (K, C, H, W).
     """
     rows = z.repeat(len(values), 1)
     rows[:, dimension] = values
-    return decode(model, rows)
+    return decode(model, rows, torch.full((len(rows),), label))
 
 
-def manifold(model: Model, side: int = 20) -> Tensor:
+def manifold(model: Model, side: int = 20, label: int = 0) -> Tensor:
     r"""A map of a two-dimensional latent space.
 
     The grid is even in probability, :math:`z = \Phi^{-1}(u)`, so that each cell stands for an equal share of the prior.
@@ -150,6 +184,7 @@ def manifold(model: Model, side: int = 20) -> Tensor:
     Args:
         model: with two latent dimensions.
         side: cells per side.
+        label: the class of all, where the model is told one.
 
     Returns:
         (side · side, C, H, W), rows from the top (large second coordinate) to the bottom.
@@ -165,9 +200,10 @@ def manifold(model: Model, side: int = 20) -> Tensor:
             ),
             latent=latent,
         )
-    z = Normal(0.0, 1.0).icdf(torch.linspace(0.5 / side, 1 - 0.5 / side, side))
-    vertical, horizontal = torch.meshgrid(z.flip(0), z, indexing="ij")
-    return decode(model, torch.stack((horizontal.flatten(), vertical.flatten()), 1))
+    line = Normal(0.0, 1.0).icdf(torch.linspace(0.5 / side, 1 - 0.5 / side, side))
+    vertical, horizontal = torch.meshgrid(line.flip(0), line, indexing="ij")
+    z = torch.stack((horizontal.flatten(), vertical.flatten()), 1)
+    return decode(model, z, torch.full((len(z),), label))
 
 
 def _no_latents(model: Model) -> SamplingError:

@@ -14,6 +14,7 @@ WON_LOSS_NATS = 0.05
 """A discriminator whose loss stays below has won: chance is 2 log 2 ≈ 1.39 nats."""
 DIVERGED_FACTOR = 3.0
 OVERFIT_EVALUATIONS = 3
+COLLAPSE_EVALUATIONS = 3
 
 
 class Health:
@@ -21,7 +22,8 @@ class Health:
 
     - the loss has grown to :data:`DIVERGED_FACTOR` times its smallest running mean;
     - a GAN's discriminator loss stays below :data:`WON_LOSS_NATS` for a hundred steps;
-    - the validation loss has risen :data:`OVERFIT_EVALUATIONS` times in a row.
+    - the validation loss has risen :data:`OVERFIT_EVALUATIONS` times in a row;
+    - no latent dimension of a VAE is in use after :data:`COLLAPSE_EVALUATIONS` evaluations: posterior collapse.
     """
 
     def __init__(self, monitor: str | None) -> None:
@@ -29,6 +31,7 @@ class Health:
         self._losses: list[float] = []
         self._least = math.inf
         self._validation: list[float] = []
+        self._num_collapsed = 0
         self._said: set[str] = set()
 
     def __call__(self, event: Event) -> Answer:
@@ -72,6 +75,23 @@ class Health:
         )
 
     def _evaluated(self, event: Evaluated, value: float) -> Answer:
+        # Before the first update no dimension is in use either.
+        collapsed = event.step > 0 and event.values.get("active_units") == 0
+        self._num_collapsed = self._num_collapsed + 1 if collapsed else 0
+        warning = self._once(
+            event,
+            "collapsed",
+            self._num_collapsed >= COLLAPSE_EVALUATIONS,
+            lambda: Message(
+                N_(
+                    "the latent vector carries nothing (posterior collapse): the decoder does without it; "
+                    "try a smaller model.beta, a longer model.warmup or model.free_bits=0.1"
+                )
+            ),
+        )
+        return warning or self._turned(event, value)
+
+    def _turned(self, event: Evaluated, value: float) -> Answer:
         self._validation = [*self._validation[-OVERFIT_EVALUATIONS:], value]
         rising = len(self._validation) > OVERFIT_EVALUATIONS and all(
             later > earlier

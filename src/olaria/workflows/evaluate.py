@@ -17,13 +17,21 @@ from olaria.data.toy_language import ToyLanguage
 from olaria.errors import UsageError, suggestion
 from olaria.evaluation import METRICS, extractor
 from olaria.evaluation.density import evaluate_vae
-from olaria.evaluation.reconstruction import knn_accuracy, mse, psnr_db, trustworthiness
+from olaria.evaluation.reconstruction import (
+    LinearMap,
+    knn_accuracy,
+    mse,
+    psnr_db,
+    trustworthiness,
+)
 from olaria.evaluation.samples import evaluate_image_samples
 from olaria.evaluation.text import evaluate_text, longest_copied_span_chars
 from olaria.evaluation.translation import corpus_scores, exact_match, target_loss
 from olaria.i18n import N_, Message
+from olaria.models.autoencoder import AutoEncoder, corrupted
 from olaria.models.base import Model
 from olaria.models.translation import Translation
+from olaria.models.vae import VAE
 from olaria.runs import Run
 from olaria.sampling import latent
 from olaria.sampling.translation import translate
@@ -150,11 +158,13 @@ def _part(images: Tensor, count: int | None) -> Tensor:
 
 
 def _autoencoder(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
-    assert isinstance(data, ImageData)
+    assert isinstance(data, ImageData) and isinstance(model, AutoEncoder)
     test = _part(data.test.x, effort.num_examples).float() / 255
     codes = latent.encode(model, test)
     error = mse(latent.decode(model, codes), test)
     metrics: dict[str, Any] = {"mse": error, "psnr_db": psnr_db(error)}
+    if model.config.corruption > 0:
+        metrics |= _denoising(model, data.train.x[: effort.num_neighbours], test)
     reasons: dict[str, Message] = {}
     if data.test.y is None or data.train.y is None:
         metrics["knn_accuracy"] = None
@@ -171,13 +181,27 @@ def _autoencoder(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
     return _Found(metrics, {"num_examples": len(test), "k": 5}, reasons)
 
 
+def _denoising(model: AutoEncoder, train: Tensor, test: Tensor) -> dict[str, float]:
+    """How well the disturbance of training is taken off, beside the best linear map fitted to the same task."""
+    config, draws = model.config, Generator().manual_seed(SEED)
+    noisy = corrupted(test, config.noise, config.corruption, draws)
+    clean = train.float() / 255
+    linear = LinearMap.fitted(corrupted(clean, config.noise, config.corruption, draws), clean)
+    return {
+        "denoised_psnr_db": psnr_db(mse(latent.reconstruct(model, noisy), test)),
+        "linear_denoised_psnr_db": psnr_db(mse(linear(noisy), test)),
+    }
+
+
 def _vae(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
     assert isinstance(data, ImageData)
+    assert isinstance(model, VAE)
     images = _part(data.test.x, effort.num_examples)
     corrected = min(effort.num_corrected, len(images))
     metrics, protocol = evaluate_vae(
-        model,  # type: ignore[arg-type]
+        model,
         images,
+        labels=None if data.test.y is None else _part(data.test.y, effort.num_examples),
         seed=SEED,
         num_corrected=corrected,
     )
@@ -191,10 +215,12 @@ def _gan(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
 
 
 def _samples(model: Model, data: ImageData, effort: Effort) -> _Found:
-    """Metrics of images drawn from the prior; of a VAE, the means of its Bernoulli pixels."""
+    """Metrics of images drawn from the prior, for each class in turn; of a VAE, the means of its pixels."""
     draws = Generator().manual_seed(SEED)
-    images = latent.prior(model, effort.num_samples, draws)
-    found = evaluate_image_samples(images, data, extractor.for_data(data), draws)
+    classes = latent.classes_in_turn(model, effort.num_samples)
+    images = latent.prior(model, effort.num_samples, draws, classes)
+    feature_net = extractor.for_data(data)
+    found = evaluate_image_samples(images, data, feature_net, draws, labels=classes)
     return _Found(dict(found.metrics), found.protocol, found.reasons)
 
 

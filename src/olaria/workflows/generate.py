@@ -45,6 +45,8 @@ def sample_images(
     *,
     count: int = 64,
     mode: Mode = "prior",
+    label: int | None = None,
+    path: latent.Path = "linear",
     seed: int = 0,
     checkpoint: str | int | None = None,
     offline: bool = False,
@@ -57,12 +59,14 @@ def sample_images(
         mode: ``prior`` draws z ~ N(0, I); ``reconstruct`` pairs test images with their reconstructions;
             ``interpolate`` walks between the codes of pairs of test images; ``traverse`` moves one latent
             coordinate a row.
+        label: the class of all images drawn, where the model was told classes; in turn where None.
+        path: of ``interpolate``.
         seed: of the draws.
         checkpoint: ``best``, ``last`` or a step.
         offline: open no connection.
 
     Raises:
-        SamplingError: the model cannot do this.
+        SamplingError: the model cannot do this, or knows no such class.
         UsageError: the run is of a language model.
     """
     run = run if isinstance(run, Run) else Run(run)
@@ -74,30 +78,62 @@ def sample_images(
         raise UsageError(N_("-n must be at least 1, not {count}"), count=count)
     model = run.model(checkpoint)
     draws = Generator().manual_seed(seed)
+    _check_class(run, model, label)
     if mode == "prior":
-        return ImageSample(latent.prior(model, count, draws))
+        y = None if label is None else torch.full((count,), label)
+        # Classes in turn stand under each other when there are as many of them as images in a row.
+        columns = latent.classes_of(model) if label is None else 0
+        return ImageSample(latent.prior(model, count, draws, y), columns or None)
     data = run.data(offline=offline)
     assert isinstance(data, ImageData)
-    chosen = torch.randperm(len(data.test), generator=draws)
+    of_class = _rows_of(data.test.y, label, len(data.test))
+    chosen = of_class[torch.randperm(len(of_class), generator=draws)]
     x = data.test.x[chosen].float() / 255
+    y = data.test.y[chosen] if latent.classes_of(model) and data.test.y is not None else None
     if mode == "reconstruct":
-        pairs = torch.stack((x[:count], latent.reconstruct(model, x[:count])), 1)
+        rebuilt = latent.reconstruct(model, x[:count], None if y is None else y[:count])
+        pairs = torch.stack((x[:count], rebuilt), 1)
         columns = 2 * max(1, min(8, round((count / 2) ** 0.5)))
         return ImageSample(pairs.flatten(0, 1), columns)
     if mode == "interpolate":
         rows = max(1, min(count // 10, len(x) // 2))
         codes = latent.encode(model, x[: 2 * rows])
-        strips = latent.interpolate(model, codes[:rows], codes[rows:])
+        start = None if y is None else y[:rows]
+        strips = latent.interpolate(model, codes[:rows], codes[rows:], path=path, y=start)
         return ImageSample(strips.flatten(0, 1), strips.shape[1])
-    return _traversal(model, x[:1], count)
+    return _traversal(model, x[:1], count, 0 if y is None else int(y[0]))
 
 
-def _traversal(model: Model, x: Tensor, count: int) -> ImageSample:
+def _check_class(run: Run, model: Model, label: int | None) -> None:
+    if label is None:
+        return
+    if latent.classes_of(model) == 0:
+        raise SamplingError(
+            N_("run {name} was not trained with classes; leave --class out, or train cvae-mnist"),
+            name=run.name,
+        )
+    if not 0 <= label < latent.classes_of(model):
+        raise SamplingError(
+            N_("there is no class {label}: run {name} knows 0 to {last}"),
+            label=label,
+            name=run.name,
+            last=latent.classes_of(model) - 1,
+        )
+
+
+def _rows_of(labels: Tensor | None, label: int | None, count: int) -> Tensor:
+    """The rows of one class, or all."""
+    if label is None or labels is None:
+        return torch.arange(count)
+    return (labels == label).nonzero().flatten()
+
+
+def _traversal(model: Model, x: Tensor, count: int, label: int) -> ImageSample:
     """One row per latent coordinate, from −3 to 3 around the code of one image."""
     values = torch.linspace(-3, 3, 10)
     code = latent.encode(model, x)[0]
     rows = min(len(code), max(1, count // len(values)))
-    strips = [latent.traverse(model, code, dimension, values) for dimension in range(rows)]
+    strips = [latent.traverse(model, code, dimension, values, label) for dimension in range(rows)]
     return ImageSample(torch.cat(strips), len(values))
 
 

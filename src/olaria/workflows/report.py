@@ -186,11 +186,18 @@ def _image_card(card: RunCard, run: Run, data: ImageData) -> RunCard:
 def _through_the_bottleneck(model: Model, data: ImageData, draws: Generator) -> dict[str, Any]:
     chosen = torch.randperm(len(data.test), generator=draws)[:NUM_SCATTERED]
     x = data.test.x[chosen].float() / 255
+    classes = data.test.y[chosen] if latent.classes_of(model) and data.test.y is not None else None
     codes = latent.encode(model, x)
+
+    def of(count: int) -> Tensor | None:
+        return None if classes is None else classes[:count]
+
     shown: dict[str, Any] = {
         "originals": _array(x[:NUM_PAIRS]),
-        "reconstructions": _array(latent.decode(model, codes[:NUM_PAIRS])),
-        "interpolation": _array(latent.interpolate(model, codes[:4], codes[4:8], steps=11)),
+        "reconstructions": _array(latent.decode(model, codes[:NUM_PAIRS], of(NUM_PAIRS))),
+        "interpolation": _array(
+            latent.interpolate(model, codes[:4], codes[4:8], steps=11, y=of(4))
+        ),
     }
     if codes.shape[1] == 2:
         shown["latents"] = codes.numpy()

@@ -12,12 +12,12 @@ from olaria.data import ImageData
 from olaria.data.base import Pair
 from olaria.data.pairs import encode_texts, references
 from olaria.data.tokenizer import Tokenizer
-from olaria.evaluation.density import elbo
+from olaria.evaluation.density import active_units, elbo
 from olaria.evaluation.text import BATCH_TOKENS, text_loss
 from olaria.evaluation.translation import exact_match, target_loss
 from olaria.models.base import Model
 from olaria.models.translation import Specials
-from olaria.models.vae import VAE, binarize
+from olaria.models.vae import VAE
 from olaria.objectives.reconstruction import squared_error
 from olaria.sampling import latent
 from olaria.sampling.autoregressive import SamplingConfig, generate
@@ -44,17 +44,19 @@ _PAIRS_BLOCK = 200
 
 def watch_images(family: str, data: ImageData, seed: int) -> Watch:
     """The watch of an image family: fixed images or fixed noise all along."""
-    validation = data.validation.x
+    validation, labels = data.validation.x, data.validation.y
     shown = validation[:NUM_WATCHED].float() / 255
 
     def evaluate(model: Model) -> Mapping[str, float]:
         if isinstance(model, VAE):
             draws = generator(seed, "validation")
-            bound = elbo(model, binarize(validation.float() / 255, draws), draws)
+            x = model.target(validation.float() / 255, draws)
+            bound = elbo(model, x, draws, y=labels if model.classes else None)
             return {
                 "loss": -bound.elbo_nats,
                 "reconstruction_nats": bound.reconstruction_nats,
                 "kl_nats": bound.kl_nats,
+                "active_units": active_units(model, x),
             }
         if family == "autoencoder":
             blocks = (block.float() / 255 for block in validation.split(_BLOCK))

@@ -61,7 +61,7 @@ def sampled(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         (("--prompt", ""), "the prompt is empty"),
         (("--top-k", "0"), "--top-k cannot be 0"),
         (("-n", "0"), "-n cannot be 0"),
-        (("--mode", "prior", "--stop", "x"), "--mode is for images"),
+        (("--mode", "prior", "--stop", "x"), "--mode and --class are for images"),
     ],
 )
 def test_impossible_options_are_told_before_a_run_is_opened(

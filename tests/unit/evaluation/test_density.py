@@ -8,7 +8,7 @@ from torch import Tensor
 
 from olaria.errors import EvaluationError
 from olaria.evaluation import density
-from olaria.models.vae import VAE, VAEConfig
+from olaria.models.vae import VAE, Draw, VAEConfig, binarize
 
 
 @pytest.fixture
@@ -24,12 +24,12 @@ def images() -> Tensor:
 
 
 def test_binarize_keeps_black_and_white_and_the_mean() -> None:
-    grey = torch.full((1, 1, 200, 200), 51, dtype=torch.uint8)
-    x = density.binarize(grey, torch.Generator().manual_seed(0))
+    grey = torch.full((1, 1, 200, 200), 51 / 255)
+    x = binarize(grey, torch.Generator().manual_seed(0))
     assert x.unique().tolist() == [0, 1]
     assert x.mean().item() == pytest.approx(0.2, abs=0.01)
-    ends = torch.tensor([0, 255], dtype=torch.uint8).view(1, 1, 1, 2)
-    assert density.binarize(ends, torch.Generator()).flatten().tolist() == [0, 1]
+    ends = torch.tensor([0.0, 1.0]).view(1, 1, 1, 2)
+    assert binarize(ends, torch.Generator()).flatten().tolist() == [0, 1]
 
 
 def test_blocks_change_no_average(
@@ -46,7 +46,7 @@ def test_blocks_change_no_average(
 
 
 def test_more_draws_tighten_the_bound(model: VAE, images: Tensor) -> None:
-    x = density.binarize(images, torch.Generator().manual_seed(1))
+    x = binarize(images / 255, torch.Generator().manual_seed(1))
     generator = torch.Generator().manual_seed(1)
     bound = density.elbo(model, x.repeat(50, 1, 1, 1), generator)
     found = [density.nll(model, x, generator, k=k, k_large=0).nll_nats for k in (10, 300)]
@@ -54,7 +54,7 @@ def test_more_draws_tighten_the_bound(model: VAE, images: Tensor) -> None:
 
 
 def test_one_draw_is_the_elbo_on_average(model: VAE, images: Tensor) -> None:
-    x = density.binarize(images, torch.Generator().manual_seed(1)).repeat(60, 1, 1, 1)
+    x = binarize(images / 255, torch.Generator().manual_seed(1)).repeat(60, 1, 1, 1)
     bound = density.elbo(model, x, torch.Generator().manual_seed(2))
     single = density.nll(model, x, torch.Generator().manual_seed(3), k=1, k_large=0)
     assert single.nll_nats == pytest.approx(-bound.elbo_nats, abs=0.05)
@@ -62,11 +62,17 @@ def test_one_draw_is_the_elbo_on_average(model: VAE, images: Tensor) -> None:
 
 def test_active_units_counts_the_dimensions_that_move() -> None:
     class Encoder:
-        def encode(self, x: Tensor) -> torch.distributions.Normal:
-            scale = torch.tensor([1.0, 0.2, 0.05, 0.0])  # variances 1, 0.04, 0.0025, 0
-            return torch.distributions.Normal(x[:, 0, 0, :1] * scale + 3, torch.ones(4))
+        latent = 4
 
-        def decode(self, z: Tensor) -> torch.distributions.Bernoulli:
+        def read(self, x: Tensor) -> list[Tensor]:
+            return [x[:, 0, 0, :1]]
+
+        def draw(self, found: list[Tensor], noise: Tensor) -> Draw:
+            scale = torch.tensor([1.0, 0.2, 0.05, 0.0])  # variances 1, 0.04, 0.0025, 0
+            z = found[0] * scale + 3 + noise
+            return Draw(z, z, z[..., 0], z[0])
+
+        def nll(self, draw: Draw, x: Tensor, y: Tensor | None = None) -> Tensor:
             raise NotImplementedError
 
     x = torch.randn(4000, 1, 1, 1, generator=torch.Generator().manual_seed(0))
@@ -90,7 +96,7 @@ def test_evaluate_vae_repeats_and_says_how(model: VAE, images: Tensor) -> None:
 
 
 def test_bfloat16_is_close(model: VAE, images: Tensor) -> None:
-    x = density.binarize(images, torch.Generator().manual_seed(1))
+    x = binarize(images / 255, torch.Generator().manual_seed(1))
     exact, rough = (
         density.nll(
             model, x, torch.Generator().manual_seed(1), k=50, k_large=0, precision=precision

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torch.distributions import Normal, kl_divergence
 
 from olaria.errors import ConfigError
-from olaria.models.autoencoder import AutoEncoder, AutoEncoderConfig
+from olaria.models.autoencoder import AutoEncoder, AutoEncoderConfig, corrupted
 from olaria.models.base import Batch, Loss, num_parameters
 from olaria.models.gan import GAN, GANConfig
 from olaria.models.gpt import GPT, GPTConfig
@@ -51,6 +53,43 @@ def test_corruption_disturbs_the_input_and_not_the_target() -> None:
     torch.testing.assert_close(noise, torch.randn(x.shape, generator=generator(0, "noise")))
     expected = squared_error(model.decode(model.encoder(seen[0])), x).mean()
     assert loss.total.item() == pytest.approx(expected.item())
+
+
+def test_masking_loses_a_share_of_the_pixels_and_leaves_the_others() -> None:
+    x = torch.full((50, 1, 28, 28), 0.6)
+    lost = corrupted(x, "masking", 0.3, generator(0, "noise"))
+    assert set(lost.unique().tolist()) == {0.0, x[0, 0, 0, 0].item()}
+    assert (lost == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)
+
+
+def test_salt_and_pepper_are_as_likely() -> None:
+    x = torch.full((50, 1, 28, 28), 0.6)
+    noisy = corrupted(x, "salt-and-pepper", 0.3, generator(0, "noise"))
+    assert set(noisy.unique().tolist()) == {0.0, x[0, 0, 0, 0].item(), 1.0}
+    for value in (0, 1):
+        assert (noisy == value).float().mean().item() == pytest.approx(0.15, abs=0.01)
+
+
+def test_more_than_all_pixels_cannot_be_lost() -> None:
+    with pytest.raises(ConfigError, match="masking"):
+        AutoEncoderConfig.parse({"corruption": 1.5, "noise": "masking"}, "test")
+    assert AutoEncoderConfig(corruption=1.5).noise == "gaussian"
+
+
+def test_penalties_are_on_the_codes() -> None:
+    config = AutoEncoderConfig(latent=4, hidden=(), output="linear", sparsity=0.5, contraction=0.25)
+    with seeded(0, "weights"):
+        model = AutoEncoder(config, SHAPE)
+    x = pixels(2000)
+    loss = model.loss(Batch(x), generator(0, "noise"))
+    expected = model.encode(x).abs().sum(1).mean().item()
+    assert loss.parts["sparsity"].item() == pytest.approx(expected, rel=1e-5)
+    # The Jacobian of a linear encoder is its weight, whatever the image; 2,000 draws estimate its size.
+    (weight,) = (p for p in model.encoder.parameters() if p.ndim == 2)
+    size = weight.square().sum().item()
+    assert loss.parts["contraction"].item() == pytest.approx(size, rel=0.1)
+    total = sum(loss.parts[name].item() * w for name, w in loss.weights.items())
+    assert loss.total.item() == pytest.approx(loss.parts["mse"].item() + total, rel=1e-5)
 
 
 def test_an_untrained_model_answers_about_the_mean_image() -> None:
@@ -114,6 +153,70 @@ def test_the_decoder_gives_one_distribution_to_all() -> None:
     torch.testing.assert_close(q.mean, mean)
     torch.testing.assert_close(q.variance.log(), log_var, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(model.decode(mean).mean, model.reconstruct(x))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"above": (3, 2)}, {"likelihood": "gaussian"}, {"likelihood": "logistic", "scale": 0.1}],
+)
+def test_draws_are_priced_by_the_distributions_of_the_model(changes: dict[str, Any]) -> None:
+    """log p(x, z) - log q(z|x) of the draws, against torch.distributions, one layer after another."""
+    with seeded(0, "weights"):
+        model = VAE(VAEConfig(latent=4, hidden=(16,), **changes), SHAPE)
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=0.2)
+    x = model.target(pixels(), generator(0, "binary"))
+    noise = torch.randn(3, len(x), model.latent, generator=generator(0, "noise"))
+    draw = model.draw(model.read(x), noise)
+    for k in range(3):
+        z, found, state, log_q, kl, start = draw.z[k], model.read(x), None, 0.0, [], 0
+        for level, size in enumerate(model.decoder.sizes):
+            mean, log_var = model.decoder.posterior(level, found[level], state)
+            part, q = z[:, start : start + size], Normal(mean, (0.5 * log_var).exp())
+            state = model.decoder.descend(level, part, state)
+            log_q, start = log_q + q.log_prob(part).sum(1), start + size
+            kl.append(kl_divergence(q, Normal(0.0, 1.0)))
+        log_p = Normal(0.0, 1.0).log_prob(z).sum(1)
+        torch.testing.assert_close(draw.log_ratio[k], log_p - log_q, rtol=1e-4, atol=1e-3)
+        torch.testing.assert_close(draw.kl_nats[k], torch.cat(kl, 1), rtol=1e-4, atol=1e-4)
+        nats = -model.decode(z).log_prob(x).flatten(1).sum(1)
+        torch.testing.assert_close(model.nll(draw, x)[k], nats, rtol=1e-4, atol=1e-3)
+
+
+def test_free_bits_are_charged_to_nobody() -> None:
+    losses = []
+    for free in (0.0, 0.5, 100.0):
+        with seeded(0, "weights"):
+            model = VAE(VAEConfig(latent=4, hidden=(16,), free_bits=free), SHAPE)
+        losses.append(model.loss(Batch(pixels()), generator(0, "noise")))
+    plain, some, much = losses
+    kl, floor = plain.parts["kl_nats"], some.total - plain.parts["reconstruction_nats"]
+    assert kl < 4 * 0.5  # an untrained posterior lies near the prior
+    assert floor.item() == pytest.approx(4 * 0.5, rel=1e-5)
+    # Below the allowance nothing pulls the posterior to the prior: what is left is the reconstruction.
+    assert (much.total - plain.parts["reconstruction_nats"]).item() == pytest.approx(400, rel=1e-5)
+
+
+def test_several_draws_tighten_the_training_bound() -> None:
+    values = []
+    for k in (1, 8, 64):
+        with seeded(0, "weights"):
+            model = VAE(VAEConfig(latent=4, hidden=(16,), importance_samples=k), SHAPE)
+            for parameter in model.parameters():
+                torch.nn.init.normal_(parameter, std=0.4)
+        noise = generator(0, "noise")
+        values.append(model.loss(Batch(pixels().repeat(40, 1, 1, 1)), noise).total.item())
+    assert values[0] > values[1] + 0.1 > values[2] + 0.1
+
+
+def test_the_decoder_is_told_the_class() -> None:
+    for changes in ({}, {"above": (3,)}, {"network": "conv"}):
+        with seeded(0, "weights"):
+            model = VAE(VAEConfig(latent=4, hidden=(16,), classes=3, **changes), SHAPE)
+        z = torch.zeros(2, model.latent)
+        one, other = (model.logits(z, torch.tensor(y)) for y in ([0, 1], [0, 2]))
+        assert torch.equal(one[0], other[0])
+        assert not torch.equal(one[1], other[1])
 
 
 # -- GAN -------------------------------------------------------------------------------------------

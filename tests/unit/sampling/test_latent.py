@@ -52,7 +52,7 @@ def test_the_prior_is_seeded_and_standard_normal(
     decoder = model(family)
     first, again, other = (latent.prior(decoder, 3, generator(s, "prior")) for s in (0, 0, 1))
     assert torch.equal(first, again) and not torch.equal(first, other)
-    monkeypatch.setattr(latent, "decode", lambda model, z: z)
+    monkeypatch.setattr(latent, "decode", lambda model, z, y=None: z)
     z = latent.prior(decoder, 2000, generator(0, "prior"))
     assert abs(z.mean().item()) < 0.03 and z.std().item() == pytest.approx(1, abs=0.03)
 
@@ -76,7 +76,7 @@ def test_reconstruction_is_the_models_own(family: str) -> None:
 
 
 def _paths(monkeypatch: pytest.MonkeyPatch, path: Any, a: torch.Tensor, b: torch.Tensor) -> Any:
-    monkeypatch.setattr(latent, "decode", lambda model, z: z)
+    monkeypatch.setattr(latent, "decode", lambda model, z, y=None: z)
     return latent.interpolate(model("vae"), a, b, 5, path)
 
 
@@ -102,7 +102,7 @@ def test_linear_is_even_and_spherical_keeps_the_length(monkeypatch: pytest.Monke
 
 
 def test_a_traverse_moves_one_coordinate(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(latent, "decode", lambda model, z: z)
+    monkeypatch.setattr(latent, "decode", lambda model, z, y=None: z)
     z = normal(8)
     rows = latent.traverse(model("vae"), z, 3, torch.tensor([-1.0, 0.0, 2.0]))
     assert rows[:, 3].tolist() == [-1, 0, 2]
@@ -113,9 +113,31 @@ def test_a_traverse_moves_one_coordinate(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_map_is_even_in_probability(monkeypatch: pytest.MonkeyPatch) -> None:
     plane = model("vae", latent=2)
     assert latent.manifold(plane, 3).shape == (9, 1, 8, 8)
-    monkeypatch.setattr(latent, "decode", lambda model, z: z)
+    monkeypatch.setattr(latent, "decode", lambda model, z, y=None: z)
     z = latent.manifold(plane, 4).view(4, 4, 2)
     expected = torch.tensor([0.125, 0.375, 0.625, 0.875])
     assert norm.cdf(z[0, :, 0]) == pytest.approx(expected.tolist(), abs=1e-5)
     assert norm.cdf(z[:, 0, 1]) == pytest.approx(expected.flip(0).tolist(), abs=1e-5)
     assert torch.equal(z[0, :, 0], z[3, :, 0]) and torch.equal(z[:, 0, 1], z[:, 3, 1])
+
+
+@pytest.mark.parametrize("family", ["vae", "gan"])
+def test_classes_come_in_turn_or_as_asked(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder, z = model(family, classes=3), normal(1, 8).expand(7, -1)
+    assert latent.classes_of(decoder) == 3 and latent.classes_of(model(family)) == 0
+    images = latent.decode(decoder, z)
+    alike = [[torch.allclose(a, b, atol=1e-6) for b in images] for a in images]
+    assert alike == [[i % 3 == j % 3 for j in range(7)] for i in range(7)]
+    monkeypatch.setattr(latent, "_BLOCK", 2)
+    torch.testing.assert_close(latent.decode(decoder, z), images, rtol=1e-4, atol=1e-5)
+    asked = latent.decode(decoder, z, torch.full((7,), 2))
+    torch.testing.assert_close(asked, images[2].expand_as(asked), rtol=1e-4, atol=1e-5)
+
+
+def test_a_walk_keeps_its_class() -> None:
+    decoder = model("vae", classes=3)
+    z = normal(2, 8)
+    strips = latent.interpolate(decoder, z, z, steps=4, y=torch.tensor([1, 2]))
+    for row, label in enumerate((1, 2)):
+        expected = latent.decode(decoder, z[row].expand(4, -1), torch.full((4,), label))
+        torch.testing.assert_close(strips[row], expected, rtol=1e-4, atol=1e-5)

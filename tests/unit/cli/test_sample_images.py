@@ -1,0 +1,104 @@
+"""``olaria sample`` of an image run with classes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from olaria.cli.main import main
+from olaria.errors import RunError
+from olaria.runs import Run
+from olaria.workflows.train import train
+
+TINY = ("training.precision=float32", "training.ema=0", "training.batch_size=64")
+
+
+def made(folder: Path, preset: str, *settings: str, data: str = "digits") -> Run:
+    """A run of a few steps on scikit-learn's digits."""
+    return train(
+        preset,
+        data=data,
+        size="tiny",
+        steps=5,
+        settings=(*TINY, *settings),
+        out=folder / preset,
+        offline=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return made(tmp_path_factory.mktemp("classes"), "cvae-mnist")
+
+
+def drawn(run: Run, out: Path, capsys: pytest.CaptureFixture[str], *words: str) -> Image.Image:
+    """The sheet that a command writes, which must succeed."""
+    code = main(["sample", str(run.path), "-n", "20", "--out", str(out), "--json", *words])
+    text, err = capsys.readouterr()
+    assert code == 0, err
+    assert json.loads(text)["path"] == str(out)
+    return Image.open(out)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--class", "3"),
+        ("--class", "3", "--mode", "reconstruct"),
+        ("--class", "3", "--mode", "traverse"),
+        ("--mode", "interpolate", "--path", "spherical"),
+        ("--mode", "reconstruct"),
+    ],
+)
+def test_every_mode_knows_the_classes(
+    words: tuple[str, ...], run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet = np.asarray(drawn(run, tmp_path / "a.png", capsys, *words))
+    assert sheet.std() > 5
+
+
+def test_a_class_makes_a_difference(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheets = [
+        np.asarray(drawn(run, tmp_path / f"{k}.png", capsys, "--class", k)) for k in ("0", "1")
+    ]
+    assert (sheets[0] != sheets[1]).any()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--class", "10"), "there is no class 10: run cvae-mnist knows 0 to 9"),
+        (("--class", "-1"), "--class cannot be -1"),
+        (("--path", "linear"), "--path goes with --mode interpolate"),
+        (("--class", "1", "--prompt", "x"), "--mode and --class are for images"),
+    ],
+)
+def test_what_cannot_be_drawn_is_told(
+    words: tuple[str, ...], message: str, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sample", str(run.path), *words]) != 0
+    assert message in capsys.readouterr().err
+
+
+def test_a_run_without_classes_has_none_to_ask_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = made(tmp_path, "vae-mnist")
+    assert main(["sample", str(plain.path), "--class", "1"]) == 1
+    assert "was not trained with classes" in capsys.readouterr().err
+
+
+def test_the_classes_of_data_and_model_must_agree(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"digits has 10 classes, not 3; set model\.classes=10"):
+        made(tmp_path, "cgan-mnist", "model.classes=3")
+    for number in range(30):
+        Image.new("L", (8, 8), number * 8).save(tmp_path / f"{number}.png")
+    with pytest.raises(RunError, match="carry no classes"):
+        made(tmp_path, "cgan-mnist", data=str(tmp_path))
