@@ -184,12 +184,13 @@ class AutoEncoder(Model):
         if config.contraction > 0:
             x = x.detach().requires_grad_()
         z = self.encode(x)
-        parts = {"mse": squared_error(self.decode(z), batch.x).mean()}
+        parts, weights = {"mse": squared_error(self.decode(z), batch.x).mean()}, {}
         if config.sparsity > 0:
-            parts["sparsity"] = sparsity(z.float()).mean()
+            parts["sparsity"], weights["sparsity"] = sparsity(z.float()).mean(), config.sparsity
         if config.contraction > 0:
             parts["contraction"] = contraction(z.float(), x, generator).mean()
-        return Loss(parts, {"sparsity": config.sparsity, "contraction": config.contraction})
+            weights["contraction"] = config.contraction
+        return Loss(parts, weights)
 
     def phases(self) -> list[Phase]:
         """One phase over all parameters."""

@@ -277,7 +277,7 @@ class VAE(Model):
         parts = {"reconstruction_nats": nats.mean(), "kl_nats": kl.sum()}
         if self.config.free_bits:
             parts["free_nats"] = (self.config.free_bits - kl).relu().sum()
-        return Loss(parts, {"kl_nats": self.beta, "free_nats": self.beta})
+        return Loss(parts, {name: self.beta for name in parts if name != "reconstruction_nats"})
 
     @property
     def beta(self) -> float:
