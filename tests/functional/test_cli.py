@@ -21,7 +21,10 @@ TINY = ("--size", "tiny")
 PAGES = [
     *(
         [verb]
-        for verb in ("demo", "train", "sample", "eval", "report", "export", "presets", "doctor")
+        for verb in (
+            *("demo", "train", "sample", "eval", "detect", "report", "export"),
+            *("presets", "doctor"),
+        )
     ),
     *(["runs", verb] for verb in ("list", "show", "compare", "rm")),
     *(["data", verb] for verb in ("list", "get", "where", "verify", "stats", "mirror", "clean")),
@@ -202,6 +205,13 @@ def test_image_chain(cli: Olaria, inside: Inside) -> None:
     again = inside.json("sample", "digits", "-n", "4", "--mode", "reconstruct")
     assert (again["path"], again["shape"]) == ("digits-samples-2.png", [8, 1, 8, 8])
     assert (cli.folder / again["path"]).read_bytes().startswith(b"\x89PNG")
+
+    strange = cli.json("detect", "digits", "--false-alarms", "0.1", "-n", "2")
+    assert strange["picture"] == "digits-detect.png" and strange["false_alarms"] == 0.1
+    scores = [image["score"] for image in strange["images"]]
+    assert scores == sorted(scores, reverse=True) and len(scores) > 100
+    shown = inside.done("detect", "digits", "-n", "2", "--lang", "pt")
+    assert "imagem" in shown and shown.endswith("\ndigits-detect-2.png\n")
 
     report = inside.done(
         "report", "digits", "--author", "--lang", "--lang", "pt", "--out", "r.html"

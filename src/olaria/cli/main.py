@@ -16,6 +16,7 @@ from olaria import __version__
 from olaria.cli import (
     data,
     demo,
+    detect,
     doctor,
     evaluate,
     export,
@@ -43,6 +44,7 @@ VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "train": (train.train, train.HELP),
     "sample": (sample.sample, sample.HELP),
     "eval": (evaluate.evaluate, evaluate.HELP),
+    "detect": (detect.detect, detect.HELP),
     "report": (report.report, report.HELP),
     "export": (export.export, export.HELP),
 }

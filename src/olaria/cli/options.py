@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -163,3 +164,12 @@ def seed_of(text: str) -> int:
     value = whole("--seed", text, 0, _SEEDS)
     assert value is not None
     return value
+
+
+def free_path(stem: str, ending: str) -> Path:
+    """A name in the working folder that is not taken: ``stem``, ``stem-2``, …"""
+    path, number = Path(stem + ending), 1
+    while path.exists():
+        number += 1
+        path = Path(f"{stem}-{number}{ending}")
+    return path

@@ -253,7 +253,7 @@ def _images(
     if out is not None:
         refuse_overwriting(Path(out), overwrite)
     drawn = sample_images(run, **picture, **common)
-    path = _free(f"{run.name}-samples", ".png") if out is None else Path(out)
+    path = options.free_path(f"{run.name}-samples", ".png") if out is None else Path(out)
     save_images(drawn, path, overwrite=overwrite)
     if as_json:
         shell.json(
@@ -261,15 +261,6 @@ def _images(
         )
     else:
         shell.path(path)
-
-
-def _free(stem: str, ending: str) -> Path:
-    """A name in the working folder that is not taken: ``stem``, ``stem-2``, …"""
-    path, number = Path(stem + ending), 1
-    while path.exists():
-        number += 1
-        path = Path(f"{stem}-{number}{ending}")
-    return path
 
 
 def _text(

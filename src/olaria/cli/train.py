@@ -114,6 +114,14 @@ def train(
     ] = None,
     resize: Resize = None,
     gray: Gray = False,
+    leave_out: Annotated[
+        str | None,
+        typer.Option(
+            "--leave-out",
+            metavar="K",
+            help=N_("train on no image of class K, from 0, to find it as an anomaly"),
+        ),
+    ] = None,
     column: Column = None,
     out: Annotated[
         str | None,
@@ -140,6 +148,7 @@ def train(
         "unseen": options.one_of("--unseen", unseen, ("error", "replace", "skip")),
         "resize": options.whole("--resize", resize, 1),
         "gray": gray or None,
+        "leave_out": options.whole("--leave-out", leave_out, 0),
         "column": column,
     }
     given = {name: value for name, value in chosen.items() if value is not None}

@@ -55,7 +55,8 @@ DATASETS: dict[str, DataSet] = {
         TOY_TRANSLATION,
     )
 }
-IMAGE_SETTINGS = ("resize", "gray")
+Loaded = ImageData | TextData | PairData
+IMAGE_SETTINGS = ("resize", "gray", "leave_out")
 TEXT_SETTINGS = ("encoding", "column", "tokenizer", "vocab_size", "unseen")
 
 
@@ -88,8 +89,8 @@ def load(
         if isinstance(data, ImageData) and (options.resize is not None or options.gray):
             from olaria.data.images import adapted
 
-            return adapted(data, options)
-        return data
+            data = adapted(data, options)
+        return _all_but(data, options)
     path = Path(name_or_path).expanduser()
     if not path.exists():
         raise UsageError(
@@ -104,6 +105,15 @@ def load(
 
     data = load_path(path, options)
     _check_options(path.name, "images" if isinstance(data, ImageData) else "text", options)
+    return _all_but(data, options)
+
+
+def _all_but(data: Loaded, options: DataConfig) -> Loaded:
+    """The data without the class that nothing is learnt of, where there is one."""
+    if isinstance(data, ImageData) and options.leave_out is not None:
+        from olaria.data.images import without_class
+
+        return without_class(data, options.leave_out)
     return data
 
 

@@ -55,6 +55,7 @@ class DataConfig(Config):
         name: a name of ``DATASETS``, or the path of a file, folder or zip.
         resize: side in pixels of the square images to make; None keeps their size.
         gray: reduce colour to one channel.
+        leave_out: a class, from 0, of which nothing is trained on: what is to be found as an anomaly.
         encoding: of text files; decoding is strict.
         column: of a ``.csv`` or ``.jsonl`` file.
         tokenizer: how text becomes integers.
@@ -65,6 +66,7 @@ class DataConfig(Config):
     name: str
     resize: int | None = Field(default=None, ge=4, le=1024)
     gray: bool = False
+    leave_out: int | None = Field(default=None, ge=0)
     encoding: str = "utf-8"
     column: str | None = None
     tokenizer: Literal["char", "byte", "word", "bpe"] = "char"

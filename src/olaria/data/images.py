@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 
 from olaria.data.base import DataConfig, ImageData, Images, fingerprint
 from olaria.data.split import cut_three, shuffled, split_images, take
-from olaria.data.user import Entry
+from olaria.data.user import IMAGE_SUFFIXES, Entry, find_entries
 from olaria.errors import DataError
 from olaria.i18n import N_, Message
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
+    from torch import Tensor
 
     Pixels = np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]
 
@@ -73,17 +74,7 @@ def load_images(
         DataError: their sizes or channels differ (``--resize`` and ``--gray`` are offered), too few
             can be read, or they do not fit in memory.
     """
-    reading = _Reading()
-    read = [(entry.name, _read(entry, options, reading)) for entry in entries]
-    pixels = {name: values for name, values in read if values is not None}
-    if len(pixels) < MIN_IMAGES:
-        raise DataError(
-            N_("{path} has {count} readable images, fewer than {least}; add some"),
-            path=str(path),
-            count=len(pixels),
-            least=MIN_IMAGES,
-        )
-    _check_alike(path, pixels)
+    pixels, told = _read_all(path, entries, options, MIN_IMAGES)
     parts, labels, class_names = _organise(path, list(pixels))
     train, validation, test = _split(path, list(pixels.values()), labels, parts)
     splits = (train, validation, test)
@@ -98,8 +89,56 @@ def load_images(
         sha256=_fingerprint(splits),
         citation="",
         licence="",
-        notes=(*notes, *reading.notes()),
+        notes=(*notes, *told),
     )
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Images with the names of their files, no part of them set apart.
+
+    Args:
+        names: as in the folder or zip, sorted.
+        x: uint8 (N, C, H, W).
+        notes: what was left out or changed.
+    """
+
+    names: tuple[str, ...]
+    x: Tensor
+    notes: tuple[Message, ...] = ()
+
+
+def load_pictures(path: Path, options: DataConfig) -> Pictures:
+    """The images of a file, folder or zip under their own names.
+
+    Raises:
+        DataError: there is no image that can be read, or they differ in size or channels.
+        StorageError: the file cannot be read.
+    """
+    import numpy as np
+    import torch
+
+    entries = [entry for entry in find_entries(path) if entry.suffix in IMAGE_SUFFIXES]
+    pixels, notes = _read_all(path, entries, options, 1)
+    return Pictures(tuple(pixels), torch.from_numpy(np.stack([*pixels.values()])), tuple(notes))
+
+
+def _read_all(
+    path: Path, entries: Sequence[Entry], options: DataConfig, least: int
+) -> tuple[dict[str, Pixels], list[Message]]:
+    """The pixels of every file that can be read, by name; what was met on the way."""
+    reading = _Reading()
+    read = [(entry.name, _read(entry, options, reading)) for entry in entries]
+    pixels = {name: values for name, values in read if values is not None}
+    if len(pixels) < least:
+        raise DataError(
+            N_("{path} has {count} readable images, fewer than {least}; add some"),
+            path=str(path),
+            count=len(pixels),
+            least=least,
+        )
+    _check_alike(path, pixels)
+    return pixels, reading.notes()
 
 
 def adapted(data: ImageData, options: DataConfig) -> ImageData:
@@ -107,6 +146,32 @@ def adapted(data: ImageData, options: DataConfig) -> ImageData:
     splits = tuple(_adapt(part, options) for part in (data.train, data.validation, data.test))
     train, validation, test = splits
     return replace(data, train=train, validation=validation, test=test, sha256=_fingerprint(splits))
+
+
+def without_class(data: ImageData, label: int) -> ImageData:
+    """The data with one class out of training and validation; the test images keep it, as what is to be found.
+
+    Raises:
+        DataError: the images have no such class, or no other.
+    """
+    if not 0 <= label < data.num_classes or data.train.y is None or data.validation.y is None:
+        raise DataError(
+            N_("{data} has no class {label} to leave out; it has {count} classes, from 0"),
+            data=data.name,
+            label=label,
+            count=data.num_classes,
+        )
+    kept = [
+        [i for i, own in enumerate(labels.tolist()) if own != label]
+        for labels in (data.train.y, data.validation.y)
+    ]
+    if not all(kept):
+        raise DataError(
+            N_("without class {label} nothing is left of {data} to train on and to validate with"),
+            data=data.name,
+            label=label,
+        )
+    return replace(data, train=take(data.train, kept[0]), validation=take(data.validation, kept[1]))
 
 
 def _adapt(images: Images, options: DataConfig) -> Images:

@@ -174,7 +174,7 @@ METRICS: dict[str, Metric] = {
         "",
         "higher",
         N_("AUROC"),
-        N_("Probability that an anomaly has a larger error than a normal image; 0.5 is chance."),
+        N_("Probability that an anomaly scores higher than a normal image; 0.5 is chance."),
     ),
     "aupr": Metric(
         "",

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from sklearn import manifold, metrics
+from sklearn import manifold
 from torch import Tensor
 
 from olaria.errors import EvaluationError
@@ -124,30 +124,3 @@ def trustworthiness(x: Tensor, codes: Tensor, generator: torch.Generator, k: int
     chosen = torch.randperm(len(x), generator=generator)[:TRUSTWORTHINESS_POINTS]
     images, points = x[chosen].flatten(1).numpy(), codes[chosen].detach().numpy()
     return float(manifold.trustworthiness(images, points, n_neighbors=k))
-
-
-def auroc(scores: Tensor, is_anomaly: Tensor) -> float:
-    """Probability that an anomaly scores higher than a normal image (area under the ROC curve).
-
-    Args:
-        scores: higher means stranger, for example the reconstruction error, (N,).
-        is_anomaly: bool (N,), with both kinds present.
-    """
-    _need_both_kinds(is_anomaly)
-    return float(metrics.roc_auc_score(is_anomaly.numpy(), scores.numpy()))
-
-
-def aupr(scores: Tensor, is_anomaly: Tensor) -> float:
-    """Average precision, anomalies being the positive class.
-
-    Arguments as in :func:`auroc`. A random score gives the share of anomalies, not one half.
-    """
-    _need_both_kinds(is_anomaly)
-    return float(metrics.average_precision_score(is_anomaly.numpy(), scores.numpy()))
-
-
-def _need_both_kinds(is_anomaly: Tensor) -> None:
-    if bool(is_anomaly.all()) or not bool(is_anomaly.any()):
-        raise EvaluationError(
-            N_("detection is scored on normal images and anomalies together; only one kind is here")
-        )

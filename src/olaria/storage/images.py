@@ -50,6 +50,22 @@ def make_grid(images: Tensor, columns: int | None = None, scale: int = 1) -> Ima
     return picture
 
 
+def with_heat(images: Tensor, heat: Tensor) -> Tensor:
+    """Images in pale grey under red that grows with the heat of a pixel.
+
+    Args:
+        images: (N, C, H, W) in [0, 1]; C is 1 or 3.
+        heat: (N, 1, H, W), not negative; each image's own largest value is full red.
+
+    Returns:
+        (N, 3, H, W) in [0, 1].
+    """
+    share = heat / heat.amax((1, 2, 3), keepdim=True).clamp_min(1e-12)
+    ground = 1 - 0.5 * images.mean(1, keepdim=True)
+    red = torch.tensor([0.8, 0.0, 0.1]).view(1, 3, 1, 1)
+    return ground * (1 - share) + red * share
+
+
 def save_png(path: Path, picture: Image.Image) -> None:
     """Write a PNG atomically."""
     write_atomic(path, lambda temporary: picture.save(temporary, "PNG"))

@@ -15,7 +15,7 @@ from olaria.data.base import Progress
 from olaria.data.pairs import references
 from olaria.data.toy_language import ToyLanguage
 from olaria.errors import UsageError, suggestion
-from olaria.evaluation import METRICS, extractor
+from olaria.evaluation import METRICS, anomaly, extractor
 from olaria.evaluation.density import evaluate_vae
 from olaria.evaluation.reconstruction import (
     LinearMap,
@@ -36,6 +36,7 @@ from olaria.runs import Run
 from olaria.sampling import latent
 from olaria.sampling.translation import translate
 from olaria.storage import folder as files
+from olaria.workflows.detect import detector_of
 from olaria.workflows.generate import text_rows
 from olaria.workflows.watching import pair_batches
 
@@ -178,7 +179,30 @@ def _autoencoder(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
             _part(data.test.y, effort.num_examples),
         )
     metrics["trustworthiness"] = trustworthiness(test, codes, Generator().manual_seed(SEED))
-    return _Found(metrics, {"num_examples": len(test), "k": 5}, reasons)
+    found = _Found(metrics, {"num_examples": len(test), "k": 5}, reasons)
+    return _with_detection(run, model, data, found)
+
+
+def _with_detection(run: Run, model: Model, data: ImageData, found: _Found) -> _Found:
+    """How well the class that was left out of training is told from the others, where one was."""
+    label = run.recipe.data.leave_out
+    if label is None or data.test.y is None or latent.classes_of(model):
+        return found
+    is_anomaly = data.test.y == label
+    scores = detector_of(model, data).look(data.test.x.float() / 255).scores
+    areas = {name: anomaly.auroc(values, is_anomaly) for name, values in scores.items()}
+    chosen = anomaly.DEFAULT_SCORE
+    detection = {
+        "auroc": areas[chosen],
+        "aupr": anomaly.aupr(scores[chosen], is_anomaly),
+    }
+    protocol = {
+        "left_out": label,
+        "prevalence": is_anomaly.double().mean().item(),
+        "anomaly_score": chosen,
+        **{f"auroc_by_{name}": area for name, area in areas.items()},
+    }
+    return _Found({**found.metrics, **detection}, {**found.protocol, **protocol}, found.reasons)
 
 
 def _denoising(model: AutoEncoder, train: Tensor, test: Tensor) -> dict[str, float]:
@@ -206,7 +230,10 @@ def _vae(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
         num_corrected=corrected,
     )
     samples = _samples(model, data, effort)
-    return _Found({**metrics, **samples.metrics}, {**samples.protocol, **protocol}, samples.reasons)
+    found = _Found(
+        {**metrics, **samples.metrics}, {**samples.protocol, **protocol}, samples.reasons
+    )
+    return _with_detection(run, model, data, found)
 
 
 def _gan(run: Run, model: Model, data: Any, effort: Effort) -> _Found:

@@ -51,15 +51,6 @@ def test_trustworthiness_needs_images() -> None:
         )
 
 
-def test_detection_points_upwards() -> None:
-    scores, is_anomaly = torch.tensor([0.1, 0.2, 0.9, 0.8]), torch.tensor([0, 0, 1, 1]).bool()
-    assert reconstruction.auroc(scores, is_anomaly) == 1
-    assert reconstruction.auroc(-scores, is_anomaly) == 0
-    assert reconstruction.aupr(scores, is_anomaly) == 1
-    with pytest.raises(EvaluationError, match="only one kind"):
-        reconstruction.auroc(scores, torch.ones(4).bool())
-
-
 @given(st.integers(1, 6), st.integers(0, 100))
 def test_nearest_in_blocks_is_nearest(k: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
