@@ -47,6 +47,15 @@ def test_orthogonalize_keeps_directions_and_evens_singular_values(
     assert (inside - inside.diag().diag()).abs().max() < 0.06
 
 
+def test_long_and_short_matrices_take_the_same_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = matrix(2, 8, 64) * torch.logspace(0, -4, 8)[:, None]  # of very unequal singular values
+    long = orthogonalize(stack)
+    monkeypatch.setattr(optim, "_LONG", 9)
+    short = orthogonalize(stack)
+    assert long.dtype == short.dtype and not torch.equal(long, short)
+    torch.testing.assert_close(long.float(), short.float(), rtol=0, atol=0.02)
+
+
 def test_orthogonalize_treats_a_stack_one_by_one() -> None:
     stack = matrix(3, 8, 12)
     together = orthogonalize(stack).float()

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from olaria.models.gpt import GPT, GPTConfig
 from olaria.nn.attention import attention, causal_mask, rotary_angles, rotate
-from olaria.nn.conv import SMALLEST_SIDE, ConvDecoder, ConvEncoder, PixelNorm, num_halvings
+from olaria.nn.conv import (
+    SMALLEST_SIDE,
+    ConvDecoder,
+    ConvEncoder,
+    PixelNorm,
+    UpConv,
+    num_halvings,
+)
 from olaria.training.randomness import generator, seeded
 
 CONTEXT, VOCAB = 12, 7
@@ -130,6 +137,26 @@ def test_convolutions_fit_any_image(channels: int, height: int, width: int, flag
     codes = ConvEncoder(shape, 2, 5, slope=0.2, spectral=flag)(torch.rand(2, *shape))
     assert codes.shape == (2, 5)
     assert ConvDecoder(5, 2, shape, normalise=flag)(codes).shape == (2, *shape)
+
+
+@few
+@given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 7), st.integers(1, 7))
+def test_doubling_and_convolving_at_once_is_both_in_turn(
+    channels_in: int, channels_out: int, height: int, width: int
+) -> None:
+    layer = UpConv(channels_in, channels_out).double()
+    x = torch.randn(2, channels_in, height, width, generator=generator(0, "x")).double()
+    doubled = torch.nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
+    expected = torch.nn.functional.conv2d(doubled, layer.weight, layer.bias, padding=1)
+    found = layer(x)
+    torch.testing.assert_close(found, expected)
+    loss = torch.randn(expected.shape, generator=generator(0, "loss")).double()
+    for ours, theirs in zip(
+        torch.autograd.grad((found * loss).sum(), [layer.weight, layer.bias]),
+        torch.autograd.grad((expected * loss).sum(), [layer.weight, layer.bias]),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs)
 
 
 @given(st.integers(0, 1000), st.integers(1, 6), st.floats(0.1, 100))

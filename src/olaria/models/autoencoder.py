@@ -17,7 +17,16 @@ from torch import Generator, Tensor, nn
 
 from olaria.config import setting_problem
 from olaria.i18n import N_
-from olaria.models.base import Batch, Loss, Model, ModelConfig, ParameterGroup, Phase, Shape
+from olaria.models.base import (
+    Batch,
+    Loss,
+    Model,
+    ModelConfig,
+    Phase,
+    Shape,
+    hidden_apart,
+    last_layer,
+)
 from olaria.nn.conv import ConvDecoder, ConvEncoder
 from olaria.nn.mlp import mlp
 from olaria.objectives.penalties import contraction, sparsity
@@ -194,4 +203,5 @@ class AutoEncoder(Model):
 
     def phases(self) -> list[Phase]:
         """One phase over all parameters."""
-        return [Phase("autoencoder", [ParameterGroup(list(self.parameters()))], self.loss)]
+        last = [last_layer(self.encoder), last_layer(self.decoder)]
+        return [Phase("autoencoder", hidden_apart([self], last), self.loss)]

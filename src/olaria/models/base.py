@@ -82,6 +82,27 @@ class ParameterGroup:
     scale: float = 1.0
 
 
+def hidden_apart(modules: Sequence[nn.Module], last: Sequence[nn.Module]) -> list[ParameterGroup]:
+    """Parameters in two groups: matrices and kernels of hidden layers, and all others.
+
+    Args:
+        modules: whose parameters are grouped.
+        last: layers whose answer leaves the network: no hidden ones, whatever module they are in.
+    """
+    outside = {id(parameter) for layer in last for parameter in layer.parameters()}
+    every = [parameter for module in modules for parameter in module.parameters()]
+    hidden = [p for p in every if p.dim() > 1 and id(p) not in outside]
+    inside = set(map(id, hidden))
+    others = [p for p in every if id(p) not in inside]
+    return [ParameterGroup(hidden, "matrix"), ParameterGroup(others)]
+
+
+def last_layer(module: nn.Module) -> nn.Module:
+    """The last linear or convolutional layer of a network whose layers stand in their order."""
+    layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
+    return layers[-1]
+
+
 @dataclass(frozen=True)
 class Phase:
     """One part of a training step with a loss and parameters of its own.

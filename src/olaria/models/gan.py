@@ -11,6 +11,7 @@ noise (Mirza & Osindero 2014), the discriminator by a projection (Miyato & Koyam
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Literal, final
 
 import torch
@@ -18,7 +19,7 @@ from pydantic import Field
 from torch import Generator, Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from olaria.models.base import Batch, Loss, Model, ModelConfig, ParameterGroup, Phase, Shape
+from olaria.models.base import Batch, Loss, Model, ModelConfig, Phase, Shape, hidden_apart
 from olaria.nn.classes import with_class
 from olaria.nn.conv import ConvDecoder, ConvEncoder
 from olaria.objectives.adversarial import AdversarialLoss, discriminator_loss, generator_loss
@@ -30,7 +31,7 @@ class GANConfig(ModelConfig):
 
     family: Literal["gan"] = "gan"
     latent: int = Field(64, ge=1)
-    generator_width: int = Field(16, ge=1)
+    generator_width: int = Field(24, ge=1)
     discriminator_width: int = Field(32, ge=1)
     slope: float = Field(0.2, ge=0.0)
     """LeakyReLU's slope in the discriminator."""
@@ -44,6 +45,8 @@ class GANConfig(ModelConfig):
     spectral: bool = True
     """Spectral normalisation of the discriminator."""
     discriminator_updates: int = Field(1, ge=1)
+    discriminator_rate: float = Field(0.3, gt=0.0)
+    """Factor on the discriminator's learning rates (Heusel et al. 2017, who give each side its own)."""
 
 
 SIZES = {
@@ -142,11 +145,15 @@ class GAN(Model):
 
     def phases(self) -> list[Phase]:
         """Discriminator, then generator."""
-        own = [*self.discriminator.parameters()]
+        judges: list[nn.Module] = [self.discriminator]
         if self.classes:
-            own += self.class_rows.parameters()
-        discriminator = [ParameterGroup(own)]
-        generator = [ParameterGroup(list(self.generator.parameters()))]
+            judges.append(self.class_rows)
+        scale = self.config.discriminator_rate
+        discriminator = [
+            replace(group, scale=scale)
+            for group in hidden_apart(judges, [self.discriminator.head, *judges[1:]])
+        ]
+        generator = hidden_apart([self.generator], [self.generator.decoder.head])
         return [
             Phase(
                 "discriminator",

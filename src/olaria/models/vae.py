@@ -23,7 +23,16 @@ from torch.distributions import Bernoulli, Distribution, Normal
 from olaria.config import setting_problem
 from olaria.i18n import N_
 from olaria.models.autoencoder import ImageStatistics, image_pair
-from olaria.models.base import Batch, Loss, Model, ModelConfig, ParameterGroup, Phase, Shape
+from olaria.models.base import (
+    Batch,
+    Loss,
+    Model,
+    ModelConfig,
+    Phase,
+    Shape,
+    hidden_apart,
+    last_layer,
+)
 from olaria.nn.classes import with_class
 from olaria.nn.ladder import LadderDecoder, LadderEncoder, Single
 from olaria.objectives.divergence import gaussian_kl
@@ -287,7 +296,12 @@ class VAE(Model):
 
     def phases(self) -> list[Phase]:
         """One phase over all parameters."""
-        return [Phase("vae", [ParameterGroup(list(self.parameters()))], self.loss)]
+        last = [last_layer(self.decoder.network)]
+        if isinstance(self.decoder, LadderDecoder):
+            last.append(self.decoder.posteriors)
+        else:
+            last.append(last_layer(self.encoder))
+        return [Phase("vae", hidden_apart([self], last), self.loss)]
 
 
 def _networks(config: VAEConfig, shape: Shape) -> tuple[nn.Module, Single | LadderDecoder]:

@@ -1,6 +1,7 @@
 """Convolutional encoder and decoder whose depth follows from the image's size.
 
-The side is halved while it is even and larger than :data:`SMALLEST_SIDE`: 28 → 14 → 7, 32 → 16 → 8 → 4, 8 → 4.
+The decoder doubles, so it begins where halving without a rest ends: 28 ← 14 ← 7, 32 ← 16 ← 8 ← 4, 8 ← 4. The encoder
+rounds up and goes on while a side is larger than :data:`SMALLEST_SIDE`: 28 → 14 → 7 → 4.
 """
 
 from __future__ import annotations
@@ -39,6 +40,33 @@ class PixelNorm(nn.Module):
         return x * (x.square().mean(1, keepdim=True) + 1e-6).rsqrt()
 
 
+class UpConv(nn.Conv2d):
+    r"""Every pixel doubled both ways, then a convolution of 3 × 3, as one transposed convolution.
+
+    .. math:: \mathrm{conv}_W(\mathrm{double}(x)) = \mathrm{conv}^\top_K(x), \qquad
+              K = W * \begin{pmatrix} 1 & 1 \\ 1 & 1 \end{pmatrix}
+
+    with a stride of 2 and K of 4 × 4, turned round as transposition asks. Doubled pixels meet the same weights several
+    times: summed beforehand, 16 products stand for 36, and the doubled image is never written. Padding is by zeros, on
+    both sides the same.
+
+    Args:
+        channels_in: of the small image.
+        channels_out: of the large one.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__(channels_in, channels_out, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels_in, H, W) to (B, channels_out, 2 H, 2 W)."""
+        around = F.pad(self.weight, (1, 1, 1, 1))
+        rows = around[..., 1:, :] + around[..., :-1, :]
+        kernels = rows[..., 1:] + rows[..., :-1]  # (out, in, 4, 4)
+        turned = kernels.flip(2, 3).transpose(0, 1)
+        return F.conv_transpose2d(x, turned, self.bias, stride=2, padding=1)
+
+
 class ConvEncoder(nn.Module):
     """Image to vector: strided convolutions, then one linear layer.
 
@@ -54,20 +82,23 @@ class ConvEncoder(nn.Module):
         self, shape: Shape, width: int, num_outputs: int, slope: float = 0.0, spectral: bool = False
     ) -> None:
         super().__init__()
-        channels, height, side = shape
-        halvings = num_halvings(height, side)
+        channels, *sides = shape
         constrain = spectral_norm if spectral else _unconstrained
         layers: list[nn.Module] = []
-        for level in range(halvings):
+        while min(sides) > SMALLEST_SIDE:
+            kernel = (
+                3 if sides[0] % 2 else 4,
+                3 if sides[1] % 2 else 4,
+            )  # centred on what it halves
             layers += [
-                constrain(nn.Conv2d(channels, width << level, 4, stride=2, padding=1)),
+                constrain(nn.Conv2d(channels, width, kernel, stride=2, padding=1)),
                 nn.LeakyReLU(slope),
             ]
-            channels = width << level
+            channels, width = width, 2 * width
+            sides = [(side + 1) // 2 for side in sides]
         layers += [constrain(nn.Conv2d(channels, channels, 3, padding=1)), nn.LeakyReLU(slope)]
         self.features = nn.Sequential(*layers)
-        area = (height >> halvings) * (side >> halvings)
-        self.num_features = channels * area
+        self.num_features = channels * sides[0] * sides[1]
         self.head = constrain(nn.Linear(self.num_features, num_outputs))
 
     def describe(self, x: Tensor) -> Tensor:
@@ -99,8 +130,7 @@ class ConvDecoder(nn.Module):
         self.grid = (deepest, height >> halvings, side >> halvings)
         self.stem = nn.Linear(num_inputs, self.grid[0] * self.grid[1] * self.grid[2])
         self.blocks = nn.ModuleList(
-            nn.Conv2d(width << (level + 1), width << level, 3, padding=1)
-            for level in reversed(range(halvings))
+            UpConv(width << (level + 1), width << level) for level in reversed(range(halvings))
         )
         self.norm = PixelNorm() if normalise else nn.Identity()
         self.head = nn.Conv2d(width, channels, 3, padding=1)
@@ -109,7 +139,6 @@ class ConvDecoder(nn.Module):
         """(B, num_inputs) to unbounded (B, C, H, W)."""
         x = F.relu(self.norm(self.stem(z).unflatten(1, self.grid)))
         for convolution in self.blocks:
-            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
             x = F.relu(self.norm(convolution(x)))
         out: Tensor = self.head(x)
         return out

@@ -23,6 +23,8 @@ class TrainingConfig(Config):
     """``muon`` updates the hidden matrices by Muon and the rest by Adam."""
     matrix_learning_rate: float = Field(0.02, gt=0)
     """Learning rate of Muon's matrices."""
+    matrix_momentum: float = Field(0.95, ge=0, lt=1)
+    """Momentum of Muon's matrices; a game of two asks for less than a descent."""
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = Field(0.0, ge=0)
     warmup_steps: int = Field(20, ge=0)

@@ -340,10 +340,13 @@ def _is_muon(kind: str, config: TrainingConfig) -> bool:
 
 
 def _state_bytes(phase: Phase, config: TrainingConfig) -> int:
-    return sum(
-        _size(group.parameters) * STATE_COPIES["muon" if _is_muon(group.kind, config) else "adam"]
-        for group in phase.groups
-    )
+    total = 0
+    for group in phase.groups:
+        is_muon = _is_muon(group.kind, config)
+        total += _size(group.parameters) * STATE_COPIES["muon" if is_muon else "adam"]
+        if is_muon:  # and a number for each row
+            total += sum(len(parameter) for parameter in group.parameters) * FLOAT32_BYTES
+    return total
 
 
 def _update_bytes(phase: Phase, config: TrainingConfig) -> int:

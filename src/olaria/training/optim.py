@@ -16,6 +16,8 @@ from olaria.training.config import TrainingConfig
 # Coefficients of the quintic iteration x ← a x + b x³ + c x⁵ (Jordan et al. 2024): they trade an exact limit of 1 for a
 # steep slope at 0, so that five turns carry every singular value into about [0.7, 1.2].
 _QUINTIC = (3.4445, -4.7750, 2.0315)
+_LONG = 6
+"""Columns per row from which the turns are cheaper on the rows' products (measured: half the time at 64 × 3136)."""
 _ROW_EPSILON = 1e-10
 """Below any row's mean square of an orthogonal matrix that fits in memory; a row without gradient stays zero."""
 
@@ -33,16 +35,35 @@ def orthogonalize(matrices: Tensor, num_steps: int = 5) -> Tensor:
     Source: Jordan et al. 2024, *Muon: An optimizer for hidden layers in neural networks*.
     """
     a, b, c = _QUINTIC
-    x: Tensor = matrices.bfloat16()
-    tall = x.shape[1] > x.shape[2]
-    if tall:
-        x = x.mT.contiguous()
+    tall = matrices.shape[1] > matrices.shape[2]
+    wide: Tensor = matrices.mT if tall else matrices  # (N, r, c), r the smaller
+    if wide.shape[2] >= _LONG * wide.shape[1]:
+        x = _orthogonal_by_gram(wide.float(), num_steps).bfloat16()
+        return x.mT.contiguous() if tall else x
+    x = wide.bfloat16().contiguous()
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(num_steps):
         gram = x @ x.mT
         factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
         x = torch.baddbmm(x, factor, x, beta=a)
     return x.mT.contiguous() if tall else x
+
+
+def _orthogonal_by_gram(x: Tensor, num_steps: int) -> Tensor:
+    """The same turns on r × r matrices: every iterate is P x, with P a polynomial of x xᵀ.
+
+    A long matrix is multiplied twice only. In float32, since small singular values are squared on the way.
+    """
+    a, b, c = _QUINTIC
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    gram = x @ x.mT
+    product = torch.eye(x.shape[1], dtype=x.dtype).expand_as(gram)
+    for _ in range(num_steps):
+        factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        factor.diagonal(dim1=1, dim2=2).add_(a)
+        product = factor @ product
+        gram = factor @ gram @ factor
+    return product @ x
 
 
 class Muon(Optimizer):
@@ -54,10 +75,11 @@ class Muon(Optimizer):
     .. math:: W \leftarrow (1 - \eta\lambda) W - \eta \sqrt{\max(1, r/c)}\; U\, \lVert O \rVert / \lVert U \rVert
 
     for a matrix of r rows and c columns: a row is a neuron, and none of them takes most of a step for long. The size of
-    the whole update stays that of O, so that the bias of :math:`v`, which begins at zero, cancels.
+    the whole update stays that of O, so that the bias of :math:`v`, which begins at zero, cancels. The kernels of a
+    convolution are such a matrix, a row for each channel that it makes.
 
     Args:
-        params: matrices only.
+        params: matrices and kernels only.
         lr: :math:`\eta`.
         momentum: :math:`\mu`.
         weight_decay: :math:`\lambda`.
@@ -102,19 +124,21 @@ class Muon(Optimizer):
             if not state:
                 state["momentum"] = torch.zeros_like(parameter)
                 if group["row_beta"] is not None:
-                    state["row_squares"] = torch.zeros_like(parameter[:, :1])
+                    state["row_squares"] = torch.zeros_like(parameter.flatten(1)[:, :1])
         buffers = [self.state[parameter]["momentum"] for parameter in parameters]
         torch._foreach_mul_(buffers, group["momentum"])
         torch._foreach_add_(buffers, gradients)
         nesterov = torch._foreach_add(gradients, buffers, alpha=group["momentum"])
-        scale = max(1.0, shape[0] / shape[1]) ** 0.5
-        updates = orthogonalize(torch.stack(nesterov)).to(parameters[0].dtype)
+        matrices = torch.stack(nesterov).flatten(2)  # (N, rows, columns)
+        scale = max(1.0, matrices.shape[1] / matrices.shape[2]) ** 0.5
+        updates = orthogonalize(matrices).to(parameters[0].dtype)
         if group["row_beta"] is not None:
             squares = [self.state[parameter]["row_squares"] for parameter in parameters]
             updates = _with_even_rows(updates, squares, group["row_beta"])
         if group["weight_decay"]:
             torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
-        torch._foreach_add_(parameters, updates.unbind(0), alpha=-group["lr"] * scale)
+        shaped = updates.unflatten(2, shape[1:]) if len(shape) > 2 else updates
+        torch._foreach_add_(parameters, shaped.unbind(0), alpha=-group["lr"] * scale)
 
 
 def _with_even_rows(updates: Tensor, squares: list[Tensor], beta: float) -> Tensor:
@@ -153,7 +177,9 @@ def build_optimizers(groups: Sequence[ParameterGroup], config: TrainingConfig) -
             AdamW(adam, betas=config.betas, weight_decay=config.weight_decay, fused=True)
         )
     if muon:
-        optimizers.append(Muon(muon, weight_decay=config.weight_decay))
+        optimizers.append(
+            Muon(muon, momentum=config.matrix_momentum, weight_decay=config.weight_decay)
+        )
     return optimizers
 
 

@@ -38,7 +38,6 @@ def test_the_convolutional_pair_narrows_and_widens(
     x = torch.rand(2, *shape, generator=generator(0, "x"))
     encoder, decoder = ConvEncoder(shape, 4, 6), ConvDecoder(6, 4, shape)
     assert decoder.grid == grid
-    assert encoder.features(x).shape[2:] == grid[1:]
     assert decoder(encoder(x)).shape == x.shape
 
 
@@ -73,3 +72,15 @@ def test_the_first_position_is_not_turned_and_low_features_turn_fastest() -> Non
     assert cos[0].tolist() == [1, 1, 1] and not sin[0].any()
     angles = torch.atan2(sin[1], cos[1])
     torch.testing.assert_close(angles, torch.tensor([1.0, 0.1, 0.01]))
+
+
+@pytest.mark.parametrize(
+    ("shape", "sides"),
+    [((1, 28, 28), (4, 4)), ((3, 32, 32), (4, 4)), ((1, 8, 8), (4, 4)), ((1, 9, 14), (3, 4))],
+)
+def test_the_encoder_halves_to_the_smallest_side(
+    shape: tuple[int, int, int], sides: tuple[int, int]
+) -> None:
+    encoder = ConvEncoder(shape, 4, 1)
+    out = encoder.features(torch.rand(2, *shape))
+    assert out.shape[2:] == sides and encoder.num_features == out[0].numel()

@@ -49,12 +49,30 @@ def test_the_factor_multiplies_the_initial_rate_each_time() -> None:
         assert rates == pytest.approx([0.05 * factor, 0.4 * factor])
 
 
-def test_gpts_matrices_are_matrices() -> None:
+def test_matrices_are_matrices_or_kernels() -> None:
     for family in MODELS.values():
         model = family.build(family.sizes["tiny"], (1, 8, 8) if family.data == "images" else 11)
         for phase in model.phases():
             for group in phase.groups:
-                assert group.kind != "matrix" or all(p.dim() == 2 for p in group.parameters)
+                assert group.kind != "matrix" or all(p.dim() in (2, 4) for p in group.parameters)
+
+
+def test_kernels_are_updated_as_the_matrix_of_their_rows() -> None:
+    draws = torch.Generator().manual_seed(0)
+    start, gradient = torch.randn(2, 6, 2, 3, 3, generator=draws).unbind()
+    kernels = torch.nn.Parameter(start.clone())
+    matrix = torch.nn.Parameter(start.flatten(1).clone())
+    kernels.grad, matrix.grad = gradient, gradient.flatten(1)
+    for parameter in (kernels, matrix):
+        Muon([parameter]).step()
+    assert torch.equal(kernels.flatten(1), matrix)
+    assert not torch.equal(kernels.detach(), start)
+
+
+def test_the_momentum_of_matrices_is_a_setting() -> None:
+    optimizers = build_optimizers(groups(), CONFIG.updated("matrix_momentum", 0.5))
+    (muon,) = [optimizer for optimizer in optimizers if isinstance(optimizer, Muon)]
+    assert muon.param_groups[0]["momentum"] == 0.5
 
 
 def test_muon_leaves_what_has_no_gradient() -> None:
