@@ -40,10 +40,13 @@ def _isolated_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True)
-def _one_thread_each() -> None:
-    """Tests that run side by side do not fight for cores."""
+def _known_torch() -> None:
+    """Tests that run side by side do not fight for cores, nor hang on the test before them."""
     torch = sys.modules.get("torch")
-    if _IS_WORKER and torch is not None and torch.get_num_threads() != 1:
+    if torch is None:
+        return
+    torch.manual_seed(0)
+    if _IS_WORKER and torch.get_num_threads() != 1:
         torch.set_num_threads(1)
 
 

@@ -172,7 +172,8 @@ def test_attention_does(rung: Rung) -> None:
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     past, mixed = torch.tensor([[1, 2, 3, 4]]), torch.tensor([[4, 2, 1, 3]])
-    assert not torch.isclose(model(past)[:, -1], model(mixed)[:, -1], atol=1e-4).any()
+    # one value of seven may be equal by chance to so many places, all of them may not
+    assert (model(past)[:, -1] - model(mixed)[:, -1]).abs().max() > 1e-2
 
 
 def test_a_head_without_queries_is_the_average_of_values() -> None:
