@@ -26,7 +26,13 @@ LABELS = {
     "generator_loss": N_("generator"),
     "loss_nats_per_token": N_("nats per token"),
     "exact_match": N_("exact match"),
+    "bound_nats": N_("bound"),
+    "penalty": N_("penalty"),
+    "spread": N_("spread"),
+    "coverage": N_("coverage"),
+    "classes_covered": N_("classes covered"),
 }
+"""Values that are shown while training; the others are in metrics.jsonl."""
 
 
 class Display:
@@ -87,10 +93,10 @@ class Display:
     def values(self, values: dict[str, float]) -> str:
         """Losses with their names; the total first, a part that equals it left out."""
         total = values.get("loss")
-        shown = {k: v for k, v in values.items() if k == "loss" or v != total}
+        shown = {k: v for k, v in values.items() if k in LABELS and (k == "loss" or v != total)}
         language = self.shell.language
         return " · ".join(
-            f"{translate(LABELS.get(name, name), language)} {self.shell.measure(value)}"
+            f"{translate(LABELS[name], language)} {self.shell.measure(value)}"
             for name, value in shown.items()
         )
 
@@ -220,10 +226,12 @@ class LiveDisplay(Display):
         self._draw(head, event.fraction, " · ".join(filter(None, tail)))
 
     def evaluated(self, event: events.Evaluated) -> None:
-        """Keep the validation loss in view."""
+        """Keep the validation loss in view; of a game, what its images cover."""
         if "loss" in event.values:
             loss = self.shell.measure(event.values["loss"])
             self._validation = self.shell.text(N_("validation {loss}"), loss=loss)
+        elif event.values:
+            self._validation = self.values(event.values)
 
     def finished(self, event: events.Finished) -> None:
         """Fill the line's bar and leave it."""

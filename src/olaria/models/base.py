@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from torch import Generator, Tensor, nn
 
@@ -126,6 +126,8 @@ class Model(nn.Module, ABC):
     family: ClassVar[str]
     compilable: ClassVar[bool] = False
     """Whether its losses draw nothing and read nothing that changes, so that compiling them is exact and lasts."""
+    changeable: ClassVar[tuple[str, ...]] = ()
+    """Its settings that may change while it is trained: they shape the loss or the rates, never the network."""
     progress: float = 1.0
     """Fraction of the run that is over, set by the loop before each step: for schedules inside a loss."""
 
@@ -135,6 +137,14 @@ class Model(nn.Module, ABC):
         Args:
             x: some of the training data, as a batch has it.
         """
+
+    def change(self, name: str, value: Any) -> None:
+        """Set one of the :attr:`changeable` settings; the phases are asked for anew afterwards.
+
+        Raises:
+            ConfigError: the value does not fit the setting.
+        """
+        raise NotImplementedError(f"{self.family} names no setting that may change")
 
     @abstractmethod
     def phases(self) -> list[Phase]:

@@ -12,7 +12,7 @@ noise (Mirza & Osindero 2014), the discriminator by a projection (Miyato & Koyam
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar, Literal, final
+from typing import Any, ClassVar, Literal, final
 
 import torch
 from pydantic import Field
@@ -81,6 +81,7 @@ class GAN(Model):
     """
 
     family: ClassVar[str] = "gan"
+    changeable = ("loss", "penalty", "penalty_weight", "discriminator_rate")
 
     def __init__(self, config: GANConfig, shape: Shape) -> None:
         super().__init__()
@@ -142,6 +143,11 @@ class GAN(Model):
         y = batch.y if self.classes else None
         fake = self.discriminate(self.generator(self._noise(batch.x, generator), y), y)
         return Loss({"generator_loss": generator_loss(fake, self.config.loss)})
+
+    def change(self, name: str, value: Any) -> None:
+        """See :meth:`olaria.models.base.Model.change`."""
+        assert name in self.changeable, f"{name} is fixed"
+        self.config = self.config.updated(name, value)
 
     def phases(self) -> list[Phase]:
         """Discriminator, then generator."""

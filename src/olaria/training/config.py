@@ -50,9 +50,13 @@ class TrainingConfig(Config):
     """Evaluations without a new best after which a run whose validation has turned stops; None never stops it."""
     health: bool = True
     """Watch for signs of trouble and say so."""
+    rescue: bool = False
+    """Do what a warning advises, where a setting that may change can do it."""
 
     @model_validator(mode="after")
     def _one_end(self) -> TrainingConfig:
         if (self.steps is None) == (self.budget is None):
             raise setting_problem(N_("give either steps or a budget, not both and not neither"))
+        if self.rescue and not self.health:
+            raise setting_problem(N_("a rescue follows a warning: leave health on"))
         return self

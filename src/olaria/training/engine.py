@@ -35,7 +35,7 @@ from olaria.training.randomness import generator, seeded
 from olaria.training.schedule import Clock, Rate, Recurrence, learning_rate_factor
 
 CHANGEABLE = ("learning_rate", "matrix_learning_rate", "betas", "weight_decay", "clip_norm")
-"""Settings that a listener may change while a run goes on."""
+"""Settings of ``training`` that a listener may change while a run goes on; of ``model``, those the family names."""
 
 
 @dataclass(frozen=True)
@@ -244,6 +244,10 @@ class Trainer:
         if not math.isfinite(sum(values.values())):
             raise self._not_finite(values)
         total.backward()
+        if len(self._phases) > 1:  # of a game, whose losses alone do not tell who still learns
+            gradients = [p.grad for group in phase.groups for p in group.parameters]
+            norms = torch._foreach_norm([g for g in gradients if g is not None])
+            values[f"{phase.name}_gradient"] = torch.stack(norms).norm().item()
         if self.config.clip_norm is not None:
             parameters = [p for group in phase.groups for p in group.parameters]
             norm = torch.nn.utils.clip_grad_norm_(parameters, self.config.clip_norm).item()
@@ -352,13 +356,22 @@ class Trainer:
             if isinstance(answer, events.Stop):
                 self._stop = answer.reason
             elif isinstance(answer, events.Change):
-                self._change(answer.path, answer.value)
-                self.progress.changes.append((answer.path, answer.value))
-                yield self._event(events.Changed, path=answer.path, value=answer.value)
+                for path, value in answer.settings.items():
+                    self._change(path, value)
+                    self.progress.changes.append((path, value))
+                    yield self._event(events.Changed, path=path, value=value)
 
     def _change(self, path: str, value: Any) -> None:
-        assert path in CHANGEABLE, f"{path} is fixed once a run has begun"
-        self.config = self.config.updated(path, value)
+        part, _, name = path.partition(".")
+        names = {"training": CHANGEABLE, "model": self.model.changeable}
+        assert name in names.get(part, ()), f"{path} is fixed once a run has begun"
+        if part == "training":
+            self.config = self.config.updated(name, value)
+        else:
+            for parameter in self._trained():  # those of other phases may be resting
+                parameter.requires_grad_(True)
+            self.model.change(name, value)
+            self._phases = self.model.trained_phases()
         for phase, optimizers in zip(self._phases, self._optimizers, strict=True):
             fresh = build_optimizers(phase.groups, self.config)
             for old, new in zip(optimizers, fresh, strict=True):

@@ -7,7 +7,7 @@ become null when stored.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -111,6 +111,8 @@ class Warned(Event):
     message: StoredMessage
     is_note: bool = False
     """Whether it is worth knowing and no reason to worry."""
+    kind: str = ""
+    """Which trouble it is, where there is a remedy for it; see :mod:`olaria.training.rescue`."""
 
 
 class Changed(Event):
@@ -142,15 +144,13 @@ class Stop:
 
 @dataclass(frozen=True)
 class Change:
-    """Answer: set a training setting before the next step.
+    """Answer: set some settings before the next step.
 
     Args:
-        path: a field of :class:`olaria.training.config.TrainingConfig`.
-        value: its new value.
+        settings: dotted path of the recipe to new value; see :data:`olaria.training.engine.CHANGEABLE`.
     """
 
-    path: str
-    value: Any
+    settings: Mapping[str, Any]
 
 
 Answer = Stop | Change | Warned | None

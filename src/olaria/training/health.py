@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from statistics import fmean
 
 from olaria.i18n import N_, Message
@@ -12,56 +12,67 @@ from olaria.training.events import Answer, Evaluated, Event, Stepped, Warned
 _WINDOW = 100
 WON_LOSS_NATS = 0.05
 """A discriminator whose loss stays below has won: chance is 2 log 2 ≈ 1.39 nats."""
+DEAD_GRADIENT = 1e-3
+"""A generator's gradient below this share of its largest running mean has died."""
 DIVERGED_FACTOR = 3.0
 OVERFIT_EVALUATIONS = 3
 COLLAPSE_EVALUATIONS = 3
+NARROW_SPREAD = 0.25
+"""Generated images whose variance is below this share of the real ones' are all nearly the same."""
+NARROW_COVERAGE = 0.1
+"""Share of real neighbourhoods in feature space below which they are; see :mod:`olaria.evaluation.diversity`."""
 
 
 class Health:
     """A listener that warns; each kind of trouble once per run.
 
-    - the loss has grown to :data:`DIVERGED_FACTOR` times its smallest running mean;
-    - a GAN's discriminator loss stays below :data:`WON_LOSS_NATS` for a hundred steps;
-    - the validation loss has risen :data:`OVERFIT_EVALUATIONS` times in a row;
-    - no latent dimension of a VAE is in use after :data:`COLLAPSE_EVALUATIONS` evaluations: posterior collapse.
+    - ``diverged``: the loss has grown to :data:`DIVERGED_FACTOR` times its smallest running mean;
+    - ``won``: a GAN's discriminator loss stays below :data:`WON_LOSS_NATS` for a hundred steps;
+    - ``dead``: the generator's gradient has fallen below :data:`DEAD_GRADIENT` of its largest running mean;
+    - ``narrow``: for :data:`COLLAPSE_EVALUATIONS` evaluations in a row its images vary too little, or miss most of the
+      classes or of the real images' neighbourhoods: mode collapse;
+    - ``overfit``: the validation loss has risen :data:`OVERFIT_EVALUATIONS` times in a row;
+    - ``collapsed``: no latent dimension of a VAE is in use after :data:`COLLAPSE_EVALUATIONS` evaluations: posterior
+      collapse.
+
+    Args:
+        monitor: name of the validation loss, None where there is none.
+        can_win: whether the discriminator's loss has a smallest value, 0; a Wasserstein critic's has none.
+        past: events from before a resume, of which was told then.
     """
 
-    def __init__(self, monitor: str | None) -> None:
+    def __init__(
+        self, monitor: str | None, can_win: bool = True, past: Iterable[Event] = ()
+    ) -> None:
         self._monitor = monitor
+        self._can_win = can_win
         self._losses: list[float] = []
+        self._gradients: list[float] = []
         self._least = math.inf
+        self._steepest = 0.0
         self._validation: list[float] = []
         self._num_collapsed = 0
+        self._num_narrow = 0
         self._said: set[str] = set()
+        for event in past:
+            self(event)
 
     def __call__(self, event: Event) -> Answer:
         """Read one event; answer with a warning where there is reason for one."""
         if isinstance(event, Stepped):
-            return self._stepped(event)
-        if isinstance(event, Evaluated) and self._monitor in event.values:
-            return self._evaluated(event, event.values[self._monitor])
+            return self._game(event) if "generator_loss" in event.values else self._descent(event)
+        if isinstance(event, Evaluated):
+            return self._narrow(event) or self._collapsed(event) or self._turned(event)
         return None
 
-    def _stepped(self, event: Stepped) -> Answer:
-        name = "loss" if "loss" in event.values else "discriminator_loss"
-        self._losses = [*self._losses[1 - _WINDOW :], event.values[name]]
+    # -- at each step ------------------------------------------------------------------------------
+
+    def _descent(self, event: Stepped) -> Answer:
+        self._losses = [*self._losses[1 - _WINDOW :], event.values["loss"]]
         if len(self._losses) < _WINDOW:
             return None
         mean = fmean(self._losses)
         self._least = min(self._least, mean)
-        if name == "discriminator_loss":
-            return self._once(
-                event,
-                "won",
-                mean < WON_LOSS_NATS,
-                lambda: Message(
-                    N_(
-                        "the discriminator tells every image apart (loss {loss}): the generator learns "
-                        "little; try a smaller model.discriminator_width or training.learning_rate"
-                    ),
-                    {"loss": round(mean, 4)},
-                ),
-            )
         return self._once(
             event,
             "diverged",
@@ -74,11 +85,65 @@ class Health:
             ),
         )
 
-    def _evaluated(self, event: Evaluated, value: float) -> Answer:
+    def _game(self, event: Stepped) -> Answer:
+        values = event.values
+        self._losses = [*self._losses[1 - _WINDOW :], values["discriminator_loss"]]
+        self._gradients = [*self._gradients[1 - _WINDOW :], values.get("generator_gradient", 1.0)]
+        if len(self._losses) < _WINDOW:
+            return None
+        mean, gradient = fmean(self._losses), fmean(self._gradients)
+        self._steepest = max(self._steepest, gradient)
+        return self._once(
+            event,
+            "won",
+            self._can_win and mean < WON_LOSS_NATS,
+            lambda: Message(
+                N_(
+                    "the discriminator tells every image apart (loss {loss}): the generator learns "
+                    "little; try a smaller model.discriminator_rate or model.discriminator_width"
+                ),
+                {"loss": round(mean, 4)},
+            ),
+        ) or self._once(
+            event,
+            "dead",
+            gradient < DEAD_GRADIENT * self._steepest,
+            lambda: Message(
+                N_(
+                    "the generator's gradient has died away ({share} of what it was): it no longer "
+                    "learns; try model.loss=non-saturating or a smaller model.discriminator_rate"
+                ),
+                {"share": f"{gradient / self._steepest:.1g}"},
+            ),
+        )
+
+    # -- at each evaluation ------------------------------------------------------------------------
+
+    def _narrow(self, event: Evaluated) -> Answer:
+        values = event.values
+        # Before the first update every image is the same grey.
+        is_narrow = event.step > 0 and (
+            values.get("spread", 1.0) < NARROW_SPREAD
+            or values.get("coverage", 1.0) < NARROW_COVERAGE
+        )
+        self._num_narrow = self._num_narrow + 1 if is_narrow else 0
+        return self._once(
+            event,
+            "narrow",
+            self._num_narrow >= COLLAPSE_EVALUATIONS,
+            lambda: Message(
+                N_(
+                    "the generated images are all nearly the same (mode collapse): they cover little of "
+                    "the data; try model.penalty=r1, a smaller training.learning_rate or another seed"
+                )
+            ),
+        )
+
+    def _collapsed(self, event: Evaluated) -> Answer:
         # Before the first update no dimension is in use either.
         collapsed = event.step > 0 and event.values.get("active_units") == 0
         self._num_collapsed = self._num_collapsed + 1 if collapsed else 0
-        warning = self._once(
+        return self._once(
             event,
             "collapsed",
             self._num_collapsed >= COLLAPSE_EVALUATIONS,
@@ -89,9 +154,11 @@ class Health:
                 )
             ),
         )
-        return warning or self._turned(event, value)
 
-    def _turned(self, event: Evaluated, value: float) -> Answer:
+    def _turned(self, event: Evaluated) -> Answer:
+        if self._monitor not in event.values:
+            return None
+        value = event.values[self._monitor]
         self._validation = [*self._validation[-OVERFIT_EVALUATIONS:], value]
         rising = len(self._validation) > OVERFIT_EVALUATIONS and all(
             later > earlier
@@ -113,4 +180,4 @@ class Health:
         if not is_so or kind in self._said:
             return None
         self._said.add(kind)
-        return Warned(step=event.step, elapsed_s=event.elapsed_s, message=message())
+        return Warned(step=event.step, elapsed_s=event.elapsed_s, message=message(), kind=kind)

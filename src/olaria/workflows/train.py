@@ -16,6 +16,7 @@ from olaria.data.tokenizer import Tokenizer
 from olaria.errors import DataError, OlariaError, UsageError
 from olaria.i18n import N_, Message
 from olaria.models.base import Model
+from olaria.models.gan import GANConfig
 from olaria.models.translation import Specials
 from olaria.recipes import Recipe, Size
 from olaria.recipes import preset as find_preset
@@ -30,6 +31,7 @@ from olaria.training.health import Health
 from olaria.training.memory import keep_freed_memory
 from olaria.training.pair_feed import PairFeed
 from olaria.training.recorder import Recorder
+from olaria.training.rescue import Rescue
 from olaria.training.schedule import Clock
 from olaria.training.stopping import Patience
 from olaria.workflows import records
@@ -342,7 +344,7 @@ def _patience(prepared: Prepared, folder: RunFolder) -> list[Listener]:
     patience = prepared.recipe.training.patience
     if patience is None:
         return []
-    return [Patience(prepared.watch.monitor, patience, records.evaluations(folder))]
+    return [Patience(prepared.watch.monitor, patience, records.past(folder))]
 
 
 def _run(
@@ -353,8 +355,13 @@ def _run(
     chorus: list[Listener] = [Recorder(folder, training.keep_last), *listeners]
     chorus.append(Notes(prepared.notes, is_note=True))
     chorus.append(Notes(prepared.sized.notes))
+    model = prepared.recipe.model
     if training.health:
-        chorus.append(Health(prepared.watch.monitor))
+        is_critic = isinstance(model, GANConfig) and model.loss == "wasserstein"
+        past = records.past(folder)
+        chorus.append(Health(prepared.watch.monitor, can_win=not is_critic, past=past))
+    if training.rescue:
+        chorus.append(Rescue(training, model, dict(trainer.progress.changes)))
     keep_freed_memory()
     interruption = Interruption()
     chorus.append(interruption)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,7 +12,9 @@ from olaria.data import ImageData
 from olaria.data.base import Pair
 from olaria.data.pairs import encode_texts, references
 from olaria.data.tokenizer import Tokenizer
+from olaria.evaluation import diversity
 from olaria.evaluation.density import active_units, elbo
+from olaria.evaluation.extractor import for_data
 from olaria.evaluation.text import BATCH_TOKENS, text_loss
 from olaria.evaluation.translation import exact_match, target_loss
 from olaria.models.base import Model
@@ -29,6 +31,8 @@ from olaria.training.randomness import generator
 
 NUM_WATCHED = 64
 """Images in a watching grid."""
+WATCHED_DRAWS = 500
+"""Images that a GAN draws to be compared with as many of the validation split."""
 WATCHED_CHARS = 200
 WATCHED_TOKENS = 120_000
 """Validation tokens measured while training; ``eval`` measures all."""
@@ -46,6 +50,7 @@ def watch_images(family: str, data: ImageData, seed: int) -> Watch:
     """The watch of an image family: fixed images or fixed noise all along."""
     validation, labels = data.validation.x, data.validation.y
     shown = validation[:NUM_WATCHED].float() / 255
+    watch_game = _cover(data, seed) if family == "gan" else None
 
     def evaluate(model: Model) -> Mapping[str, float]:
         if isinstance(model, VAE):
@@ -63,7 +68,7 @@ def watch_images(family: str, data: ImageData, seed: int) -> Watch:
             errors = [squared_error(latent.reconstruct(model, x), x) for x in blocks]
             mse = torch.cat(errors).mean().item()
             return {"loss": mse, "mse": mse}
-        return {}
+        return watch_game(model) if watch_game else {}
 
     def sample(model: Model) -> Tensor:
         if family == "autoencoder":
@@ -72,6 +77,30 @@ def watch_images(family: str, data: ImageData, seed: int) -> Watch:
         return latent.prior(model, NUM_WATCHED, generator(seed, "watching"))
 
     return Watch(evaluate, sample, None if family == "gan" else "loss")
+
+
+def _cover(data: ImageData, seed: int) -> Callable[[Model], Mapping[str, float]]:
+    r"""How much of the validation images a generator's images cover, from the same noise each time.
+
+    ``spread`` is :math:`\sum_i \mathrm{Var}(\tilde x_i) / \sum_i \mathrm{Var}(x_i)` over the pixels i: 1 where the
+    generated images vary as the real ones do, 0 where they are all the same. ``coverage`` and ``classes_covered``
+    are there where a feature network is.
+    """
+    real = data.validation.x[:WATCHED_DRAWS]
+    variance = (real.float() / 255).var(0).sum().clamp_min(1e-12)
+    extractor = for_data(data)
+    features = None if extractor is None else extractor.features(real)
+
+    def watch(model: Model) -> Mapping[str, float]:
+        drawn = latent.prior(model, WATCHED_DRAWS, generator(seed, "coverage"))
+        values = {"spread": (drawn.var(0).sum() / variance).item()}
+        if extractor is not None and features is not None and len(features) > diversity.K:
+            generated, probabilities = extractor.describe(drawn)
+            values["coverage"] = diversity.prdc(generated, features).coverage
+            values["classes_covered"] = diversity.classes_covered(probabilities)
+        return values
+
+    return watch
 
 
 def watch_text(tokens: Tensor, tokenizer: Tokenizer, seed: int) -> Watch:
@@ -98,7 +127,7 @@ def watch_text(tokens: Tensor, tokenizer: Tokenizer, seed: int) -> Watch:
 def watched_examples(family: str, feed: Feed) -> int:
     """Images, windows of text or pairs that are measured at once while training; of a GAN, those drawn."""
     if family == "gan":
-        return NUM_WATCHED
+        return WATCHED_DRAWS
     if isinstance(feed, TextFeed):
         return max(1, BATCH_TOKENS // feed.context)
     return _PAIRS_BLOCK if isinstance(feed, PairFeed) else _BLOCK

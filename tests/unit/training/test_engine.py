@@ -216,22 +216,50 @@ def test_recorded_fractions_repeat_a_budget_run() -> None:
 
 
 def test_a_change_takes_effect_at_the_next_step_and_is_told() -> None:
-    listener = Recorder({3: Change("learning_rate", 0.5)})
+    listener = Recorder({3: Change({"training.learning_rate": 0.5})})
     run = trainer(steps=6, warmup_steps=0, decay="constant", learning_rate=0.1)
     run.run([listener])
     rates = [event.learning_rate for event in listener.events if isinstance(event, Stepped)]
     assert rates == [0.1, 0.1, 0.1, 0.5, 0.5, 0.5]
     assert listener.steps(Changed) == [3]
-    assert run.progress.changes == [("learning_rate", 0.5)]
+    assert run.progress.changes == [("training.learning_rate", 0.5)]
+
+
+def test_a_setting_of_the_model_changes_its_loss_and_its_rates() -> None:
+    changes = {"model.penalty": "r1", "model.discriminator_rate": 0.5}
+    listener = Recorder({2: Change(changes)})
+    run = trainer("gan", steps=4, warmup_steps=0, decay="constant", learning_rate=0.1)
+    run.run([listener])
+    steps = [event for event in listener.events if isinstance(event, Stepped)]
+    assert ["penalty" in event.values for event in steps] == [False, False, True, True]
+    assert [round(event.learning_rate, 6) for event in steps] == [0.03, 0.03, 0.05, 0.05]
+    assert listener.steps(Changed) == [2, 2]
+    resumed = trainer("gan", steps=4, warmup_steps=0, decay="constant", learning_rate=0.1)
+    resumed.restore(*run.state())
+    assert resumed.model.config == run.model.config
+
+
+def test_what_shapes_the_network_does_not_change() -> None:
+    listener = Recorder({2: Change({"model.generator_width": 8})})
+    with pytest.raises(AssertionError, match="fixed"):
+        trainer("gan", steps=4).run([listener])
+
+
+def test_a_game_tells_the_size_of_each_sides_gradient() -> None:
+    listener = Recorder()
+    trainer("gan", steps=2).run([listener])
+    values = next(event.values for event in listener.events if isinstance(event, Stepped))
+    assert values["discriminator_gradient"] > 0
+    assert values["generator_gradient"] > 0
 
 
 def test_a_change_survives_a_stop() -> None:
     straight = trainer(steps=8)
-    straight.run([Recorder({3: Change("learning_rate", 0.01)})])
+    straight.run([Recorder({3: Change({"training.learning_rate": 0.01})})])
     first = trainer(steps=8)
     for event in first.stream():
         if isinstance(event, Stepped) and event.step == 3:
-            first.answer(Change("learning_rate", 0.01))
+            first.answer(Change({"training.learning_rate": 0.01}))
         if isinstance(event, Stepped) and event.step == 5:
             break
     resumed = trainer(steps=8)
