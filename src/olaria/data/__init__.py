@@ -19,6 +19,7 @@ from olaria.data.base import (
     Request,
     TextData,
 )
+from olaria.data.cifar import CIFAR10
 from olaria.data.dates import DATES
 from olaria.data.digits import DIGITS
 from olaria.data.mnist import FASHION_MNIST, MNIST
@@ -46,6 +47,7 @@ DATASETS: dict[str, DataSet] = {
     for data_set in (
         MNIST,
         FASHION_MNIST,
+        CIFAR10,
         DIGITS,
         TINY_SHAKESPEARE,
         SHAKESPEARE,

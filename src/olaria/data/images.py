@@ -74,9 +74,9 @@ def load_images(
         DataError: their sizes or channels differ (``--resize`` and ``--gray`` are offered), too few
             can be read, or they do not fit in memory.
     """
-    pixels, told = _read_all(path, entries, options, MIN_IMAGES)
-    parts, labels, class_names = _organise(path, list(pixels))
-    train, validation, test = _split(path, list(pixels.values()), labels, parts)
+    pictures = _read_all(path, entries, options, MIN_IMAGES)
+    parts, labels, class_names = _organise(path, pictures.names)
+    train, validation, test = _split(path, pictures.x, labels, parts)
     splits = (train, validation, test)
     return ImageData(
         name=path.name,
@@ -89,7 +89,7 @@ def load_images(
         sha256=_fingerprint(splits),
         citation="",
         licence="",
-        notes=(*notes, *told),
+        notes=(*notes, *pictures.notes),
     )
 
 
@@ -115,18 +115,20 @@ def load_pictures(path: Path, options: DataConfig) -> Pictures:
         DataError: there is no image that can be read, or they differ in size or channels.
         StorageError: the file cannot be read.
     """
+    entries = [entry for entry in find_entries(path) if entry.suffix in IMAGE_SUFFIXES]
+    return _read_all(path, entries, options, 1)
+
+
+def _read_all(path: Path, entries: Sequence[Entry], options: DataConfig, least: int) -> Pictures:
+    """Every file that can be read; many of them are decoded once and kept (:mod:`olaria.data.decoded`)."""
     import numpy as np
     import torch
 
-    entries = [entry for entry in find_entries(path) if entry.suffix in IMAGE_SUFFIXES]
-    pixels, notes = _read_all(path, entries, options, 1)
-    return Pictures(tuple(pixels), torch.from_numpy(np.stack([*pixels.values()])), tuple(notes))
+    from olaria.data import decoded
 
-
-def _read_all(
-    path: Path, entries: Sequence[Entry], options: DataConfig, least: int
-) -> tuple[dict[str, Pixels], list[Message]]:
-    """The pixels of every file that can be read, by name; what was met on the way."""
+    kept = decoded.recall(entries, options)
+    if kept is not None:
+        return Pictures(*kept)
     reading = _Reading()
     read = [(entry.name, _read(entry, options, reading)) for entry in entries]
     pixels = {name: values for name, values in read if values is not None}
@@ -138,7 +140,10 @@ def _read_all(
             least=least,
         )
     _check_alike(path, pixels)
-    return pixels, reading.notes()
+    x = torch.from_numpy(np.stack([*pixels.values()]))
+    found = Pictures(tuple(pixels), x, tuple(reading.notes()))
+    decoded.keep(entries, options, found.names, found.x, found.notes)
+    return found
 
 
 def adapted(data: ImageData, options: DataConfig) -> ImageData:
@@ -287,7 +292,9 @@ def _check_alike(path: Path, pixels: dict[str, Pixels]) -> None:
         )
 
 
-def _organise(path: Path, names: list[str]) -> tuple[list[str], list[int] | None, tuple[str, ...]]:
+def _organise(
+    path: Path, names: Sequence[str]
+) -> tuple[list[str], list[int] | None, tuple[str, ...]]:
     """For each name its part (``train``, ``test`` or ""), its label, and the classes' names."""
     folders = [list(PurePosixPath(name).parts[:-1]) for name in names]
     while all(folders) and len({parts[0] for parts in folders}) == 1:
@@ -311,13 +318,12 @@ def _organise(path: Path, names: list[str]) -> tuple[list[str], list[int] | None
 
 
 def _split(
-    path: Path, pixels: list[Pixels], labels: list[int] | None, parts: list[str]
+    path: Path, x: Tensor, labels: list[int] | None, parts: list[str]
 ) -> tuple[Images, Images, Images]:
-    import numpy as np
     import torch
 
     y = None if labels is None else torch.tensor(labels, dtype=torch.int64)
-    everything = Images(torch.from_numpy(np.stack(pixels)), y)
+    everything = Images(x, y)
     test_indices = [i for i, part in enumerate(parts) if part == "test"]
     if not test_indices:
         return cut_three(everything)

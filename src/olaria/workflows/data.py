@@ -18,6 +18,7 @@ from olaria.data import (
     Images,
     PairData,
     TextData,
+    decoded,
     load,
     sources,
 )
@@ -178,7 +179,7 @@ def clean(name: str | None = None, *, confirm: bool = False) -> dict[str, Any]:
     """What can be deleted from the cache, and with ``confirm`` its deletion.
 
     Only files this program put there are touched: those a data set names, its lock and its
-    unfinished downloads. Anything else in the folder stays.
+    unfinished downloads; without ``name`` also decoded images of the user's own files. Anything else stays.
 
     Returns:
         ``{"deleted": bool, "files": [{"path", "size_bytes"}], "size_bytes"}``.
@@ -189,6 +190,8 @@ def clean(name: str | None = None, *, confirm: bool = False) -> dict[str, Any]:
     """
     chosen = list(DATASETS.values()) if name is None else [_known(name)]
     paths = [path for data_set in chosen for path in _ours(data_set)]
+    if name is None:
+        paths += sorted(decoded.folder().glob(f"*{decoded.SUFFIX}"))
     files = [{"path": str(path), "size_bytes": path.stat().st_size} for path in paths]
     if confirm:
         for path in paths:

@@ -10,6 +10,7 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -348,3 +349,10 @@ def test_pip_files_and_variables_in_order(tmp_path: Path) -> None:
         extra_index_urls=("http://c.example", "http://d.example"),
         cert="/c",
     )
+
+
+def test_an_archive_at_an_official_address_is_unpacked(server: Server) -> None:
+    at = (server.url + "/gone.zip", server.put("/some_data.zip", wheel(), "application/zip"))
+    published = replace(archive(wheel()), project="", addresses=at)
+    obtained = obtain(data_set(archive=published))
+    assert (obtained.source, obtained.content) == ("official address", {"data": CONTENT})

@@ -1,0 +1,83 @@
+"""The decoded pixels of large folders and zips, kept in Olaria's own folder so that they are decoded once.
+
+A file of the cache is named after everything that decides its content: the names, sizes and stamps of the user's
+files and how they were read. A changed file, a missing one or another size gives another name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from olaria.data.base import DataConfig
+from olaria.data.sources import home, write_atomically
+from olaria.data.user import Entry
+from olaria.errors import StorageError
+from olaria.i18n import Message
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+KEPT_FROM = 5_000
+"""Images from which decoding takes longer than a second or so."""
+FORMAT = 1
+SUFFIX = ".safetensors"
+
+
+def folder() -> Path:
+    """Where the decoded images are."""
+    return home() / "images"
+
+
+def recall(
+    entries: Sequence[Entry], options: DataConfig
+) -> tuple[tuple[str, ...], Tensor, tuple[Message, ...]] | None:
+    """The names, pixels and notes that :func:`keep` was given for the same files; None where it was not.
+
+    A damaged file counts as none.
+    """
+    if len(entries) < KEPT_FROM:
+        return None
+    from safetensors import SafetensorError, safe_open
+
+    path = _path(entries, options)
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, "pt") as stored:
+            about = json.loads(stored.metadata()["about"])
+            x = stored.get_tensor("x")
+        notes = tuple(Message.from_json(note) for note in about["notes"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        return None
+    return tuple(about["names"]), x, notes
+
+
+def keep(
+    entries: Sequence[Entry],
+    options: DataConfig,
+    names: Sequence[str],
+    x: Tensor,
+    notes: Sequence[Message],
+) -> None:
+    """Store what was decoded, where there is much of it; without room it is decoded again next time."""
+    if len(entries) < KEPT_FROM:
+        return
+    from safetensors.torch import save
+
+    about = {"names": list(names), "notes": [note.to_json() for note in notes]}
+    content = save({"x": x.contiguous()}, {"about": json.dumps(about)})
+    try:
+        write_atomically(_path(entries, options), content)
+    except StorageError:
+        return
+
+
+def _path(entries: Sequence[Entry], options: DataConfig) -> Path:
+    files = [(entry.name, entry.size_bytes, entry.stamp) for entry in entries]
+    read_as = [FORMAT, options.resize, options.gray, files]
+    name = hashlib.sha256(json.dumps(read_as).encode()).hexdigest()[:32]
+    return folder() / f"{name}{SUFFIX}"
