@@ -56,6 +56,12 @@ PRESETS: dict[str, Preset] = {
         N_("generative adversarial network on pictures of clothes"),
         partial(images.gan, data="fashion-mnist"),
     ),
+    "vae-cifar10": Preset(
+        N_("variational autoencoder on small colour photographs"), images.photographs_vae
+    ),
+    "gan-cifar10": Preset(
+        N_("generative adversarial network on small colour photographs"), images.photographs_gan
+    ),
     "bigram-shakespeare": Preset(
         N_("bigram language model; takes any text with --data"), language.bigram
     ),

@@ -12,6 +12,8 @@ from olaria.recipes.base import Recipe
 from olaria.training.config import TrainingConfig
 
 Size = Literal["tiny", "small", "base"]
+PHOTOGRAPHS_S = 1800.0
+"""Seconds that photographs are given: they vary more than digits do."""
 
 
 def autoencoder(preset: str, size: Size, data: str = "mnist", corruption: float = 0.0) -> Recipe:
@@ -57,4 +59,40 @@ def gan(preset: str, size: Size, data: str = "mnist", classes: int = 0) -> Recip
             decay_from=0.5,
             ema=0.998,
         ),
+    )
+
+
+def photographs_vae(preset: str, size: Size) -> Recipe:
+    """A variational autoencoder of small colour photographs: convolutions, and pixels of 256 levels."""
+    digits = VAE_SIZES[size]
+    changes = {
+        "network": "conv",
+        "likelihood": "logistic",
+        "latent": 4 * digits.latent,
+        "width": 2 * digits.width,
+    }
+    plain = vae(preset, size, "cifar10")
+    training = {"budget": PHOTOGRAPHS_S, "learning_rate": 1e-3}
+    return plain.model_copy(
+        update={
+            "model": digits.model_copy(update=changes),
+            "training": plain.training.model_copy(update=training),
+        }
+    )
+
+
+def photographs_gan(preset: str, size: Size) -> Recipe:
+    """A GAN of small colour photographs: the digits' settings, more noise and half as wide again."""
+    digits = GAN_SIZES[size]
+    changes = {
+        "latent": 2 * digits.latent,
+        "generator_width": digits.generator_width * 3 // 2,
+        "discriminator_width": digits.discriminator_width * 3 // 2,
+    }
+    plain = gan(preset, size, "cifar10")
+    return plain.model_copy(
+        update={
+            "model": digits.model_copy(update=changes),
+            "training": plain.training.model_copy(update={"budget": PHOTOGRAPHS_S}),
+        }
     )
