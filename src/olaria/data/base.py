@@ -99,6 +99,21 @@ class Images:
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """Images with the names of their files, no part of them set apart.
+
+    Args:
+        names: as in the folder or zip, sorted.
+        x: uint8 (N, C, H, W).
+        notes: what was left out or changed.
+    """
+
+    names: tuple[str, ...]
+    x: Tensor
+    notes: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True)
 class ImageData:
     """A data set of images, whole in memory.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from olaria.data.archives import Archive, tar_members
-from olaria.data.base import DataSet, File, ImageData, Request, fingerprint
+from olaria.data.base import DataSet, File, ImageData, Request
 from olaria.errors import IntegrityError
 from olaria.i18n import N_
 
@@ -49,25 +49,10 @@ def load(request: Request) -> ImageData:
         IntegrityError: a file is not what it should be.
     """
     from olaria.data.sources import obtain
-    from olaria.data.split import split_images
 
-    data_set = request.data_set
     obtained = obtain(request)
-    content = [obtained.content[file.decoded_name] for file in data_set.files]
-    train, validation = split_images(read_records(content[:-1]))
-    return ImageData(
-        name=data_set.name,
-        title=data_set.title,
-        train=train,
-        validation=validation,
-        test=read_records(content[-1:]),
-        class_names=CLASSES,
-        source=obtained.source,
-        sha256=fingerprint(content),
-        citation=data_set.citation,
-        licence=data_set.licence,
-        notes=tuple(obtained.notes),
-    )
+    *train, test = (obtained.content[file.decoded_name] for file in request.data_set.files)
+    return obtained.image_data(request.data_set, read_records(train), read_records([test]), CLASSES)
 
 
 def read_records(files: Sequence[bytes]) -> Images:

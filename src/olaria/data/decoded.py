@@ -10,16 +10,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from olaria.data.base import DataConfig
+from olaria.data.base import DataConfig, Pictures
 from olaria.data.sources import home, write_atomically
 from olaria.data.user import Entry
 from olaria.errors import StorageError
 from olaria.i18n import Message
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 KEPT_FROM = 5_000
 """Images from which decoding takes longer than a second or so."""
@@ -32,10 +28,8 @@ def folder() -> Path:
     return home() / "images"
 
 
-def recall(
-    entries: Sequence[Entry], options: DataConfig
-) -> tuple[tuple[str, ...], Tensor, tuple[Message, ...]] | None:
-    """The names, pixels and notes that :func:`keep` was given for the same files; None where it was not.
+def recall(entries: Sequence[Entry], options: DataConfig) -> Pictures | None:
+    """What :func:`keep` was given for the same files; None where it was given nothing.
 
     A damaged file counts as none.
     """
@@ -53,23 +47,18 @@ def recall(
         notes = tuple(Message.from_json(note) for note in about["notes"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None
-    return tuple(about["names"]), x, notes
+    return Pictures(tuple(about["names"]), x, notes)
 
 
-def keep(
-    entries: Sequence[Entry],
-    options: DataConfig,
-    names: Sequence[str],
-    x: Tensor,
-    notes: Sequence[Message],
-) -> None:
+def keep(entries: Sequence[Entry], options: DataConfig, pictures: Pictures) -> None:
     """Store what was decoded, where there is much of it; without room it is decoded again next time."""
     if len(entries) < KEPT_FROM:
         return
     from safetensors.torch import save
 
-    about = {"names": list(names), "notes": [note.to_json() for note in notes]}
-    content = save({"x": x.contiguous()}, {"about": json.dumps(about)})
+    notes = [note.to_json() for note in pictures.notes]
+    about = {"names": list(pictures.names), "notes": notes}
+    content = save({"x": pictures.x.contiguous()}, {"about": json.dumps(about)})
     try:
         write_atomically(_path(entries, options), content)
     except StorageError:

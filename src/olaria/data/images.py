@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from olaria.data.base import DataConfig, ImageData, Images, fingerprint
+from olaria.data.base import DataConfig, ImageData, Images, Pictures, fingerprint
 from olaria.data.split import cut_three, shuffled, split_images, take
 from olaria.data.user import IMAGE_SUFFIXES, Entry, find_entries
 from olaria.errors import DataError
@@ -93,21 +93,6 @@ def load_images(
     )
 
 
-@dataclass(frozen=True)
-class Pictures:
-    """Images with the names of their files, no part of them set apart.
-
-    Args:
-        names: as in the folder or zip, sorted.
-        x: uint8 (N, C, H, W).
-        notes: what was left out or changed.
-    """
-
-    names: tuple[str, ...]
-    x: Tensor
-    notes: tuple[Message, ...] = ()
-
-
 def load_pictures(path: Path, options: DataConfig) -> Pictures:
     """The images of a file, folder or zip under their own names.
 
@@ -128,7 +113,7 @@ def _read_all(path: Path, entries: Sequence[Entry], options: DataConfig, least: 
 
     kept = decoded.recall(entries, options)
     if kept is not None:
-        return Pictures(*kept)
+        return kept
     reading = _Reading()
     read = [(entry.name, _read(entry, options, reading)) for entry in entries]
     pixels = {name: values for name, values in read if values is not None}
@@ -142,7 +127,7 @@ def _read_all(path: Path, entries: Sequence[Entry], options: DataConfig, least: 
     _check_alike(path, pixels)
     x = torch.from_numpy(np.stack([*pixels.values()]))
     found = Pictures(tuple(pixels), x, tuple(reading.notes()))
-    decoded.keep(entries, options, found.names, found.x, found.notes)
+    decoded.keep(entries, options, found)
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from olaria.data.archives import Archive, zip_members
-from olaria.data.base import DataSet, File, ImageData, Request, fingerprint
+from olaria.data.base import DataSet, File, ImageData, Request
 from olaria.errors import IntegrityError
 from olaria.i18n import N_
 
@@ -46,25 +46,10 @@ def load(request: Request) -> ImageData:
         IntegrityError: a file is not the IDX file it should be.
     """
     from olaria.data.sources import obtain
-    from olaria.data.split import split_images
 
-    data_set = request.data_set
     obtained = obtain(request)
-    content = obtained.content
-    train, validation = split_images(_images(content, "train"))
-    return ImageData(
-        name=data_set.name,
-        title=data_set.title,
-        train=train,
-        validation=validation,
-        test=_images(content, "t10k"),
-        class_names=CLASSES[data_set.name],
-        source=obtained.source,
-        sha256=fingerprint(content[file.decoded_name] for file in data_set.files),
-        citation=data_set.citation,
-        licence=data_set.licence,
-        notes=tuple(obtained.notes),
-    )
+    train, test = (_images(obtained.content, part) for part in ("train", "t10k"))
+    return obtained.image_data(request.data_set, train, test, CLASSES[request.data_set.name])
 
 
 def _images(content: Mapping[str, bytes], part: str) -> Images:

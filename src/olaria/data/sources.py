@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from olaria.data.archives import Archive, gunzip
-from olaria.data.base import DataSet, File, Request, Source
+from olaria.data.base import DataSet, File, ImageData, Images, Request, Source, fingerprint
 from olaria.data.download import Downloader, DownloadFailed
+from olaria.data.split import split_images
 from olaria.errors import IntegrityError, SourceError, StorageError
 from olaria.i18n import N_, Message
 
@@ -41,6 +42,25 @@ class Obtained:
     source: Source = "cache"
     notes: list[Message] = field(default_factory=list)
     absences: list[Message] = field(default_factory=list)
+
+    def image_data(
+        self, data_set: DataSet, train: Images, test: Images, class_names: tuple[str, ...]
+    ) -> ImageData:
+        """Images read from these files: the last of ``train`` validate, the test set is as published."""
+        kept, validation = split_images(train)
+        return ImageData(
+            name=data_set.name,
+            title=data_set.title,
+            train=kept,
+            validation=validation,
+            test=test,
+            class_names=class_names,
+            source=self.source,
+            sha256=fingerprint(self.content[file.decoded_name] for file in data_set.files),
+            citation=data_set.citation,
+            licence=data_set.licence,
+            notes=tuple(self.notes),
+        )
 
 
 def home() -> Path:

@@ -144,7 +144,7 @@ class Model(nn.Module, ABC):
         Raises:
             ConfigError: the value does not fit the setting.
         """
-        raise NotImplementedError(f"{self.family} names no setting that may change")
+        raise AssertionError(f"{name} is fixed")
 
     @abstractmethod
     def phases(self) -> list[Phase]:

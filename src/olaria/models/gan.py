@@ -146,7 +146,6 @@ class GAN(Model):
 
     def change(self, name: str, value: Any) -> None:
         """See :meth:`olaria.models.base.Model.change`."""
-        assert name in self.changeable, f"{name} is fixed"
         self.config = self.config.updated(name, value)
 
     def phases(self) -> list[Phase]:

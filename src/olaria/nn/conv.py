@@ -86,12 +86,9 @@ class ConvEncoder(nn.Module):
         constrain = spectral_norm if spectral else _unconstrained
         layers: list[nn.Module] = []
         while min(sides) > SMALLEST_SIDE:
-            kernel = (
-                3 if sides[0] % 2 else 4,
-                3 if sides[1] % 2 else 4,
-            )  # centred on what it halves
+            tall, wide = (3 if side % 2 else 4 for side in sides)  # centred on what it halves
             layers += [
-                constrain(nn.Conv2d(channels, width, kernel, stride=2, padding=1)),
+                constrain(nn.Conv2d(channels, width, (tall, wide), stride=2, padding=1)),
                 nn.LeakyReLU(slope),
             ]
             channels, width = width, 2 * width

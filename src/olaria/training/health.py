@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable
 from statistics import fmean
 
@@ -46,8 +47,8 @@ class Health:
     ) -> None:
         self._monitor = monitor
         self._can_win = can_win
-        self._losses: list[float] = []
-        self._gradients: list[float] = []
+        self._losses: deque[float] = deque(maxlen=_WINDOW)
+        self._gradients: deque[float] = deque(maxlen=_WINDOW)
         self._least = math.inf
         self._steepest = 0.0
         self._validation: list[float] = []
@@ -68,7 +69,7 @@ class Health:
     # -- at each step ------------------------------------------------------------------------------
 
     def _descent(self, event: Stepped) -> Answer:
-        self._losses = [*self._losses[1 - _WINDOW :], event.values["loss"]]
+        self._losses.append(event.values["loss"])
         if len(self._losses) < _WINDOW:
             return None
         mean = fmean(self._losses)
@@ -87,8 +88,8 @@ class Health:
 
     def _game(self, event: Stepped) -> Answer:
         values = event.values
-        self._losses = [*self._losses[1 - _WINDOW :], values["discriminator_loss"]]
-        self._gradients = [*self._gradients[1 - _WINDOW :], values.get("generator_gradient", 1.0)]
+        self._losses.append(values["discriminator_loss"])
+        self._gradients.append(values.get("generator_gradient", 1.0))
         if len(self._losses) < _WINDOW:
             return None
         mean, gradient = fmean(self._losses), fmean(self._gradients)

@@ -10,6 +10,7 @@ from olaria.models.base import ModelConfig
 from olaria.training.config import TrainingConfig
 from olaria.training.events import Answer, Change, Event, Warned
 
+RATES = ("training.learning_rate", "training.matrix_learning_rate")
 SLOWER = 0.5
 """Factor on the rates of a run whose loss grows, and of a game that repeats itself."""
 WEAKER = 0.3
@@ -55,8 +56,6 @@ class Rescue:
 
     def _remedy(self, kind: str) -> dict[str, Any]:
         match kind:
-            case "diverged":
-                return self._slower("training.learning_rate", "training.matrix_learning_rate")
             case "won" | "dead":
                 rate = "model.discriminator_rate"
                 changes = {rate: self._settings[rate] * WEAKER}
@@ -65,9 +64,6 @@ class Rescue:
                 return changes
             case "narrow" if self._settings["model.penalty"] == "none":
                 return {"model.penalty": "r1", "model.penalty_weight": R1_WEIGHT}
-            case "narrow":
-                return self._slower("training.learning_rate", "training.matrix_learning_rate")
+            case "diverged" | "narrow":
+                return {path: self._settings[path] * SLOWER for path in RATES}
         return {}
-
-    def _slower(self, *paths: str) -> dict[str, Any]:
-        return {path: self._settings[path] * SLOWER for path in paths}

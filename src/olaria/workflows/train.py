@@ -25,7 +25,7 @@ from olaria.storage import folder as files
 from olaria.storage.checkpoint import load_checkpoint
 from olaria.storage.folder import RunFolder, new_run_path
 from olaria.training.engine import Trainer, Watch
-from olaria.training.events import Forecast, Listener
+from olaria.training.events import Event, Forecast, Listener
 from olaria.training.feed import Feed, ImageFeed, TextFeed
 from olaria.training.health import Health
 from olaria.training.memory import keep_freed_memory
@@ -163,7 +163,7 @@ def train_recipe(
             folder.write(files.TOKENIZER, prepared.tokenizer)
         trainer = _trainer(prepared, clock, fractions)
         # A repeated run ends where the first one did, whatever ended it.
-        stopping = _patience(prepared, folder) if fractions is None else []
+        stopping = _patience(prepared) if fractions is None else []
         return _run(trainer, prepared, folder, [*stopping, *listeners])
 
 
@@ -200,9 +200,10 @@ def resume(
         trainer.restore(tensors, state)
         for log in (files.METRICS, files.EVENTS):
             opened.folder.truncate(log, trainer.progress.step)
-        stopping = _patience(prepared, opened.folder)
+        past = list(records.past(opened.folder))
+        stopping = _patience(prepared, past)
         told: list[Listener] = [records.Changed(stored), *stopping, *listeners]
-        return _run(trainer, prepared, opened.folder, told)
+        return _run(trainer, prepared, opened.folder, told, past)
 
 
 def replay(
@@ -339,16 +340,20 @@ def _trainer(prepared: Prepared, clock: Clock, fractions: list[float] | None) ->
     return trainer
 
 
-def _patience(prepared: Prepared, folder: RunFolder) -> list[Listener]:
+def _patience(prepared: Prepared, past: Sequence[Event] = ()) -> list[Listener]:
     """What stops the run when its validation turns; it knows the evaluations from before a resume."""
     patience = prepared.recipe.training.patience
     if patience is None:
         return []
-    return [Patience(prepared.watch.monitor, patience, records.past(folder))]
+    return [Patience(prepared.watch.monitor, patience, past)]
 
 
 def _run(
-    trainer: Trainer, prepared: Prepared, folder: RunFolder, listeners: Sequence[Listener]
+    trainer: Trainer,
+    prepared: Prepared,
+    folder: RunFolder,
+    listeners: Sequence[Listener],
+    past: Sequence[Event] = (),
 ) -> Run:
     """Run the loop into the folder; whatever ends it, the folder says so."""
     training = prepared.recipe.training
@@ -358,7 +363,6 @@ def _run(
     model = prepared.recipe.model
     if training.health:
         is_critic = isinstance(model, GANConfig) and model.loss == "wasserstein"
-        past = records.past(folder)
         chorus.append(Health(prepared.watch.monitor, can_win=not is_critic, past=past))
     if training.rescue:
         chorus.append(Rescue(training, model, dict(trainer.progress.changes)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -89,11 +90,15 @@ def _cover(data: ImageData, seed: int) -> Callable[[Model], Mapping[str, float]]
     real = data.validation.x[:WATCHED_DRAWS]
     variance = (real.float() / 255).var(0).sum().clamp_min(1e-12)
     extractor = for_data(data)
-    features = None if extractor is None else extractor.features(real)
+
+    @cache  # at the first evaluation, which no budget counts
+    def real_features() -> Tensor | None:
+        return None if extractor is None else extractor.features(real)
 
     def watch(model: Model) -> Mapping[str, float]:
         drawn = latent.prior(model, WATCHED_DRAWS, generator(seed, "coverage"))
         values = {"spread": (drawn.var(0).sum() / variance).item()}
+        features = real_features()
         if extractor is not None and features is not None and len(features) > diversity.K:
             generated, probabilities = extractor.describe(drawn)
             values["coverage"] = diversity.prdc(generated, features).coverage
