@@ -35,6 +35,7 @@ def recall(entries: Sequence[Entry], options: DataConfig) -> Pictures | None:
     """
     if len(entries) < KEPT_FROM:
         return None
+    import torch
     from safetensors import SafetensorError, safe_open
 
     path = _path(entries, options)
@@ -45,6 +46,8 @@ def recall(entries: Sequence[Entry], options: DataConfig) -> Pictures | None:
             about = json.loads(stored.metadata()["about"])
             x = stored.get_tensor("x")
         notes = tuple(Message.from_json(note) for note in about["notes"])
+        if x.dtype != torch.uint8 or x.ndim != 4 or len(x) != len(about["names"]):
+            return None
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None
     return Pictures(tuple(about["names"]), x, notes)

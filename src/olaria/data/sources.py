@@ -241,20 +241,25 @@ def _from_folder(data_set: DataSet, folder: Path, obtained: Obtained) -> bool:
             obtained.notes.append(error.message)
             continue
         except OSError as error:
-            obtained.absences.append(
-                Message(N_("{place}: {reason}"), {"place": str(folder), "reason": str(error)})
-            )
+            obtained.absences.append(_unread(folder, error))
             continue
         if content is not None:
             _keep(data_set, file, content, obtained)
             found = True
     archive = data_set.archive
     if archive is not None and _missing(data_set, obtained) and (folder / archive.file).is_file():
-        packed = (folder / archive.file).read_bytes()
-        found |= _unpack(data_set, archive, packed, str(folder / archive.file), obtained)
+        try:
+            packed = (folder / archive.file).read_bytes()
+            found |= _unpack(data_set, archive, packed, str(folder / archive.file), obtained)
+        except OSError as error:
+            obtained.absences.append(_unread(folder, error))
     if not found and not folder.is_dir():
         obtained.absences.append(Message(N_("{place}: no such folder"), {"place": str(folder)}))
     return found
+
+
+def _unread(place: Path, error: OSError) -> Message:
+    return Message(N_("{place}: {reason}"), {"place": str(place), "reason": str(error)})
 
 
 def _from_addresses(data_set: DataSet, downloader: Downloader, obtained: Obtained) -> bool:
@@ -275,17 +280,23 @@ def _from_addresses(data_set: DataSet, downloader: Downloader, obtained: Obtaine
             _keep(data_set, file, content, obtained)
             found = True
             break
-    archive = data_set.archive
-    for address in archive.addresses if archive is not None else ():
-        if archive is None or not _missing(data_set, obtained):
-            break
+    if data_set.archive is not None and _missing(data_set, obtained):
+        found |= _from_archive_addresses(data_set, data_set.archive, downloader, obtained)
+    return found
+
+
+def _from_archive_addresses(
+    data_set: DataSet, archive: Archive, downloader: Downloader, obtained: Obtained
+) -> bool:
+    for address in archive.addresses:
         try:
             packed = downloader.fetch(address, archive.size_bytes).content
         except DownloadFailed as error:
             obtained.absences.append(error.message)
             continue
-        found |= _unpack(data_set, archive, packed, address, obtained)
-    return found
+        if _unpack(data_set, archive, packed, address, obtained):
+            return True
+    return False
 
 
 def _from_index(data_set: DataSet, downloader: Downloader, obtained: Obtained) -> bool:
@@ -305,6 +316,10 @@ def _unpack(
     try:
         content = archive.take(packed)
         for file in _missing(data_set, obtained):
+            if file.decoded_name not in content:
+                raise IntegrityError(
+                    N_("{where} lacks {name}"), where=where, name=file.decoded_name
+                )
             _keep(data_set, file, check(file, content[file.decoded_name], where), obtained)
     except IntegrityError as error:
         obtained.notes.append(error.message)

@@ -88,7 +88,10 @@ def where(name: str | None = None) -> dict[str, Any]:
             "size_bytes": file.size_bytes,
             "sha256": file.sha256,
             "mirror_name": f"{name}/{file.name}",
-            "addresses": list(file.addresses),
+            "addresses": [
+                *file.addresses,
+                *(data_set.archive.addresses if data_set.archive else ()),
+            ],
         }
         for file in data_set.files
         for path in [sources.cached_path(data_set, file)]

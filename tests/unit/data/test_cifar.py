@@ -16,6 +16,7 @@ from olaria.data.base import DataConfig, DataSet, File, Request
 from olaria.data.cifar import CIFAR10, RECORD_BYTES, read_records
 from olaria.data.pip_config import PipConfig
 from olaria.errors import IntegrityError, SourceError
+from olaria.workflows.data import where
 
 
 def record(label: int, red: int, green: int, blue: int) -> bytes:
@@ -84,6 +85,22 @@ def test_the_published_archive_in_a_mirror_is_unpacked_and_kept(tmp_path: Path) 
     (folder / "cifar-10-binary.tar.gz").unlink()
     assert cifar.load(request).source == "cache"
     assert cifar.load(request).sha256 == data.sha256
+
+
+def test_an_archive_that_lacks_a_file_is_refused(tmp_path: Path) -> None:
+    data_set, packed = small()
+    more = replace(data_set, files=(*data_set.files, File("data_batch_6.bin", 1, "0" * 64)))
+    folder = tmp_path / "mirror" / "cifar10"
+    folder.mkdir(parents=True)
+    (folder / "cifar-10-binary.tar.gz").write_bytes(packed)
+    with pytest.raises(SourceError, match=r"lacks data_batch_6\.bin"):
+        cifar.load(Request(more, DataConfig(name="cifar10"), offline=True))
+
+
+def test_it_is_told_where_the_archive_is_published() -> None:
+    addresses = [file["addresses"] for file in where("cifar10")["files"]]
+    assert len(addresses) == 6
+    assert all(one[0].endswith("/cifar-10-binary.tar.gz") for one in addresses)
 
 
 def test_an_archive_with_other_pixels_is_refused(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from olaria.data import DataConfig, ImageData, decoded, images, load
 from olaria.workflows.data import clean
@@ -44,7 +46,7 @@ def test_many_images_are_decoded_once(tmp_path: Path, monkeypatch: pytest.Monkey
     assert clean()["files"] == [{"path": str(kept), "size_bytes": kept.stat().st_size}]
 
 
-@pytest.mark.parametrize("change", ["content", "options", "damage"])
+@pytest.mark.parametrize("change", ["content", "options", "damage", "other tensors"])
 def test_what_was_decoded_is_not_taken_for_something_else(
     change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,9 +59,13 @@ def test_what_was_decoded_is_not_taken_for_something_else(
         zip_of(path, list(range(1, 21)))
     elif change == "options":
         options = DataConfig(name=str(path), resize=8)
-    else:
+    elif change == "damage":
         (kept,) = decoded.folder().iterdir()
         kept.write_bytes(kept.read_bytes()[:100])
+    else:
+        (kept,) = decoded.folder().iterdir()
+        about = {"about": '{"names": ["a"], "notes": []}'}
+        save_file({"x": torch.zeros(1, 1, 4, 4)}, kept, about)
     read: list[str] = []
     plain = images._read
     monkeypatch.setattr(images, "_read", lambda e, *rest: (read.append(e.name), plain(e, *rest))[1])
@@ -67,4 +73,4 @@ def test_what_was_decoded_is_not_taken_for_something_else(
     assert len(read) == 21
     assert isinstance(first, ImageData)
     assert isinstance(again, ImageData)
-    assert (again.sha256 == first.sha256) == (change == "damage")
+    assert (again.sha256 == first.sha256) == (change in ("damage", "other tensors"))
