@@ -7,7 +7,8 @@ The encoder gives the mean and the logarithm of the *variance*; the standard dev
 :math:`\sigma = \exp(\tfrac12 \log\sigma^2)`. Source: Kingma & Welling 2014, *Auto-Encoding Variational Bayes*;
 ``beta`` as in Higgins et al. 2017, ``free_bits`` in Kingma et al. 2016, ``importance_samples`` in Burda et al. 2016.
 With ``classes`` the decoder is told the class, :math:`p(x \mid z, y)` (Sohn et al. 2015); the encoder sees it in
-the image. With ``above`` there are several layers of latent variables; see :mod:`olaria.nn.ladder`.
+the image. With ``above`` there are several layers of latent variables; see :mod:`olaria.nn.ladder`. With ``flow`` the
+prior of what the decoder reads is learned; see :class:`VAE`.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from olaria.models.base import (
     last_layer,
 )
 from olaria.nn.classes import with_class
+from olaria.nn.flow import Flow
 from olaria.nn.ladder import LadderDecoder, LadderEncoder, Single
 from olaria.objectives.divergence import gaussian_kl
 from olaria.objectives.likelihood import importance_weighted_bound
@@ -50,6 +52,8 @@ class VAEConfig(ModelConfig):
     """Latent variables; of the lowest layer, where there are several."""
     above: tuple[int, ...] = ()
     """Sizes of further latent layers above it, from the second to the topmost; of the dense network only."""
+    flow: int = Field(0, ge=0)
+    """Layers of an invertible map that the prior is learned by; 0 leaves it N(0, I)."""
     network: Literal["dense", "conv"] = "dense"
     hidden: tuple[int, ...] = (512, 512)
     width: int = Field(16, ge=1)
@@ -71,6 +75,9 @@ class VAEConfig(ModelConfig):
     """Nats that each latent dimension may spend without being charged, on the mean over a batch."""
     importance_samples: int = Field(1, ge=1)
     """Draws of z in the training bound; 1 is the ELBO."""
+    importance_from: float = Field(0.0, ge=0.0, lt=1.0)
+    """Fraction of the run from which there are several; before, one draw is cheaper and its gradient less noisy
+    (Rainforth et al. 2018)."""
 
     @model_validator(mode="after")
     def _nothing_is_set_in_vain(self) -> VAEConfig:
@@ -85,14 +92,19 @@ class VAEConfig(ModelConfig):
                 N_("every latent layer needs at least one variable, not {size}"),
                 size=min(self.above),
             )
+        if self.flow and (self.above or self.latent < 2):
+            raise setting_problem(
+                N_("a flow needs one latent layer of two variables or more: leave it 0")
+            )
         if self.scale is not None and self.likelihood == "bernoulli":
             raise setting_problem(
                 N_("a Bernoulli pixel has no scale: leave it out, or choose another likelihood")
             )
-        if self.free_bits and self.importance_samples > 1:
+        if self.free_bits and (self.importance_samples > 1 or self.flow):
             raise setting_problem(
                 N_(
-                    "free_bits are of the KL term, which a bound of several draws has not: set one of them"
+                    "free_bits are of a KL term in closed form, which neither a bound of several draws nor a flow "
+                    "has: set one of them"
                 )
             )
         return self
@@ -119,7 +131,8 @@ class Draw:
 
     Args:
         z: k draws for each image, (k, B, latent).
-        kl_nats: :math:`D(q \| p)` of each latent dimension given those above it, in closed form, (k, B, latent).
+        kl_nats: :math:`D(q \| p)` of each latent dimension given those above it, in closed form, (k, B, latent); with
+            a flow that of the whole as each draw estimates it, :math:`\log q(z \mid x) - \log p(z)`, (k, B, 1).
         log_ratio: :math:`\log p(z) - \log q(z \mid x)`, (k, B).
         state: what the decoder makes the image of, (k · B, ...).
     """
@@ -132,7 +145,13 @@ class Draw:
 
 @final
 class VAE(Model):
-    """Diagonal Gaussian encoder, standard normal prior, independent pixels.
+    r"""Diagonal Gaussian encoder, standard normal prior, independent pixels.
+
+    With ``flow`` the encoder and the decoder speak of a variable h whose prior follows the data, and the latent vector
+    is z = T(h), so that its prior is N(0, I) as ever:
+
+    .. math:: q(h \mid x) = N(\mu, \operatorname{diag} \sigma^2), \qquad z = T(h), \qquad
+       \log p(h) = \log N(T(h); 0, I) + \log\left|\det T'(h)\right|
 
     Args:
         config: settings.
@@ -147,6 +166,7 @@ class VAE(Model):
         self.classes = config.classes
         self.encoder, self.decoder = _networks(config, shape)
         self.latent = sum(self.decoder.sizes)
+        self.flow = Flow(config.latent, config.flow) if config.flow else None
         self.statistics = ImageStatistics(shape)
         if config.likelihood != "bernoulli" and config.scale is None:
             self.log_scale = nn.Parameter(torch.tensor(-2.0))
@@ -163,7 +183,7 @@ class VAE(Model):
         return found if isinstance(found, list) else [found]
 
     def draw(self, found: list[Tensor], noise: Tensor) -> Draw:
-        r"""Latent vectors :math:`z = \mu + \sigma \epsilon`, layer by layer from the top.
+        r"""Latent vectors :math:`z = \mu + \sigma \epsilon`, layer by layer from the top; or T of that.
 
         Args:
             found: of :meth:`read`, B images.
@@ -180,15 +200,21 @@ class VAE(Model):
             state = self.decoder.descend(level, z, state)
             rows.append((z, mean, log_var))
         z, mean, log_var = (torch.cat(column, 1) for column in zip(*rows, strict=True))
-        ratio = 0.5 * (noise.flatten(0, 1).square() + log_var - z.square()).sum(1)
-        kl = gaussian_kl(mean, log_var)
+        spread = 0.5 * (noise.flatten(0, 1).square() + log_var).sum(1)
+        if self.flow is None:
+            ratio, kl = spread - 0.5 * z.square().sum(1), gaussian_kl(mean, log_var)
+        else:
+            z, log_det = self.flow(z)
+            ratio = spread - 0.5 * z.square().sum(1) + log_det
+            kl = -ratio.unsqueeze(1)
         assert state is not None
-        return Draw(z.view_as(noise), kl.view_as(noise), ratio.view(k, batch), state)
+        return Draw(z.view_as(noise), kl.view(k, batch, -1), ratio.view(k, batch), state)
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Images (B, C, H, W) to the mean and log-variance of q(z|x), each (B, latent).
 
-        With several latent layers, those of each layer given the means of the layers above it.
+        With several latent layers, those of each layer given the means of the layers above it; with a flow those of
+        q(h|x), of what the flow is applied to.
         """
         found, state, rows = self.read(x), None, []
         for level, seen in enumerate(found):
@@ -198,8 +224,13 @@ class VAE(Model):
         mean, log_var = (torch.cat(column, 1) for column in zip(*rows, strict=True))
         return mean, log_var
 
+    def code(self, x: Tensor) -> Tensor:
+        """Images (B, C, H, W) to the latent vector of the posterior's mean, (B, latent)."""
+        mean = self.posterior(x)[0]
+        return mean if self.flow is None else self.flow(mean)[0]
+
     def encode(self, x: Tensor) -> Normal:
-        """q(z|x), a normal with batch shape (B, latent); see :meth:`posterior`."""
+        """q(z|x), or q(h|x), a normal with batch shape (B, latent); see :meth:`posterior`."""
         mean, log_var = self.posterior(x)
         return Normal(mean, (0.5 * log_var).exp(), validate_args=False)
 
@@ -210,6 +241,8 @@ class VAE(Model):
 
         Their sigmoid is the mean of each pixel, whatever the likelihood.
         """
+        if self.flow is not None:
+            z = self.flow.inverse(z)
         state = None
         for level, part in enumerate(z.split(self.decoder.sizes, 1)):
             state = self.decoder.descend(level, part, state)
@@ -243,7 +276,7 @@ class VAE(Model):
 
     def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The decoder's mean at the posterior's mean, (B, C, H, W)."""
-        return self.logits(self.posterior(x)[0], y).sigmoid()
+        return self.logits(self.code(x), y).sigmoid()
 
     # -- the bound ----------------------------------------------------------------------------------
 
@@ -271,12 +304,13 @@ class VAE(Model):
     def loss(self, batch: Batch, generator: Generator) -> Loss:
         r"""The negative bound in nats per image.
 
-        With one draw the ELBO, its KL in closed form (Kingma & Welling 2014, equation 10), of which each dimension
-        has ``free_bits`` for nothing (Kingma et al. 2016, equation 15); with several the importance-weighted bound
-        (Burda et al. 2016, equation 8), in whose weights :math:`\beta` stands before :math:`\log p(z) - \log q(z|x)`.
+        With one draw the ELBO, its KL in closed form unless there is a flow (Kingma & Welling 2014, equation 10), of
+        which each dimension has ``free_bits`` for nothing (Kingma et al. 2016, equation 15). With several, once
+        ``importance_from`` of the run is over, the importance-weighted bound (Burda et al. 2016, equation 8), in whose
+        weights :math:`\beta` stands before :math:`\log p(z) - \log q(z|x)`.
         """
         x = self.target(batch.x, generator)
-        k = self.config.importance_samples
+        k = self.config.importance_samples if self.progress >= self.config.importance_from else 1
         draw = self.draw(self.read(x), torch.randn(k, len(x), self.latent, generator=generator))
         nats = self.nll(draw, x, batch.y if self.classes else None)
         if k > 1:
@@ -301,6 +335,8 @@ class VAE(Model):
             last.append(self.decoder.posteriors)
         else:
             last.append(last_layer(self.encoder))
+        if self.flow is not None:
+            last += [last_layer(layer) for layer in self.flow.layers]
         return [Phase("vae", hidden_apart([self], last), self.loss)]
 
 

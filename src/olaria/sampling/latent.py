@@ -78,7 +78,7 @@ def encode(model: Model, x: Tensor) -> Tensor:
     blocks = x.split(_BLOCK)
     match model:
         case VAE():
-            return torch.cat([model.posterior(block)[0] for block in blocks])
+            return torch.cat([model.code(block) for block in blocks])
         case AutoEncoder():
             return torch.cat([model.encode(block).float() for block in blocks])
     raise SamplingError(

@@ -209,6 +209,15 @@ def test_several_draws_tighten_the_training_bound() -> None:
     assert values[0] > values[1] + 0.1 > values[2] + 0.1
 
 
+def test_several_draws_come_once_their_part_of_the_run_has_begun() -> None:
+    model = VAE(VAEConfig(latent=4, hidden=(16,), importance_samples=3, importance_from=0.7), SHAPE)
+    found = []
+    for model.progress in (0.0, 0.69, 0.7, 1.0):
+        found.append(set(model.loss(Batch(pixels()), generator(0, "noise")).parts))
+    early, late = {"reconstruction_nats", "kl_nats"}, {"bound_nats"}
+    assert found == [early, early, late, late]
+
+
 def test_the_decoder_is_told_the_class() -> None:
     for changes in ({}, {"above": (3,)}, {"network": "conv"}):
         with seeded(0, "weights"):
