@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -56,13 +58,13 @@ def test_an_untrained_flow_of_even_size_and_layers_changes_nothing() -> None:
     assert torch.equal(log_det, torch.zeros(3))
 
 
-def flow_vae() -> VAE:
-    config = VAEConfig(latent=2, hidden=(8,), flow=2)
+def flow_vae(**changes: Any) -> VAE:
+    config = VAEConfig(**{"latent": 2, "hidden": (8,), "flow": 2, **changes})
     with seeded(3, "model"):
         model = VAE(config, SHAPE).eval()
     assert model.flow is not None
-    restless(model.flow, 4, 0.25)  # gentle, so that the posterior covers its tails
-    restless(model.decoder, 5)
+    restless(model.flow, 4, 0.25)  # gentle, so that the posterior covers the tails
+    restless(model.decoder, 5, 0.25)
     return model
 
 
@@ -81,8 +83,9 @@ def exact_nll(model: VAE, x: Tensor) -> float:
     return float(-np.log(areas).mean())
 
 
-def test_the_bound_of_a_vae_with_a_flow_approaches_the_integral() -> None:
-    model = flow_vae()
+@pytest.mark.parametrize("changes", [{}, {"latent": 1, "above": (1,)}])
+def test_the_bound_of_a_vae_with_a_flow_approaches_the_integral(changes: dict[str, Any]) -> None:
+    model = flow_vae(**changes)
     x = (torch.rand(40, *SHAPE, generator=generator(6, "x")) < 0.5).float()
     exact = exact_nll(model, x)
     draws = torch.Generator().manual_seed(1)

@@ -32,6 +32,8 @@ class GANConfig(ModelConfig):
     family: Literal["gan"] = "gan"
     latent: int = Field(64, ge=1)
     generator_width: int = Field(24, ge=1)
+    generator_depth: int = Field(1, ge=0)
+    """Residual convolutions of the generator where its image is smallest."""
     discriminator_width: int = Field(32, ge=1)
     slope: float = Field(0.2, ge=0.0)
     """LeakyReLU's slope in the discriminator."""
@@ -60,10 +62,12 @@ SIZES = {
 class ImageGenerator(nn.Module):
     """Normal noise to images in [0, 1]."""
 
-    def __init__(self, latent: int, width: int, shape: Shape, classes: int = 0) -> None:
+    def __init__(
+        self, latent: int, width: int, shape: Shape, classes: int = 0, depth: int = 0
+    ) -> None:
         super().__init__()
         self.latent, self.classes = latent, classes
-        self.decoder = ConvDecoder(latent + classes, width, shape, normalise=True)
+        self.decoder = ConvDecoder(latent + classes, width, shape, normalise=True, depth=depth)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """(B, latent), and the classes (B,) where there are some, to (B, C, H, W) in [0, 1]."""
@@ -88,7 +92,7 @@ class GAN(Model):
         self.config = config
         self.latent, self.classes = config.latent, config.classes
         self.generator = ImageGenerator(
-            config.latent, config.generator_width, shape, config.classes
+            config.latent, config.generator_width, shape, config.classes, config.generator_depth
         )
         self.discriminator = ConvEncoder(
             shape, config.discriminator_width, 1, config.slope, config.spectral

@@ -72,7 +72,8 @@ class VAEConfig(ModelConfig):
     """Fraction of the run over which the factor rises from 0 to ``beta`` (Bowman et al. 2016; Sønderby et al. 2016):
     a latent dimension that is switched off early seldom comes back."""
     free_bits: float = Field(0.0, ge=0.0)
-    """Nats that each latent dimension may spend without being charged, on the mean over a batch."""
+    """Nats that each latent dimension may spend without being charged, on the mean over a batch; with a flow all
+    of them together, that many times their number."""
     importance_samples: int = Field(1, ge=1)
     """Draws of z in the training bound; 1 is the ELBO."""
     importance_from: float = Field(0.0, ge=0.0, lt=1.0)
@@ -92,19 +93,17 @@ class VAEConfig(ModelConfig):
                 N_("every latent layer needs at least one variable, not {size}"),
                 size=min(self.above),
             )
-        if self.flow and (self.above or self.latent < 2):
-            raise setting_problem(
-                N_("a flow needs one latent layer of two variables or more: leave it 0")
-            )
+        if self.flow and self.latent + sum(self.above) < 2:
+            raise setting_problem(N_("a flow needs two latent variables or more: set it to 0"))
         if self.scale is not None and self.likelihood == "bernoulli":
             raise setting_problem(
                 N_("a Bernoulli pixel has no scale: leave it out, or choose another likelihood")
             )
-        if self.free_bits and (self.importance_samples > 1 or self.flow):
+        if self.free_bits and self.importance_samples > 1 and not self.importance_from:
             raise setting_problem(
                 N_(
-                    "free_bits are of a KL term in closed form, which neither a bound of several draws nor a flow "
-                    "has: set one of them"
+                    "free_bits are of the KL term, which a bound of several draws has not: set one of them, or "
+                    "importance_from"
                 )
             )
         return self
@@ -166,7 +165,7 @@ class VAE(Model):
         self.classes = config.classes
         self.encoder, self.decoder = _networks(config, shape)
         self.latent = sum(self.decoder.sizes)
-        self.flow = Flow(config.latent, config.flow) if config.flow else None
+        self.flow = Flow(self.latent, config.flow) if config.flow else None
         self.statistics = ImageStatistics(shape)
         if config.likelihood != "bernoulli" and config.scale is None:
             self.log_scale = nn.Parameter(torch.tensor(-2.0))
@@ -316,10 +315,11 @@ class VAE(Model):
         if k > 1:
             bound = importance_weighted_bound(self.beta * draw.log_ratio - nats)
             return Loss({"bound_nats": -bound.mean()})
-        kl = draw.kl_nats[0].mean(0)  # of each dimension
+        kl = draw.kl_nats[0].mean(0)  # of each dimension, or of all together
         parts = {"reconstruction_nats": nats.mean(), "kl_nats": kl.sum()}
         if self.config.free_bits:
-            parts["free_nats"] = (self.config.free_bits - kl).relu().sum()
+            allowance = self.config.free_bits * self.latent / len(kl)
+            parts["free_nats"] = (allowance - kl).relu().sum()
         return Loss(parts, {name: self.beta for name in parts if name != "reconstruction_nats"})
 
     @property

@@ -117,15 +117,21 @@ class ConvDecoder(nn.Module):
         width: channels at full size; doubled at each halving below it.
         shape: (C, H, W) of the image.
         normalise: :class:`PixelNorm` after each convolution.
+        depth: residual convolutions where the image is smallest and one costs least.
     """
 
-    def __init__(self, num_inputs: int, width: int, shape: Shape, normalise: bool = False) -> None:
+    def __init__(
+        self, num_inputs: int, width: int, shape: Shape, normalise: bool = False, depth: int = 0
+    ) -> None:
         super().__init__()
         channels, height, side = shape
         halvings = num_halvings(height, side)
         deepest = width << halvings
         self.grid = (deepest, height >> halvings, side >> halvings)
         self.stem = nn.Linear(num_inputs, self.grid[0] * self.grid[1] * self.grid[2])
+        self.residuals = nn.ModuleList(
+            nn.Conv2d(deepest, deepest, 3, padding=1) for _ in range(depth)
+        )
         self.blocks = nn.ModuleList(
             UpConv(width << (level + 1), width << level) for level in reversed(range(halvings))
         )
@@ -135,6 +141,8 @@ class ConvDecoder(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """(B, num_inputs) to unbounded (B, C, H, W)."""
         x = F.relu(self.norm(self.stem(z).unflatten(1, self.grid)))
+        for convolution in self.residuals:
+            x = x + F.relu(self.norm(convolution(x)))
         for convolution in self.blocks:
             x = F.relu(self.norm(convolution(x)))
         out: Tensor = self.head(x)
