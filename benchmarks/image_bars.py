@@ -3,8 +3,8 @@
     python benchmarks/image_bars.py [--parts vae,gan,...] [--seeds 0,1,2] [--json FILE] [--runs DIR]
 
 A part is a preset with a budget; ``anomaly`` is an autoencoder for each of the ten digits left out. Each run is a cold
-start of ``olaria train``, between two calibrations, and then ``olaria eval``. ``--parts ""`` prints what ``--json``
-holds. What is claimed: benchmarks/README.md.
+start of ``olaria train``, between two calibrations, and then ``olaria eval --full``. ``--parts ""`` prints what there
+is in ``--json``. What is claimed: benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def measure(name: str, part: Part, seed: int, folder: Path, words: Sequence[str]
     ]
     ended = run_process([*olaria, *command, f"--out={run}", "--json"], folder / "train.log")
     evaluated = json.loads(
-        run_process([*olaria, "eval", str(run), "--json"], folder / "eval.log").output
+        run_process([*olaria, "eval", str(run), "--full", "--json"], folder / "eval.log").output
     )
     result = json.loads(ended.output)
     return {

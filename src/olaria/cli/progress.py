@@ -61,6 +61,9 @@ class Display:
             changed = N_("step {step}: {path} is now {value}")
             fields = {"step": event.step, "path": event.path, "value": event.value}
             self.shell.notice(self.shell.text(changed, **fields))
+        elif isinstance(event, events.Restarted):
+            again = N_("step {step}: the weights begin anew, with what was changed")
+            self.shell.notice(self.shell.text(again, step=event.step))
         elif isinstance(event, events.Began):
             self.began(event)
         elif isinstance(event, events.Stepped):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from olaria.cli.options import Json, RunName, RunNames
 from olaria.cli.shell import Shell
 from olaria.i18n import N_, Message
+
+if TYPE_CHECKING:
+    from olaria.workflows.comparison import Group
 
 HELP = N_("List, show, compare and remove runs.")
 STATES = {
@@ -104,33 +107,110 @@ def compare(ctx: typer.Context, runs: RunNames, as_json: Json = False) -> None:
     """Show runs side by side."""
     shell: Shell = ctx.obj
 
-    from olaria.workflows.runs import compare as examine
+    from olaria.workflows import comparison
 
-    rows = examine(runs)
+    groups = comparison.compare(runs)
     if as_json:
-        shell.json({"format": 1, "runs": rows})
+        shell.json({"format": 1, **comparison.to_json(groups)})
         return
-    lines: list[tuple[str, Callable[[dict[str, Any]], str]]] = [
-        (shell.text(N_("preset")), lambda run: shell.measure(run["preset"])),
-        (shell.text(N_("data")), lambda run: shell.measure(run["data"])),
-        (shell.text(N_("steps")), lambda run: shell.measure(run["steps"])),
-        (shell.text(N_("time")), lambda run: shell.duration(run["elapsed_s"])),
-        (shell.text(N_("parameters")), lambda run: shell.measure(run["num_parameters"])),
-    ]
-    table = [(name, *(cell(run) for run in rows)) for name, cell in lines]
-    for part in ("final", "metrics"):
-        keys = dict.fromkeys(k for run in rows for k, v in run[part].items() if v is not None)
-        table += [
-            (f"{part}.{key}", *(shell.measure(run[part].get(key)) for run in rows)) for key in keys
+    _made(shell, groups)
+    for number, group in enumerate(groups):
+        _measured(shell, group, _letter(number))
+    for one in comparison.repetitions(groups):
+        seeds = ", ".join(map(str, one.seeds))
+        shell.line()
+        shell.line(shell.text(N_("one recipe with seeds {seeds}: mean ± deviation"), seeds=seeds))
+        facts = [
+            (key, f"{shell.measure(mean)} ± {shell.measure(deviation)}")
+            for key, (mean, deviation) in one.metrics.items()
         ]
-    shell.table(["", *(shell.measure(run["name"]) for run in rows)], table, "<" + ">" * len(rows))
-    protocols = [{k: v for k, v in run["protocol"].items() if k != "checkpoint"} for run in rows]
-    if any(protocol != protocols[0] for protocol in protocols):
+        shell.facts(facts)
+    names = comparison.differing(groups)
+    if names:
         shell.notice(
             shell.text(
-                N_("these runs were not measured by one protocol: do not rank their numbers")
+                N_("not ranked across protocols, which differ in: {names}"), names=", ".join(names)
             )
         )
+
+
+COLUMNS = 4
+"""Metrics beside each other: what a terminal of 80 characters holds."""
+
+
+def _letter(number: int) -> str:
+    return chr(ord("A") + number) if number < 26 else str(number + 1)
+
+
+def _made(shell: Shell, groups: Sequence[Group]) -> None:
+    """A row for each run: how it was made, on what, and which protocol measured it."""
+    names = (
+        N_("run"),
+        N_("preset"),
+        N_("seed"),
+        N_("steps"),
+        N_("time"),
+        N_("parameters"),
+        N_("protocol"),
+    )
+    rows: list[tuple[str, ...]] = []
+    machines: dict[tuple[str | None, int | None], list[str]] = {}
+    for number, group in enumerate(groups):
+        for row in group.rows:
+            machines.setdefault((row.cpu, row.num_threads), []).append(row.name)
+            rows.append(
+                (
+                    shell.measure(row.name),
+                    shell.measure(row.preset),
+                    shell.exact(row.seed),
+                    shell.measure(row.steps),
+                    shell.duration(row.elapsed_s),
+                    shell.measure(row.num_parameters),
+                    "–" if group.protocol is None else _letter(number),
+                )
+            )
+    shell.table([shell.text(name) for name in names], rows, "<<>>>><")
+    shell.line()
+    for (cpu, threads), found in machines.items():
+        shell.line(
+            shell.text(
+                N_("{runs}: {cpu}, {threads} threads"),
+                runs=shell.text(N_("all")) if len(machines) == 1 else ", ".join(found),
+                cpu=cpu or "–",
+                threads=threads or "–",
+            )
+        )
+
+
+def _measured(shell: Shell, group: Group, letter: str) -> None:
+    """What one protocol found: a row for each run, the place of each value behind it."""
+    shell.line()
+    if group.protocol is None:
+        names = ", ".join(row.name for row in group.rows)
+        shell.line(
+            shell.text(N_("not measured: {names}; measure with olaria eval RUN"), names=names)
+        )
+        return
+    told = ", ".join(
+        f"{name} {shell.exact(value)}"
+        for name, value in group.protocol.items()
+        if value is not None and "sha256" not in name
+    )
+    shell.line(shell.text(N_("protocol {letter}: {told}"), letter=letter, told=told))
+    keys = group.numbers()
+    for start in range(0, len(keys), COLUMNS):
+        part = keys[start : start + COLUMNS]
+        ranks = {key: group.ranks(key) for key in part}
+        rows = []
+        for row in group.rows:
+            cells = []
+            for key in part:
+                place = ranks[key].get(row.name)
+                value = shell.measure(row.metrics.get(key))
+                cells.append(f"{value} ({place})" if place else value)
+            rows.append((shell.measure(row.name), *cells))
+        shell.line()
+        shell.table([shell.text(N_("run")), *part], rows, "<" + ">" * len(part))
 
 
 def remove(

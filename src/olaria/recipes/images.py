@@ -28,13 +28,16 @@ def autoencoder(preset: str, size: Size, data: str = "mnist", corruption: float 
 
 
 def vae(preset: str, size: Size, data: str = "mnist", classes: int = 0) -> Recipe:
-    """A variational autoencoder with Bernoulli pixels; with ``classes`` a conditional one."""
+    """A variational autoencoder with Bernoulli pixels and a learned prior; with ``classes`` a conditional one.
+
+    Its batches are large since so small a network spends as long on its weights as on its images.
+    """
     return Recipe(
         preset=preset,
         size=size,
         data=DataConfig(name=data),
         model=VAE_SIZES[size].model_copy(update={"classes": classes}),
-        training=TrainingConfig(budget=60.0, batch_size=128, learning_rate=2e-3, ema=0.998),
+        training=TrainingConfig(budget=60.0, batch_size=512, learning_rate=4e-3, ema=0.998),
     )
 
 
@@ -72,7 +75,7 @@ def photographs_vae(preset: str, size: Size) -> Recipe:
         "width": 2 * digits.width,
     }
     plain = vae(preset, size, "cifar10")
-    training = {"budget": PHOTOGRAPHS_S, "learning_rate": 1e-3}
+    training = {"budget": PHOTOGRAPHS_S, "batch_size": 128, "learning_rate": 1e-3}
     return plain.model_copy(
         update={
             "model": digits.model_copy(update=changes),

@@ -66,6 +66,9 @@ class Progress:
     train_s: float = 0.0
     best: float | None = None
     changes: list[tuple[str, Any]] = field(default_factory=list)
+    restarted: int = 0
+    """The step after which the weights last began anew."""
+    num_restarts: int = 0
 
 
 class Trainer:
@@ -100,6 +103,7 @@ class Trainer:
         self._fractions = fractions
         self._phases = model.trained_phases()
         self._optimizers = [build_optimizers(phase.groups, config) for phase in self._phases]
+        self._first = copy.deepcopy(model.state_dict()) if config.rescue else None
         self._pending: list[events.Answer] = []
         self._stop: Message | None = None
         self._rate = Rate()
@@ -208,7 +212,7 @@ class Trainer:
         began = time.perf_counter()
         progress, config = self.progress, self.config
         progress.fraction = self.model.progress = fraction
-        factor = learning_rate_factor(config, progress.step, fraction)
+        factor = learning_rate_factor(config, progress.step - progress.restarted, fraction)
         if not self.model.training:
             self.model.train()
         values: dict[str, float] = {}
@@ -286,7 +290,8 @@ class Trainer:
     @torch.no_grad()
     def _average(self, ema: Model) -> None:
         """Exponential moving average; its decay rises over the first steps, so that the start is forgotten."""
-        decay = min(self.config.ema, (1 + self.progress.step) / (10 + self.progress.step))
+        step = self.progress.step - self.progress.restarted
+        decay = min(self.config.ema, (1 + step) / (10 + step))
         torch._foreach_lerp_(
             list(ema.parameters()), [p.data for p in self.model.parameters()], 1 - decay
         )
@@ -360,6 +365,19 @@ class Trainer:
                     self._change(path, value)
                     self.progress.changes.append((path, value))
                     yield self._event(events.Changed, path=path, value=value)
+                if answer.restart:
+                    self._restart()
+                    yield self._event(events.Restarted)
+
+    def _restart(self) -> None:
+        """Weights and optimizers as they were before the first step; settings keep what they were changed to."""
+        assert self._first is not None, "a run that may begin again keeps its first weights"
+        for model in (self.model, self.ema):
+            if model is not None:
+                model.load_state_dict(self._first)
+        self._optimizers = [build_optimizers(phase.groups, self.config) for phase in self._phases]
+        self.progress.restarted = self.progress.step
+        self.progress.num_restarts += 1
 
     def _change(self, path: str, value: Any) -> None:
         part, _, name = path.partition(".")
@@ -402,7 +420,7 @@ class Trainer:
         self.model.load_state_dict(tensors["model"])
         if self.ema is not None:
             self.ema.load_state_dict(tensors["ema"])
-        values = {name: state[name] for name in vars(self.progress)}
+        values = {name: state[name] for name in vars(self.progress) if name in state}
         self.progress = Progress(**values)
         for path, value in self.progress.changes:
             self._change(path, value)

@@ -123,6 +123,12 @@ class Changed(Event):
     value: Any
 
 
+class Restarted(Event):
+    """The weights and what the optimizers remember went back to where the run began; its steps go on being counted."""
+
+    event: Literal["restarted"] = "restarted"
+
+
 class Finished(Event):
     """The loop ended."""
 
@@ -148,9 +154,11 @@ class Change:
 
     Args:
         settings: dotted path of the recipe to new value; see :data:`olaria.training.engine.CHANGEABLE`.
+        restart: whether to begin again from the first weights; of runs with ``rescue``, which keep them.
     """
 
     settings: Mapping[str, Any]
+    restart: bool = False
 
 
 Answer = Stop | Change | Warned | None

@@ -1,4 +1,4 @@
-"""What the run's doctor watches: signs of trouble in the stream of events, told once, in words."""
+"""What the run's doctor watches: signs of trouble in the stream of events, told in words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from statistics import fmean
 
 from olaria.i18n import N_, Message
-from olaria.training.events import Answer, Evaluated, Event, Stepped, Warned
+from olaria.training.events import Answer, Evaluated, Event, Restarted, Stepped, Warned
 
 _WINDOW = 100
 WON_LOSS_NATS = 0.05
@@ -25,7 +25,7 @@ NARROW_COVERAGE = 0.1
 
 
 class Health:
-    """A listener that warns; each kind of trouble once per run.
+    """A listener that warns; each kind of trouble once, and once more after each time that the weights begin anew.
 
     - ``diverged``: the loss has grown to :data:`DIVERGED_FACTOR` times its smallest running mean;
     - ``won``: a GAN's discriminator loss stays below :data:`WON_LOSS_NATS` for a hundred steps;
@@ -47,6 +47,12 @@ class Health:
     ) -> None:
         self._monitor = monitor
         self._can_win = can_win
+        self._begin()
+        for event in past:
+            self(event)
+
+    def _begin(self) -> None:
+        """Nothing has been seen yet of these weights."""
         self._losses: deque[float] = deque(maxlen=_WINDOW)
         self._gradients: deque[float] = deque(maxlen=_WINDOW)
         self._least = math.inf
@@ -55,11 +61,11 @@ class Health:
         self._num_collapsed = 0
         self._num_narrow = 0
         self._said: set[str] = set()
-        for event in past:
-            self(event)
 
     def __call__(self, event: Event) -> Answer:
         """Read one event; answer with a warning where there is reason for one."""
+        if isinstance(event, Restarted):
+            self._begin()
         if isinstance(event, Stepped):
             return self._game(event) if "generator_loss" in event.values else self._descent(event)
         if isinstance(event, Evaluated):

@@ -10,7 +10,15 @@ from olaria.i18n import N_, Message
 from olaria.models.base import num_parameters
 from olaria.storage.folder import EVENTS, RunFolder
 from olaria.training.engine import Trainer
-from olaria.training.events import Answer, Evaluated, Event, Finished, Stepped, Warned
+from olaria.training.events import (
+    Answer,
+    Evaluated,
+    Event,
+    Finished,
+    Restarted,
+    Stepped,
+    Warned,
+)
 from olaria.workflows import machine
 
 if TYPE_CHECKING:
@@ -52,11 +60,13 @@ def result(trainer: Trainer, prepared: Prepared, finished: Finished) -> dict[str
     }
 
 
-def past(folder: RunFolder) -> Iterator[Stepped | Evaluated]:
-    """The steps and evaluations that a run's events tell of, in order; none of a run that only begins."""
+def past(folder: RunFolder) -> Iterator[Stepped | Evaluated | Restarted]:
+    """What a run's events tell of how it went, in order; nothing of a run that only begins."""
     kinds: dict[str, type[Stepped | Evaluated]] = {"step": Stepped, "evaluated": Evaluated}
     for line in folder.lines(EVENTS):
-        if line["event"] in kinds:
+        if line["event"] == "restarted":
+            yield Restarted.model_validate(line)
+        elif line["event"] in kinds:
             values = {name: nan if v is None else v for name, v in line["values"].items()}
             yield kinds[line["event"]].model_validate({**line, "values": values})
 

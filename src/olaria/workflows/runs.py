@@ -1,4 +1,4 @@
-"""List, show, compare and remove runs."""
+"""List, show and remove runs."""
 
 from __future__ import annotations
 
@@ -56,24 +56,6 @@ def show(name: str | Path) -> dict[str, Any]:
         "evaluation": run.evaluation,
         "checkpoints": run.folder.checkpoint_steps(),
     }
-
-
-def compare(names: list[str]) -> list[dict[str, Any]]:
-    """Runs side by side, each with its protocol: numbers under different protocols are not ranked."""
-    rows = []
-    for name in names:
-        run = Run(name)
-        evaluation = run.evaluation or {}
-        rows.append(
-            {
-                **_summary(run.path),
-                "num_parameters": run.result.get("num_parameters"),
-                "metrics": evaluation.get("metrics", {}),
-                "protocol": evaluation.get("protocol", {}),
-                "cpu": run.provenance.get("machine", {}).get("cpu"),
-            }
-        )
-    return rows
 
 
 def remove(name: str, *, confirmed: bool) -> dict[str, Any]:

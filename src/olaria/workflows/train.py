@@ -365,7 +365,8 @@ def _run(
         is_critic = isinstance(model, GANConfig) and model.loss == "wasserstein"
         chorus.append(Health(prepared.watch.monitor, can_win=not is_critic, past=past))
     if training.rescue:
-        chorus.append(Rescue(training, model, dict(trainer.progress.changes)))
+        progress = trainer.progress
+        chorus.append(Rescue(training, model, dict(progress.changes), progress.num_restarts))
     keep_freed_memory()
     interruption = Interruption()
     chorus.append(interruption)

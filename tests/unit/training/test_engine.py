@@ -23,6 +23,7 @@ from olaria.training.events import (
     Evaluated,
     Event,
     Finished,
+    Restarted,
     Sampled,
     Saving,
     Stepped,
@@ -269,6 +270,63 @@ def test_a_change_survives_a_stop() -> None:
     plain = trainer(steps=8)
     plain.run([])
     assert not torch.equal(weights(plain), weights(resumed))
+
+
+def restart(settings: dict[str, Any]) -> Change:
+    return Change(settings, restart=True)
+
+
+def test_a_restart_goes_back_to_the_first_weights_and_keeps_the_changes() -> None:
+    run = trainer("gan", steps=6, rescue=True, ema=0.9, learning_rate=0.01)
+    first = weights(run)
+    seen: dict[str, Tensor] = {}
+
+    def look(event: Event) -> Any:
+        if isinstance(event, Stepped) and event.step == 3:
+            seen["before"] = weights(run)
+            return restart({"training.learning_rate": 0.005})
+        if isinstance(event, Restarted):
+            seen["after"] = weights(run)
+            assert run.ema is not None
+            seen["average"] = nn.utils.parameters_to_vector(run.ema.parameters())
+            memories = [len(o.state) for phase in run._optimizers for o in phase]
+            assert memories and not any(memories)
+        return None
+
+    listener = Recorder()
+    run.run([look, listener])
+    assert not torch.equal(seen["before"], first)
+    assert torch.equal(seen["after"], first) and torch.equal(seen["average"], first)
+    assert not torch.equal(weights(run), first)
+    assert listener.steps(Restarted) == [3]
+    assert run.config.learning_rate == 0.005
+    steps = [event.step for event in listener.events if isinstance(event, Stepped)]
+    assert steps == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("stop", [3, 5])
+def test_a_restart_survives_a_stop(stop: int) -> None:
+    def fresh() -> Trainer:
+        return trainer("gan", steps=8, rescue=True, ema=0.9, warmup_steps=4)
+
+    answer = restart({"model.penalty": "r1"})
+    straight = fresh()
+    straight.run([Recorder({3: answer})])
+    first = fresh()
+    for event in first.stream():
+        if isinstance(event, Stepped) and event.step == 3 and stop > 3:
+            first.answer(answer)
+        if isinstance(event, Stepped) and event.step == stop:
+            break
+    resumed = fresh()
+    resumed.restore(*first.state())
+    if stop == 3:  # stopped between the warning and what was done about it
+        resumed.answer(answer)
+    resumed.run([])
+    assert torch.equal(weights(straight), weights(resumed))
+    assert straight.ema is not None and resumed.ema is not None
+    for ours, theirs in zip(straight.ema.parameters(), resumed.ema.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
 
 
 # -- averages, best, norms -------------------------------------------------------------------------

@@ -11,51 +11,60 @@ from olaria.i18n import Message
 from olaria.models.gan import GANConfig
 from olaria.training.config import TrainingConfig
 from olaria.training.events import Change, Stepped, Warned
-from olaria.training.rescue import Rescue
+from olaria.training.rescue import MOST_RESTARTS, Rescue
 
+SLOWER = {"training.learning_rate": 0.005, "training.matrix_learning_rate": 0.01}
 TRAINING = TrainingConfig(steps=1, learning_rate=0.01, matrix_learning_rate=0.02)
+
+
+def warn(rescue: Rescue, kind: str) -> Change | None:
+    answer = rescue(Warned(step=1, elapsed_s=0.0, message=Message("!"), kind=kind))
+    assert answer is None or isinstance(answer, Change)
+    return answer
 
 
 def answers(model: GANConfig, *kinds: str) -> list[dict[str, Any]]:
     """What warnings of some kinds, one after the other, bring about."""
     rescue = Rescue(TRAINING, model)
-    found = []
-    for kind in kinds:
-        answer = rescue(Warned(step=1, elapsed_s=0.0, message=Message("!"), kind=kind))
-        assert answer is None or isinstance(answer, Change)
-        found.append(dict(answer.settings) if answer else {})
-    return found
+    found = [warn(rescue, kind) for kind in kinds]
+    return [dict(answer.settings) if answer else {} for answer in found]
 
 
-@pytest.mark.parametrize("kind", ["won", "dead"])
-def test_a_strong_discriminator_slows_down(kind: str) -> None:
-    (changes,) = answers(GANConfig(discriminator_rate=1.0), kind)
+def test_a_strong_discriminator_slows_down() -> None:
+    (changes,) = answers(GANConfig(discriminator_rate=1.0), "won")
     assert changes == {"model.discriminator_rate": 0.3}
-    (changes,) = answers(GANConfig(discriminator_rate=1.0, loss="minimax"), kind)
+    (changes,) = answers(GANConfig(discriminator_rate=1.0, loss="minimax"), "won")
     assert changes == {"model.discriminator_rate": 0.3, "model.loss": "non-saturating"}
 
 
 def test_one_remedy_builds_on_the_other() -> None:
     first, second = answers(GANConfig(discriminator_rate=1.0, loss="minimax"), "won", "dead")
     assert first["model.discriminator_rate"] == 0.3
-    assert second == {"model.discriminator_rate": pytest.approx(0.09)}
+    assert second == {"model.discriminator_rate": pytest.approx(0.09), **SLOWER}
 
 
 def test_a_resumed_rescue_begins_where_it_was() -> None:
-    rescue = Rescue(TRAINING, GANConfig(), {"model.discriminator_rate": 0.1})
-    answer = rescue(Warned(step=1, elapsed_s=0.0, message=Message("!"), kind="won"))
-    assert answer == Change({"model.discriminator_rate": pytest.approx(0.03)})
+    rescue = Rescue(TRAINING, GANConfig(), {"model.discriminator_rate": 0.1}, MOST_RESTARTS)
+    assert warn(rescue, "won") == Change({"model.discriminator_rate": pytest.approx(0.03)})
+    assert warn(rescue, "dead") is None
 
 
-def test_a_game_that_repeats_itself_gets_a_penalty_then_lower_rates() -> None:
+def test_a_game_that_repeats_itself_gets_a_penalty_and_lower_rates() -> None:
     penalty, slower = answers(GANConfig(), "narrow", "narrow")
-    assert penalty == {"model.penalty": "r1", "model.penalty_weight": 5.0}
-    assert slower == {"training.learning_rate": 0.005, "training.matrix_learning_rate": 0.01}
+    assert penalty == {"model.penalty": "r1", "model.penalty_weight": 5.0, **SLOWER}
+    assert slower == {"training.learning_rate": 0.0025, "training.matrix_learning_rate": 0.005}
+
+
+def test_a_lost_game_begins_again_so_many_times() -> None:
+    rescue = Rescue(TRAINING, GANConfig())
+    found = [warn(rescue, kind) for kind in ("won", "narrow", "dead", "narrow", "dead", "won")]
+    restarts = [answer.restart if answer else None for answer in found]
+    assert restarts == [False, True, True, True, None, False]
 
 
 def test_a_growing_loss_lowers_the_rates() -> None:
     (changes,) = answers(GANConfig(), "diverged")
-    assert changes == {"training.learning_rate": 0.005, "training.matrix_learning_rate": 0.01}
+    assert changes == SLOWER
 
 
 def test_other_trouble_and_other_events_change_nothing() -> None:

@@ -1,0 +1,202 @@
+"""Runs side by side: what may be ranked, what only stands beside it, and what several seeds say together."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from olaria.evaluation import METRICS
+from olaria.runs import Run
+
+NOT_OF_THE_PROTOCOL = ("checkpoint",)
+"""Fields of a protocol that tell of the run, not of how it was measured."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run.
+
+    Args:
+        name, preset, size, family, data: as its recipe says.
+        seed, steps, elapsed_s, num_parameters: how it was made; None where it has not ended.
+        cpu, num_threads: what it was made on.
+        protocol: how it was measured, without what differs from run to run; None where it was not.
+        metrics: by key.
+        recipe: without the seed and the name of the preset, as JSON: equal where runs are each other's repetitions.
+    """
+
+    name: str
+    preset: str
+    size: str
+    family: str
+    data: str
+    seed: int
+    steps: int | None
+    elapsed_s: float | None
+    num_parameters: int | None
+    cpu: str | None
+    num_threads: int | None
+    protocol: dict[str, Any] | None
+    metrics: dict[str, Any]
+    recipe: str
+
+    @classmethod
+    def of(cls, name: str | Path) -> Row:
+        """Read a run.
+
+        Raises:
+            RunError: there is none of that name, or it is damaged.
+        """
+        run = Run(name)
+        recipe, result, evaluation = run.recipe, run.result, run.evaluation
+        machine = run.provenance.get("machine", {})
+        content = recipe.model_dump(mode="json", exclude={"seed", "preset"})
+        return cls(
+            run.name,
+            recipe.preset,
+            recipe.size,
+            run.family,
+            recipe.data.name,
+            recipe.seed,
+            result.get("steps"),
+            result.get("elapsed_s"),
+            result.get("num_parameters"),
+            machine.get("cpu"),
+            machine.get("num_threads"),
+            None if evaluation is None else _protocol(evaluation["protocol"]),
+            {} if evaluation is None else evaluation["metrics"],
+            json.dumps(content, sort_keys=True),
+        )
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that one protocol measured: within it, and within one metric, they may be ranked.
+
+    Args:
+        rows: in the order asked for; those that were not measured have a group of their own, without a protocol.
+    """
+
+    protocol: dict[str, Any] | None
+    rows: tuple[Row, ...]
+
+    def numbers(self) -> list[str]:
+        """Metrics that at least one of its runs has as a number, in the order of the table of all metrics."""
+        found = {k for row in self.rows for k, value in row.metrics.items() if _is_number(value)}
+        known = [key for key in METRICS if key in found]
+        return known + sorted(found - set(known))
+
+    def ranks(self, key: str) -> dict[str, int]:
+        """Place of each run by one metric, 1 the best, equals together; empty where nothing can be ranked."""
+        direction = METRICS[key].direction if key in METRICS else "none"
+        values = {
+            row.name: row.metrics[key] for row in self.rows if _is_number(row.metrics.get(key))
+        }
+        if direction == "none" or len(values) < 2:
+            return {}
+        sign = 1 if direction == "lower" else -1
+        return {
+            name: 1 + sum(sign * other < sign * value for other in values.values())
+            for name, value in values.items()
+        }
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """Runs of one recipe that differ in their seeds, and what one protocol found of them.
+
+    Args:
+        names, seeds: of the runs.
+        metrics: mean and sample standard deviation by key.
+    """
+
+    names: tuple[str, ...]
+    seeds: tuple[int, ...]
+    metrics: dict[str, tuple[float, float]]
+
+
+def compare(names: Sequence[str | Path]) -> list[Group]:
+    """Read runs and put those together that one protocol measured.
+
+    Raises:
+        RunError: see :meth:`Row.of`.
+    """
+    rows = [Row.of(name) for name in names]
+    together = _grouped(rows, lambda row: json.dumps(row.protocol, sort_keys=True))
+    return [Group(found[0].protocol, tuple(found)) for found in together]
+
+
+def repetitions(groups: Iterable[Group]) -> list[Repetition]:
+    """Runs of one recipe with two seeds or more, within each protocol."""
+    found = []
+    for group in groups:
+        for rows in _grouped(group.rows, lambda row: row.recipe):
+            seeds = tuple(row.seed for row in rows)
+            if group.protocol is None or len(set(seeds)) < 2:
+                continue
+            numbers = {
+                key: [row.metrics[key] for row in rows if _is_number(row.metrics.get(key))]
+                for key in group.numbers()
+            }
+            metrics = {k: (fmean(v), stdev(v)) for k, v in numbers.items() if len(v) == len(rows)}
+            found.append(Repetition(tuple(row.name for row in rows), seeds, metrics))
+    return found
+
+
+def to_json(groups: Sequence[Group]) -> dict[str, Any]:
+    """Everything as JSON values."""
+    return {
+        "runs": [
+            {**{k: v for k, v in vars(row).items() if k != "recipe"}, "group": number}
+            for number, group in enumerate(groups)
+            for row in group.rows
+        ],
+        "groups": [
+            {
+                "protocol": group.protocol,
+                "runs": [row.name for row in group.rows],
+                "ranks": {key: ranks for key in group.numbers() if (ranks := group.ranks(key))},
+            }
+            for group in groups
+        ],
+        "repetitions": [
+            {
+                "runs": list(one.names),
+                "seeds": list(one.seeds),
+                "metrics": {k: {"mean": m, "stdev": s} for k, (m, s) in one.metrics.items()},
+            }
+            for one in repetitions(groups)
+        ],
+    }
+
+
+def differing(groups: Sequence[Group]) -> list[str]:
+    """Names of the fields in which the protocols of the groups differ."""
+    protocols = [group.protocol for group in groups if group.protocol is not None]
+    names = dict.fromkeys(name for protocol in protocols for name in protocol)
+    return [
+        name
+        for name in names
+        if any(protocol.get(name) != protocols[0].get(name) for protocol in protocols)
+    ]
+
+
+def _protocol(stored: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in stored.items() if name not in NOT_OF_THE_PROTOCOL}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _grouped(rows: Iterable[Row], key: Any) -> list[list[Row]]:
+    """Rows with equal keys together, in the order of their first."""
+    together: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        together[key(row)].append(row)
+    return list(together.values())
