@@ -55,7 +55,7 @@ def evaluate(
         return
     reasons = {name: shell.words(reason) for name, reason in found["reasons"].items()}
     rows = [
-        (name, shell.measure(value), reasons.get(name, ""))
+        (name, shell.metric(name, value), reasons.get(name, ""))
         for name, value in found["metrics"].items()
     ]
     headings = (shell.text(N_("metric")), shell.text(N_("value")), "")

@@ -99,7 +99,7 @@ class Display:
         shown = {k: v for k, v in values.items() if k in LABELS and (k == "loss" or v != total)}
         language = self.shell.language
         return " · ".join(
-            f"{translate(LABELS[name], language)} {self.shell.measure(value)}"
+            f"{translate(LABELS[name], language)} {self.shell.metric(name, value)}"
             for name, value in shown.items()
         )
 

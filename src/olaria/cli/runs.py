@@ -63,7 +63,7 @@ def _row(shell: Shell, run: dict[str, Any]) -> tuple[str, ...]:
         state,
         shell.measure(run["steps"]),
         shell.duration(run["elapsed_s"]),
-        f"{first[0]} {shell.measure(first[1])}" if first else "",
+        f"{first[0]} {shell.metric(*first)}" if first else "",
     )
 
 
@@ -206,7 +206,7 @@ def _measured(shell: Shell, group: Group, letter: str) -> None:
             cells = []
             for key in part:
                 place = ranks[key].get(row.name)
-                value = shell.measure(row.metrics.get(key))
+                value = shell.metric(key, row.metrics.get(key))
                 cells.append(f"{value} ({place})" if place else value)
             rows.append((shell.measure(row.name), *cells))
         shell.line()

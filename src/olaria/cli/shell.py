@@ -101,6 +101,18 @@ class Shell:
             return " ".join(self.measure(item) for item in value)
         return one_line(str(value))
 
+    def metric(self, key: str, value: Any) -> str:
+        """A metric's value; a count as the whole number that it is.
+
+        >>> Shell().metric("classes_covered", 9.0), Shell().metric("coverage", 0.5)
+        ('9', '0.5000')
+        """
+        from olaria.evaluation import METRICS
+
+        counts = key in METRICS and METRICS[key].digits == 0
+        is_whole = isinstance(value, float) and value.is_integer()
+        return self.measure(round(value) if counts and is_whole else value)
+
     def exact(self, value: Any) -> str:
         """A value as it is stored: whole numbers (seeds, steps) without separators."""
         is_whole = isinstance(value, int) and not isinstance(value, bool)

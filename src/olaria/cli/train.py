@@ -322,7 +322,7 @@ def _tell(shell: Shell, run: Run, as_json: bool) -> None:
     if as_json:
         shell.json({**result, "run": run.name, "path": str(run.path)})
         return
-    final = [(name, shell.measure(value)) for name, value in result["final"].items()]
+    final = [(name, shell.metric(name, value)) for name, value in result["final"].items()]
     shell.facts(
         [
             (shell.text(N_("run")), shell.measure(str(run.path))),
