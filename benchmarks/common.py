@@ -22,6 +22,8 @@ HERE = Path(__file__).resolve().parent
 PEER_VARIABLE = "OLARIA_PEER"
 LARGEST_DRIFT = 0.15
 """Of the calibration, before to after a run; above it the run should be repeated."""
+ONE_SEED_ABOVE_S = 600.0
+"""Budgets above it are run with the first seed only."""
 _SHOWN_LINES = 15
 
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from common import (
     LARGEST_DRIFT,
+    ONE_SEED_ABOVE_S,
     BenchmarkError,
     Records,
     commit_of,
@@ -33,8 +34,6 @@ from common import (
     table,
 )
 
-ONE_SEED_ABOVE_S = 600.0
-"""Budgets above it are run with the first seed only."""
 NUM_DIGITS = 10
 
 
@@ -152,23 +151,22 @@ def report(records: Records) -> str:
     headings = ["preset, budget", "bar", "measured", "steps", "calibration"]
     rows = [line(name, found) for name in PARTS if (found := records.of(name))]
     tables = [f"{cpu_name()}\n", table(headings, rows)]
-    anomalies = records.of("anomaly")
-    if anomalies:
-        scores = sorted(
-            {key for row in anomalies for key in row["metrics"] if key.startswith("auroc")}
-        )
+    areas = [
+        (row["left_out"], {**row["protocol"], **row["metrics"]}) for row in records.of("anomaly")
+    ]
+    if areas:
+        scores = sorted({key for _, found in areas for key in found if key.startswith("auroc")})
         digits = [
-            [
-                str(digit),
-                *(
-                    f"{fmean(r['metrics'][key] for r in anomalies if r['left_out'] == digit):.3f}"
-                    for key in scores
-                ),
-            ]
-            for digit in sorted({row["left_out"] for row in anomalies})
+            [str(digit), *(f"{_mean_of(areas, digit, key):.3f}" for key in scores)]
+            for digit in sorted({digit for digit, _ in areas})
         ]
         tables.append(table(["left out", *scores], digits))
     return "\n\n".join(tables)
+
+
+def _mean_of(areas: Sequence[tuple[int, dict[str, Any]]], digit: int, key: str) -> float:
+    """Over the seeds of a digit."""
+    return fmean(found[key] for left_out, found in areas if left_out == digit)
 
 
 def main() -> None:

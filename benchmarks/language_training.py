@@ -25,6 +25,7 @@ from typing import Any
 
 import nanogpt
 from common import (
+    ONE_SEED_ABOVE_S,
     BenchmarkError,
     Records,
     commit_of,
@@ -37,8 +38,6 @@ from common import (
 from training_tables import TARGET_LOSS, report
 
 MULTIPLES = {"ours": 1.0, "double": 2.0}
-ONE_SEED_ABOVE_S = 600.0
-"""Budgets above it are run with the first seed only."""
 SHORT_BUDGETS_S = (8.0, 10.0, 12.0, 15.0, 18.0, 20.0, 24.0, 30.0, 40.0)
 PRESET = "gpt-shakespeare"
 CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "TORCH_EXTENSIONS_DIR")

@@ -420,7 +420,9 @@ class Trainer:
         self.model.load_state_dict(tensors["model"])
         if self.ema is not None:
             self.ema.load_state_dict(tensors["ema"])
-        values = {name: state[name] for name in vars(self.progress) if name in state}
+        # Checkpoints from before games could begin again tell nothing of it.
+        told = {"restarted": 0, "num_restarts": 0, **state}
+        values = {name: told[name] for name in vars(self.progress)}
         self.progress = Progress(**values)
         for path, value in self.progress.changes:
             self._change(path, value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -194,7 +194,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _grouped(rows: Iterable[Row], key: Any) -> list[list[Row]]:
+def _grouped(rows: Iterable[Row], key: Callable[[Row], str]) -> list[list[Row]]:
     """Rows with equal keys together, in the order of their first."""
     together: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
