@@ -160,7 +160,7 @@ class LineVAE:
     def read(self, x: Tensor) -> list[Tensor]:
         return [x]
 
-    def draw(self, found: list[Tensor], noise: Tensor) -> Draw:
+    def draw(self, found: list[Tensor], noise: Tensor, y: Tensor | None = None) -> Draw:
         q = self.encode(found[0])
         z = q.mean + q.stddev * noise
         prior = Normal(0.0, 1.0)

@@ -34,7 +34,7 @@ class LatentModel(Protocol):
 
     def read(self, x: Tensor) -> list[Tensor]: ...
 
-    def draw(self, found: list[Tensor], noise: Tensor) -> Draw: ...
+    def draw(self, found: list[Tensor], noise: Tensor, y: Tensor | None = None) -> Draw: ...
 
     def nll(self, draw: Draw, x: Tensor, y: Tensor | None = None) -> Tensor: ...
 
@@ -76,7 +76,7 @@ def elbo(
     reconstruction, kl = 0.0, 0.0
     for batch, classes in _batches(x, y, batch_size):
         noise = torch.randn(1, len(batch), model.latent, generator=generator)
-        draw = model.draw(model.read(batch), noise)
+        draw = model.draw(model.read(batch), noise, classes)
         reconstruction += model.nll(draw, batch, classes).double().sum().item()
         kl += draw.kl_nats.double().sum().item()
     return Bound(reconstruction / len(x), kl / len(x))
@@ -173,7 +173,9 @@ def nll(
 
 
 @torch.no_grad()
-def active_units(model: LatentModel, x: Tensor, batch_size: int = BATCH_SIZE) -> int:
+def active_units(
+    model: LatentModel, x: Tensor, batch_size: int = BATCH_SIZE, y: Tensor | None = None
+) -> int:
     r"""Latent dimensions in use: :math:`\mathrm{Var}_x(\mathbb E_{q(u|x)}[u]) > 0.01`.
 
     Where there are several latent layers, the mean of one is that given the means above it.
@@ -184,11 +186,12 @@ def active_units(model: LatentModel, x: Tensor, batch_size: int = BATCH_SIZE) ->
         model: the VAE.
         x: images (N, C, H, W).
         batch_size: images at a time.
+        y: their classes, (N,), where the model is told them.
     """
     means = []
-    for batch in torch.split(x, batch_size):
+    for batch, classes in _batches(x, y, batch_size):
         still = torch.zeros(1, len(batch), model.latent)
-        means.append(model.draw(model.read(batch), still).z[0])
+        means.append(model.draw(model.read(batch), still, classes).z[0])
     return int((torch.cat(means).double().var(0) > ACTIVE_VARIANCE).sum())
 
 
@@ -222,7 +225,7 @@ def evaluate_vae(
     x = model.target(images.float() / 255, generator)
     y = labels if model.classes else None
     bound = elbo(model, x, generator, y=y)
-    units = active_units(model, x)
+    units = active_units(model, x, y=y)
     likelihood = nll(
         model,
         x,
@@ -270,7 +273,7 @@ def _log_weights(
         found, rows = model.read(batch), []
         for draws in _parts(k, max(1, BLOCK_ROWS // len(batch))):
             noise = torch.randn((draws, len(batch), model.latent), generator=generator)
-            draw = model.draw(found, noise)
+            draw = model.draw(found, noise, classes)
             rows.append(draw.log_ratio - model.nll(draw, batch, classes))
             work.done(draws * len(batch))
         yield torch.cat(rows)

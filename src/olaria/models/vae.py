@@ -53,7 +53,8 @@ class VAEConfig(ModelConfig):
     above: tuple[int, ...] = ()
     """Sizes of further latent layers above it, from the second to the topmost; of the dense network only."""
     flow: int = Field(0, ge=0)
-    """Layers of an invertible map that the prior is learned by; 0 leaves it N(0, I)."""
+    """Layers of an invertible map that the prior is learned by, of each class where there are classes; 0 leaves it
+    N(0, I)."""
     network: Literal["dense", "conv"] = "dense"
     hidden: tuple[int, ...] = (512, 512)
     width: int = Field(16, ge=1)
@@ -152,6 +153,9 @@ class VAE(Model):
     .. math:: q(h \mid x) = N(\mu, \operatorname{diag} \sigma^2), \qquad z = T(h), \qquad
        \log p(h) = \log N(T(h); 0, I) + \log\left|\det T'(h)\right|
 
+    With ``classes`` the decoder is told the class, p(x|z, y) (Kingma et al. 2014, *Semi-supervised Learning with Deep
+    Generative Models*), and so is T: then z keeps what the class leaves open.
+
     Args:
         config: settings.
         shape: (C, H, W) of the images.
@@ -165,7 +169,7 @@ class VAE(Model):
         self.classes = config.classes
         self.encoder, self.decoder = _networks(config, shape)
         self.latent = sum(self.decoder.sizes)
-        self.flow = Flow(self.latent, config.flow) if config.flow else None
+        self.flow = Flow(self.latent, config.flow, config.classes) if config.flow else None
         self.statistics = ImageStatistics(shape)
         if config.likelihood != "bernoulli" and config.scale is None:
             self.log_scale = nn.Parameter(torch.tensor(-2.0))
@@ -181,12 +185,13 @@ class VAE(Model):
         found = self.encoder(x - self.statistics.mean)
         return found if isinstance(found, list) else [found]
 
-    def draw(self, found: list[Tensor], noise: Tensor) -> Draw:
+    def draw(self, found: list[Tensor], noise: Tensor, y: Tensor | None = None) -> Draw:
         r"""Latent vectors :math:`z = \mu + \sigma \epsilon`, layer by layer from the top; or T of that.
 
         Args:
             found: of :meth:`read`, B images.
             noise: :math:`\epsilon`, (k, B, latent).
+            y: classes, (B,), where there are some.
 
         Source: Kingma & Welling 2014, section 2.4.
         """
@@ -203,7 +208,7 @@ class VAE(Model):
         if self.flow is None:
             ratio, kl = spread - 0.5 * z.square().sum(1), gaussian_kl(mean, log_var)
         else:
-            z, log_det = self.flow(z)
+            z, log_det = self.flow(z, None if y is None else y.repeat(k))
             ratio = spread - 0.5 * z.square().sum(1) + log_det
             kl = -ratio.unsqueeze(1)
         assert state is not None
@@ -223,10 +228,10 @@ class VAE(Model):
         mean, log_var = (torch.cat(column, 1) for column in zip(*rows, strict=True))
         return mean, log_var
 
-    def code(self, x: Tensor) -> Tensor:
-        """Images (B, C, H, W) to the latent vector of the posterior's mean, (B, latent)."""
+    def code(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Images (B, C, H, W), and the classes (B,) where there are some, to z of the posterior means, (B, latent)."""
         mean = self.posterior(x)[0]
-        return mean if self.flow is None else self.flow(mean)[0]
+        return mean if self.flow is None else self.flow(mean, y)[0]
 
     def encode(self, x: Tensor) -> Normal:
         """q(z|x), or q(h|x), a normal with batch shape (B, latent); see :meth:`posterior`."""
@@ -241,7 +246,7 @@ class VAE(Model):
         Their sigmoid is the mean of each pixel, whatever the likelihood.
         """
         if self.flow is not None:
-            z = self.flow.inverse(z)
+            z = self.flow.inverse(z, y)
         state = None
         for level, part in enumerate(z.split(self.decoder.sizes, 1)):
             state = self.decoder.descend(level, part, state)
@@ -275,7 +280,7 @@ class VAE(Model):
 
     def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The decoder's mean at the posterior's mean, (B, C, H, W)."""
-        return self.logits(self.code(x), y).sigmoid()
+        return self.logits(self.code(x, y), y).sigmoid()
 
     # -- the bound ----------------------------------------------------------------------------------
 
@@ -310,8 +315,10 @@ class VAE(Model):
         """
         x = self.target(batch.x, generator)
         k = self.config.importance_samples if self.progress >= self.config.importance_from else 1
-        draw = self.draw(self.read(x), torch.randn(k, len(x), self.latent, generator=generator))
-        nats = self.nll(draw, x, batch.y if self.classes else None)
+        y = batch.y if self.classes else None
+        noise = torch.randn(k, len(x), self.latent, generator=generator)
+        draw = self.draw(self.read(x), noise, y)
+        nats = self.nll(draw, x, y)
         if k > 1:
             bound = importance_weighted_bound(self.beta * draw.log_ratio - nats)
             return Loss({"bound_nats": -bound.mean()})

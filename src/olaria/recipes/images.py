@@ -30,15 +30,13 @@ def autoencoder(preset: str, size: Size, data: str = "mnist", corruption: float 
 def vae(preset: str, size: Size, data: str = "mnist", classes: int = 0) -> Recipe:
     """A variational autoencoder with Bernoulli pixels and a learned prior; with ``classes`` a conditional one.
 
-    Its batches are large since so small a network spends as long on its weights as on its images. A learned prior would
-    let z tell the class, and the decoder would not listen to the one that it is told: a conditional one has none.
+    Its batches are large since so small a network spends as long on its weights as on its images.
     """
-    told = {"classes": classes, "flow": 0} if classes else {}
     return Recipe(
         preset=preset,
         size=size,
         data=DataConfig(name=data),
-        model=VAE_SIZES[size].model_copy(update=told),
+        model=VAE_SIZES[size].model_copy(update={"classes": classes}),
         training=TrainingConfig(budget=60.0, batch_size=512, learning_rate=4e-3, ema=0.998),
     )
 

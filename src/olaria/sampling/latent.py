@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import repeat
 from typing import Literal
 
 import torch
@@ -69,8 +70,13 @@ def _decode_block(model: Model, z: Tensor, y: Tensor | None) -> Tensor:
 
 
 @torch.no_grad()
-def encode(model: Model, x: Tensor) -> Tensor:
-    """Images in [0, 1], (N, C, H, W), to latent vectors (N, latent); a VAE's are the posterior means.
+def encode(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
+    """Images in [0, 1], (N, C, H, W), to latent vectors (N, latent); a VAE's are those of the posterior means.
+
+    Args:
+        model: encodes.
+        x: the images.
+        y: their classes, (N,), where the model is told them.
 
     Raises:
         SamplingError: the model has no encoder.
@@ -78,7 +84,8 @@ def encode(model: Model, x: Tensor) -> Tensor:
     blocks = x.split(_BLOCK)
     match model:
         case VAE():
-            return torch.cat([model.code(block) for block in blocks])
+            classes = repeat(None) if y is None else y.split(_BLOCK)
+            return torch.cat([model.code(*block) for block in zip(blocks, classes, strict=False)])
         case AutoEncoder():
             return torch.cat([model.encode(block).float() for block in blocks])
     raise SamplingError(
@@ -114,7 +121,7 @@ def prior(model: Model, count: int, generator: Generator, y: Tensor | None = Non
 
 def reconstruct(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
     """Images in [0, 1], of the classes y where the model is told them, through the bottleneck and back."""
-    return decode(model, encode(model, x), y)
+    return decode(model, encode(model, x, y), y)
 
 
 def interpolate(

@@ -97,11 +97,11 @@ def sample_images(
         return ImageSample(pairs.flatten(0, 1), columns)
     if mode == "interpolate":
         rows = max(1, min(count // 10, len(x) // 2))
-        codes = latent.encode(model, x[: 2 * rows])
         start = None if y is None else y[:rows]
+        codes = latent.encode(model, x[: 2 * rows], None if y is None else y[: 2 * rows])
         strips = latent.interpolate(model, codes[:rows], codes[rows:], path=path, y=start)
         return ImageSample(strips.flatten(0, 1), strips.shape[1])
-    return _traversal(model, x[:1], count, 0 if y is None else int(y[0]))
+    return _traversal(model, x[:1], count, None if y is None else y[:1])
 
 
 def _check_class(run: Run, model: Model, label: int | None) -> None:
@@ -128,10 +128,10 @@ def _rows_of(labels: Tensor | None, label: int | None, count: int) -> Tensor:
     return (labels == label).nonzero().flatten()
 
 
-def _traversal(model: Model, x: Tensor, count: int, label: int) -> ImageSample:
+def _traversal(model: Model, x: Tensor, count: int, y: Tensor | None) -> ImageSample:
     """One row per latent coordinate, from −3 to 3 around the code of one image."""
     values = torch.linspace(-3, 3, 10)
-    code = latent.encode(model, x)[0]
+    code, label = latent.encode(model, x, y)[0], 0 if y is None else int(y)
     rows = min(len(code), max(1, count // len(values)))
     strips = [latent.traverse(model, code, dimension, values, label) for dimension in range(rows)]
     return ImageSample(torch.cat(strips), len(values))

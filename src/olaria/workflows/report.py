@@ -187,7 +187,7 @@ def _through_the_bottleneck(model: Model, data: ImageData, draws: Generator) -> 
     chosen = torch.randperm(len(data.test), generator=draws)[:NUM_SCATTERED]
     x = data.test.x[chosen].float() / 255
     classes = data.test.y[chosen] if latent.classes_of(model) and data.test.y is not None else None
-    codes = latent.encode(model, x)
+    codes = latent.encode(model, x, classes)
 
     def of(count: int) -> Tensor | None:
         return None if classes is None else classes[:count]

@@ -57,12 +57,13 @@ def watch_images(family: str, data: ImageData, seed: int) -> Watch:
         if isinstance(model, VAE):
             draws = generator(seed, "validation")
             x = model.target(validation.float() / 255, draws)
-            bound = elbo(model, x, draws, y=labels if model.classes else None)
+            y = labels if model.classes else None
+            bound = elbo(model, x, draws, y=y)
             return {
                 "loss": -bound.elbo_nats,
                 "reconstruction_nats": bound.reconstruction_nats,
                 "kl_nats": bound.kl_nats,
-                "active_units": active_units(model, x),
+                "active_units": active_units(model, x, y=y),
             }
         if family == "autoencoder":
             blocks = (block.float() / 255 for block in validation.split(_BLOCK))

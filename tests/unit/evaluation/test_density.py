@@ -67,7 +67,7 @@ def test_active_units_counts_the_dimensions_that_move() -> None:
         def read(self, x: Tensor) -> list[Tensor]:
             return [x[:, 0, 0, :1]]
 
-        def draw(self, found: list[Tensor], noise: Tensor) -> Draw:
+        def draw(self, found: list[Tensor], noise: Tensor, y: Tensor | None = None) -> Draw:
             scale = torch.tensor([1.0, 0.2, 0.05, 0.0])  # variances 1, 0.04, 0.0025, 0
             z = found[0] * scale + 3 + noise
             return Draw(z, z, z[..., 0], z[0])
