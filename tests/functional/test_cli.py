@@ -22,7 +22,7 @@ PAGES = [
     *(
         [verb]
         for verb in (
-            *("demo", "train", "sample", "eval", "detect", "report", "export"),
+            *("demo", "train", "sample", "eval", "encode", "detect", "report", "export"),
             *("presets", "doctor"),
         )
     ),

@@ -170,6 +170,25 @@ METRICS: dict[str, Metric] = {
         N_("Trustworthiness"),
         N_("How far neighbours among the codes are neighbours among the images too; 1 is perfect."),
     ),
+    "pca_mse": Metric(
+        "",
+        "none",
+        N_("Squared error of principal components"),
+        N_("What the best linear map to equally many numbers and back leaves."),
+        4,
+    ),
+    "pca_knn_accuracy": Metric(
+        "",
+        "none",
+        N_("k-NN accuracy of principal components"),
+        N_("The same vote among the coefficients of equally many principal components."),
+    ),
+    "pca_trustworthiness": Metric(
+        "",
+        "none",
+        N_("Trustworthiness of principal components"),
+        N_("The same share among the coefficients of equally many principal components."),
+    ),
     "auroc": Metric(
         "",
         "higher",

@@ -7,6 +7,7 @@ codes and not of a classifier trained on top of them.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -124,3 +125,24 @@ def trustworthiness(x: Tensor, codes: Tensor, generator: torch.Generator, k: int
     chosen = torch.randperm(len(x), generator=generator)[:TRUSTWORTHINESS_POINTS]
     images, points = x[chosen].flatten(1).numpy(), codes[chosen].detach().numpy()
     return float(manifold.trustworthiness(images, points, n_neighbors=k))
+
+
+def code_metrics(
+    encode: Callable[[Tensor, Tensor | None], Tensor],
+    train: tuple[Tensor, Tensor | None],
+    shown: tuple[Tensor, Tensor | None],
+    generator: torch.Generator,
+) -> dict[str, float | None]:
+    """:func:`knn_accuracy` and :func:`trustworthiness` of an encoder's codes.
+
+    Args:
+        encode: images (N, C, H, W) and their classes to codes (N, d).
+        train: images whose codes vote, and their classes, (M,) or None.
+        shown: images that are asked about, and their classes; without classes on either side the accuracy is None.
+        generator: draws the images of the trustworthiness.
+    """
+    (x, y), codes = shown, encode(*shown)
+    accuracy = None
+    if train[1] is not None and y is not None:
+        accuracy = knn_accuracy(encode(*train), train[1], codes, y)
+    return {"knn_accuracy": accuracy, "trustworthiness": trustworthiness(x, codes, generator)}

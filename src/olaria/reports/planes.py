@@ -130,16 +130,46 @@ def latent_scatter(
             _frame(axes, cloud, reach, language)
         labelled = [axes for axes, c in zip(panels, clouds, strict=True) if c.labels is not None]
         if labelled:
-            handles, names = labelled[0].get_legend_handles_labels()
-            if columns == 1:  # a legend fills its columns first; classes read along the rows
-                order = [k for i in range(5) for k in range(i, len(names), 5)]
-                handles, names = [handles[k] for k in order], [names[k] for k in order]
-            figure.legend(
-                handles, names, loc="outside lower center", ncols=5 if columns == 1 else 10,
-                frameon=False, fontsize=9, labelcolor=INK, handletextpad=0.1, columnspacing=1.0,
-                markerscale=2.6,
-            )  # fmt: skip
+            _legend(figure, labelled[0], 5 if columns == 1 else 10)
     return figure
+
+
+def map_of_codes(
+    points: Numbers, labels: Numbers | None, class_names: Sequence[str], heading: str
+) -> Figure:
+    """Codes on a plane whose axes mean nothing, coloured by class; all points are inside.
+
+    Args:
+        points: (N, 2).
+        labels: classes, (N,), or None.
+        class_names: name of class 0, 1, …; numbers where not given.
+        heading: above the map.
+    """
+    lowest, highest = points.min(0), points.max(0)
+    reach = 0.53 * float((highest - lowest).max()) or 1.0
+    cloud = Cloud(heading, points - (lowest + highest) / 2, labels)
+    with style():
+        figure = blank(6.4, 6.2 if labels is None else 6.8)
+        figure.set_dpi(150)
+        axes = figure.subplots()
+        _points(axes, cloud, class_names, reach)
+        axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=(), yticks=())
+        axes.spines[:].set_color(FAINT)
+        title(axes, heading)
+        if labels is not None:
+            _legend(figure, axes, 5)
+    return figure
+
+
+def _legend(figure: Figure, axes: Axes, columns: int) -> None:
+    handles, names = axes.get_legend_handles_labels()
+    # A legend fills its columns first; classes read along the rows.
+    order = [k for i in range(columns) for k in range(i, len(names), columns)]
+    figure.legend(
+        [handles[k] for k in order], [names[k] for k in order], loc="outside lower center",
+        ncols=columns, frameon=False, fontsize=9, labelcolor=INK, handletextpad=0.1,
+        columnspacing=1.0, markerscale=2.6,
+    )  # fmt: skip
 
 
 def _points(axes: Axes, cloud: Cloud, class_names: Sequence[str], reach: float) -> None:

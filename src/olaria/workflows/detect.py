@@ -10,11 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from olaria.data import DATASETS, DataConfig, ImageData, Images, load
+from olaria.data import DATASETS, ImageData
 from olaria.data.base import Progress
-from olaria.data.images import load_pictures
 from olaria.data.split import take
-from olaria.errors import DataError, UsageError, suggestion
+from olaria.errors import UsageError
 from olaria.evaluation import anomaly
 from olaria.evaluation.anomaly import Detector, Score
 from olaria.i18n import N_, Message
@@ -25,7 +24,9 @@ from olaria.models.vae import VAE
 from olaria.runs import Run
 from olaria.sampling import latent
 from olaria.storage.images import make_grid, save_png, with_heat
+from olaria.workflows import shown
 from olaria.workflows.generate import refuse_overwriting
+from olaria.workflows.shown import Shown
 
 FALSE_ALARMS = 0.05
 COLUMNS = 3
@@ -131,19 +132,7 @@ def detect(
     detector = detector_of(model, own)
     normal = detector.look(own.validation.x.float() / 255).scores[score]
     limit = anomaly.threshold(normal, false_alarms)
-    read = {"resize": run.recipe.data.resize, "gray": run.recipe.data.gray, **(options or {})}
-    seen = _seen(run, own, data, read, offline, progress)
-    if tuple(seen.x.shape[1:]) != own.shape:
-        raise DataError(
-            N_(
-                "the images of {data} are {found} and those of run {name} {wanted}; "
-                "use --resize and --gray"
-            ),
-            data=data or own.name,
-            found="×".join(map(str, seen.x.shape[1:])),
-            name=run.name,
-            wanted="×".join(map(str, own.shape)),
-        )
+    seen, truth = _seen(run, own, data, options or {}, offline, progress)
     x = seen.x.float() / 255
     found = detector.look(x)
     return Detection(
@@ -155,7 +144,7 @@ def detect(
         len(normal),
         x,
         found.rebuilt,
-        seen.is_anomaly,
+        truth,
         seen.notes,
     )
 
@@ -176,63 +165,32 @@ def detector_of(model: Model, data: ImageData) -> Detector:
     return Detector.fitted(partial(latent.encode, model), partial(latent.decode, model), x)
 
 
-@dataclass(frozen=True)
-class _Seen:
-    names: tuple[str, ...]
-    x: Tensor
-    is_anomaly: Tensor | None
-    notes: tuple[Message, ...] = ()
-
-
 def _seen(
     run: Run,
     own: ImageData,
     data: str | None,
-    read: dict[str, Any],
+    options: dict[str, Any],
     offline: bool,
     progress: Progress | None,
-) -> _Seen:
+) -> tuple[Shown, Tensor | None]:
     """The images to look at, and the truth about them where it is known."""
     left_out = run.recipe.data.leave_out
-    is_own = data is None or data == run.recipe.data.name
-    if is_own:
-        truth = None
-        if own.test.y is not None and left_out is not None:
-            truth = own.test.y.eq(left_out)
-        return _Seen(_numbered(own.test), own.test.x, truth)
-    assert data is not None
+    if data is None or data == run.recipe.data.name:
+        labels = own.test.y
+        truth = labels.eq(left_out) if labels is not None and left_out is not None else None
+        return shown.own(own, own.test), truth
+    other = shown.other(run, data, own.shape, options, offline=offline, progress=progress)
     if data not in DATASETS:
-        path = Path(data).expanduser()
-        if not path.exists():
-            raise UsageError(
-                N_("there is no data set, file or folder named {name}: {hint}"),
-                name=data,
-                hint=suggestion(data, DATASETS),
-            )
-        pictures = load_pictures(path, DataConfig(name=data, **read))
-        return _Seen(pictures.names, pictures.x, None, pictures.notes)
-    other = load(data, DataConfig(name=data, **read), offline=offline, progress=progress)
-    if not isinstance(other, ImageData):
-        raise UsageError(N_("{data} holds no images; give it images"), data=data)
-    if other.shape != own.shape:
-        return _Seen((), other.test.x, None)
+        return other, None
     normal = own.test
     if left_out is not None and normal.y is not None:
         normal = take(normal, (normal.y != left_out).nonzero().flatten().tolist())
-    x = torch.cat((normal.x, other.test.x))
-    truth = torch.arange(len(x)) >= len(normal)
+    x = torch.cat((normal.x, other.x))
     names = (
-        *(f"{own.name}/{name}" for name in _numbered(normal)),
-        *(f"{data}/{name}" for name in _numbered(other.test)),
+        *(f"{own.name}/{name}" for name in shown.numbered(normal)),
+        *(f"{data}/{name}" for name in other.names),
     )
-    return _Seen(names, x, truth)
-
-
-def _numbered(images: Images) -> tuple[str, ...]:
-    """Names of images that have none: the class, where there is one, and the place."""
-    if images.y is None:
-        return tuple(f"{i}" for i in range(len(images)))
-    return tuple(f"{label}/{i}" for i, label in enumerate(images.y.tolist()))
+    return Shown(names, x), torch.arange(len(x)) >= len(normal)
 
 
 def save_picture(found: Detection, path: Path, count: int, *, overwrite: bool = False) -> None:

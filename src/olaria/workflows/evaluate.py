@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,8 @@ from olaria.data.toy_language import ToyLanguage
 from olaria.errors import UsageError, suggestion
 from olaria.evaluation import METRICS, anomaly, extractor
 from olaria.evaluation.density import evaluate_vae
-from olaria.evaluation.reconstruction import (
-    LinearMap,
-    knn_accuracy,
-    mse,
-    psnr_db,
-    trustworthiness,
-)
+from olaria.evaluation.projection import PrincipalComponents
+from olaria.evaluation.reconstruction import LinearMap, code_metrics, mse, psnr_db
 from olaria.evaluation.samples import evaluate_image_samples
 from olaria.evaluation.text import evaluate_text, longest_copied_span_chars
 from olaria.evaluation.translation import corpus_scores, exact_match, target_loss
@@ -166,19 +162,22 @@ def _autoencoder(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
     metrics: dict[str, Any] = {"mse": error, "psnr_db": psnr_db(error)}
     if model.config.corruption > 0:
         metrics |= _denoising(model, data.train.x[: effort.num_neighbours], test)
-    reasons: dict[str, Message] = {}
-    if data.test.y is None or data.train.y is None:
-        metrics["knn_accuracy"] = None
-        reasons["knn_accuracy"] = Message(N_("the images have no classes"))
-    else:
-        neighbours = data.train.x[: effort.num_neighbours].float() / 255
-        metrics["knn_accuracy"] = knn_accuracy(
-            latent.encode(model, neighbours),
-            data.train.y[: effort.num_neighbours],
-            codes,
-            _part(data.test.y, effort.num_examples),
-        )
-    metrics["trustworthiness"] = trustworthiness(test, codes, Generator().manual_seed(SEED))
+    train = data.train.x[: effort.num_neighbours].float() / 255
+    voters = (train, None if data.train.y is None else data.train.y[: effort.num_neighbours])
+    labels = None if data.test.y is None else _part(data.test.y, effort.num_examples)
+    components = PrincipalComponents.fitted(train, model.latent)
+    rebuilt = components.decode(components.encode(test)).view_as(test)
+    metrics["pca_mse"] = mse(rebuilt, test)
+    of_model = partial(latent.encode, model)
+    for name, encode in (("", of_model), ("pca_", components.encode)):
+        draws = Generator().manual_seed(SEED)
+        found_codes = code_metrics(encode, voters, (test, labels), draws)
+        metrics |= {f"{name}{key}": value for key, value in found_codes.items()}
+    reasons = {
+        key: Message(N_("the images have no classes"))
+        for key in ("knn_accuracy", "pca_knn_accuracy")
+        if metrics[key] is None
+    }
     found = _Found(metrics, {"num_examples": len(test), "k": 5}, reasons)
     return _with_detection(run, model, data, found)
 
