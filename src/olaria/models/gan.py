@@ -11,22 +11,19 @@ noise (Mirza & Osindero 2014), the discriminator by a projection (Miyato & Koyam
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, ClassVar, Literal, final
+from typing import ClassVar, Literal, final
 
-import torch
 from pydantic import Field
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from olaria.models.base import Batch, Loss, Model, ModelConfig, Phase, Shape, hidden_apart
+from olaria.models.base import Shape
+from olaria.models.game import Game, GameConfig, Side
 from olaria.nn.classes import with_class
 from olaria.nn.conv import ConvDecoder, ConvEncoder
-from olaria.objectives.adversarial import AdversarialLoss, discriminator_loss, generator_loss
-from olaria.objectives.penalties import slope_penalty, zero_slope_penalty
 
 
-class GANConfig(ModelConfig):
+class GANConfig(GameConfig):
     """Settings of :class:`GAN`."""
 
     family: Literal["gan"] = "gan"
@@ -35,20 +32,8 @@ class GANConfig(ModelConfig):
     generator_depth: int = Field(1, ge=0)
     """Residual convolutions of the generator where its image is smallest."""
     discriminator_width: int = Field(32, ge=1)
-    slope: float = Field(0.2, ge=0.0)
-    """LeakyReLU's slope in the discriminator."""
-    loss: AdversarialLoss = "non-saturating"
-    penalty: Literal["none", "gradient", "r1"] = "none"
-    """On the discriminator's slope: ``gradient`` keeps it near 1 between real and generated images, ``r1`` near 0 on
-    real ones. WGAN-GP is ``loss="wasserstein"`` with ``penalty="gradient"``."""
-    penalty_weight: float = Field(10.0, ge=0.0)
     classes: int = Field(0, ge=0)
     """Of the data, where images are drawn for a class; 0 leaves classes out."""
-    spectral: bool = True
-    """Spectral normalisation of the discriminator."""
-    discriminator_updates: int = Field(1, ge=1)
-    discriminator_rate: float = Field(0.3, gt=0.0)
-    """Factor on the discriminator's learning rates (Heusel et al. 2017, who give each side its own)."""
 
 
 SIZES = {
@@ -76,7 +61,7 @@ class ImageGenerator(nn.Module):
 
 
 @final
-class GAN(Model):
+class GAN(Game):
     """Convolutional generator and discriminator.
 
     Args:
@@ -85,12 +70,10 @@ class GAN(Model):
     """
 
     family: ClassVar[str] = "gan"
-    changeable = ("loss", "penalty", "penalty_weight", "discriminator_rate")
+    generator: ImageGenerator
 
     def __init__(self, config: GANConfig, shape: Shape) -> None:
-        super().__init__()
-        self.config = config
-        self.latent, self.classes = config.latent, config.classes
+        super().__init__(config, config.latent, config.classes)
         self.generator = ImageGenerator(
             config.latent, config.generator_width, shape, config.classes, config.generator_depth
         )
@@ -117,58 +100,10 @@ class GAN(Model):
         projected: Tensor = (self.class_rows(y) * features).float().sum(1)
         return logits + projected
 
-    def _noise(self, like: Tensor, generator: Generator) -> Tensor:
-        return torch.randn(len(like), self.latent, generator=generator)
-
-    def discriminator_loss(self, batch: Batch, generator: Generator) -> Loss:
-        """The discriminator's side; the generator gets no gradient."""
-        y = batch.y if self.classes else None
-        with torch.no_grad():
-            fake = self.generator(self._noise(batch.x, generator), y)
-        # One pass over both, so that the power iteration of the spectral norm moves once per update.
-        both = None if y is None else torch.cat((y, y))
-        real, generated = self.discriminate(torch.cat((batch.x, fake)), both).chunk(2)
-        loss = discriminator_loss(real, generated, self.config.loss)
-        if self.config.penalty == "none":
-            return Loss({"discriminator_loss": loss})
-
-        def discriminate(x: Tensor) -> Tensor:
-            return self.discriminate(x, y)
-
-        if self.config.penalty == "gradient":
-            penalty = slope_penalty(discriminate, batch.x, fake, generator)
-        else:
-            penalty = zero_slope_penalty(discriminate, batch.x)
-        parts = {"discriminator_loss": loss, "penalty": penalty.mean()}
-        return Loss(parts, {"penalty": self.config.penalty_weight})
-
-    def generator_loss(self, batch: Batch, generator: Generator) -> Loss:
-        """The generator's side, on as many images as the batch has."""
-        y = batch.y if self.classes else None
-        fake = self.discriminate(self.generator(self._noise(batch.x, generator), y), y)
-        return Loss({"generator_loss": generator_loss(fake, self.config.loss)})
-
-    def change(self, name: str, value: Any) -> None:
-        """See :meth:`olaria.models.base.Model.change`."""
-        self.config = self.config.updated(name, value)
-
-    def phases(self) -> list[Phase]:
-        """Discriminator, then generator."""
+    def sides(self) -> tuple[Side, Side]:
+        """The last layers apart, and the classes' rows, which are read as such a layer is."""
         judges: list[nn.Module] = [self.discriminator]
         if self.classes:
             judges.append(self.class_rows)
-        scale = self.config.discriminator_rate
-        discriminator = [
-            replace(group, scale=scale)
-            for group in hidden_apart(judges, [self.discriminator.head, *judges[1:]])
-        ]
-        generator = hidden_apart([self.generator], [self.generator.decoder.head])
-        return [
-            Phase(
-                "discriminator",
-                discriminator,
-                self.discriminator_loss,
-                self.config.discriminator_updates,
-            ),
-            Phase("generator", generator, self.generator_loss),
-        ]
+        last = [self.discriminator.head, *judges[1:]]
+        return (judges, last), ([self.generator], [self.generator.decoder.head])

@@ -16,7 +16,7 @@ from olaria.data.tokenizer import Tokenizer
 from olaria.errors import DataError, OlariaError, UsageError
 from olaria.i18n import N_, Message
 from olaria.models.base import Model
-from olaria.models.gan import GANConfig
+from olaria.models.game import GameConfig
 from olaria.models.translation import Specials
 from olaria.recipes import Recipe, Size
 from olaria.recipes import preset as find_preset
@@ -362,7 +362,7 @@ def _run(
     chorus.append(Notes(prepared.sized.notes))
     model = prepared.recipe.model
     if training.health:
-        is_critic = isinstance(model, GANConfig) and model.loss == "wasserstein"
+        is_critic = isinstance(model, GameConfig) and model.loss == "wasserstein"
         chorus.append(Health(prepared.watch.monitor, can_win=not is_critic, past=past))
     if training.rescue:
         progress = trainer.progress

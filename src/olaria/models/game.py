@@ -1,0 +1,120 @@
+r"""The game of a generator and a discriminator, whatever they draw.
+
+.. math:: z \sim N(0, I), \quad \tilde x = G(z), \qquad
+   \min_G \max_D\; \mathbb E_x[\log D(x)] + \mathbb E_z[\log(1 - D(G(z)))]
+
+Source: Goodfellow et al. 2014, *Generative Adversarial Nets*; other losses and penalties as their functions say.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Generator, Tensor, nn
+
+from olaria.models.base import (
+    Batch,
+    Loss,
+    Model,
+    ModelConfig,
+    Phase,
+    hidden_apart,
+)
+from olaria.objectives.adversarial import AdversarialLoss, discriminator_loss, generator_loss
+from olaria.objectives.penalties import slope_penalty, zero_slope_penalty
+
+Side = tuple[Sequence[nn.Module], Sequence[nn.Module]]
+"""Modules of one side, and those of them whose answer leaves it; see :func:`olaria.models.base.hidden_apart`."""
+
+
+class GameConfig(ModelConfig):
+    """Settings of every :class:`Game`."""
+
+    slope: float = Field(0.2, ge=0.0)
+    """LeakyReLU's slope in the discriminator."""
+    loss: AdversarialLoss = "non-saturating"
+    penalty: Literal["none", "gradient", "r1"] = "none"
+    """On the discriminator's slope: ``gradient`` keeps it near 1 between real and generated images, ``r1`` near 0 on
+    real ones. WGAN-GP is ``loss="wasserstein"`` with ``penalty="gradient"``."""
+    penalty_weight: float = Field(10.0, ge=0.0)
+    spectral: bool = True
+    """Spectral normalisation of the discriminator."""
+    discriminator_updates: int = Field(1, ge=1)
+    discriminator_rate: float = Field(0.3, gt=0.0)
+    """Factor on the discriminator's learning rates (Heusel et al. 2017, who give each side its own)."""
+
+
+class Game(Model):
+    """Two networks and their losses; what they are, the families that derive from it say.
+
+    Args:
+        config: settings.
+        latent: numbers of the generator's noise.
+        classes: that both sides are told one of; 0 is none.
+    """
+
+    changeable = ("loss", "penalty", "penalty_weight", "discriminator_rate")
+    generator: nn.Module
+
+    def __init__(self, config: GameConfig, latent: int, classes: int = 0) -> None:
+        super().__init__()
+        self.config = config
+        self.latent, self.classes = latent, classes
+
+    @abstractmethod
+    def discriminate(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Examples, and their classes (B,) where there are some, to logits of being real, (B,)."""
+
+    @abstractmethod
+    def sides(self) -> tuple[Side, Side]:
+        """What each side learns with: the discriminator's, then the generator's."""
+
+    def _noise(self, like: Tensor, generator: Generator) -> Tensor:
+        return torch.randn(len(like), self.latent, generator=generator)
+
+    def discriminator_loss(self, batch: Batch, generator: Generator) -> Loss:
+        """The discriminator's side; the generator gets no gradient."""
+        y = batch.y if self.classes else None
+        with torch.no_grad():
+            fake = self.generator(self._noise(batch.x, generator), y)
+        # One pass over both, so that the power iteration of the spectral norm moves once per update.
+        both = None if y is None else torch.cat((y, y))
+        real, generated = self.discriminate(torch.cat((batch.x, fake)), both).chunk(2)
+        loss = discriminator_loss(real, generated, self.config.loss)
+        if self.config.penalty == "none":
+            return Loss({"discriminator_loss": loss})
+
+        def discriminate(x: Tensor) -> Tensor:
+            return self.discriminate(x, y)
+
+        if self.config.penalty == "gradient":
+            penalty = slope_penalty(discriminate, batch.x, fake, generator)
+        else:
+            penalty = zero_slope_penalty(discriminate, batch.x)
+        parts = {"discriminator_loss": loss, "penalty": penalty.mean()}
+        return Loss(parts, {"penalty": self.config.penalty_weight})
+
+    def generator_loss(self, batch: Batch, generator: Generator) -> Loss:
+        """The generator's side, on as many draws as the batch has examples."""
+        y = batch.y if self.classes else None
+        fake = self.discriminate(self.generator(self._noise(batch.x, generator), y), y)
+        return Loss({"generator_loss": generator_loss(fake, self.config.loss)})
+
+    def change(self, name: str, value: Any) -> None:
+        """See :meth:`olaria.models.base.Model.change`."""
+        self.config = self.config.updated(name, value)
+
+    def phases(self) -> list[Phase]:
+        """Discriminator, then generator."""
+        judge, maker = (hidden_apart(*side) for side in self.sides())
+        scaled = [replace(group, scale=self.config.discriminator_rate) for group in judge]
+        updates = self.config.discriminator_updates
+        return [
+            Phase("discriminator", scaled, self.discriminator_loss, updates),
+            Phase("generator", maker, self.generator_loss),
+        ]
