@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from olaria.data import DataConfig, ImageData, PairData, TextData, load
-from olaria.data.base import Progress, kind_of, lines_of
+from olaria.data import AnyData, DataConfig, ImageData, PairData, TextData, load
+from olaria.data.base import Kind, Progress, kind_of, lines_of
 from olaria.data.tokenizer import Tokenizer, fit_tokenizer, tokenizer_from_json
 from olaria.errors import RunError
 from olaria.i18n import N_
@@ -30,7 +30,7 @@ def build_model(recipe: Recipe, dimensions: tuple[int, int, int] | int) -> Model
 
     Args:
         recipe: family, settings and seed.
-        dimensions: (C, H, W) of the images, or the size of the vocabulary.
+        dimensions: (C, H, W) of the images, or the size of the vocabulary or of a point.
     """
     with seeded(recipe.seed, "init"):
         model = MODELS[recipe.model.family].build(recipe.model, dimensions)
@@ -48,19 +48,17 @@ def adapt(model: Model, recipe: Recipe) -> None:
 
 def load_data(
     recipe: Recipe, *, offline: bool = False, progress: Progress | None = None
-) -> ImageData | TextData | PairData:
+) -> AnyData:
     """The recipe's data, of the kind that its family learns from.
 
     Raises:
         RunError: text for an image model, or any other kind for one that does not learn from it; images without the
             classes that the model asks for.
     """
-    data = load(recipe.data.name, recipe.data, offline=offline, progress=progress)
     wanted = MODELS[recipe.model.family].data
-    found = kind_of(data)
-    if wanted != found:
-        message = _OTHER_KIND[wanted, found]
-        raise RunError(message, family=recipe.model.family, data=recipe.data.name)
+    data = load(recipe.data.name, recipe.data, offline=offline, progress=progress, wanted=wanted)
+    if wanted != kind_of(data):
+        raise RunError(_OTHER_KIND[wanted], family=recipe.model.family, data=recipe.data.name)
     if isinstance(data, ImageData):
         _check_classes(recipe, data)
     return data
@@ -87,26 +85,18 @@ def _check_classes(recipe: Recipe, data: ImageData) -> None:
         )
 
 
-_NO_PAIRS = N_(
-    "{family} learns from pairs of texts and {data} holds none; give it a .tsv file with --data"
-)
-_OTHER_KIND = {
-    ("images", "text"): N_(
-        "{family} learns from images and {data} is text; give it images with --data"
+_OTHER_KIND: dict[Kind, str] = {
+    "images": N_("{family} learns from images and {data} holds none; give it images with --data"),
+    "text": N_("{family} learns from text and {data} holds none; give it text with --data"),
+    "pairs": N_(
+        "{family} learns from pairs of texts and {data} holds none; give it a .tsv file with --data"
     ),
-    ("images", "pairs"): N_(
-        "{family} learns from images and {data} are pairs of texts; give it images with --data"
+    "points": N_(
+        "{family} learns from points in the plane and {data} holds none; "
+        "give it a .csv file of two numbers a line with --data"
     ),
-    ("text", "images"): N_(
-        "{family} learns from text and {data} are images; give it text with --data"
-    ),
-    ("text", "pairs"): N_(
-        "{family} learns from text and {data} are pairs of texts; give it text with --data"
-    ),
-    ("pairs", "images"): _NO_PAIRS,
-    ("pairs", "text"): _NO_PAIRS,
 }
-"""What a family is told, by the kind of data that it wants and the kind that it got."""
+"""What a family is told that got another kind of data than it learns from."""
 
 
 def tokenizer_for(recipe: Recipe, data: TextData | PairData) -> Tokenizer:
@@ -208,9 +198,7 @@ class Run:
             )
         return tokenizer_from_json(content)
 
-    def data(
-        self, *, offline: bool = False, progress: Progress | None = None
-    ) -> ImageData | TextData | PairData:
+    def data(self, *, offline: bool = False, progress: Progress | None = None) -> AnyData:
         """The run's data, checked to be what it was trained on.
 
         Raises:
@@ -232,7 +220,7 @@ class Run:
         return int(path.name.removeprefix("step-")), path
 
     def dimensions(self) -> tuple[int, int, int] | int:
-        """(C, H, W) of the images, or the size of the vocabulary, as stored with the run."""
+        """(C, H, W) of the images, or the size of the vocabulary or of a point, as stored with the run."""
         stored = self.provenance["dimensions"]
         return int(stored) if isinstance(stored, int) else tuple(stored)
 

@@ -16,11 +16,12 @@ from olaria.models.translation import Specials
 from olaria.training.config import TrainingConfig
 from olaria.training.engine import Trainer, Watch
 from olaria.training.events import Event, Stepped
-from olaria.training.feed import Feed, ImageFeed, TextFeed
+from olaria.training.feed import ExampleFeed, Feed, TextFeed
 from olaria.training.pair_feed import PairFeed
 from olaria.training.randomness import generator, seeded
 
 VOCAB = 11
+_SIZES = {"text": VOCAB, "pairs": VOCAB, "points": 2}
 SHAPES = ((1, 8, 8), (1, 28, 28), (3, 32, 32))
 STEPS = 12
 
@@ -53,12 +54,14 @@ class Case:
             {**family.sizes["tiny"].model_dump(), **self.changes}, "test"
         )
         with seeded(seed, "weights"):
-            return family.build(config, self.shape if self.is_image else VOCAB)
+            return family.build(config, self.shape if self.is_image else _SIZES[family.data])
 
     def feed(self, seed: int = 0, batch_size: int = 8) -> Feed:
-        """24 structured images or 24 pairs (three batches an epoch), or 200 tokens."""
+        """24 structured images, points or pairs (three batches an epoch), or 200 tokens."""
         if self.is_image:
-            return ImageFeed(images(24, self.shape), torch.arange(24) % 3, batch_size, seed)
+            return ExampleFeed(images(24, self.shape), torch.arange(24) % 3, batch_size, seed)
+        if MODELS[self.family].data == "points":
+            return ExampleFeed(points(24), None, batch_size, seed)
         if MODELS[self.family].data == "pairs":
             return PairFeed(*pairs(24), Specials(VOCAB), batch_size, seed)
         context = self.build().context
@@ -103,6 +106,8 @@ VARIANTS = [
     Case("gan", {"spectral": False, "loss": "wasserstein", "penalty": "gradient"}),
     Case("gan", {"loss": "least-squares", "penalty": "r1", "penalty_weight": 0.5}),
     Case("gan", {"classes": 3, "loss": "minimax"}),
+    Case("plane-gan", {"spectral": True, "hidden": (16, 16)}, {"optimizer": "muon", "ema": 0.9}),
+    Case("plane-gan", {"penalty": "r1", "penalty_weight": 0.1}, {"ema": 0.9}),
     Case("gpt", {"dropout": 0.2}, {"optimizer": "muon", "ema": 0.9, "weight_decay": 0.1}),
     Case("gpt", {"dropout": 0.1}, {"precision": "bfloat16", "optimizer": "muon"}),
     *[Case("language", {"rung": rung, **ONE_LAYER}) for rung in RUNGS[:4]],
@@ -115,6 +120,14 @@ VARIANTS = [
 def case_id(case: Case) -> str:
     """For ``pytest.mark.parametrize``."""
     return case.name
+
+
+def points(count: int, seed: int = 3) -> Tensor:
+    """float32 (N, 2): two clusters far from zero."""
+    draw = generator(seed, "points")
+    x = torch.randn(count, 2, generator=draw)
+    x[::2] += 8
+    return x
 
 
 def images(count: int, shape: tuple[int, int, int], seed: int = 3) -> Tensor:

@@ -16,16 +16,18 @@ from olaria.errors import NonFiniteLossError
 from olaria.models import MODELS
 from olaria.models.base import Batch, Model
 from olaria.models.gan import GAN
+from olaria.models.plane import PlaneGAN
 from olaria.models.translation import Specials, Translation
 from olaria.models.vae import VAE
 from olaria.objectives.adversarial import discriminator_loss
+from olaria.sampling import plane
 from olaria.sampling.autoregressive import SamplingConfig, generate
 from olaria.sampling.latent import prior, reconstruct
 from olaria.sampling.translation import greedy
 from olaria.storage.checkpoint import load_checkpoint, save_checkpoint
 from olaria.training.engine import Trainer, Watch
 from olaria.training.events import Began, Event, Stepped
-from olaria.training.feed import Feed, ImageFeed, TextFeed
+from olaria.training.feed import ExampleFeed, Feed, TextFeed
 from olaria.training.pair_feed import PairFeed
 from olaria.training.randomness import generator
 
@@ -60,6 +62,8 @@ def draw(model: Model, seed: int, max_tokens: int = 40) -> Tensor:
     noise = generator(seed, "sample")
     if isinstance(model, VAE | GAN):
         return prior(model, 4, noise)
+    if isinstance(model, PlaneGAN):
+        return plane.draw(model, 4, noise)
     if MODELS[model.family].data == "images":
         return reconstruct(model, torch.rand(4, 1, 8, 8, generator=noise))
     if isinstance(model, Translation):
@@ -266,7 +270,7 @@ def learned(case: Case, feed: Feed, key: str, steps: int) -> tuple[float, float]
 @pytest.mark.parametrize("network", ["dense", "conv"])
 def test_an_autoencoder_overfits_one_batch(network: str) -> None:
     case = Case("autoencoder", {"network": network})
-    feed = OneBatch(ImageFeed(images(8, (1, 8, 8)), None, 8, 0).batch(0))
+    feed = OneBatch(ExampleFeed(images(8, (1, 8, 8)), None, 8, 0).batch(0))
     best_constant = feed.batch(0).x.var(0, correction=0).mean().item()
     first, last = learned(case, feed, "mse", 300)
     assert first > best_constant and last < best_constant / 10
@@ -276,7 +280,7 @@ def test_an_autoencoder_overfits_one_batch(network: str) -> None:
 def test_a_vae_overfits_one_batch(network: str) -> None:
     x = (images(8, (1, 8, 8)) > 128).to(torch.uint8) * 255  # black and white: nothing to binarize
     case = Case("vae", {"network": network})
-    feed = OneBatch(ImageFeed(x, None, 8, 0).batch(0))
+    feed = OneBatch(ExampleFeed(x, None, 8, 0).batch(0))
     first, last = learned(case, feed, "loss", 350)
     assert first > 40  # 64 pixels, log 2 nats each
     # No model of 8 equally frequent images costs less than log 8 = 2.08 nats.

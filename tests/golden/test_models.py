@@ -17,7 +17,7 @@ from olaria.models.vae import VAE, VAEConfig
 from olaria.nn.attention import attention, causal_mask, rotary_angles, rotate
 from olaria.training.config import TrainingConfig
 from olaria.training.engine import Trainer, Watch
-from olaria.training.feed import ImageFeed
+from olaria.training.feed import ExampleFeed
 from olaria.training.randomness import generator, seeded
 
 
@@ -34,7 +34,7 @@ def test_a_linear_autoencoder_reaches_pca() -> None:
         steps=600, learning_rate=0.03, betas=(0.9, 0.95), precision="float32", decay="cosine"
     )
     watch = Watch(lambda model: {}, lambda model: None)
-    Trainer(model, ImageFeed(x, None, 400, 0), config, 0, watch).run([])
+    Trainer(model, ExampleFeed(x, None, 400, 0), config, 0, watch).run([])
     with torch.no_grad():
         error = (model.reconstruct(x / 255) - x / 255).square().mean().item()
     assert best * (1 - 1e-4) < error < best * 1.01

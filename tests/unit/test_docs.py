@@ -34,6 +34,7 @@ GUIDES = {
     "autoencoder": "autoencoder.md",
     "vae": "vae.md",
     "gan": "gan.md",
+    "plane-gan": "plane.md",
     "bigram": "language.md",
     "language": "language.md",
     "gpt": "language.md",

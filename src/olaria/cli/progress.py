@@ -31,6 +31,8 @@ LABELS = {
     "spread": N_("spread"),
     "coverage": N_("coverage"),
     "classes_covered": N_("classes covered"),
+    "modes_covered": N_("clusters found"),
+    "high_quality_share": N_("points near one"),
 }
 """Values that are shown while training; the others are in metrics.jsonl."""
 
@@ -104,9 +106,9 @@ class Display:
         )
 
     def rate(self, event: events.Stepped) -> str:
-        """Images or tokens per second."""
+        """Images, points, pairs or tokens per second."""
         is_text = "loss_nats_per_token" in event.values
-        message = N_("{rate} tokens/s") if is_text else N_("{rate} images/s")
+        message = N_("{rate} tokens/s") if is_text else N_("{rate} examples/s")
         return self.shell.text(message, rate=self.shell.number(event.rate))
 
     def evaluation(self, event: events.Evaluated) -> str:

@@ -180,6 +180,10 @@ def sample(
         looking = {"unseen": unseen, "checkpoint": checkpoint}
         _translation(shell, opened, prompt or "", width or 1, looking, out, overwrite, as_json)
         return
+    if MODELS[opened.family].data == "points":
+        _only_points(opened, drawing, prompt, for_images)
+        _points(shell, opened, number, common, out, overwrite, as_json)
+        return
     learns_from_text = MODELS[opened.family].data == "text"
     if drawing or prompt is not None or unseen or (learns_from_text and not for_images):
         asked = {**common, "config": config, "unseen": unseen}
@@ -202,6 +206,41 @@ def _only_translating(
             name=run.name,
             words=", ".join(words),
         )
+
+
+def _only_points(run: Run, drawing: dict[str, Any], prompt: str | None, for_images: bool) -> None:
+    """Points are drawn from noise alone: what would have no effect is an error."""
+    words = [f"--{name.replace('_', '-')}" for name in drawing]
+    words += ["--prompt"] * (prompt is not None) + ["--mode, --class"] * for_images
+    if words:
+        raise UsageError(
+            N_("run {name} draws points: it takes -n, --seed and --out; leave out {words}"),
+            name=run.name,
+            words=", ".join(words),
+        )
+
+
+def _points(
+    shell: Shell,
+    run: Run,
+    count: int | None,
+    common: dict[str, Any],
+    out: str | None,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    from olaria.workflows.generate import refuse_overwriting, sample_points, save_points
+
+    if out is not None:
+        refuse_overwriting(Path(out), overwrite)
+    drawn = sample_points(run, count=count or 2000, **common)
+    path = options.free_path(f"{run.name}-samples", ".png") if out is None else Path(out)
+    save_points(drawn, path, overwrite=overwrite)
+    if as_json:
+        shape = [*drawn.points.shape]
+        shell.json({"format": 1, "run": run.name, "path": str(path), "shape": shape})
+    else:
+        shell.path(path)
 
 
 def _translation(

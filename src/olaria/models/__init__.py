@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from olaria.models import autoencoder, gan, gpt, language, translation, vae
+from olaria.models import autoencoder, gan, gpt, language, plane, translation, vae
 from olaria.models.base import Model, ModelConfig
 
 
@@ -17,14 +17,14 @@ class Family:
     Args:
         config: its settings' class.
         build: settings and the data's dimensions to a freshly initialised model: (C, H, W) for images,
-            the vocabulary's size for text and for pairs of texts.
+            the vocabulary's size for text and for pairs of texts, the number of coordinates for points.
         data: what it learns from.
         sizes: ``tiny``, ``small`` and ``base``.
     """
 
     config: type[ModelConfig]
     build: Callable[[Any, Any], Model]
-    data: Literal["images", "text", "pairs"]
+    data: Literal["images", "text", "pairs", "points"]
     sizes: Mapping[str, ModelConfig]
 
 
@@ -34,6 +34,7 @@ MODELS: dict[str, Family] = {
     ),
     "vae": Family(vae.VAEConfig, vae.VAE, "images", vae.SIZES),
     "gan": Family(gan.GANConfig, gan.GAN, "images", gan.SIZES),
+    "plane-gan": Family(plane.PlaneGANConfig, plane.PlaneGAN, "points", plane.SIZES),
     "bigram": Family(language.BigramConfig, language.Bigram, "text", language.BIGRAM_SIZES),
     "language": Family(language.LanguageConfig, language.LanguageModel, "text", language.SIZES),
     "gpt": Family(gpt.GPTConfig, gpt.GPT, "text", gpt.SIZES),

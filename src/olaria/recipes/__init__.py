@@ -8,7 +8,7 @@ from functools import partial
 
 from olaria.errors import UsageError, suggestion
 from olaria.i18n import N_
-from olaria.recipes import images, language, translation
+from olaria.recipes import images, language, plane, translation
 from olaria.recipes.base import Recipe
 from olaria.recipes.images import Size
 
@@ -61,6 +61,17 @@ PRESETS: dict[str, Preset] = {
     ),
     "gan-cifar10": Preset(
         N_("generative adversarial network on small colour photographs"), images.photographs_gan
+    ),
+    "gan-ring": Preset(
+        N_("generative adversarial network on a ring of clusters in the plane"), plane.plane_gan
+    ),
+    "gan-grid": Preset(
+        N_("generative adversarial network on a grid of clusters in the plane"),
+        partial(plane.plane_gan, data="grid"),
+    ),
+    "gan-spiral": Preset(
+        N_("generative adversarial network on a spiral in the plane; takes a .csv with --data"),
+        partial(plane.plane_gan, data="spiral"),
     ),
     "bigram-shakespeare": Preset(
         N_("bigram language model; takes any text with --data"), language.bigram

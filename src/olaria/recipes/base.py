@@ -14,6 +14,7 @@ from olaria.models.autoencoder import AutoEncoderConfig
 from olaria.models.gan import GANConfig
 from olaria.models.gpt import GPTConfig
 from olaria.models.language import BigramConfig, LanguageConfig
+from olaria.models.plane import PlaneGANConfig
 from olaria.models.translation import TranslationConfig
 from olaria.models.vae import VAEConfig
 from olaria.training.config import TrainingConfig
@@ -23,6 +24,7 @@ AnyModelConfig = Annotated[
     AutoEncoderConfig
     | VAEConfig
     | GANConfig
+    | PlaneGANConfig
     | BigramConfig
     | LanguageConfig
     | GPTConfig

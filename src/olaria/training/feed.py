@@ -38,13 +38,13 @@ class Feed(Protocol):
         ...
 
 
-class ImageFeed:
-    """Each epoch a new permutation of all images; the incomplete batch at its end is left out.
+class ExampleFeed:
+    """Each epoch a new permutation of all examples; the incomplete batch at its end is left out.
 
     Args:
-        x: uint8 (N, C, H, W).
+        x: images, uint8 (N, C, H, W), or points, float32 (N, D).
         y: labels (N,) or None.
-        batch_size: images per batch.
+        batch_size: examples per batch.
         seed: of the order.
 
     Raises:
@@ -56,7 +56,9 @@ class ImageFeed:
     def __init__(self, x: Tensor, y: Tensor | None, batch_size: int, seed: int) -> None:
         if batch_size > len(x):
             raise ConfigError(
-                N_("batch_size {size} is larger than the training data, {count} images; lower it"),
+                N_(
+                    "batch_size {size} is larger than the training data, {count} examples; lower it"
+                ),
                 size=batch_size,
                 count=len(x),
             )
@@ -68,7 +70,7 @@ class ImageFeed:
         self._order = torch.empty(0, dtype=torch.int64)
 
     def batch(self, update: int) -> Batch:
-        """Images in [0, 1], float32 (B, C, H, W), with their labels."""
+        """Images in [0, 1], float32 (B, C, H, W), with their labels; or points, (B, D)."""
         epoch, position = divmod(update, self.batches_per_epoch)
         if epoch != self._epoch:
             self._order = torch.randperm(
@@ -76,13 +78,15 @@ class ImageFeed:
             )
             self._epoch = epoch
         rows = self._order[position * self.batch_size : (position + 1) * self.batch_size]
-        x = self.x.index_select(0, rows).float().div_(255)
+        x = self.x.index_select(0, rows)
+        x = x.float().div_(255) if x.dtype == torch.uint8 else x
         return Batch(x, None if self.y is None else self.y[rows])
 
     def largest(self) -> Batch:
         """Every batch has these shapes."""
         x = torch.empty(self.batch_size, *self.x.shape[1:], device="meta")
-        return Batch(x, None if self.y is None else torch.empty_like(x[:, 0, 0, 0]).long())
+        y = torch.empty(self.batch_size, dtype=torch.int64, device="meta")
+        return Batch(x, None if self.y is None else y)
 
 
 class TextFeed:

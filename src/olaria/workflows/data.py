@@ -12,12 +12,13 @@ from typing import Any
 
 from olaria.data import (
     DATASETS,
+    AnyData,
     DataConfig,
     DataSet,
     ImageData,
     Images,
     PairData,
-    TextData,
+    PointData,
     decoded,
     load,
     sources,
@@ -129,7 +130,8 @@ def stats(
     offline: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """What a data set holds: shapes and classes of images; alphabet and entropies of a text; lengths of pairs.
+    """What a data set holds: shapes and classes of images; alphabet and entropies of a text; lengths of pairs; the
+    place of points.
 
     Raises:
         OlariaError: as :func:`olaria.data.load`.
@@ -139,6 +141,8 @@ def stats(
         return {**_described(data), **_pair_stats(data)}
     if isinstance(data, ImageData):
         return {**_described(data), **_image_stats(data)}
+    if isinstance(data, PointData):
+        return {**_described(data), **_point_stats(data)}
     from olaria.workflows.text_stats import text_stats
 
     options = options or DataConfig(name=name_or_path)
@@ -236,7 +240,7 @@ def _published(file: File, content: bytes) -> bytes:
     return gzip.compress(content, GZIP_LEVEL, mtime=0) if file.name.endswith(".gz") else content
 
 
-def _described(data: ImageData | TextData | PairData) -> dict[str, Any]:
+def _described(data: AnyData) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "name": data.name,
@@ -260,6 +264,16 @@ def _image_stats(data: ImageData) -> dict[str, Any]:
         "images_per_class": {name: _per_class(images, data) for name, images in parts.items()},
         "mean": float(values.mean()),
         "std": float(values.std(correction=0)),
+    }
+
+
+def _point_stats(data: PointData) -> dict[str, Any]:
+    parts = {"train": data.train, "validation": data.validation, "test": data.test}
+    return {
+        "num_points": {name: len(points) for name, points in parts.items()},
+        "num_modes": None if data.modes is None else len(data.modes),
+        "mean": data.train.mean(0).tolist(),
+        "std": data.train.std(0, correction=0).tolist(),
     }
 
 

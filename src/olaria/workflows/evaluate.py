@@ -11,13 +11,14 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from olaria.data import ImageData, PairData, TextData
+from olaria.data import ImageData, PairData, PointData, TextData
 from olaria.data.base import Progress
 from olaria.data.pairs import references
 from olaria.data.toy_language import ToyLanguage
 from olaria.errors import UsageError, suggestion
 from olaria.evaluation import METRICS, anomaly, extractor
 from olaria.evaluation.density import evaluate_vae
+from olaria.evaluation.plane import evaluate_points
 from olaria.evaluation.projection import PrincipalComponents
 from olaria.evaluation.reconstruction import LinearMap, code_metrics, mse, psnr_db
 from olaria.evaluation.samples import evaluate_image_samples
@@ -26,10 +27,11 @@ from olaria.evaluation.translation import corpus_scores, exact_match, target_los
 from olaria.i18n import N_, Message
 from olaria.models.autoencoder import AutoEncoder, corrupted
 from olaria.models.base import Model
+from olaria.models.plane import PlaneGAN
 from olaria.models.translation import Translation
 from olaria.models.vae import VAE
 from olaria.runs import Run
-from olaria.sampling import latent
+from olaria.sampling import latent, plane
 from olaria.sampling.translation import translate
 from olaria.storage import folder as files
 from olaria.workflows.detect import detector_of
@@ -105,7 +107,7 @@ def evaluate(
     protocol = {
         "data": run.recipe.data.name if data.source != "user file" else data.name,
         "data_sha256": data.sha256,
-        "split": "test" if isinstance(data, ImageData) else "validation",
+        "split": "test" if isinstance(data, ImageData | PointData) else "validation",
         "seed": SEED,
         "checkpoint": step,
         "ema": run.recipe.training.ema > 0,
@@ -240,6 +242,14 @@ def _gan(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
     return _samples(model, data, effort)
 
 
+def _plane_gan(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
+    assert isinstance(data, PointData) and isinstance(model, PlaneGAN)
+    count = min(len(data.test), effort.num_samples)
+    points = plane.draw(model, count, Generator().manual_seed(SEED))
+    metrics, protocol, reasons = evaluate_points(points, data)
+    return _Found(dict(metrics), dict(protocol), reasons)
+
+
 def _samples(model: Model, data: ImageData, effort: Effort) -> _Found:
     """Metrics of images drawn from the prior, for each class in turn; of a VAE, the means of its pixels."""
     draws = Generator().manual_seed(SEED)
@@ -304,6 +314,7 @@ _MEASURES: dict[str, Callable[[Run, Model, Any, Effort], _Found]] = {
     "autoencoder": _autoencoder,
     "vae": _vae,
     "gan": _gan,
+    "plane-gan": _plane_gan,
     "bigram": _language,
     "language": _language,
     "gpt": _language,

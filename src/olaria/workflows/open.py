@@ -32,15 +32,23 @@ class OpenRun:
         return getattr(self.run, name)
 
     def sample(self, count: int | None = None, **options: Any) -> Any:
-        """Images (N, C, H, W) in [0, 1], 64 unless ``count`` says; or a text, a list of them where ``count`` is given.
+        """Images (N, C, H, W) in [0, 1], 64 unless ``count`` says; points (N, 2), 2,000 of them; or a text, a list of
+        them where ``count`` is given.
 
         Options as of :mod:`olaria.workflows.generate`: ``mode=``, ``prompt=``, ``temperature=``, ...
         """
         from olaria.models import MODELS
-        from olaria.workflows.generate import sample_images, sample_text, sample_texts
+        from olaria.workflows.generate import (
+            sample_images,
+            sample_points,
+            sample_text,
+            sample_texts,
+        )
 
         if MODELS[self.run.family].data == "images":
             return sample_images(self.run, count=64 if count is None else count, **options).images
+        if MODELS[self.run.family].data == "points":
+            return sample_points(self.run, count=2000 if count is None else count, **options).points
         if MODELS[self.run.family].data == "pairs":
             return self._translated(count, **options)
         drawing = {k: options.pop(k) for k in SamplingConfig.model_fields.keys() & options.keys()}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Generator, Tensor
 
-from olaria.data import ImageData, PairData, TextData
+from olaria.data import AnyData, ImageData, PairData, PointData, TextData
 from olaria.i18n import Message
 from olaria.models.base import Model
 from olaria.reports.context import DataCard, ReportContext, RunCard
@@ -103,10 +103,12 @@ def run_card(run: Run, *, offline: bool = False) -> RunCard:
         return _language_card(card, run)
     if isinstance(data, PairData):
         return _translation_card(card, run, data)
+    if isinstance(data, PointData):
+        return dataclasses.replace(card, family="gan", **_game(run))  # the same lesson
     return _image_card(card, run, data)
 
 
-def data_card(data: ImageData | TextData | PairData) -> DataCard:
+def data_card(data: AnyData) -> DataCard:
     """What a report says of a data set."""
     card = DataCard(
         name=data.name,
@@ -123,11 +125,10 @@ def data_card(data: ImageData | TextData | PairData) -> DataCard:
         sizes = {"train": len(data.train), "validation": len(data.validation)}
         return dataclasses.replace(card, sizes=sizes, notes=data.notes)
     splits = {"train": data.train, "validation": data.validation, "test": data.test}
-    return dataclasses.replace(
-        card,
-        sizes={name: len(images) for name, images in splits.items()},
-        examples=_array(data.train.x[:NUM_EXAMPLES]),
-    )
+    card = dataclasses.replace(card, sizes={name: len(part) for name, part in splits.items()})
+    if isinstance(data, PointData):
+        return dataclasses.replace(card, notes=data.notes)
+    return dataclasses.replace(card, examples=_array(data.train.x[:NUM_EXAMPLES]))
 
 
 def command_of(run: Run) -> str:

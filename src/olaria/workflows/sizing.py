@@ -25,7 +25,8 @@ from olaria.workflows.watching import watched_examples
 
 Dimensions = tuple[int, int, int] | int
 _SMALLEST_IMAGE = (1, 8, 8)
-_SMALLEST_VOCABULARY = 2
+_FEWEST = 2
+"""Tokens of a vocabulary, coordinates of a point."""
 _ADVISED = ("gpt", "language")
 
 
@@ -49,7 +50,7 @@ def refuse_absurd(recipe: Recipe) -> None:
         ResourceError: its weights alone are beyond the machine's memory.
     """
     is_image = MODELS[recipe.model.family].data == "images"
-    smallest: Dimensions = _SMALLEST_IMAGE if is_image else _SMALLEST_VOCABULARY
+    smallest: Dimensions = _SMALLEST_IMAGE if is_image else _FEWEST
     without_content(lambda: build_model(recipe, smallest), machine.memory_limit_bytes())
 
 

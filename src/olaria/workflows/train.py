@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from olaria.data import DATASETS, ImageData, PairData, TextData
+from olaria.data import DATASETS, AnyData, ImageData, PairData, PointData, TextData
 from olaria.data.base import Progress
 from olaria.data.pairs import encode_texts
 from olaria.data.tokenizer import Tokenizer
@@ -26,7 +26,7 @@ from olaria.storage.checkpoint import load_checkpoint
 from olaria.storage.folder import RunFolder, new_run_path
 from olaria.training.engine import Trainer, Watch
 from olaria.training.events import Event, Forecast, Listener
-from olaria.training.feed import Feed, ImageFeed, TextFeed
+from olaria.training.feed import ExampleFeed, Feed, TextFeed
 from olaria.training.health import Health
 from olaria.training.memory import keep_freed_memory
 from olaria.training.pair_feed import PairFeed
@@ -39,7 +39,7 @@ from olaria.workflows.interruption import INTERRUPTED, Interrupted, Interruption
 from olaria.workflows.sizing import Notes, Sized, refuse_absurd, size_up
 from olaria.workflows.text_stats import reading_notes
 from olaria.workflows.tuning import Start, check_unchanged, open_start, resumed, tuned_recipe
-from olaria.workflows.watching import watch_images, watch_pairs, watch_text
+from olaria.workflows.watching import watch_images, watch_pairs, watch_points, watch_text
 
 ADAPTED = 10_000
 """Training images whose statistics a model may take before it begins."""
@@ -50,7 +50,7 @@ class Prepared:
     """A recipe with its data in memory, ready for the loop."""
 
     recipe: Recipe
-    data: ImageData | TextData | PairData
+    data: AnyData
     dimensions: tuple[int, int, int] | int
     feed: Feed
     watch: Watch
@@ -268,12 +268,14 @@ def prepare(
     data = load_data(recipe, offline=offline, progress=progress)
     batch_size, seed = recipe.training.batch_size, recipe.seed
     if isinstance(data, ImageData):
-        feed: Feed = ImageFeed(data.train.x, data.train.y, batch_size, seed)
+        feed: Feed = ExampleFeed(data.train.x, data.train.y, batch_size, seed)
         watch = watch_images(recipe.model.family, data, seed)
         sized = size_up(recipe, data.shape, feed, data)
         model = build_model(recipe, data.shape)
         model.adapt(data.train.x[:ADAPTED].float() / 255)
         return Prepared(recipe, data, data.shape, feed, watch, model, sized, notes=data.notes)
+    if isinstance(data, PointData):
+        return _prepare_points(recipe, data)
     if isinstance(data, PairData):
         return _prepare_pairs(recipe, data)
     if recipe.tuning is not None:
@@ -291,6 +293,16 @@ def prepare(
         )
     watch = watch_text(held_out, tokenizer, seed)
     return _with_tokenizer(recipe, data, feed, watch, tokenizer, start)
+
+
+def _prepare_points(recipe: Recipe, data: PointData) -> Prepared:
+    size = data.train.shape[1]
+    feed = ExampleFeed(data.train, None, recipe.training.batch_size, recipe.seed)
+    sized = size_up(recipe, size, feed, data)
+    model = build_model(recipe, size)
+    model.adapt(data.train)
+    watch = watch_points(data, recipe.seed)
+    return Prepared(recipe, data, size, feed, watch, model, sized, notes=data.notes)
 
 
 def _prepare_pairs(recipe: Recipe, data: PairData) -> Prepared:

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from olaria.data import ImageData
+from olaria.data import ImageData, PointData
 from olaria.data.base import Pair
 from olaria.data.pairs import encode_texts, references
 from olaria.data.tokenizer import Tokenizer
 from olaria.evaluation import diversity
 from olaria.evaluation.density import active_units, elbo
 from olaria.evaluation.extractor import for_data
+from olaria.evaluation.plane import evaluate_points
 from olaria.evaluation.text import BATCH_TOKENS, text_loss
 from olaria.evaluation.translation import exact_match, target_loss
 from olaria.models.base import Model
 from olaria.models.translation import Specials
 from olaria.models.vae import VAE
 from olaria.objectives.reconstruction import squared_error
-from olaria.sampling import latent
+from olaria.sampling import latent, plane
 from olaria.sampling.autoregressive import SamplingConfig, generate
 from olaria.sampling.translation import translate
 from olaria.training.engine import Watch
@@ -43,6 +45,8 @@ WATCHED_PAIRS = 1000
 WATCHED_SOURCES = 200
 """Validation sources that are translated while training."""
 SHOWN_SOURCES = 8
+WATCHED_POINTS = 1000
+SHOWN_POINTS = 2000
 _BLOCK = 1000
 _PAIRS_BLOCK = 200
 
@@ -109,6 +113,26 @@ def _cover(data: ImageData, seed: int) -> Callable[[Model], Mapping[str, float]]
     return watch
 
 
+def watch_points(data: PointData, seed: int) -> Watch:
+    """The watch of a game in the plane: the points that a fixed noise becomes, and the picture of them."""
+    real, variance = data.validation, data.validation.var(0).sum().clamp_min(1e-12)
+    shown = data.train[:SHOWN_POINTS]
+
+    def evaluate(model: Any) -> Mapping[str, float]:
+        made = plane.draw(model, WATCHED_POINTS, generator(seed, "coverage"))
+        values = {"spread": (made.var(0).sum() / variance).item()}
+        found, _, reasons = evaluate_points(made, replace(data, test=real))
+        names = ("modes_covered", "high_quality_share", "coverage")
+        return values | {name: float(found[name] or 0) for name in names if name not in reasons}
+
+    def sample(model: Any) -> Tensor:
+        return plane.picture(
+            model, shown, plane.draw(model, SHOWN_POINTS, generator(seed, "watching"))
+        )
+
+    return Watch(evaluate, sample, None)
+
+
 def watch_text(tokens: Tensor, tokenizer: Tokenizer, seed: int) -> Watch:
     """The watch of a language model: validation loss in nats per token, and a continuation of one token."""
     tokens = tokens[:WATCHED_TOKENS]
@@ -134,6 +158,8 @@ def watched_examples(family: str, feed: Feed) -> int:
     """Images, windows of text or pairs that are measured at once while training; of a GAN, those drawn."""
     if family == "gan":
         return WATCHED_DRAWS
+    if family == "plane-gan":
+        return WATCHED_POINTS
     if isinstance(feed, TextFeed):
         return max(1, BATCH_TOKENS // feed.context)
     return _PAIRS_BLOCK if isinstance(feed, PairFeed) else _BLOCK

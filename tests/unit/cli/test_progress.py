@@ -60,7 +60,7 @@ def test_a_pipe_gets_a_line_now_and_then(
     assert capsys.readouterr().err.splitlines() == [
         "training 12,345 parameters in bfloat16",
         "step 1,200: validation loss 97.0000",  # a part equal to the total says nothing new
-        "step 1,200 · 25% · loss 98.5000 · reconstruction 80.0000 · KL 18.5000 · 12,346 images/s · 1:05 left",
+        "step 1,200 · 25% · loss 98.5000 · reconstruction 80.0000 · KL 18.5000 · 12,346 examples/s · 1:05 left",
     ]
 
 

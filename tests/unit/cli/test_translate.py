@@ -144,8 +144,8 @@ def test_a_replay_and_a_resume_are_the_run(run: Run, table: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("preset", "data", "message"),
     [
-        ("gpt-shakespeare", "reverse", "gpt learns from text and reverse are pairs"),
-        ("vae-mnist", "reverse", "vae learns from images and reverse are pairs"),
+        ("gpt-shakespeare", "reverse", "gpt learns from text and reverse holds none"),
+        ("vae-mnist", "reverse", "vae learns from images and reverse holds none"),
         ("pt-en", "toy-language", "holds none; give it a .tsv file"),
         ("pt-en", "digits", "holds none; give it a .tsv file"),
     ],

@@ -30,15 +30,15 @@ from olaria.training.events import (
     Stop,
     Warned,
 )
-from olaria.training.feed import ImageFeed
+from olaria.training.feed import ExampleFeed
 from olaria.training.randomness import generator, seeded
 from olaria.training.schedule import Clock
 
 
-def feed(batch_size: int = 8) -> ImageFeed:
+def feed(batch_size: int = 8) -> ExampleFeed:
     """24 images, three batches an epoch."""
     x = torch.randint(0, 256, (24, 1, 8, 8), generator=generator(0, "x")).to(torch.uint8)
-    return ImageFeed(x, None, batch_size, 0)
+    return ExampleFeed(x, None, batch_size, 0)
 
 
 def trainer(family: str = "autoencoder", watch: Watch | None = None, **training: Any) -> Trainer:

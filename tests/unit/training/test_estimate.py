@@ -34,6 +34,8 @@ def shapes(family: str, count: int = 16) -> tuple[Any, Batch]:
     if MODELS[family].data == "images":
         x = torch.rand(count, 1, 8, 8, generator=torch.Generator().manual_seed(0))
         return (1, 8, 8), Batch(x, torch.zeros(count).long())
+    if MODELS[family].data == "points":
+        return 2, Batch(torch.rand(count, 2, generator=torch.Generator().manual_seed(0)))
     length = 1 if family == "bigram" else 32
     x = torch.randint(VOCAB, (count, length), generator=torch.Generator().manual_seed(0))
     return VOCAB, Batch(x, x)

@@ -1,0 +1,107 @@
+r"""A GAN of points in the plane: small enough to watch both distributions and the discriminator between them.
+
+The game is that of :mod:`olaria.models.game`, between two dense networks; the noise is N(0, I). Where the densities p
+of the data and q of the generator are known, so is the best discriminator:
+
+.. math:: D^*(x) = \frac{p(x)}{p(x) + q(x)}
+
+Source: Goodfellow et al. 2014, proposition 1.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, final
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from olaria.models.base import last_layer
+from olaria.models.game import Game, GameConfig, Side
+from olaria.nn.mlp import mlp
+
+
+class PlaneGANConfig(GameConfig):
+    """Settings of :class:`PlaneGAN`."""
+
+    family: Literal["plane-gan"] = "plane-gan"
+    latent: int = Field(2, ge=1)
+    hidden: tuple[int, ...] = (128, 128)
+    """Sizes of both networks' hidden layers."""
+    spectral: bool = False
+    """Spectral normalisation of the discriminator; it is too smooth then for narrow clusters."""
+    discriminator_rate: float = Field(1.0, gt=0.0)
+    """Factor on the discriminator's learning rates."""
+
+
+SIZES = {
+    "tiny": PlaneGANConfig(hidden=(16,)),
+    "small": PlaneGANConfig(),
+    "base": PlaneGANConfig(hidden=(256, 256, 256)),
+}
+
+
+@final
+class PointGenerator(nn.Module):
+    """Normal noise to points.
+
+    Args:
+        latent: numbers of the noise.
+        hidden: sizes of the hidden layers.
+        size: coordinates of a point.
+    """
+
+    centre: Tensor
+    spread: Tensor
+
+    def __init__(self, latent: int, hidden: tuple[int, ...], size: int) -> None:
+        super().__init__()
+        self.network = mlp([latent, *hidden, size], "relu")
+        self.register_buffer("centre", torch.zeros(size))
+        self.register_buffer("spread", torch.ones(()))
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """(B, latent) to (B, size), in the units of the data; classes there are none."""
+        x: Tensor = self.centre + self.spread * self.network(z).float()
+        return x
+
+
+@final
+class PlaneGAN(Game):
+    """Dense generator and discriminator of points.
+
+    Args:
+        config: settings.
+        size: coordinates of a point.
+    """
+
+    family: ClassVar[str] = "plane-gan"
+    generator: PointGenerator
+
+    def __init__(self, config: PlaneGANConfig, size: int) -> None:
+        super().__init__(config, config.latent)
+        self.generator = PointGenerator(config.latent, config.hidden, size)
+        judge = mlp([size, *config.hidden, 1], "leaky-relu")
+        for layer in judge:
+            if isinstance(layer, nn.LeakyReLU):
+                layer.negative_slope = config.slope
+            elif config.spectral:
+                spectral_norm(layer)
+        self.discriminator = judge
+
+    def adapt(self, x: Tensor) -> None:
+        """Take the mean and the scale of the data: both networks work in units of them."""
+        self.generator.centre.copy_(x.mean(0))
+        self.generator.spread.copy_((x - x.mean(0)).square().mean().sqrt().clamp_min(1e-12))
+
+    def discriminate(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Points (B, size) to logits of being real, (B,)."""
+        scaled = (x - self.generator.centre) / self.generator.spread
+        logits: Tensor = self.discriminator(scaled).float().squeeze(1)
+        return logits
+
+    def sides(self) -> tuple[Side, Side]:
+        """The last layers apart."""
+        judge, maker = self.discriminator, self.generator
+        return ([judge], [last_layer(judge)]), ([maker], [last_layer(maker)])

@@ -1,0 +1,27 @@
+"""Presets that learn from points in the plane."""
+
+from __future__ import annotations
+
+from olaria.data import DataConfig
+from olaria.models.plane import SIZES
+from olaria.recipes.base import Recipe
+from olaria.recipes.images import Size
+from olaria.training.config import TrainingConfig
+
+
+def plane_gan(preset: str, size: Size, data: str = "ring") -> Recipe:
+    """A GAN of points, with the R1 penalty, under which the game ends near its balance (Mescheder et al. 2018)."""
+    return Recipe(
+        preset=preset,
+        size=size,
+        data=DataConfig(name=data),
+        model=SIZES[size].model_copy(update={"penalty": "r1", "penalty_weight": 0.1}),
+        training=TrainingConfig(
+            budget=30.0,
+            batch_size=256,
+            learning_rate=2e-3,
+            betas=(0.0, 0.99),
+            decay_from=0.5,
+            ema=0.995,
+        ),
+    )

@@ -1,0 +1,82 @@
+"""Points of a plane GAN, and a picture of the game: both clouds, and the discriminator's surface under them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+from olaria.models.plane import PlaneGAN
+
+SIDE = 180
+"""Pixels of a picture."""
+MARGIN = 0.25
+"""Of the data's extent, on each side of it."""
+_REAL = (0.12, 0.42, 0.59)
+_MADE = (0.71, 0.28, 0.16)
+_INK = (0.13, 0.19, 0.24)
+_STRONGEST = 0.6
+"""Of the surface's colours: the points lie on it."""
+
+
+@torch.no_grad()
+def draw(model: PlaneGAN, count: int, generator: Generator) -> Tensor:
+    """Points (count, 2) from z ~ N(0, I), in the units of the data."""
+    points: Tensor = model.generator(torch.randn(count, model.latent, generator=generator))
+    return points
+
+
+def window(points: Tensor) -> Tensor:
+    """The square of the plane that a picture of data shows: lowest and highest corner, (2, 2)."""
+    lowest, highest = points.min(0).values, points.max(0).values
+    half = (0.5 + MARGIN) * (highest - lowest).max()
+    middle = (lowest + highest) / 2
+    return torch.stack((middle - half, middle + half))
+
+
+@torch.no_grad()
+def surface(model: PlaneGAN, corners: Tensor, side: int = SIDE) -> Tensor:
+    r"""The discriminator over a square: :math:`D(x) = \sigma(l(x))` at the centres of its pixels, (side, side).
+
+    Rows go from the top, columns from the left.
+    """
+    steps = (torch.arange(side) + 0.5) / side
+    x, y = (corners[0, i] + steps * (corners[1, i] - corners[0, i]) for i in (0, 1))
+    vertical, horizontal = torch.meshgrid(y.flip(0), x, indexing="ij")
+    points = torch.stack((horizontal.flatten(), vertical.flatten()), 1)
+    return model.discriminate(points).sigmoid().view(side, side)
+
+
+def picture(model: PlaneGAN, real: Tensor, made: Tensor, side: int = SIDE) -> Tensor:
+    """The game as it stands: blue where the discriminator says *real*, red where it says *made*, white at one half;
+    over it the points of the data in dark blue and the generated ones in black.
+
+    Args:
+        model: both players.
+        real: points of the data, (N, 2).
+        made: points of the generator, (M, 2); those outside the window are not seen.
+        side: pixels.
+
+    Returns:
+        (1, 3, side, side) in [0, 1].
+    """
+    corners = window(real)
+    certainty = 2 * surface(model, corners, side) - 1  # -1 made, 1 real
+    colour = torch.where(certainty[None] > 0, _of(_REAL), _of(_MADE))
+    image = 1 - _STRONGEST * certainty.abs()[None] * (1 - colour)
+    for points, dark in ((real, _REAL), (made, _INK)):
+        ink = (0.6 * density(points, corners, side)).clamp(0, 1)
+        image = torch.lerp(image, _of(dark).expand_as(image), ink[None])
+    return image[None].clamp(0, 1)
+
+
+def density(points: Tensor, corners: Tensor, side: int = SIDE) -> Tensor:
+    """How many of the points (N, 2) lie in each pixel of a square, (side, side); rows from the top."""
+    place = (points - corners[0]) / (corners[1] - corners[0])
+    inside = ((place >= 0) & (place < 1)).all(1)
+    column, row = (place[inside] * side).long().unbind(1)
+    flat = torch.bincount((side - 1 - row) * side + column, minlength=side * side)
+    return flat.view(side, side)
+
+
+def _of(colour: tuple[float, float, float]) -> Tensor:
+    return torch.tensor(colour).view(3, 1, 1)

@@ -1,0 +1,55 @@
+"""Generated points beside clusters that are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from olaria.data import PointData, load
+from olaria.evaluation.plane import clusters, evaluate_points
+from olaria.training.randomness import generator
+
+
+@pytest.fixture(scope="module")
+def grid() -> PointData:
+    data = load("grid")
+    assert isinstance(data, PointData)
+    return data
+
+
+def test_the_data_itself_is_of_high_quality(grid: PointData) -> None:
+    assert grid.modes is not None and grid.mode_std is not None
+    found = clusters(grid.train, grid.modes, grid.mode_std)
+    assert found.modes_covered == 25
+    # P(|x − μ| < 3σ) in two dimensions: 1 − exp(−9/2).
+    assert found.high_quality_share == pytest.approx(0.98889, abs=0.003)
+    assert found.shares.sum().item() == pytest.approx(1)
+
+
+def test_a_collapsed_generator_covers_one(grid: PointData) -> None:
+    assert grid.modes is not None and grid.mode_std is not None
+    one = grid.modes[3] + grid.mode_std * torch.randn(500, 2, generator=generator(0, "one"))
+    found = clusters(one, grid.modes, grid.mode_std)
+    assert (found.modes_covered, found.shares.argmax().item()) == (1, 3)
+    between = (grid.modes[3] + grid.modes[4]) / 2
+    assert clusters(between.expand(9, 2), grid.modes, grid.mode_std).modes_covered == 0
+
+
+def test_metrics_of_good_and_bad_points(grid: PointData) -> None:
+    good, protocol, reasons = evaluate_points(grid.validation, grid)
+    assert reasons == {} and protocol["num_modes"] == 25
+    assert good["modes_covered"] == 25 and good["coverage"] > 0.9 and good["precision"] > 0.9
+    noise = 2 * torch.randn(1800, 2, generator=generator(1, "noise"))
+    bad, _, _ = evaluate_points(noise, grid)
+    for name in ("high_quality_share", "precision", "density", "coverage"):
+        assert bad[name] < 0.5 * good[name]
+
+
+def test_what_is_not_known_is_null_with_a_reason(grid: PointData) -> None:
+    found, _, reasons = evaluate_points(grid.test, replace(grid, modes=None))
+    assert found["modes_covered"] is None and found["high_quality_share"] is None
+    assert set(reasons) == {"modes_covered", "high_quality_share"}
+    found, _, reasons = evaluate_points(grid.test[:5], grid)
+    assert found["coverage"] is None and "fewer than" in reasons["coverage"].id
