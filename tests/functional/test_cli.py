@@ -22,7 +22,17 @@ PAGES = [
     *(
         [verb]
         for verb in (
-            *("demo", "train", "sample", "eval", "encode", "detect", "report", "export"),
+            *(
+                "demo",
+                "train",
+                "sample",
+                "eval",
+                "reconstruct",
+                "encode",
+                "detect",
+                "report",
+                "export",
+            ),
             *("presets", "doctor"),
         )
     ),

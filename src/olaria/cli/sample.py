@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 HELP = N_("Draw images or text from a run.")
 UNSEEN = ("error", "replace", "skip")
 PATHS = ("linear", "spherical")
-MODES = ("prior", "reconstruct", "interpolate", "traverse")
+MODES = ("prior", "reconstruct", "interpolate", "traverse", "manifold", "attribute")
 SEPARATOR = "\n---\n"
 """Between two of several texts."""
 
@@ -50,6 +50,14 @@ def sample(
             "--path",
             metavar="|".join(PATHS),
             help=N_("how --mode interpolate walks; linear unless given"),
+        ),
+    ] = None,
+    attribute: Annotated[
+        str | None,
+        typer.Option(
+            "--attribute",
+            metavar="K:L",
+            help=N_("the classes that --mode attribute leads from and to, from 0"),
         ),
     ] = None,
     prompt: Annotated[
@@ -150,6 +158,7 @@ def sample(
     if path is not None and mode != "interpolate":
         raise UsageError(N_("--path goes with --mode interpolate"))
     number_of_class = options.whole("--class", label, 0)
+    ends = _classes(attribute)
     for_images = mode is not None or number_of_class is not None
     if for_images and (drawing or prompt is not None or unseen):
         raise UsageError(
@@ -189,9 +198,26 @@ def sample(
         asked = {**common, "config": config, "unseen": unseen}
         _text(shell, opened, prompt, number or 1, asked, out, overwrite, as_json)
     else:
-        picture = {"count": number, "mode": mode, "label": number_of_class, "path": path}
+        picture = {
+            "count": number,
+            "mode": mode,
+            "label": number_of_class,
+            "path": path,
+            "attribute": ends,
+        }
         picture = {name: value for name, value in picture.items() if value is not None}
         _images(shell, opened, picture, common, out, overwrite, as_json)
+
+
+def _classes(text: str | None) -> tuple[int, int] | None:
+    """``3:8`` to its numbers."""
+    if text is None:
+        return None
+    first, colon, second = text.partition(":")
+    ends = tuple(options.whole("--attribute", part, 0) for part in (first, second) if part)
+    if not colon or len(ends) != 2 or None in ends:
+        raise UsageError(N_("--attribute takes two classes, such as 3:8, not {text}"), text=text)
+    return ends[0] or 0, ends[1] or 0
 
 
 def _only_translating(

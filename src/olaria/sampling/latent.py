@@ -213,6 +213,34 @@ def manifold(model: Model, side: int = 20, label: int = 0) -> Tensor:
     return decode(model, z, torch.full((len(z),), label))
 
 
+@torch.no_grad()
+def attribute(
+    model: Model, x: Tensor, labels: Tensor, source: int, target: int, told: Tensor | None = None
+) -> Tensor:
+    r"""The direction from one class to another in the latent space.
+
+    .. math:: v = \frac1{|T|} \sum_{i \in T} f(x_i) - \frac1{|S|} \sum_{i \in S} f(x_i)
+
+    with the images S of the one class and T of the other. Added to the code of an image it makes it more like the
+    other class, as far as the latent space is straight.
+
+    Args:
+        model: encodes.
+        x: images in [0, 1], (N, C, H, W), some of each class.
+        labels: their classes, (N,).
+        source: where v begins.
+        target: where it ends.
+        told: classes, (N,), where the model is told them.
+
+    Source: Larsen et al. 2016, *Autoencoding beyond pixels using a learned similarity metric*, section 4.2.
+    """
+    ends = []
+    for label in (target, source):
+        rows = (labels == label).nonzero().flatten()
+        ends.append(encode(model, x[rows], None if told is None else told[rows]).mean(0))
+    return ends[0] - ends[1]
+
+
 def _no_latents(model: Model) -> SamplingError:
     return SamplingError(
         N_("the family {family} has no latent vectors; give it a --prompt instead"),

@@ -17,7 +17,6 @@ from olaria.errors import UsageError
 from olaria.evaluation import anomaly
 from olaria.evaluation.anomaly import Detector, Score
 from olaria.i18n import N_, Message
-from olaria.models import MODELS
 from olaria.models.autoencoder import AutoEncoder
 from olaria.models.base import Model
 from olaria.models.vae import VAE
@@ -120,12 +119,7 @@ def detect(
             N_("--false-alarms must be between 0 and 1, not {value}"), value=false_alarms
         )
     run = run if isinstance(run, Run) else Run(run)
-    if MODELS[run.family].data != "images":
-        raise UsageError(
-            N_("run {name} is of a {family}, and this needs an autoencoder or a VAE"),
-            name=run.name,
-            family=run.family,
-        )
+    shown.refuse_other_kinds(run)
     model = run.model(checkpoint)
     own = run.data(offline=offline, progress=progress)
     assert isinstance(own, ImageData)

@@ -6,19 +6,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from olaria.data import ImageData
 from olaria.data.base import Progress
-from olaria.errors import UsageError
 from olaria.evaluation.projection import LEAST_POINTS, Map, PrincipalComponents, plane
 from olaria.evaluation.reconstruction import code_metrics
 from olaria.i18n import N_, Message
-from olaria.models import MODELS
 from olaria.reports import planes
 from olaria.reports.style import png
 from olaria.runs import Run
@@ -26,9 +23,8 @@ from olaria.sampling import latent
 from olaria.storage.files import write_atomic, write_bytes, write_text
 from olaria.workflows import shown
 from olaria.workflows.generate import refuse_overwriting
-from olaria.workflows.shown import Shown
+from olaria.workflows.shown import Looked, Shown, Split
 
-Split = Literal["train", "validation", "test"]
 SEED = 1
 NUM_VOTERS = 20_000
 """Training images that the components are fitted to and whose codes vote."""
@@ -83,51 +79,30 @@ def encode(
         SamplingError: the model has no encoder.
         DataError: the images are of another size or number of channels than the run's.
     """
-    run = run if isinstance(run, Run) else Run(run)
-    if MODELS[run.family].data != "images":
-        raise UsageError(
-            N_("run {name} is of a {family}, and this needs an autoencoder or a VAE"),
-            name=run.name,
-            family=run.family,
-        )
-    own = run.data(offline=offline, progress=progress)
-    assert isinstance(own, ImageData)
-    is_own = data is None or data == run.recipe.data.name
-    if is_own:
-        images = shown.own(own, getattr(own, split or "test"))
-    elif split is not None:
-        assert data is not None
-        raise UsageError(N_("--split is of the run's own data; leave it out for {data}"), data=data)
-    else:
-        assert data is not None
-        images = shown.other(
-            run, data, own.shape, options or {}, offline=offline, progress=progress
-        )
-    model = run.model(checkpoint)
-    if latent.classes_of(model) and not is_own:
-        raise UsageError(
-            N_("run {name} is told the class of each image, which {data} cannot say"),
-            name=run.name,
-            data=data,
-        )
-    of_model = partial(latent.encode, model)
-    found = Encoded(images, of_model(images.x.float() / 255, images.y), {})
-    return replace(found, quality=_quality(of_model, own, found, is_own))
+    looked = shown.look(
+        run,
+        data,
+        split=split,
+        options=options or {},
+        checkpoint=checkpoint,
+        offline=offline,
+        progress=progress,
+    )
+    images, of_model = looked.shown, partial(latent.encode, looked.model)
+    found = Encoded(images, of_model(images.x.float() / 255, looked.told), {})
+    return replace(found, quality=_quality(of_model, looked, found.codes))
 
 
 def _quality(
-    of_model: Callable[[Tensor, Tensor | None], Tensor],
-    own: ImageData,
-    found: Encoded,
-    is_own: bool,
+    of_model: Callable[[Tensor, Tensor | None], Tensor], looked: Looked, codes: Tensor
 ) -> dict[str, float | None]:
     """The codes and those of equally many principal components; classes of other data vote for nothing here."""
-    x, y = found.shown.x.float() / 255, found.shown.y
+    own, x, y = looked.own, looked.shown.x.float() / 255, looked.shown.y
     if len(x) < LEAST_POINTS + 1:  # neighbourhoods of five are less than half of the points
         return {}
     train = own.train.x[:NUM_VOTERS].float() / 255
-    votes = own.train.y[:NUM_VOTERS] if is_own and own.train.y is not None else None
-    components = PrincipalComponents.fitted(train, found.codes.shape[1])
+    votes = own.train.y[:NUM_VOTERS] if looked.is_own and own.train.y is not None else None
+    components = PrincipalComponents.fitted(train, codes.shape[1])
     quality: dict[str, float | None] = {}
     for prefix, encoder in (("", of_model), ("pca_", components.encode)):
         draws = Generator().manual_seed(SEED)

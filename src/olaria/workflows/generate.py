@@ -26,7 +26,12 @@ from olaria.storage.files import write_text
 from olaria.storage.images import make_grid, save_png
 from olaria.training.randomness import generator
 
-Mode = Literal["prior", "reconstruct", "interpolate", "traverse"]
+Mode = Literal["prior", "reconstruct", "interpolate", "traverse", "manifold", "attribute"]
+MAP_SIDE = 20
+"""Images on each side of a map of the latent plane."""
+ATTRIBUTE_STEPS = 9
+ATTRIBUTE_IMAGES = 5_000
+"""Training images that the mean codes of two classes come from."""
 PICTURE_SCALE = 3
 """Enlargement of a picture of the plane."""
 _ROWS = 10
@@ -50,6 +55,7 @@ def sample_images(
     mode: Mode = "prior",
     label: int | None = None,
     path: latent.Path = "linear",
+    attribute: tuple[int, int] | None = None,
     seed: int = 0,
     checkpoint: str | int | None = None,
     offline: bool = False,
@@ -61,16 +67,18 @@ def sample_images(
         count: how many images; of pairs or rows where the mode shows those.
         mode: ``prior`` draws z ~ N(0, I); ``reconstruct`` pairs test images with their reconstructions;
             ``interpolate`` walks between the codes of pairs of test images; ``traverse`` moves one latent
-            coordinate a row.
+            coordinate a row; ``manifold`` decodes a plane of two latent coordinates; ``attribute`` moves test images
+            along the way from one class to another.
         label: the class of all images drawn, where the model was told classes; in turn where None.
         path: of ``interpolate``.
+        attribute: of ``attribute``, the two classes.
         seed: of the draws.
         checkpoint: ``best``, ``last`` or a step.
         offline: open no connection.
 
     Raises:
-        SamplingError: the model cannot do this, or knows no such class.
-        UsageError: the run is of a language model.
+        SamplingError: the model cannot do this, or there is no such class.
+        UsageError: the run is of a language model, or ``attribute`` goes with another mode.
     """
     run = run if isinstance(run, Run) else Run(run)
     if MODELS[run.family].data != "images":
@@ -79,9 +87,13 @@ def sample_images(
         )
     if count < 1:
         raise UsageError(N_("-n must be at least 1, not {count}"), count=count)
+    if (attribute is None) != (mode != "attribute"):
+        raise UsageError(N_("--mode attribute needs --attribute K:L, the classes, and the reverse"))
     model = run.model(checkpoint)
     draws = Generator().manual_seed(seed)
     _check_class(run, model, label)
+    if mode == "manifold":
+        return ImageSample(latent.manifold(model, MAP_SIDE, label or 0), MAP_SIDE)
     if mode == "prior":
         y = None if label is None else torch.full((count,), label)
         # Classes in turn stand under each other when there are as many of them as images in a row.
@@ -89,6 +101,8 @@ def sample_images(
         return ImageSample(latent.prior(model, count, draws, y), columns or None)
     data = run.data(offline=offline)
     assert isinstance(data, ImageData)
+    if attribute is not None:
+        return _towards(model, data, attribute, max(1, count // ATTRIBUTE_STEPS), draws)
     of_class = _rows_of(data.test.y, label, len(data.test))
     chosen = of_class[torch.randperm(len(of_class), generator=draws)]
     x = data.test.x[chosen].float() / 255
@@ -105,6 +119,33 @@ def sample_images(
         strips = latent.interpolate(model, codes[:rows], codes[rows:], path=path, y=start)
         return ImageSample(strips.flatten(0, 1), strips.shape[1])
     return _traversal(model, x[:1], count, None if y is None else y[:1])
+
+
+def _towards(
+    model: Model, data: ImageData, classes: tuple[int, int], rows: int, draws: Generator
+) -> ImageSample:
+    """Test images of one class, a row each, moved from where they are to beyond the other class's mean."""
+    train, test = data.train, data.test
+    if train.y is None or test.y is None:
+        raise SamplingError(N_("the images of {data} carry no classes"), data=data.name)
+    source, target = classes
+    for label in classes:
+        if not 0 <= label < data.num_classes:
+            raise SamplingError(
+                N_("there is no class {label}: {data} has 0 to {last}"),
+                label=label,
+                data=data.name,
+                last=data.num_classes - 1,
+            )
+    known, labels = train.x[:ATTRIBUTE_IMAGES].float() / 255, train.y[:ATTRIBUTE_IMAGES]
+    is_told = latent.classes_of(model) > 0
+    way = latent.attribute(model, known, labels, source, target, labels if is_told else None)
+    of_class = _rows_of(test.y, source, len(test))
+    chosen = of_class[torch.randperm(len(of_class), generator=draws)[:rows]]
+    told = test.y[chosen] if is_told else None
+    codes = latent.encode(model, test.x[chosen].float() / 255, told)
+    strips = latent.interpolate(model, codes, codes + 1.5 * way, ATTRIBUTE_STEPS, y=told)
+    return ImageSample(strips.flatten(0, 1), ATTRIBUTE_STEPS)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -13,7 +13,12 @@ from olaria.data.base import Progress
 from olaria.data.images import load_pictures
 from olaria.errors import DataError, UsageError, suggestion
 from olaria.i18n import N_, Message
+from olaria.models import MODELS
+from olaria.models.base import Model
 from olaria.runs import Run
+from olaria.sampling import latent
+
+Split = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,87 @@ class Shown:
     y: Tensor | None = None
     class_names: tuple[str, ...] = ()
     notes: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A run and the images that it is shown.
+
+    Args:
+        model: of the run, in evaluation mode.
+        own: the data that the run was made with.
+        shown: the images.
+        is_own: whether they are of that data.
+    """
+
+    model: Model
+    own: ImageData
+    shown: Shown
+    is_own: bool
+
+    @property
+    def told(self) -> Tensor | None:
+        """The images' classes, where the model is told them."""
+        return self.shown.y if latent.classes_of(self.model) else None
+
+
+def look(
+    run: str | Path | Run,
+    data: str | None,
+    *,
+    split: Split | None = None,
+    options: dict[str, Any],
+    checkpoint: str | int | None = None,
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> Looked:
+    """Open a run of images and those that it is shown.
+
+    Args:
+        run: of an autoencoder or a VAE.
+        data: a data set's name, or the user's image, folder or zip; the run's own data where None.
+        split: which part of the run's own data; ``test`` where None.
+        options: ``resize`` and ``gray`` for ``data``; those of the run where not given.
+        checkpoint: ``best``, ``last`` or a step.
+        offline: open no connection.
+        progress: told of downloads.
+
+    Raises:
+        UsageError: the run is of another kind, ``split`` is asked of other data, or the model is told classes, which
+            other data cannot say.
+        DataError: the images are of another size or number of channels than the run's.
+    """
+    run = run if isinstance(run, Run) else Run(run)
+    refuse_other_kinds(run)
+    known = run.data(offline=offline, progress=progress)
+    assert isinstance(known, ImageData)
+    model = run.model(checkpoint)
+    if data is None or data == run.recipe.data.name:
+        return Looked(model, known, own(known, getattr(known, split or "test")), True)
+    if split is not None:
+        raise UsageError(N_("--split is of the run's own data; leave it out for {data}"), data=data)
+    if latent.classes_of(model):
+        raise UsageError(
+            N_("run {name} is told the class of each image, which {data} cannot say"),
+            name=run.name,
+            data=data,
+        )
+    images = other(run, data, known.shape, options, offline=offline, progress=progress)
+    return Looked(model, known, images, False)
+
+
+def refuse_other_kinds(run: Run) -> None:
+    """Only images can be shown to a run of images.
+
+    Raises:
+        UsageError: the run is of another kind.
+    """
+    if MODELS[run.family].data != "images":
+        raise UsageError(
+            N_("run {name} is of a {family}, and this needs an autoencoder or a VAE"),
+            name=run.name,
+            family=run.family,
+        )
 
 
 def own(data: ImageData, part: Images) -> Shown:

@@ -10,8 +10,11 @@ import pytest
 from PIL import Image
 
 from olaria.cli.main import main
-from olaria.errors import RunError
+from olaria.data import ImageData
+from olaria.errors import RunError, UsageError
 from olaria.runs import Run
+from olaria.sampling import latent
+from olaria.workflows.reconstruct import reconstruct
 from olaria.workflows.train import train
 
 TINY = ("training.precision=float32", "training.ema=0", "training.batch_size=64")
@@ -53,6 +56,7 @@ def drawn(run: Run, out: Path, capsys: pytest.CaptureFixture[str], *words: str) 
         ("--class", "3", "--mode", "traverse"),
         ("--mode", "interpolate", "--path", "spherical"),
         ("--mode", "reconstruct"),
+        ("--mode", "attribute", "--attribute", "3:8"),
     ],
 )
 def test_every_mode_knows_the_classes(
@@ -102,3 +106,65 @@ def test_the_classes_of_data_and_model_must_agree(tmp_path: Path) -> None:
         Image.new("L", (8, 8), number * 8).save(tmp_path / f"{number}.png")
     with pytest.raises(RunError, match="carry no classes"):
         made(tmp_path, "cgan-mnist", data=str(tmp_path))
+
+
+def test_a_map_of_the_plane_and_a_way_between_classes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plane = made(tmp_path, "vae-mnist", "model.latent=2")
+    with drawn(plane, tmp_path / "map.png", capsys, "--mode", "manifold") as grid:
+        assert grid.width == grid.height  # 20 by 20
+    words = ("--mode", "attribute", "--attribute", "0:1")
+    with drawn(plane, tmp_path / "way.png", capsys, *words) as strips:
+        assert strips.width > 3 * strips.height  # two rows of nine
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--mode", "attribute"), "needs --attribute K:L"),
+        (("--attribute", "1:2"), "needs --attribute K:L"),
+        (("--mode", "attribute", "--attribute", "3"), "takes two classes, such as 3:8, not 3"),
+        (("--mode", "attribute", "--attribute", "3:"), "takes two classes"),
+        (("--mode", "attribute", "--attribute", "3:x"), "--attribute"),
+        (("--mode", "attribute", "--attribute", "3:10"), "there is no class 10: digits has 0 to 9"),
+        (("--mode", "manifold"), "needs two latent dimensions"),
+    ],
+)
+def test_a_way_needs_two_classes_that_there_are(
+    words: tuple[str, ...], message: str, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sample", str(run.path), *words]) in (1, 2)
+    assert message in capsys.readouterr().err
+
+
+def test_reconstructions_of_ones_own_images(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plain = made(tmp_path, "ae-mnist")
+    Image.new("L", (8, 8), 200).save(tmp_path / "mine.png")
+    assert main(["reconstruct", str(plain.path), "mine.png", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [image["name"] for image in found["images"]] == ["mine.png"]
+    assert found["mse"] == pytest.approx(found["images"][0]["mse"])
+    assert found["psnr_db"] == pytest.approx(-10 * np.log10(found["mse"]))
+    assert main(["reconstruct", str(plain.path), "--lang", "pt", "-n", "5"]) == 0
+    assert "imagens" in capsys.readouterr().out
+    with Image.open(tmp_path / "ae-mnist-reconstructions-2.png") as sheet:
+        assert sheet.width > sheet.height
+    assert main(["reconstruct", str(plain.path), "--out", found["picture"]]) == 1
+    assert "already" in capsys.readouterr().err
+    other = made(tmp_path, "gan-mnist")
+    assert main(["reconstruct", str(other.path)]) == 1
+    assert "has no encoder" in capsys.readouterr().err
+
+
+def test_classes_are_told_to_what_is_rebuilt(run: Run) -> None:
+    found = reconstruct(run)
+    data = run.data()
+    assert isinstance(data, ImageData)
+    expected = latent.reconstruct(run.model(), data.test.x.float() / 255, data.test.y)
+    assert np.allclose(found.images.numpy(), expected.numpy(), atol=1e-6)
+    with pytest.raises(UsageError, match="told the class of each image"):
+        reconstruct(run, "mnist", offline=True)

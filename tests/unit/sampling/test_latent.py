@@ -141,3 +141,14 @@ def test_a_walk_keeps_its_class() -> None:
     for row, label in enumerate((1, 2)):
         expected = latent.decode(decoder, z[row].expand(4, -1), torch.full((4,), label))
         torch.testing.assert_close(strips[row], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_an_attribute_leads_from_the_mean_of_one_class_to_that_of_another() -> None:
+    encoder, x = model("autoencoder"), torch.rand(30, 1, 8, 8, generator=generator(0, "x"))
+    labels = torch.arange(30) % 3
+    with torch.no_grad():
+        codes = encoder.encode(x)
+    expected = codes[labels == 2].mean(0) - codes[labels == 0].mean(0)
+    assert torch.allclose(latent.attribute(encoder, x, labels, 0, 2), expected, atol=1e-6)
+    back = latent.attribute(encoder, x, labels, 2, 0)
+    assert torch.allclose(back, -expected, atol=1e-6) and expected.norm() > 1e-3
