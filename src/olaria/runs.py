@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from olaria.data import AnyData, DataConfig, ImageData, PairData, TextData, load
-from olaria.data.base import Kind, Progress, kind_of, lines_of
+from olaria.data.base import Kind, Progress, fingerprint, kind_of, lines_of
+from olaria.data.codes import CODES
 from olaria.data.tokenizer import Tokenizer, fit_tokenizer, tokenizer_from_json
 from olaria.errors import RunError
 from olaria.i18n import N_
 from olaria.models import MODELS
 from olaria.models.base import Model
+from olaria.models.vq import VQ
 from olaria.nn.lora import add_adapters, merge_adapters
 from olaria.recipes import Recipe
+from olaria.sampling import codes
 from olaria.storage import folder as files
 from olaria.storage.checkpoint import load_checkpoint
 from olaria.storage.folder import RunFolder, find_run
@@ -56,12 +59,54 @@ def load_data(
             classes that the model asks for.
     """
     wanted = MODELS[recipe.model.family].data
+    if recipe.data.name.startswith(CODES) and wanted == "text":
+        return coded_text(recipe.data.name, offline=offline, progress=progress)
     data = load(recipe.data.name, recipe.data, offline=offline, progress=progress, wanted=wanted)
     if wanted != kind_of(data):
         raise RunError(_OTHER_KIND[wanted], family=recipe.model.family, data=recipe.data.name)
     if isinstance(data, ImageData):
         _check_classes(recipe, data)
     return data
+
+
+def painter_of(name: str) -> tuple[Run, VQ]:
+    """The run that ``codes:RUN`` speaks of, and its model.
+
+    Raises:
+        RunError: there is none, or it has no codes.
+    """
+    run = Run(name.removeprefix(CODES))
+    model = run.model() if run.family == "vq" else None
+    if not isinstance(model, VQ):
+        raise RunError(
+            N_("run {name} is a {family} and has no codes; train vq-mnist"),
+            name=run.name,
+            family=run.family,
+        )
+    return run, model
+
+
+def coded_text(name: str, *, offline: bool = False, progress: Progress | None = None) -> TextData:
+    """The images that a run was trained and validated with, as lines of letters; see :mod:`olaria.data.codes`."""
+    run, model = painter_of(name)
+    data = run.data(offline=offline, progress=progress)
+    assert isinstance(data, ImageData)
+    train, validation = (
+        codes.text_of(model, part.x, Generator().manual_seed(0))
+        for part in (data.train, data.validation)
+    )
+    return TextData(
+        name=f"{CODES}{run.name}",
+        title=f"{CODES}{run.name}",
+        train=train,
+        validation=validation,
+        source="generated",
+        sha256=fingerprint([train.encode(), validation.encode()]),
+        citation=data.citation,
+        licence=data.licence,
+        num_documents=len(data.train) + len(data.validation),
+        notes=data.notes,
+    )
 
 
 def _check_classes(recipe: Recipe, data: ImageData) -> None:

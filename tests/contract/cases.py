@@ -101,6 +101,8 @@ VARIANTS = [
     Case("vae", {"flow": 2}, {"optimizer": "muon"}),
     Case("vae", {"classes": 3, "likelihood": "gaussian", "importance_samples": 3, "flow": 2}),
     Case("vae", {"network": "conv", "likelihood": "logistic", "classes": 3}),
+    Case("vq", {"likelihood": "logistic"}, {"ema": 0.9}),
+    Case("vq", {"codes": 5, "commitment": 0.5}, {"optimizer": "muon"}),
     Case("gan", {"discriminator_updates": 2, "loss": "hinge"}, {"ema": 0.9, "clip_norm": 1.0}),
     Case("gan", {"spectral": False}, {"betas": (0.0, 0.9)}),
     Case("gan", {"spectral": False, "loss": "wasserstein", "penalty": "gradient"}),

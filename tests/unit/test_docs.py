@@ -33,6 +33,7 @@ PAGES = (*READMES, *sorted(DOCS.glob("*.md")))
 GUIDES = {
     "autoencoder": "autoencoder.md",
     "vae": "vae.md",
+    "vq": "vq.md",
     "gan": "gan.md",
     "plane-gan": "plane.md",
     "bigram": "language.md",

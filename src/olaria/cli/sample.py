@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +18,7 @@ from olaria.i18n import N_
 if TYPE_CHECKING:
     from olaria.runs import Run
     from olaria.sampling.autoregressive import SamplingConfig
+    from olaria.workflows.generate import ImageSample
 
 HELP = N_("Draw images or text from a run.")
 UNSEEN = ("error", "replace", "skip")
@@ -166,14 +169,16 @@ def sample(
         )
     if prompt == "":
         raise UsageError(N_("the prompt is empty; write where to begin, or leave --prompt out"))
-    common = {
+    common: dict[str, Any] = {
         "seed": options.seed_of(seed),
         "checkpoint": checkpoint,
         "offline": shell.offline,
     }
 
+    from olaria.data.codes import CODES
     from olaria.models import MODELS
     from olaria.runs import Run
+    from olaria.workflows.generate import sample_coded, sample_images
 
     config = _config(drawing)
     shell.use_threads()
@@ -194,11 +199,29 @@ def sample(
         _points(shell, opened, number, common, out, overwrite, as_json)
         return
     learns_from_text = MODELS[opened.family].data == "text"
+    if opened.recipe.data.name.startswith(CODES) and prompt is None:
+        _only_painting(opened, drawing, for_images)
+        _pictures(
+            shell,
+            opened,
+            partial(
+                sample_coded,
+                opened,
+                count=number or 64,
+                temperature=options.decimal("--temperature", temperature) or 1.0,
+                seed=options.seed_of(seed),
+                checkpoint=checkpoint,
+            ),
+            out,
+            overwrite,
+            as_json,
+        )
+        return
     if drawing or prompt is not None or unseen or (learns_from_text and not for_images):
         asked = {**common, "config": config, "unseen": unseen}
         _text(shell, opened, prompt, number or 1, asked, out, overwrite, as_json)
     else:
-        picture = {
+        picture: dict[str, Any] = {
             "count": number,
             "mode": mode,
             "label": number_of_class,
@@ -206,7 +229,8 @@ def sample(
             "attribute": ends,
         }
         picture = {name: value for name, value in picture.items() if value is not None}
-        _images(shell, opened, picture, common, out, overwrite, as_json)
+        draw = partial(sample_images, opened, **picture, **common)
+        _pictures(shell, opened, draw, out, overwrite, as_json)
 
 
 def _classes(text: str | None) -> tuple[int, int] | None:
@@ -304,20 +328,31 @@ def _config(drawing: dict[str, Any]) -> SamplingConfig:
     return SamplingConfig.parse(drawing)
 
 
-def _images(
+def _only_painting(run: Run, drawing: dict[str, Any], for_images: bool) -> None:
+    """Codes are drawn at a temperature and no more: what would have no effect is an error."""
+    words = [f"--{name.replace('_', '-')}" for name in drawing if name != "temperature"]
+    words += ["--mode, --class"] * for_images
+    if words:
+        raise UsageError(
+            N_("run {name} paints codes: it takes -n and --temperature; leave out {words}"),
+            name=run.name,
+            words=", ".join(words),
+        )
+
+
+def _pictures(
     shell: Shell,
     run: Run,
-    picture: dict[str, Any],
-    common: dict[str, Any],
+    draw: Callable[[], ImageSample],
     out: str | None,
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    from olaria.workflows.generate import refuse_overwriting, sample_images, save_images
+    from olaria.workflows.generate import refuse_overwriting, save_images
 
     if out is not None:
         refuse_overwriting(Path(out), overwrite)
-    drawn = sample_images(run, **picture, **common)
+    drawn = draw()
     path = options.free_path(f"{run.name}-samples", ".png") if out is None else Path(out)
     save_images(drawn, path, overwrite=overwrite)
     if as_json:

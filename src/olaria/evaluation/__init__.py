@@ -158,6 +158,20 @@ METRICS: dict[str, Metric] = {
         N_("What the best linear map of the training images reaches on the same disturbed images."),
         2,
     ),
+    "codes_used": Metric(
+        "",
+        "higher",
+        N_("Codes in use"),
+        N_("Entries of the codebook that stand for some part of some image."),
+        0,
+    ),
+    "code_perplexity": Metric(
+        "",
+        "higher",
+        N_("Perplexity of the codes"),
+        N_("How many equally frequent codes would be as uncertain."),
+        1,
+    ),
     "knn_accuracy": Metric(
         "",
         "higher",

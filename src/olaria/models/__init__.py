@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from olaria.models import autoencoder, gan, gpt, language, plane, translation, vae
+from olaria.models import autoencoder, gan, gpt, language, plane, translation, vae, vq
 from olaria.models.base import Model, ModelConfig
 
 
@@ -33,6 +33,7 @@ MODELS: dict[str, Family] = {
         autoencoder.AutoEncoderConfig, autoencoder.AutoEncoder, "images", autoencoder.SIZES
     ),
     "vae": Family(vae.VAEConfig, vae.VAE, "images", vae.SIZES),
+    "vq": Family(vq.VQConfig, vq.VQ, "images", vq.SIZES),
     "gan": Family(gan.GANConfig, gan.GAN, "images", gan.SIZES),
     "plane-gan": Family(plane.PlaneGANConfig, plane.PlaneGAN, "points", plane.SIZES),
     "bigram": Family(language.BigramConfig, language.Bigram, "text", language.BIGRAM_SIZES),

@@ -45,7 +45,7 @@ class GameConfig(ModelConfig):
     spectral: bool = True
     """Spectral normalisation of the discriminator."""
     discriminator_updates: int = Field(1, ge=1)
-    discriminator_rate: float = Field(0.3, gt=0.0)
+    discriminator_rate: float = Field(0.6, gt=0.0)
     """Factor on the discriminator's learning rates (Heusel et al. 2017, who give each side its own)."""
 
 

@@ -27,11 +27,13 @@ class GANConfig(GameConfig):
     """Settings of :class:`GAN`."""
 
     family: Literal["gan"] = "gan"
-    latent: int = Field(64, ge=1)
+    latent: int = Field(16, ge=1)
     generator_width: int = Field(24, ge=1)
     generator_depth: int = Field(1, ge=0)
     """Residual convolutions of the generator where its image is smallest."""
     discriminator_width: int = Field(32, ge=1)
+    discriminator_depth: int = Field(1, ge=0)
+    """Residual convolutions of the discriminator before its last halving."""
     classes: int = Field(0, ge=0)
     """Of the data, where images are drawn for a class; 0 leaves classes out."""
 
@@ -39,7 +41,7 @@ class GANConfig(GameConfig):
 SIZES = {
     "tiny": GANConfig(latent=8, generator_width=4, discriminator_width=4),
     "small": GANConfig(),
-    "base": GANConfig(latent=128, generator_width=64, discriminator_width=64),
+    "base": GANConfig(latent=32, generator_width=64, discriminator_width=64),
 }
 
 
@@ -78,7 +80,12 @@ class GAN(Game):
             config.latent, config.generator_width, shape, config.classes, config.generator_depth
         )
         self.discriminator = ConvEncoder(
-            shape, config.discriminator_width, 1, config.slope, config.spectral
+            shape,
+            config.discriminator_width,
+            1,
+            config.slope,
+            config.spectral,
+            config.discriminator_depth,
         )
         if config.classes:
             rows = nn.Embedding(config.classes, self.discriminator.num_features)

@@ -6,6 +6,8 @@ rounds up and goes on while a side is larger than :data:`SMALLEST_SIDE`: 28 → 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
@@ -67,6 +69,27 @@ class UpConv(nn.Conv2d):
         return F.conv_transpose2d(x, turned, self.bias, stride=2, padding=1)
 
 
+class Residual(nn.Module):
+    """A convolution of 3 × 3 whose answer is added to what it reads: :math:`x + a(W * x + b)`.
+
+    Args:
+        channels: of the image, before and after.
+        slope: of LeakyReLU, a, for negative inputs.
+        constrain: what is done to the layer.
+    """
+
+    def __init__(
+        self, channels: int, slope: float, constrain: Callable[[nn.Module], nn.Module]
+    ) -> None:
+        super().__init__()
+        self.convolution = constrain(nn.Conv2d(channels, channels, 3, padding=1))
+        self.slope = slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to the same shape."""
+        return x + F.leaky_relu(self.convolution(x), self.slope)
+
+
 class ConvEncoder(nn.Module):
     """Image to vector: strided convolutions, then one linear layer.
 
@@ -76,10 +99,17 @@ class ConvEncoder(nn.Module):
         num_outputs: size of the vector.
         slope: of LeakyReLU for negative inputs; 0 is ReLU.
         spectral: constrain every layer's largest singular value to 1 (Miyato et al. 2018, section 2.1).
+        depth: residual convolutions before the last halving, where one sees strokes and still costs little.
     """
 
     def __init__(
-        self, shape: Shape, width: int, num_outputs: int, slope: float = 0.0, spectral: bool = False
+        self,
+        shape: Shape,
+        width: int,
+        num_outputs: int,
+        slope: float = 0.0,
+        spectral: bool = False,
+        depth: int = 0,
     ) -> None:
         super().__init__()
         channels, *sides = shape
@@ -93,6 +123,8 @@ class ConvEncoder(nn.Module):
             ]
             channels, width = width, 2 * width
             sides = [(side + 1) // 2 for side in sides]
+            if SMALLEST_SIDE < min(sides) <= 2 * SMALLEST_SIDE:
+                layers += [Residual(channels, slope, constrain) for _ in range(depth)]
         layers += [constrain(nn.Conv2d(channels, channels, 3, padding=1)), nn.LeakyReLU(slope)]
         self.features = nn.Sequential(*layers)
         self.num_features = channels * sides[0] * sides[1]

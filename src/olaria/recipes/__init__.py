@@ -31,13 +31,15 @@ class Preset:
 PRESETS: dict[str, Preset] = {
     "ae-mnist": Preset(N_("autoencoder on handwritten digits"), images.autoencoder),
     "dae-mnist": Preset(
-        N_("denoising autoencoder on handwritten digits"),
-        partial(images.autoencoder, corruption=0.5),
+        N_("denoising autoencoder on handwritten digits"), images.denoising_autoencoder
     ),
     "vae-mnist": Preset(N_("variational autoencoder on handwritten digits"), images.vae),
     "cvae-mnist": Preset(
         N_("variational autoencoder that draws a digit on request"),
         partial(images.vae, classes=10),
+    ),
+    "vq-mnist": Preset(
+        N_("vector-quantized autoencoder on handwritten digits: images become codes"), images.vq
     ),
     "gan-mnist": Preset(N_("generative adversarial network on handwritten digits"), images.gan),
     "cgan-mnist": Preset(

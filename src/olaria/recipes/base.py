@@ -17,12 +17,14 @@ from olaria.models.language import BigramConfig, LanguageConfig
 from olaria.models.plane import PlaneGANConfig
 from olaria.models.translation import TranslationConfig
 from olaria.models.vae import VAEConfig
+from olaria.models.vq import VQConfig
 from olaria.training.config import TrainingConfig
 from olaria.training.randomness import SEED_LIMIT
 
 AnyModelConfig = Annotated[
     AutoEncoderConfig
     | VAEConfig
+    | VQConfig
     | GANConfig
     | PlaneGANConfig
     | BigramConfig

@@ -8,22 +8,38 @@ from olaria.data import DataConfig
 from olaria.models.autoencoder import SIZES as AUTOENCODER_SIZES
 from olaria.models.gan import SIZES as GAN_SIZES
 from olaria.models.vae import SIZES as VAE_SIZES
+from olaria.models.vq import SIZES as VQ_SIZES
 from olaria.recipes.base import Recipe
 from olaria.training.config import TrainingConfig
 
 Size = Literal["tiny", "small", "base"]
+DENOISING = {"tiny": (64, 16), "small": (1024, 256), "base": (2048, 512)}
+"""Hidden size and numbers of the code of the denoising autoencoders."""
 PHOTOGRAPHS_S = 1800.0
 """Seconds that photographs are given: they vary more than digits do."""
 
 
-def autoencoder(preset: str, size: Size, data: str = "mnist", corruption: float = 0.0) -> Recipe:
-    """An autoencoder; with ``corruption`` a denoising one."""
+def autoencoder(preset: str, size: Size, data: str = "mnist") -> Recipe:
+    """An autoencoder."""
     return Recipe(
         preset=preset,
         size=size,
         data=DataConfig(name=data),
-        model=AUTOENCODER_SIZES[size].model_copy(update={"corruption": corruption}),
+        model=AUTOENCODER_SIZES[size],
         training=TrainingConfig(budget=60.0, batch_size=128, learning_rate=1e-3),
+    )
+
+
+def denoising_autoencoder(preset: str, size: Size) -> Recipe:
+    """A denoising autoencoder: shallow and with a wide code, since what is to be left out is the noise."""
+    hidden, latent = DENOISING[size]
+    changes = {"corruption": 0.5, "hidden": (hidden,), "latent": latent}
+    return Recipe(
+        preset=preset,
+        size=size,
+        data=DataConfig(name="mnist"),
+        model=AUTOENCODER_SIZES[size].model_copy(update=changes),
+        training=TrainingConfig(budget=60.0, batch_size=256, learning_rate=2e-3, ema=0.998),
     )
 
 
@@ -38,6 +54,17 @@ def vae(preset: str, size: Size, data: str = "mnist", classes: int = 0) -> Recip
         data=DataConfig(name=data),
         model=VAE_SIZES[size].model_copy(update={"classes": classes}),
         training=TrainingConfig(budget=60.0, batch_size=512, learning_rate=4e-3, ema=0.998),
+    )
+
+
+def vq(preset: str, size: Size, data: str = "mnist") -> Recipe:
+    """A vector-quantized autoencoder, whose codes a language model learns (``--data codes:RUN``)."""
+    return Recipe(
+        preset=preset,
+        size=size,
+        data=DataConfig(name=data),
+        model=VQ_SIZES[size],
+        training=TrainingConfig(budget=120.0, batch_size=128, learning_rate=2e-3, ema=0.998),
     )
 
 
@@ -88,7 +115,7 @@ def photographs_gan(preset: str, size: Size) -> Recipe:
     """A GAN of small colour photographs: the digits' settings, more noise and half as wide again."""
     digits = GAN_SIZES[size]
     changes = {
-        "latent": 2 * digits.latent,
+        "latent": 8 * digits.latent,
         "generator_width": digits.generator_width * 3 // 2,
         "discriminator_width": digits.discriminator_width * 3 // 2,
     }

@@ -16,6 +16,7 @@ from olaria.models.autoencoder import AutoEncoder
 from olaria.models.base import Model
 from olaria.models.gan import GAN
 from olaria.models.vae import VAE
+from olaria.models.vq import VQ
 
 Path = Literal["linear", "spherical"]
 """How to walk from one latent vector to another; see :func:`interpolate`."""
@@ -66,6 +67,8 @@ def _decode_block(model: Model, z: Tensor, y: Tensor | None) -> Tensor:
             return images
         case AutoEncoder():
             return model.decode(z).clamp(0, 1)
+        case VQ():
+            return model.decode(z).sigmoid()
     raise _no_latents(model)
 
 
@@ -88,6 +91,8 @@ def encode(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
             return torch.cat([model.code(*block) for block in zip(blocks, classes, strict=False)])
         case AutoEncoder():
             return torch.cat([model.encode(block).float() for block in blocks])
+        case VQ():
+            return torch.cat([model.vectors(block) for block in blocks])
     raise SamplingError(
         N_(
             "the family {family} has no encoder: it cannot reconstruct or interpolate images; use --mode prior"
@@ -108,6 +113,13 @@ def prior(model: Model, count: int, generator: Generator, y: Tensor | None = Non
     Raises:
         SamplingError: the model defines no distribution over its latent vectors.
     """
+    if isinstance(model, VQ):
+        raise SamplingError(
+            N_(
+                "the family vq has no prior of its own; train gpt-shakespeare with --data codes:RUN, "
+                "and sample that"
+            )
+        )
     if not isinstance(model, VAE | GAN):
         raise SamplingError(
             N_(

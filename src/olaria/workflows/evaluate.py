@@ -13,10 +13,12 @@ from torch import Generator, Tensor
 
 from olaria.data import ImageData, PairData, PointData, TextData
 from olaria.data.base import Progress
+from olaria.data.codes import CODES
 from olaria.data.pairs import references
 from olaria.data.toy_language import ToyLanguage
 from olaria.errors import UsageError, suggestion
 from olaria.evaluation import METRICS, anomaly, extractor
+from olaria.evaluation.codes import evaluate_codes, two_stages
 from olaria.evaluation.density import evaluate_vae
 from olaria.evaluation.plane import evaluate_points
 from olaria.evaluation.projection import PrincipalComponents
@@ -30,8 +32,9 @@ from olaria.models.base import Model
 from olaria.models.plane import PlaneGAN
 from olaria.models.translation import Translation
 from olaria.models.vae import VAE
-from olaria.runs import Run
-from olaria.sampling import latent, plane
+from olaria.models.vq import VQ
+from olaria.runs import Run, painter_of
+from olaria.sampling import codes, latent, plane
 from olaria.sampling.translation import translate
 from olaria.storage import folder as files
 from olaria.workflows.detect import detector_of
@@ -105,7 +108,7 @@ def evaluate(
     measure = _MEASURES[run.family]
     found = measure(run, model, data, effort)
     protocol = {
-        "data": run.recipe.data.name if data.source != "user file" else data.name,
+        "data": data.name,
         "data_sha256": data.sha256,
         "split": "test" if isinstance(data, ImageData | PointData) else "validation",
         "seed": SEED,
@@ -237,6 +240,20 @@ def _vae(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
     return _with_detection(run, model, data, found)
 
 
+def _vq(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
+    assert isinstance(data, ImageData) and isinstance(model, VQ)
+    images = _part(data.test.x, effort.num_examples)
+    metrics = evaluate_codes(model, images, Generator().manual_seed(SEED))
+    protocol = {"num_examples": len(images), **_pixels_of(model)}
+    return _Found(dict(metrics), protocol, {})
+
+
+def _pixels_of(model: VQ) -> dict[str, str]:
+    likelihood = model.config.likelihood
+    drawn = "dynamic" if likelihood == "bernoulli" else "none"
+    return {"likelihood": likelihood, "binarization": drawn}
+
+
 def _gan(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
     assert isinstance(data, ImageData)
     return _samples(model, data, effort)
@@ -281,10 +298,35 @@ def _language(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
         "num_sampled_chars": sum(map(len, text)),
         "longest_copied_span_of_validation_chars": own,
     }
+    if run.recipe.data.name.startswith(CODES):
+        return _with_images(run, model, _Found(metrics, protocol, {}), effort)
     if isinstance(data.known_entropy, ToyLanguage):
         grammar = -data.known_entropy.log_prob(data.validation) / len(data.validation)
         protocol["grammar_loss_nats_per_char"] = grammar
     return _Found(metrics, protocol, {})
+
+
+def _with_images(run: Run, model: Model, found: _Found, effort: Effort) -> _Found:
+    """What a language model of codes is as a model of the images: the bound of both stages, and its samples."""
+    painted, painter = painter_of(run.recipe.data.name)
+    data, tokenizer = painted.data(), run.tokenizer()
+    assert isinstance(data, ImageData)
+    images = _part(data.test.x, effort.num_examples)
+    draws = Generator().manual_seed(SEED)
+    stages = two_stages(model, tokenizer, painter, images, draws)
+    samples = codes.draw(model, tokenizer, painter, effort.num_samples, draws)
+    drawn = evaluate_image_samples(samples, data, extractor.for_data(data), draws)
+    of_images = {"images": data.name, "images_sha256": data.sha256, "num_images": len(images)}
+    of_samples = {
+        name: value
+        for name, value in drawn.protocol.items()
+        if name not in ("data", "data_sha256", "split", "num_examples", "seed")
+    }
+    return _Found(
+        {**found.metrics, **stages, **drawn.metrics},
+        {**found.protocol, **of_images, **_pixels_of(painter), **of_samples},
+        {**found.reasons, **drawn.reasons},
+    )
 
 
 def _translation(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
@@ -313,6 +355,7 @@ def _translation(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
 _MEASURES: dict[str, Callable[[Run, Model, Any, Effort], _Found]] = {
     "autoencoder": _autoencoder,
     "vae": _vae,
+    "vq": _vq,
     "gan": _gan,
     "plane-gan": _plane_gan,
     "bigram": _language,

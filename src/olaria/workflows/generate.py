@@ -18,8 +18,8 @@ from olaria.i18n import N_
 from olaria.models import MODELS
 from olaria.models.base import Model
 from olaria.models.plane import PlaneGAN
-from olaria.runs import Run
-from olaria.sampling import latent, plane
+from olaria.runs import Run, painter_of
+from olaria.sampling import codes, latent, plane
 from olaria.sampling.autoregressive import SamplingConfig, generate
 from olaria.sampling.text import decoded, decoded_rows
 from olaria.storage.files import write_text
@@ -146,6 +146,32 @@ def _towards(
     codes = latent.encode(model, test.x[chosen].float() / 255, told)
     strips = latent.interpolate(model, codes, codes + 1.5 * way, ATTRIBUTE_STEPS, y=told)
     return ImageSample(strips.flatten(0, 1), ATTRIBUTE_STEPS)
+
+
+def sample_coded(
+    run: str | Path | Run,
+    *,
+    count: int = 64,
+    temperature: float = 1.0,
+    seed: int = 0,
+    checkpoint: str | int | None = None,
+) -> ImageSample:
+    """Images that a language model of codes writes, painted by the run that the codes are of.
+
+    Args:
+        run: a run on ``codes:RUN``, its name or its path.
+        count: how many.
+        temperature: of each code.
+        seed: of the draws.
+        checkpoint: ``best``, ``last`` or a step.
+
+    Raises:
+        SamplingError: too many of its lines are no image.
+    """
+    run = run if isinstance(run, Run) else Run(run)
+    painter, draws = painter_of(run.recipe.data.name)[1], Generator().manual_seed(seed)
+    drawn = codes.draw(run.model(checkpoint), run.tokenizer(), painter, count, draws, temperature)
+    return ImageSample(drawn)
 
 
 @dataclass(frozen=True)

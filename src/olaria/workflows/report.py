@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from olaria.data import AnyData, ImageData, PairData, PointData, TextData
+from olaria.data.codes import CODES
 from olaria.i18n import Message
 from olaria.models.base import Model
 from olaria.reports.context import DataCard, ReportContext, RunCard
@@ -134,7 +135,9 @@ def data_card(data: AnyData) -> DataCard:
 def command_of(run: Run) -> str:
     """The command that makes a run of the same recipe again."""
     recipe = run.recipe
-    words = ["olaria", "train", recipe.preset, "--data", Path(recipe.data.name).name]
+    prefix = CODES if recipe.data.name.startswith(CODES) else ""
+    data = prefix + Path(recipe.data.name.removeprefix(prefix)).name
+    words = ["olaria", "train", recipe.preset, "--data", data]
     if recipe.training.steps is not None:
         words += ["--steps", str(recipe.training.steps)]
     else:

@@ -11,6 +11,7 @@ from typing import Any
 
 from olaria.data import DATASETS, AnyData, ImageData, PairData, PointData, TextData
 from olaria.data.base import Progress
+from olaria.data.codes import CODES
 from olaria.data.pairs import encode_texts
 from olaria.data.tokenizer import Tokenizer
 from olaria.errors import DataError, OlariaError, UsageError
@@ -20,10 +21,10 @@ from olaria.models.game import GameConfig
 from olaria.models.translation import Specials
 from olaria.recipes import Recipe, Size
 from olaria.recipes import preset as find_preset
-from olaria.runs import Run, build_model, check_weights, load_data, tokenizer_for
+from olaria.runs import Run, build_model, check_weights, load_data, painter_of, tokenizer_for
 from olaria.storage import folder as files
 from olaria.storage.checkpoint import load_checkpoint
-from olaria.storage.folder import RunFolder, new_run_path
+from olaria.storage.folder import RunFolder, find_run, new_run_path
 from olaria.training.engine import Trainer, Watch
 from olaria.training.events import Event, Forecast, Listener
 from olaria.training.feed import ExampleFeed, Feed, TextFeed
@@ -39,7 +40,13 @@ from olaria.workflows.interruption import INTERRUPTED, Interrupted, Interruption
 from olaria.workflows.sizing import Notes, Sized, refuse_absurd, size_up
 from olaria.workflows.text_stats import reading_notes
 from olaria.workflows.tuning import Start, check_unchanged, open_start, resumed, tuned_recipe
-from olaria.workflows.watching import watch_images, watch_pairs, watch_points, watch_text
+from olaria.workflows.watching import (
+    watch_images,
+    watch_lines,
+    watch_pairs,
+    watch_points,
+    watch_text,
+)
 
 ADAPTED = 10_000
 """Training images whose statistics a model may take before it begins."""
@@ -131,6 +138,8 @@ def make_recipe(
     recipe = find_preset(preset, size or "small").ending(steps, budget)
     if data is not None:
         # An existing path wins its absolute form, so that the run opens from any folder.
+        if data.startswith(CODES):
+            data = f"{CODES}{find_run(data.removeprefix(CODES)).resolve()}"
         path = Path(data).expanduser()
         is_path = path.exists() and data not in DATASETS
         recipe = recipe.updated("data.name", str(path.resolve()) if is_path else data)
@@ -292,6 +301,8 @@ def prepare(
             count=len(held_out),
         )
     watch = watch_text(held_out, tokenizer, seed)
+    if recipe.data.name.startswith(CODES):
+        watch = watch_lines(watch, tokenizer, painter_of(recipe.data.name)[1], seed)
     return _with_tokenizer(recipe, data, feed, watch, tokenizer, start)
 
 

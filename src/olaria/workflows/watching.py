@@ -14,7 +14,9 @@ from olaria.data import ImageData, PointData
 from olaria.data.base import Pair
 from olaria.data.pairs import encode_texts, references
 from olaria.data.tokenizer import Tokenizer
+from olaria.errors import SamplingError
 from olaria.evaluation import diversity
+from olaria.evaluation.codes import evaluate_codes
 from olaria.evaluation.density import active_units, elbo
 from olaria.evaluation.extractor import for_data
 from olaria.evaluation.plane import evaluate_points
@@ -23,8 +25,9 @@ from olaria.evaluation.translation import exact_match, target_loss
 from olaria.models.base import Model
 from olaria.models.translation import Specials
 from olaria.models.vae import VAE
+from olaria.models.vq import VQ
 from olaria.objectives.reconstruction import squared_error
-from olaria.sampling import latent, plane
+from olaria.sampling import codes, latent, plane
 from olaria.sampling.autoregressive import SamplingConfig, generate
 from olaria.sampling.translation import translate
 from olaria.training.engine import Watch
@@ -53,6 +56,8 @@ _PAIRS_BLOCK = 200
 
 def watch_images(family: str, data: ImageData, seed: int) -> Watch:
     """The watch of an image family: fixed images or fixed noise all along."""
+    if family == "vq":
+        return watch_codes(data, seed)
     validation, labels = data.validation.x, data.validation.y
     shown = validation[:NUM_WATCHED].float() / 255
     watch_game = _cover(data, seed) if family == "gan" else None
@@ -83,6 +88,36 @@ def watch_images(family: str, data: ImageData, seed: int) -> Watch:
         return latent.prior(model, NUM_WATCHED, generator(seed, "watching"))
 
     return Watch(evaluate, sample, None if family == "gan" else "loss")
+
+
+def watch_codes(data: ImageData, seed: int) -> Watch:
+    """The watch of a vector-quantized autoencoder: nats of the image given its codes, and those in use."""
+    validation = data.validation.x
+    shown = validation[:NUM_WATCHED].float() / 255
+
+    def evaluate(model: Any) -> Mapping[str, float]:
+        found = evaluate_codes(model, validation, generator(seed, "validation"))
+        return {"loss": found["reconstruction_nats"], **found}
+
+    def sample(model: Any) -> Tensor:
+        pairs = torch.stack((shown, latent.reconstruct(model, shown)), 1)
+        return pairs.flatten(0, 1)[:NUM_WATCHED]
+
+    return Watch(evaluate, sample, "loss")
+
+
+def watch_lines(watch: Watch, tokenizer: Tokenizer, painter: VQ, seed: int) -> Watch:
+    """The watch of a language model of codes: its texts are shown as images, once they are some."""
+
+    def sample(model: Model) -> Tensor | str:
+        try:
+            draws = generator(seed, "watching")
+            return codes.draw(model, tokenizer, painter, NUM_WATCHED, draws)
+        except SamplingError:
+            text: str = watch.sample(model)
+            return text
+
+    return replace(watch, sample=sample)
 
 
 def _cover(data: ImageData, seed: int) -> Callable[[Model], Mapping[str, float]]:

@@ -10,7 +10,7 @@ from olaria.evaluation import METRICS
 KEYS = """
 loss_nats_per_token loss_nats_per_char bits_per_char bits_per_byte longest_copied_span_chars
 exact_match bleu chrf elbo_nats reconstruction_nats kl_nats nll_nats nll_stderr_nats active_units
-mse psnr_db denoised_psnr_db linear_denoised_psnr_db knn_accuracy trustworthiness pca_mse
+mse psnr_db denoised_psnr_db linear_denoised_psnr_db codes_used code_perplexity knn_accuracy trustworthiness pca_mse
 pca_knn_accuracy pca_trustworthiness auroc aupr fd
 fd_unbiased fd_ci95 fd_floor kd precision recall density coverage classes_covered
 class_entropy_bits class_agreement modes_covered high_quality_share nearest_train_distance_ratio

@@ -233,7 +233,7 @@ def test_a_setting_of_the_model_changes_its_loss_and_its_rates() -> None:
     run.run([listener])
     steps = [event for event in listener.events if isinstance(event, Stepped)]
     assert ["penalty" in event.values for event in steps] == [False, False, True, True]
-    assert [round(event.learning_rate, 6) for event in steps] == [0.03, 0.03, 0.05, 0.05]
+    assert [round(event.learning_rate, 6) for event in steps] == [0.06, 0.06, 0.05, 0.05]
     assert listener.steps(Changed) == [2, 2]
     resumed = trainer("gan", steps=4, warmup_steps=0, decay="constant", learning_rate=0.1)
     resumed.restore(*run.state())

@@ -1,0 +1,190 @@
+r"""Vector-quantized autoencoder: an image as a small grid of integers, for a language model to learn.
+
+.. math:: \text{image} \to z_e \to k = \text{nearest entry of the codebook} \to e_k \to p(x \mid e_k)
+
+An image has one grid of codes with certainty, so that a model p(k) of the codes makes a bound of the whole:
+
+.. math:: -\log p(x) \le -\log p(x \mid e_{k(x)}) - \log p(k(x))
+
+Source: van den Oord et al. 2017, *Neural Discrete Representation Learning*, equations 1 to 3 (with gradients for the
+codebook).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, final
+
+import torch
+from pydantic import Field
+from torch import Generator, Tensor, nn
+
+from olaria.errors import ConfigError
+from olaria.i18n import N_
+from olaria.models.autoencoder import ImageStatistics
+from olaria.models.base import Batch, Loss, Model, ModelConfig, Phase, Shape, hidden_apart
+from olaria.models.vae import binarize
+from olaria.nn.conv import UpConv
+from olaria.nn.quantize import Codebook, Quantized
+from olaria.objectives.reconstruction import DiscretizedLogistic, bernoulli_nll
+
+STRIDE = 4
+"""Pixels of a side that share a code."""
+
+
+class VQConfig(ModelConfig):
+    """Settings of :class:`VQ`."""
+
+    family: Literal["vq"] = "vq"
+    codes: int = Field(128, ge=2, le=512)
+    """Entries of the codebook."""
+    latent: int = Field(8, ge=1)
+    """Numbers of an entry."""
+    width: int = Field(32, ge=1)
+    """Channels after the first halving; twice as many after the second."""
+    likelihood: Literal["bernoulli", "logistic"] = "bernoulli"
+    """Of the pixels: black or white, drawn by their grey value; or the 256 levels."""
+    commitment: float = Field(0.0, ge=0.0)
+    """Factor on the encoder's distance to the entries (the paper's beta). Vectors of length 1 cannot run away from the
+    entries, and while the decoder does not listen yet, this term alone makes all vectors one."""
+    pull: float = Field(10.0, gt=0.0)
+    """Factor on both distances, in nats per squared unit of length 1."""
+
+
+SIZES = {
+    "tiny": VQConfig(codes=16, latent=4, width=4),
+    "small": VQConfig(),
+    "base": VQConfig(codes=256, width=64),
+}
+
+
+@final
+class VQ(Model):
+    """Convolutional encoder and decoder around a codebook.
+
+    Args:
+        config: settings.
+        shape: (C, H, W) of the images; H and W are multiples of 4.
+
+    Raises:
+        ConfigError: they are not.
+    """
+
+    family: ClassVar[str] = "vq"
+
+    def __init__(self, config: VQConfig, shape: Shape) -> None:
+        super().__init__()
+        channels, height, width = shape
+        if height % STRIDE or width % STRIDE:
+            raise ConfigError(
+                N_("codes need sides that {stride} divides, not {height}×{width}; use --resize"),
+                stride=STRIDE,
+                height=height,
+                width=width,
+            )
+        self.config = config
+        self.grid = (height // STRIDE, width // STRIDE)
+        self.latent = self.grid[0] * self.grid[1] * config.latent
+        first, second = config.width, 2 * config.width
+        self.encoder = nn.Sequential(
+            nn.Conv2d(channels, first, 4, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(first, second, 4, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(second, second, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(second, config.latent, 1),
+        )
+        self.codebook = Codebook(config.codes, config.latent)
+        self.decoder = nn.Sequential(
+            nn.Conv2d(config.latent, second, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(second, second, 3, padding=1),
+            nn.ReLU(),
+            UpConv(second, first),
+            nn.ReLU(),
+            UpConv(first, first),
+            nn.ReLU(),
+            nn.Conv2d(first, channels, 3, padding=1),
+        )
+        self.statistics = ImageStatistics(shape)
+        if config.likelihood == "logistic":
+            self.log_scale = nn.Parameter(torch.tensor(-2.0))
+
+    @torch.no_grad()
+    def adapt(self, x: Tensor) -> None:
+        """Take the mean image, and a first codebook from what the untrained encoder says of images.
+
+        Its last layer is scaled first so that each number of a vector has mean 0 and variance 1 over the images
+        (Salimans & Kingma 2016, *Weight Normalization*, section 3): else all vectors point one way, to one entry.
+        """
+        self.statistics.measure(x)
+        shown, last = x[: 4 * self.config.codes], self.encoder[-1]
+        assert isinstance(last, nn.Conv2d) and last.bias is not None
+        std, mean = torch.std_mean(self._vectors(shown).flatten(0, -2), 0)
+        scale = 1 / std.clamp_min(1e-6)
+        last.weight.mul_(scale[:, None, None, None])
+        last.bias.sub_(mean).mul_(scale)
+        self.codebook.begin(self._vectors(shown).flatten(0, -2), Generator().manual_seed(0))
+
+    def _vectors(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to what is quantized, (B, h, w, D)."""
+        found: Tensor = self.encoder(x - self.statistics.mean)
+        return found.permute(0, 2, 3, 1)
+
+    def quantize(self, x: Tensor) -> Quantized:
+        """Images in [0, 1], (B, C, H, W), to their codes, (B, h, w), and vectors."""
+        quantized: Quantized = self.codebook(self._vectors(x))
+        return quantized
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Images in [0, 1] to codes, int64 (B, h, w)."""
+        return self.quantize(x).codes
+
+    def logits(self, codes: Tensor) -> Tensor:
+        """Codes (B, h, w) to logits (B, C, H, W); their sigmoid is the mean of each pixel."""
+        return self._answer(self.codebook.lookup(codes))
+
+    def _answer(self, vectors: Tensor) -> Tensor:
+        answer: Tensor = self.decoder(vectors.permute(0, 3, 1, 2))
+        return answer.float() + self.statistics.logit
+
+    def vectors(self, x: Tensor) -> Tensor:
+        """Images in [0, 1] to the entries of their codes, one after the other, (B, latent)."""
+        return self.quantize(x).vectors.flatten(1)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Vectors as of :meth:`vectors`, entries or anything between them, to logits (B, C, H, W)."""
+        return self._answer(z.view(len(z), *self.grid, self.config.latent))
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """The pixels' means after an image's codes, (B, C, H, W)."""
+        return self.logits(self.encode(x)).sigmoid()
+
+    def target(self, x: Tensor, generator: Generator) -> Tensor:
+        """Images in [0, 1] as the likelihood takes them: Bernoulli pixels are drawn, grey ones stay."""
+        return binarize(x, generator) if self.config.likelihood == "bernoulli" else x
+
+    def nll(self, logits: Tensor, x: Tensor) -> Tensor:
+        r""":math:`-\log p(x \mid e)` in nats per image, (B,)."""
+        if self.config.likelihood == "bernoulli":
+            return bernoulli_nll(logits, x)
+        pixels = DiscretizedLogistic(logits.sigmoid(), self.log_scale.float().exp())
+        return -pixels.log_prob(x).flatten(1).sum(1)
+
+    def loss(self, batch: Batch, generator: Generator) -> Loss:
+        """Nats of the image given its codes, and the distances that bring vectors and entries together."""
+        x = self.target(batch.x, generator)
+        found = self.quantize(x)
+        nats = self.nll(self._answer(found.vectors), x)
+        parts = {
+            "reconstruction_nats": nats.mean(),
+            "codebook": found.codebook.sum((1, 2)).mean(),
+            "commitment": found.commitment.sum((1, 2)).mean(),
+        }
+        pull = self.config.pull
+        return Loss(parts, {"codebook": pull, "commitment": pull * self.config.commitment})
+
+    def phases(self) -> list[Phase]:
+        """One phase over all parameters; the codebook is no matrix of a layer."""
+        last = [self.encoder[-1], self.decoder[-1], self.codebook]
+        return [Phase("vq", hidden_apart([self], last), self.loss)]
