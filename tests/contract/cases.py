@@ -108,6 +108,7 @@ VARIANTS = [
     Case("gan", {"spectral": False, "loss": "wasserstein", "penalty": "gradient"}),
     Case("gan", {"loss": "least-squares", "penalty": "r1", "penalty_weight": 0.5}),
     Case("gan", {"classes": 3, "loss": "minimax"}),
+    Case("gan", {"classes": 3, "conditioning": "auxiliary", "augment": "adaptive"}, {"ema": 0.9}),
     Case("plane-gan", {"spectral": True, "hidden": (16, 16)}, {"optimizer": "muon", "ema": 0.9}),
     Case("plane-gan", {"penalty": "r1", "penalty_weight": 0.1}, {"ema": 0.9}),
     Case("gpt", {"dropout": 0.2}, {"optimizer": "muon", "ema": 0.9, "weight_decay": 0.1}),

@@ -41,7 +41,7 @@ def detect(
         typer.Option(
             "--score",
             metavar="|".join(SCORES),
-            help=N_("how strangeness is measured; joint unless given"),
+            help=N_("how strangeness is measured; code unless given"),
         ),
     ] = None,
     false_alarms: Annotated[

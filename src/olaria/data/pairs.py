@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from olaria.data.base import DataConfig, DataSet, Pair, PairData, Request, fingerprint
 from olaria.data.split import split_pairs
-from olaria.errors import DataError, StorageError
+from olaria.errors import DataError
 from olaria.i18n import N_, Message
 
 if TYPE_CHECKING:
@@ -84,8 +84,9 @@ def load_tsv(path: Path, options: DataConfig) -> PairData:
         StorageError: the file cannot be read.
     """
     from olaria.data.decoding import decode, normalise
+    from olaria.data.user import read_file
 
-    text = normalise(decode(_content(path), options.encoding, path.name)).rstrip("\n")
+    text = normalise(decode(read_file(path), options.encoding, path.name)).rstrip("\n")
     if not text:
         raise DataError(N_("{path} is empty; give a pair of texts a line"), path=str(path))
     rows = [_pair(path.name, number, row) for number, row in enumerate(text.split("\n"), start=1)]
@@ -161,17 +162,6 @@ def _shown(text: str) -> str:
 def pairs_fingerprint(pairs: Iterable[Pair]) -> str:
     """SHA-256 of the pairs as lines of a table."""
     return fingerprint(f"{source}\t{target}\n".encode() for source, target in pairs)
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StorageError(
-            N_("cannot read {path} ({reason}); check its permissions"),
-            path=str(path),
-            reason=error.strerror or str(error),
-        ) from None
 
 
 def _pair(name: str, number: int, row: str) -> Pair:

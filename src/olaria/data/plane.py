@@ -108,8 +108,11 @@ def load_csv(path: Path) -> PointData:
 
     Raises:
         DataError: it is too large, or there are too few points, or they are all the same.
+        StorageError: it cannot be read.
     """
     import torch
+
+    from olaria.data.user import read_file
 
     if path.stat().st_size > MAX_BYTES:
         raise DataError(
@@ -117,7 +120,7 @@ def load_csv(path: Path) -> PointData:
             path=str(path),
             limit=MAX_BYTES,
         )
-    content = path.read_bytes()
+    content = read_file(path)
     lines = [line for line in content.decode("utf-8-sig", "replace").splitlines() if line.strip()]
     found = [_point(line) for line in lines]
     kept = [point for point in found if point is not None]

@@ -115,7 +115,7 @@ def _folder_entries(folder: Path) -> list[Entry]:
 
 def _file_entry(name: str, file: Path) -> Entry:
     about = file.stat()
-    return Entry(name, about.st_size, partial(_read_file, file), about.st_mtime_ns)
+    return Entry(name, about.st_size, partial(read_file, file), about.st_mtime_ns)
 
 
 def _zip_entries(path: Path) -> list[Entry]:
@@ -149,7 +149,12 @@ def _zip_entries(path: Path) -> list[Entry]:
     return entries
 
 
-def _read_file(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """The content of one of the user's files.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
     try:
         return path.read_bytes()
     except OSError as error:

@@ -70,6 +70,17 @@ class Game(Model):
     def discriminate(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Examples, and their classes (B,) where there are some, to logits of being real, (B,)."""
 
+    def judge(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        r""":meth:`discriminate`, and :math:`-\log p(y \mid x)`, (B,), where the discriminator tells classes."""
+        return self.discriminate(x, y), None
+
+    def shown(self, x: Tensor, generator: Generator) -> Tensor:
+        """Examples as the discriminator gets to see them; as they are unless a family changes them."""
+        return x
+
+    def heard(self, real: Tensor) -> None:
+        """Told the discriminator's logits on real examples, (B,), at each of its updates."""
+
     @abstractmethod
     def sides(self) -> tuple[Side, Side]:
         """What each side learns with: the discriminator's, then the generator's."""
@@ -84,26 +95,35 @@ class Game(Model):
             fake = self.generator(self._noise(batch.x, generator), y)
         # One pass over both, so that the power iteration of the spectral norm moves once per update.
         both = None if y is None else torch.cat((y, y))
-        real, generated = self.discriminate(torch.cat((batch.x, fake)), both).chunk(2)
-        loss = discriminator_loss(real, generated, self.config.loss)
+        x = self.shown(torch.cat((batch.x, fake)), generator)
+        logits, class_nats = self.judge(x, both)
+        real, generated = logits.chunk(2)
+        self.heard(real.detach())
+        parts = {"discriminator_loss": discriminator_loss(real, generated, self.config.loss)}
+        if class_nats is not None:
+            parts["class_nats"] = 2 * class_nats.mean()  # of real ones and of generated ones
         if self.config.penalty == "none":
-            return Loss({"discriminator_loss": loss})
+            return Loss(parts)
 
         def discriminate(x: Tensor) -> Tensor:
             return self.discriminate(x, y)
 
+        seen, made = x.chunk(2)
         if self.config.penalty == "gradient":
-            penalty = slope_penalty(discriminate, batch.x, fake, generator)
+            penalty = slope_penalty(discriminate, seen, made, generator)
         else:
-            penalty = zero_slope_penalty(discriminate, batch.x)
-        parts = {"discriminator_loss": loss, "penalty": penalty.mean()}
-        return Loss(parts, {"penalty": self.config.penalty_weight})
+            penalty = zero_slope_penalty(discriminate, seen)
+        return Loss({**parts, "penalty": penalty.mean()}, {"penalty": self.config.penalty_weight})
 
     def generator_loss(self, batch: Batch, generator: Generator) -> Loss:
         """The generator's side, on as many draws as the batch has examples."""
         y = batch.y if self.classes else None
-        fake = self.discriminate(self.generator(self._noise(batch.x, generator), y), y)
-        return Loss({"generator_loss": generator_loss(fake, self.config.loss)})
+        made = self.generator(self._noise(batch.x, generator), y)
+        fake, class_nats = self.judge(self.shown(made, generator), y)
+        parts = {"generator_loss": generator_loss(fake, self.config.loss)}
+        if class_nats is not None:
+            parts["generated_class_nats"] = class_nats.mean()
+        return Loss(parts)
 
     def change(self, name: str, value: Any) -> None:
         """See :meth:`olaria.models.base.Model.change`."""

@@ -13,12 +13,15 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal, final
 
+import torch
+import torch.nn.functional as F
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from olaria.models.base import Shape
 from olaria.models.game import Game, GameConfig, Side
+from olaria.nn.augment import augmented
 from olaria.nn.classes import with_class
 from olaria.nn.conv import ConvDecoder, ConvEncoder
 
@@ -36,6 +39,15 @@ class GANConfig(GameConfig):
     """Residual convolutions of the discriminator before its last halving."""
     classes: int = Field(0, ge=0)
     """Of the data, where images are drawn for a class; 0 leaves classes out."""
+    conditioning: Literal["projection", "auxiliary"] = "projection"
+    """How the discriminator minds the class: it asks whether an image is real *for its class*, or it also says which
+    class it is (Odena et al. 2017)."""
+    augment: Literal["none", "adaptive"] = "none"
+    """Change the images that the discriminator sees, the more often the surer it is of real ones; for little data."""
+    augment_target: float = Field(0.6, gt=0.0, lt=1.0)
+    """Mean sign of its logits on real images that is neither too sure nor too unsure (Karras et al. 2020)."""
+    augment_examples: int = Field(50_000, ge=1)
+    """Real images over which the probability of a change may rise from 0 to 1."""
 
 
 SIZES = {
@@ -72,7 +84,9 @@ class GAN(Game):
     """
 
     family: ClassVar[str] = "gan"
+    config: GANConfig
     generator: ImageGenerator
+    augment_probability: Tensor
 
     def __init__(self, config: GANConfig, shape: Shape) -> None:
         super().__init__(config, config.latent, config.classes)
@@ -88,8 +102,15 @@ class GAN(Game):
             config.discriminator_depth,
         )
         if config.classes:
-            rows = nn.Embedding(config.classes, self.discriminator.num_features)
+            size = self.discriminator.num_features
+            rows: nn.Module = (
+                nn.Embedding(config.classes, size)
+                if config.conditioning == "projection"
+                else nn.Linear(size, config.classes)
+            )
             self.class_rows: nn.Module = spectral_norm(rows) if config.spectral else rows
+        if config.augment == "adaptive":
+            self.register_buffer("augment_probability", torch.zeros(()))
 
     def discriminate(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         r"""Images in [0, 1], (B, C, H, W), to logits of being real, (B,).
@@ -101,11 +122,43 @@ class GAN(Game):
         """
         # Centred at zero, where the discriminator's first layer sees both signs.
         features = self.discriminator.describe(2 * x - 1)
+        return self._judged(features, y)
+
+    def _judged(self, features: Tensor, y: Tensor | None) -> Tensor:
         logits: Tensor = self.discriminator.head(features).float().squeeze(1)
-        if y is None or not self.classes:
+        if y is None or not self.classes or self.config.conditioning == "auxiliary":
             return logits
         projected: Tensor = (self.class_rows(y) * features).float().sum(1)
         return logits + projected
+
+    def judge(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        r"""See :meth:`discriminate`; with an auxiliary classifier also :math:`-\log p(y \mid x)`, (B,).
+
+        Source: Odena et al. 2017, *Conditional Image Synthesis with Auxiliary Classifier GANs*, equation 3.
+        """
+        if y is None or not self.classes or self.config.conditioning == "projection":
+            return self.discriminate(x, y), None
+        features = self.discriminator.describe(2 * x - 1)
+        nats = F.cross_entropy(self.class_rows(features).float(), y, reduction="none")
+        return self._judged(features, y), nats
+
+    def shown(self, x: Tensor, generator: Generator) -> Tensor:
+        """See :func:`olaria.nn.augment.augmented`."""
+        if self.config.augment == "none":
+            return x
+        return augmented(x, self.augment_probability, generator)
+
+    def heard(self, real: Tensor) -> None:
+        r"""Change images a little more often where the discriminator is too sure of real ones, else a little less.
+
+        .. math:: p \leftarrow p + \tfrac{B}{N} \operatorname{sign}\bigl(\mathbb E[\operatorname{sign} l(x)] - r\bigr)
+
+        Source: Karras et al. 2020, section 3.1, equation 1 (:math:`r_t`).
+        """
+        if self.config.augment == "adaptive":
+            surer = torch.sign(real.sign().mean() - self.config.augment_target)
+            step = surer * len(real) / self.config.augment_examples
+            self.augment_probability.add_(step).clamp_(0, 1)
 
     def sides(self) -> tuple[Side, Side]:
         """The last layers apart, and the classes' rows, which are read as such a layer is."""

@@ -27,7 +27,7 @@ from olaria.sampling.autoregressive import SamplingConfig
 from olaria.storage.files import write_text
 from olaria.storage.folder import REPORT
 from olaria.storage.images import animate
-from olaria.workflows.generate import sample_text
+from olaria.workflows.generate import sample_coded, sample_text
 from olaria.workflows.translate import translate_texts
 
 NUM_SHOWN = 64
@@ -163,6 +163,9 @@ def _differences(run: Run) -> list[tuple[str, Any]]:
 
 
 def _language_card(card: RunCard, run: Run) -> RunCard:
+    if run.recipe.data.name.startswith(CODES):  # its texts are images
+        images = sample_coded(run, count=NUM_SHOWN, seed=_SEED).images
+        return dataclasses.replace(card, samples=_array(images))
     pieces = sample_text(run, config=SamplingConfig(max_tokens=TEXT_CHARS), seed=_SEED)
     return dataclasses.replace(card, text="".join(pieces).strip("\n"))
 

@@ -50,6 +50,8 @@ from olaria.workflows.watching import (
 
 ADAPTED = 10_000
 """Training images whose statistics a model may take before it begins."""
+BATCHES_PER_EPOCH = 10
+"""Of data that is too small for a preset's batch."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ def train_recipe(
         folder.create({}, {})
     prepared = prepare(recipe, offline=offline, progress=progress)
     with _cleared_if_unborn(folder), folder.locked():
-        folder.create(recipe.model_dump(mode="json"), records.provenance(prepared))
+        folder.create(prepared.recipe.model_dump(mode="json"), records.provenance(prepared))
         if prepared.tokenizer is not None:
             folder.write(files.TOKENIZER, prepared.tokenizer)
         trainer = _trainer(prepared, clock, fractions)
@@ -275,16 +277,18 @@ def prepare(
     """
     refuse_absurd(recipe)
     data = load_data(recipe, offline=offline, progress=progress)
-    batch_size, seed = recipe.training.batch_size, recipe.seed
+    fitted = _fitting(recipe, data)
+    recipe, batch_size, seed = fitted.recipe, fitted.recipe.training.batch_size, recipe.seed
     if isinstance(data, ImageData):
         feed: Feed = ExampleFeed(data.train.x, data.train.y, batch_size, seed)
         watch = watch_images(recipe.model.family, data, seed)
         sized = size_up(recipe, data.shape, feed, data)
         model = build_model(recipe, data.shape)
         model.adapt(data.train.x[:ADAPTED].float() / 255)
-        return Prepared(recipe, data, data.shape, feed, watch, model, sized, notes=data.notes)
+        notes = (*data.notes, *fitted.notes)
+        return Prepared(recipe, data, data.shape, feed, watch, model, sized, notes=notes)
     if isinstance(data, PointData):
-        return _prepare_points(recipe, data)
+        return _prepare_points(recipe, data, fitted.notes)
     if isinstance(data, PairData):
         return _prepare_pairs(recipe, data)
     if recipe.tuning is not None:
@@ -306,14 +310,40 @@ def prepare(
     return _with_tokenizer(recipe, data, feed, watch, tokenizer, start)
 
 
-def _prepare_points(recipe: Recipe, data: PointData) -> Prepared:
+@dataclass(frozen=True)
+class _Fitted:
+    """A recipe whose batches the data can fill, and what a person should know of it."""
+
+    recipe: Recipe
+    notes: tuple[Message, ...] = ()
+
+
+def _fitting(recipe: Recipe, data: AnyData) -> _Fitted:
+    """A preset's batch is that of large data: with few images or points it becomes smaller, a tenth of an epoch.
+
+    One that the user chose stays, and is refused where it is too large.
+    """
+    if not isinstance(data, ImageData | PointData):
+        return _Fitted(recipe)
+    count = len(data.train)
+    usual = find_preset(recipe.preset, recipe.size).training.batch_size
+    if count >= usual or recipe.training.batch_size != usual:
+        return _Fitted(recipe)
+    size = max(1, count // BATCHES_PER_EPOCH)
+    note = N_("the data has {count} training examples: batches of {size} instead of {usual}")
+    fields = {"count": count, "size": size, "usual": usual}
+    return _Fitted(recipe.updated("training.batch_size", size), (Message(note, fields),))
+
+
+def _prepare_points(recipe: Recipe, data: PointData, notes: tuple[Message, ...]) -> Prepared:
     size = data.train.shape[1]
     feed = ExampleFeed(data.train, None, recipe.training.batch_size, recipe.seed)
     sized = size_up(recipe, size, feed, data)
     model = build_model(recipe, size)
     model.adapt(data.train)
     watch = watch_points(data, recipe.seed)
-    return Prepared(recipe, data, size, feed, watch, model, sized, notes=data.notes)
+    notes = (*data.notes, *notes)
+    return Prepared(recipe, data, size, feed, watch, model, sized, notes=notes)
 
 
 def _prepare_pairs(recipe: Recipe, data: PairData) -> Prepared:

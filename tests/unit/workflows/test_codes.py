@@ -22,7 +22,7 @@ from olaria.sampling import codes, latent
 from olaria.training.randomness import generator, seeded
 from olaria.workflows.evaluate import evaluate
 from olaria.workflows.generate import sample_coded
-from olaria.workflows.report import command_of
+from olaria.workflows.report import command_of, report
 from olaria.workflows.train import replay, train
 
 
@@ -206,3 +206,10 @@ def test_a_writer_is_replayed_from_any_folder(
     again = replay(writer.path, out=tmp_path / "again")
     first, second = (run.model().state_dict() for run in (writer, again))
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_the_report_shows_images_for_texts(writer: Run, tmp_path: Path, language: str) -> None:
+    page = report([writer], language=language, out=tmp_path / "page.html").read_text()
+    assert ("painted by the model" in page) or ("pintadas pelo modelo" in page)
+    assert "data:image/png" in page and str(writer.path) not in page

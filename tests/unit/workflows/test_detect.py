@@ -85,7 +85,8 @@ def test_the_users_own_images(run: Run, tmp_path: Path) -> None:
     noise = torch.randint(256, (8, 8), generator=torch.Generator().manual_seed(0))
     Image.fromarray(noise.to(torch.uint8).numpy()).save(folder / "noise.png")
     (folder / "broken.png").write_bytes(b"no image")
-    found = detect(run, str(folder))
+    # The code of noise is near others in so small a space; the way to its reconstruction is long.
+    found = detect(run, str(folder), score="error")
     assert found.names == ("known.png", "noise.png")
     assert found.strange.tolist() == [False, True]
     assert (found.quality(), len(found.notes)) == ({}, 1)
