@@ -182,7 +182,8 @@ def _data_cards(runs: Sequence[RunCard]) -> list[DataCard]:
 
 def reduced(run: RunCard) -> tuple[int, int] | None:
     """(done, full) where an image run was evaluated on fewer images, or with fewer samples, than the protocol says."""
-    if run.family in (*labels.LANGUAGE_FAMILIES, "translation"):
+    is_text = run.family in (*labels.LANGUAGE_FAMILIES, "translation")
+    if is_text or run.setting("model.family") == "plane-gan":  # as many points as the test part has
         return None
     split = run.protocol.get("split", "test")
     examples = min(FULL_EVALUATION, run.data.sizes.get(split, FULL_EVALUATION))

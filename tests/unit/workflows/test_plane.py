@@ -88,6 +88,8 @@ def test_the_report_shows_the_game(run: Run, tmp_path: Path, language: str) -> N
     evaluate(run)
     page = report([run], language=language, out=tmp_path / "page.html").read_text()
     assert "data:image/gif" in page and ("Clusters found" in page or "Grupos encontrados" in page)
+    assert ("points of a plane" in page) or ("pontos de um plano" in page)
+    assert "reduced evaluation" not in page and "avaliação reduzida" not in page
 
 
 def test_stats_of_points() -> None:
