@@ -26,8 +26,8 @@ from olaria.storage.folder import is_run
 from olaria.training.events import Evaluated, Event
 from olaria.workflows.evaluate import REDUCED
 from olaria.workflows.open import OpenRun
+from olaria.workflows.prepare import prepare
 from olaria.workflows.runs import remove
-from olaria.workflows.train import prepare
 
 LOSS = "loss_nats_per_char"
 REFERENCE = "gpt2-shakespeare"

@@ -17,7 +17,9 @@ import olaria
 RUNS = {
     "autoencoder": ["ae-mnist", "--data", "digits"],
     "vae": ["vae-mnist", "--data", "digits"],
+    "vq": ["vq-mnist", "--data", "digits"],
     "gan": ["gan-mnist", "--data", "digits"],
+    "plane-gan": ["gan-ring"],
     "bigram": ["bigram-shakespeare", "--data", "toy-language"],
     "language": ["gpt2-shakespeare", "--data", "toy-language"],
     "gpt": ["gpt-shakespeare", "--data", "toy-language"],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from olaria.cli import options
+from olaria.cli import sample_others as others
 from olaria.cli.options import Checkpoint, Json, RunName, Seed
 from olaria.cli.shell import Shell
 from olaria.errors import UsageError
@@ -162,7 +163,7 @@ def sample(
         raise UsageError(N_("--path goes with --mode interpolate"))
     number_of_class = options.whole("--class", label, 0)
     ends = _classes(attribute)
-    for_images = mode is not None or number_of_class is not None
+    for_images = mode is not None or number_of_class is not None or ends is not None
     if for_images and (drawing or prompt is not None or unseen):
         raise UsageError(
             N_("--mode and --class are for images, the options of a prompt for text; give one kind")
@@ -178,7 +179,8 @@ def sample(
     from olaria.data.codes import CODES
     from olaria.models import MODELS
     from olaria.runs import Run
-    from olaria.workflows.generate import sample_coded, sample_images
+    from olaria.workflows.generate import sample_images
+    from olaria.workflows.other_samples import sample_coded
 
     config = _config(drawing)
     shell.use_threads()
@@ -190,17 +192,19 @@ def sample(
             family=opened.family,
         )
     if MODELS[opened.family].data == "pairs":
-        _only_translating(opened, drawing, mode, count)
+        others.only_translating(opened, drawing, mode, count)
         looking = {"unseen": unseen, "checkpoint": checkpoint}
-        _translation(shell, opened, prompt or "", width or 1, looking, out, overwrite, as_json)
+        others.translation(
+            shell, opened, prompt or "", width or 1, looking, out, overwrite, as_json
+        )
         return
     if MODELS[opened.family].data == "points":
-        _only_points(opened, drawing, prompt, for_images)
-        _points(shell, opened, number, common, out, overwrite, as_json)
+        others.only_points(opened, drawing, prompt, for_images)
+        others.points(shell, opened, number, common, out, overwrite, as_json)
         return
     learns_from_text = MODELS[opened.family].data == "text"
     if opened.recipe.data.name.startswith(CODES) and prompt is None:
-        _only_painting(opened, drawing, for_images)
+        others.only_painting(opened, drawing, for_images)
         _pictures(
             shell,
             opened,
@@ -244,100 +248,11 @@ def _classes(text: str | None) -> tuple[int, int] | None:
     return ends[0] or 0, ends[1] or 0
 
 
-def _only_translating(
-    run: Run, drawing: dict[str, Any], mode: str | None, count: str | None
-) -> None:
-    """A translation is searched for, not drawn: what would have no effect is an error."""
-    words = [f"--{name.replace('_', '-')}" for name in drawing]
-    words += ["--mode"] * (mode is not None) + ["-n"] * (count is not None)
-    if words:
-        raise UsageError(
-            N_("run {name} translates: it takes --prompt and --beam; leave out {words}"),
-            name=run.name,
-            words=", ".join(words),
-        )
-
-
-def _only_points(run: Run, drawing: dict[str, Any], prompt: str | None, for_images: bool) -> None:
-    """Points are drawn from noise alone: what would have no effect is an error."""
-    words = [f"--{name.replace('_', '-')}" for name in drawing]
-    words += ["--prompt"] * (prompt is not None) + ["--mode, --class"] * for_images
-    if words:
-        raise UsageError(
-            N_("run {name} draws points: it takes -n, --seed and --out; leave out {words}"),
-            name=run.name,
-            words=", ".join(words),
-        )
-
-
-def _points(
-    shell: Shell,
-    run: Run,
-    count: int | None,
-    common: dict[str, Any],
-    out: str | None,
-    overwrite: bool,
-    as_json: bool,
-) -> None:
-    from olaria.workflows.generate import refuse_overwriting, sample_points, save_points
-
-    if out is not None:
-        refuse_overwriting(Path(out), overwrite)
-    drawn = sample_points(run, count=count or 2000, **common)
-    path = options.free_path(f"{run.name}-samples", ".png") if out is None else Path(out)
-    save_points(drawn, path, overwrite=overwrite)
-    if as_json:
-        shape = [*drawn.points.shape]
-        shell.json({"format": 1, "run": run.name, "path": str(path), "shape": shape})
-    else:
-        shell.path(path)
-
-
-def _translation(
-    shell: Shell,
-    run: Run,
-    prompt: str,
-    beam: int,
-    asked: dict[str, Any],
-    out: str | None,
-    overwrite: bool,
-    as_json: bool,
-) -> None:
-    from olaria.sampling.translation import DecodingConfig
-    from olaria.workflows.generate import refuse_overwriting, save_text
-    from olaria.workflows.translate import translate_texts
-
-    config = DecodingConfig.parse({"beam": beam})
-    if out is not None:
-        refuse_overwriting(Path(out), overwrite)
-    (text,) = translate_texts(run, [prompt], config=config, **asked)
-    if out is not None:
-        save_text(text + "\n", Path(out), overwrite=overwrite)
-    if as_json:
-        shell.json({"format": 1, "run": run.name, "prompt": prompt, "text": text, "path": out})
-    elif out is not None:
-        shell.path(Path(out))
-    else:
-        shell.piece(text + "\n")
-
-
 def _config(drawing: dict[str, Any]) -> SamplingConfig:
     """The settings of the draw, checked before a run is opened."""
     from olaria.sampling.autoregressive import SamplingConfig
 
     return SamplingConfig.parse(drawing)
-
-
-def _only_painting(run: Run, drawing: dict[str, Any], for_images: bool) -> None:
-    """Codes are drawn at a temperature and no more: what would have no effect is an error."""
-    words = [f"--{name.replace('_', '-')}" for name in drawing if name != "temperature"]
-    words += ["--mode, --class"] * for_images
-    if words:
-        raise UsageError(
-            N_("run {name} paints codes: it takes -n and --temperature; leave out {words}"),
-            name=run.name,
-            words=", ".join(words),
-        )
 
 
 def _pictures(

@@ -16,7 +16,7 @@ from olaria.data.base import Progress
 from olaria.data.codes import CODES
 from olaria.data.pairs import references
 from olaria.data.toy_language import ToyLanguage
-from olaria.errors import UsageError, suggestion
+from olaria.errors import DataError, UsageError, suggestion
 from olaria.evaluation import METRICS, anomaly, extractor
 from olaria.evaluation.codes import evaluate_codes, two_stages
 from olaria.evaluation.density import evaluate_vae
@@ -313,7 +313,15 @@ def _with_images(run: Run, model: Model, found: _Found, effort: Effort) -> _Foun
     assert isinstance(data, ImageData)
     images = _part(data.test.x, effort.num_examples)
     draws = Generator().manual_seed(SEED)
-    stages = two_stages(model, tokenizer, painter, images, draws)
+    reasons: dict[str, Message] = {}
+    try:
+        stages: dict[str, Any] = two_stages(model, tokenizer, painter, images, draws)
+    except (
+        DataError
+    ):  # of the tokenizer: of what no training image has, the model gives no probability
+        reason = Message(N_("a test image has a code that no training image has"))
+        reasons = dict.fromkeys(("elbo_nats", "reconstruction_nats", "kl_nats"), reason)
+        stages = dict.fromkeys(reasons)
     samples = codes.draw(model, tokenizer, painter, effort.num_samples, draws)
     drawn = evaluate_image_samples(samples, data, extractor.for_data(data), draws)
     of_images = {"images": data.name, "images_sha256": data.sha256, "num_images": len(images)}
@@ -325,7 +333,7 @@ def _with_images(run: Run, model: Model, found: _Found, effort: Effort) -> _Foun
     return _Found(
         {**found.metrics, **stages, **drawn.metrics},
         {**found.protocol, **of_images, **_pixels_of(painter), **of_samples},
-        {**found.reasons, **drawn.reasons},
+        {**found.reasons, **reasons, **drawn.reasons},
     )
 
 

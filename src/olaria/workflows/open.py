@@ -38,12 +38,8 @@ class OpenRun:
         Options as of :mod:`olaria.workflows.generate`: ``mode=``, ``prompt=``, ``temperature=``, ...
         """
         from olaria.models import MODELS
-        from olaria.workflows.generate import (
-            sample_images,
-            sample_points,
-            sample_text,
-            sample_texts,
-        )
+        from olaria.workflows.generate import sample_images, sample_text, sample_texts
+        from olaria.workflows.other_samples import sample_points
 
         if MODELS[self.run.family].data == "images":
             return sample_images(self.run, count=64 if count is None else count, **options).images

@@ -22,7 +22,7 @@ from olaria.training.events import (
 from olaria.workflows import machine
 
 if TYPE_CHECKING:
-    from olaria.workflows.train import Prepared
+    from olaria.workflows.prepare import Prepared
 
 
 def provenance(prepared: Prepared) -> dict[str, Any]:

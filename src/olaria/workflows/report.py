@@ -27,7 +27,8 @@ from olaria.sampling.autoregressive import SamplingConfig
 from olaria.storage.files import write_text
 from olaria.storage.folder import REPORT
 from olaria.storage.images import animate
-from olaria.workflows.generate import sample_coded, sample_text
+from olaria.workflows.generate import sample_text
+from olaria.workflows.other_samples import sample_coded
 from olaria.workflows.translate import translate_texts
 
 NUM_SHOWN = 64

@@ -14,14 +14,15 @@ from PIL import Image
 from olaria.cli.main import main
 from olaria.data import ImageData, TextData
 from olaria.data.codes import codes_of_lines, lines_of_codes
-from olaria.errors import ConfigError, RunError, SamplingError
+from olaria.errors import ConfigError, DataError, RunError, SamplingError
 from olaria.evaluation.codes import evaluate_codes, two_stages
 from olaria.models.vq import VQ, VQConfig
 from olaria.runs import Run
 from olaria.sampling import codes, latent
 from olaria.training.randomness import generator, seeded
+from olaria.workflows import evaluate as evaluation
 from olaria.workflows.evaluate import evaluate
-from olaria.workflows.generate import sample_coded
+from olaria.workflows.other_samples import sample_coded
 from olaria.workflows.report import command_of, report
 from olaria.workflows.train import replay, train
 
@@ -213,3 +214,22 @@ def test_the_report_shows_images_for_texts(writer: Run, tmp_path: Path, language
     page = report([writer], language=language, out=tmp_path / "page.html").read_text()
     assert ("painted by the model" in page) or ("pintadas pelo modelo" in page)
     assert "data:image/png" in page and str(writer.path) not in page
+
+
+def test_a_code_that_was_never_seen_has_no_bound(
+    writer: Run, painter: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painting, tokenizer = model(painter), writer.tokenizer()
+    monkeypatch.setattr(painting, "encode", lambda x: torch.full((len(x), 2, 2), 511))
+    monkeypatch.setattr(painting, "logits", lambda codes: torch.zeros(len(codes), 1, 8, 8))
+    with pytest.raises(DataError):
+        two_stages(writer.model(), tokenizer, painting, digits(painter).test.x[:2], generator(0))
+    monkeypatch.setattr(evaluation, "two_stages", _unseen)
+    content = evaluate(writer)
+    assert content["metrics"]["elbo_nats"] is None
+    assert "a code that no training image has" in content["reasons"]["elbo_nats"]["id"]
+    assert content["metrics"]["loss_nats_per_char"] > 0
+
+
+def _unseen(*_: object) -> dict[str, float]:
+    raise DataError("unseen")

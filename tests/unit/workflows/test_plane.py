@@ -14,7 +14,7 @@ from olaria.errors import OlariaError, UsageError
 from olaria.runs import Run
 from olaria.workflows.data import stats
 from olaria.workflows.evaluate import evaluate
-from olaria.workflows.generate import sample_points, save_points
+from olaria.workflows.other_samples import sample_points, save_points
 from olaria.workflows.report import report
 from olaria.workflows.train import resume, train
 

@@ -15,13 +15,14 @@ from torch import Tensor
 from olaria.cli.main import main
 from olaria.data.tokenizer import fit_tokenizer
 from olaria.errors import OlariaError, RunError, UsageError
+from olaria.i18n import Message
 from olaria.models.language import LanguageConfig, LanguageModel
 from olaria.runs import Run
 from olaria.training.events import Answer, Event, Stepped, Stop
 from olaria.training.randomness import seeded
 from olaria.workflows.export import export_huggingface
 from olaria.workflows.interruption import INTERRUPTED
-from olaria.workflows.train import Message, replay, resume, train
+from olaria.workflows.train import replay, resume, train
 from olaria.workflows.tuning import extended, grow, model_sha256
 
 BASE = "the potter turns the wheel and the clay turns into a bowl\n" * 40
