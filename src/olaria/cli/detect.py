@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from olaria.cli import options
-from olaria.cli.options import Checkpoint, Gray, Json, Resize, RunName
+from olaria.cli.options import (
+    Checkpoint,
+    Gray,
+    Json,
+    LookedAt,
+    Overwrite,
+    PictureOut,
+    Resize,
+    RunName,
+)
 from olaria.cli.shell import Shell, one_line
-from olaria.errors import UsageError
 from olaria.i18n import N_
 
 if TYPE_CHECKING:
@@ -23,15 +31,7 @@ SCORES = ("error", "code", "rebuilt", "joint")
 def detect(
     ctx: typer.Context,
     run: RunName,
-    data: Annotated[
-        str | None,
-        typer.Argument(
-            metavar=N_("[DATA]"),
-            help=N_(
-                "a data set, or an image, folder or zip; the run's own test images unless given"
-            ),
-        ),
-    ] = None,
+    data: LookedAt = None,
     count: Annotated[
         str | None,
         typer.Option("-n", metavar="N", help=N_("how many to show; 12 unless given")),
@@ -55,27 +55,19 @@ def detect(
     resize: Resize = None,
     gray: Gray = False,
     checkpoint: Checkpoint = None,
-    out: Annotated[
-        str | None,
-        typer.Option(
-            "--out", metavar=N_("FILE"), help=N_("where the picture goes; a free name unless given")
-        ),
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help=N_("replace the file of --out"))
-    ] = False,
+    out: PictureOut = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Score, compare with the threshold, and show the strangest with what the model missed in them."""
     shell: Shell = ctx.obj
-    if overwrite and out is None:
-        raise UsageError(N_("--overwrite goes with --out"))
+    options.check_overwrite(overwrite, out)
     shown = options.whole("-n", count, 1) or 12
     asked: dict[str, Any] = {
         "score": options.one_of("--score", score, SCORES),
         "false_alarms": options.decimal("--false-alarms", false_alarms),
     }
-    reading = {"resize": options.whole("--resize", resize, 1), "gray": gray or None}
+    reading = options.reading(resize, gray)
 
     from olaria.cli.progress import display
     from olaria.workflows.detect import detect as find
@@ -89,7 +81,7 @@ def detect(
         found = find(
             run,
             data,
-            options={name: value for name, value in reading.items() if value is not None},
+            options=reading,
             checkpoint=checkpoint,
             offline=shell.offline,
             progress=watched.downloaded,

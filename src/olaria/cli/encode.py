@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from olaria.cli import options
-from olaria.cli.options import Checkpoint, Gray, Json, Resize, RunName
+from olaria.cli.options import Checkpoint, Gray, Json, LookedAt, Overwrite, Resize, RunName
 from olaria.cli.shell import Shell
-from olaria.errors import UsageError
 from olaria.i18n import N_
 
 if TYPE_CHECKING:
@@ -24,15 +23,7 @@ MAPS = ("pca", "tsne", "umap")
 def encode(
     ctx: typer.Context,
     run: RunName,
-    data: Annotated[
-        str | None,
-        typer.Argument(
-            metavar=N_("[DATA]"),
-            help=N_(
-                "a data set, or an image, folder or zip; the run's own test images unless given"
-            ),
-        ),
-    ] = None,
+    data: LookedAt = None,
     split: Annotated[
         str | None,
         typer.Option(
@@ -56,18 +47,15 @@ def encode(
             help=N_("where the codes go, as .tsv or .npy; a free name unless given"),
         ),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help=N_("replace the file of --out"))
-    ] = False,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Encode, write, and say how good the codes are beside principal components."""
     shell: Shell = ctx.obj
-    if overwrite and out is None:
-        raise UsageError(N_("--overwrite goes with --out"))
+    options.check_overwrite(overwrite, out)
     how: Any = options.one_of("--map", map_, MAPS)
     part: Any = options.one_of("--split", split, SPLITS)
-    reading = {"resize": options.whole("--resize", resize, 1), "gray": gray or None}
+    reading = options.reading(resize, gray)
 
     from olaria.cli.progress import display
     from olaria.evaluation.projection import MAP_NAMES
@@ -83,7 +71,7 @@ def encode(
             run,
             data,
             split=part,
-            options={name: value for name, value in reading.items() if value is not None},
+            options=reading,
             checkpoint=checkpoint,
             offline=shell.offline,
             progress=watched.downloaded,

@@ -47,6 +47,20 @@ Resize = Annotated[
     typer.Option("--resize", metavar="N", help=N_("make the images squares of N pixels")),
 ]
 Gray = Annotated[bool, typer.Option("--gray", help=N_("reduce colour to one channel"))]
+LookedAt = Annotated[
+    str | None,
+    typer.Argument(
+        metavar=N_("[DATA]"),
+        help=N_("a data set, or an image, folder or zip; the run's own test images unless given"),
+    ),
+]
+PictureOut = Annotated[
+    str | None,
+    typer.Option(
+        "--out", metavar=N_("FILE"), help=N_("where the picture goes; a free name unless given")
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help=N_("replace the file of --out"))]
 TOKENIZERS = ("char", "byte", "word", "bpe")
 Tokenizer = Annotated[
     str | None,
@@ -164,6 +178,22 @@ def seed_of(text: str) -> int:
     value = whole("--seed", text, 0, _SEEDS)
     assert value is not None
     return value
+
+
+def reading(resize: str | None, gray: bool) -> dict[str, int | bool]:
+    """How the user's images are read, of :data:`Resize` and :data:`Gray`: only what was asked for."""
+    side = whole("--resize", resize, 1)
+    return ({} if side is None else {"resize": side}) | ({"gray": True} if gray else {})
+
+
+def check_overwrite(overwrite: bool, out: str | None) -> None:
+    """``--overwrite`` alone would replace a file that nobody named.
+
+    Raises:
+        UsageError: there is no ``--out``.
+    """
+    if overwrite and out is None:
+        raise UsageError(N_("--overwrite goes with --out"))
 
 
 def free_path(stem: str, ending: str) -> Path:

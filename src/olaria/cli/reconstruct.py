@@ -8,9 +8,17 @@ from typing import Annotated
 import typer
 
 from olaria.cli import options
-from olaria.cli.options import Checkpoint, Gray, Json, Resize, RunName
+from olaria.cli.options import (
+    Checkpoint,
+    Gray,
+    Json,
+    LookedAt,
+    Overwrite,
+    PictureOut,
+    Resize,
+    RunName,
+)
 from olaria.cli.shell import Shell
-from olaria.errors import UsageError
 from olaria.i18n import N_
 
 HELP = N_("Show what a run makes of images.")
@@ -19,15 +27,7 @@ HELP = N_("Show what a run makes of images.")
 def reconstruct(
     ctx: typer.Context,
     run: RunName,
-    data: Annotated[
-        str | None,
-        typer.Argument(
-            metavar=N_("[DATA]"),
-            help=N_(
-                "a data set, or an image, folder or zip; the run's own test images unless given"
-            ),
-        ),
-    ] = None,
+    data: LookedAt = None,
     count: Annotated[
         str | None,
         typer.Option("-n", metavar="N", help=N_("how many to show; 32 unless given")),
@@ -35,23 +35,15 @@ def reconstruct(
     resize: Resize = None,
     gray: Gray = False,
     checkpoint: Checkpoint = None,
-    out: Annotated[
-        str | None,
-        typer.Option(
-            "--out", metavar=N_("FILE"), help=N_("where the picture goes; a free name unless given")
-        ),
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help=N_("replace the file of --out"))
-    ] = False,
+    out: PictureOut = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Rebuild, measure all, and show the first, each beside its reconstruction."""
     shell: Shell = ctx.obj
-    if overwrite and out is None:
-        raise UsageError(N_("--overwrite goes with --out"))
+    options.check_overwrite(overwrite, out)
     number = options.whole("-n", count, 1) or 32
-    reading = {"resize": options.whole("--resize", resize, 1), "gray": gray or None}
+    reading = options.reading(resize, gray)
 
     from olaria.cli.progress import display
     from olaria.evaluation.reconstruction import psnr_db
@@ -66,7 +58,7 @@ def reconstruct(
         found = rebuild(
             run,
             data,
-            options={name: value for name, value in reading.items() if value is not None},
+            options=reading,
             checkpoint=checkpoint,
             offline=shell.offline,
             progress=watched.downloaded,

@@ -11,7 +11,7 @@ import typer
 
 from olaria.cli import options
 from olaria.cli import sample_others as others
-from olaria.cli.options import Checkpoint, Json, RunName, Seed
+from olaria.cli.options import Checkpoint, Json, Overwrite, RunName, Seed
 from olaria.cli.shell import Shell
 from olaria.errors import UsageError
 from olaria.i18n import N_
@@ -135,15 +135,12 @@ def sample(
             help=N_("where to write; for images a free name unless given"),
         ),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help=N_("replace the file of --out"))
-    ] = False,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Draw from a run: its family says whether images or text."""
     shell: Shell = ctx.obj
-    if overwrite and out is None:
-        raise UsageError(N_("--overwrite goes with --out"))
+    options.check_overwrite(overwrite, out)
     drawing = {
         "max_tokens": options.whole("--max-tokens", max_tokens, 1),
         "temperature": options.decimal("--temperature", temperature),

@@ -35,6 +35,7 @@ def points(
     overwrite: bool,
     as_json: bool,
 ) -> None:
+    """Draw points, write their picture or their table, and name the file."""
     from olaria.workflows.generate import refuse_overwriting
     from olaria.workflows.other_samples import sample_points, save_points
 
@@ -86,6 +87,7 @@ def translation(
     overwrite: bool,
     as_json: bool,
 ) -> None:
+    """Translate one text, and show it or write it."""
     from olaria.sampling.translation import DecodingConfig
     from olaria.workflows.generate import refuse_overwriting, save_text
     from olaria.workflows.translate import translate_texts

@@ -316,9 +316,8 @@ def _with_images(run: Run, model: Model, found: _Found, effort: Effort) -> _Foun
     reasons: dict[str, Message] = {}
     try:
         stages: dict[str, Any] = two_stages(model, tokenizer, painter, images, draws)
-    except (
-        DataError
-    ):  # of the tokenizer: of what no training image has, the model gives no probability
+    except DataError:
+        # The tokenizer's: of what no training image has, the model gives no probability.
         reason = Message(N_("a test image has a code that no training image has"))
         reasons = dict.fromkeys(("elbo_nats", "reconstruction_nats", "kl_nats"), reason)
         stages = dict.fromkeys(reasons)
