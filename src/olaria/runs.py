@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from olaria.data import AnyData, DataConfig, ImageData, PairData, TextData, load
+from olaria.data import codes as kept_codes
 from olaria.data.base import Kind, Progress, fingerprint, kind_of, lines_of
 from olaria.data.codes import CODES
 from olaria.data.tokenizer import Tokenizer, fit_tokenizer, tokenizer_from_json
@@ -91,10 +92,7 @@ def coded_text(name: str, *, offline: bool = False, progress: Progress | None = 
     run, model = painter_of(name)
     data = run.data(offline=offline, progress=progress)
     assert isinstance(data, ImageData)
-    train, validation = (
-        codes.text_of(model, part.x, Generator().manual_seed(0))
-        for part in (data.train, data.validation)
-    )
+    train, validation = (_codes_of(model, part.x) for part in (data.train, data.validation))
     return TextData(
         name=f"{CODES}{run.name}",
         title=f"{CODES}{run.name}",
@@ -107,6 +105,18 @@ def coded_text(name: str, *, offline: bool = False, progress: Progress | None = 
         num_documents=len(data.train) + len(data.validation),
         notes=data.notes,
     )
+
+
+def _codes_of(model: VQ, x: Tensor) -> str:
+    """The images' lines, encoded once: a minute for 60,000 images, and every command on a run of codes asks."""
+    tensors = (*model.state_dict().values(), x)
+    settings = model.config.model_dump_json().encode()
+    key = fingerprint([settings, *(tensor.numpy().tobytes() for tensor in tensors)])
+    text = kept_codes.recall(key)
+    if text is None:
+        text = codes.text_of(model, x, Generator().manual_seed(0))
+        kept_codes.keep(key, text)
+    return text
 
 
 def _check_classes(recipe: Recipe, data: ImageData) -> None:

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from olaria.cli import options
-from olaria.cli import sample_others as others
 from olaria.cli.options import Checkpoint, Json, Overwrite, RunName, Seed
 from olaria.cli.shell import Shell
 from olaria.errors import UsageError
 from olaria.i18n import N_
 
-if TYPE_CHECKING:
-    from olaria.runs import Run
-    from olaria.sampling.autoregressive import SamplingConfig
-    from olaria.workflows.generate import ImageSample
-
 HELP = N_("Draw images or text from a run.")
 UNSEEN = ("error", "replace", "skip")
 PATHS = ("linear", "spherical")
 MODES = ("prior", "reconstruct", "interpolate", "traverse", "manifold", "attribute")
-SEPARATOR = "\n---\n"
-"""Between two of several texts."""
 
 
 def sample(
@@ -141,97 +130,60 @@ def sample(
     """Draw from a run: its family says whether images or text."""
     shell: Shell = ctx.obj
     options.check_overwrite(overwrite, out)
-    drawing = {
-        "max_tokens": options.whole("--max-tokens", max_tokens, 1),
-        "temperature": options.decimal("--temperature", temperature),
-        "top_k": options.whole("--top-k", top_k, 1),
-        "top_p": options.decimal("--top-p", top_p),
-        "min_p": options.decimal("--min-p", min_p),
-        "repetition_penalty": options.decimal("--repetition-penalty", repetition_penalty),
-        "stop": stop or None,
-    }
-    drawing = {name: value for name, value in drawing.items() if value is not None}
+    drawing = _given(
+        max_tokens=options.whole("--max-tokens", max_tokens, 1),
+        temperature=options.decimal("--temperature", temperature),
+        top_k=options.whole("--top-k", top_k, 1),
+        top_p=options.decimal("--top-p", top_p),
+        min_p=options.decimal("--min-p", min_p),
+        repetition_penalty=options.decimal("--repetition-penalty", repetition_penalty),
+        stop=stop or None,
+    )
     unseen = options.one_of("--unseen", unseen, UNSEEN)
     number = options.whole("-n", count, 1)
     width = options.whole("--beam", beam, 1)
-    mode = options.one_of("--mode", mode, MODES)
-    path = options.one_of("--path", path, PATHS)
-    if path is not None and mode != "interpolate":
+    picture = _given(
+        mode=options.one_of("--mode", mode, MODES),
+        path=options.one_of("--path", path, PATHS),
+        label=options.whole("--class", label, 0),
+        attribute=_classes(attribute),
+    )
+    if "path" in picture and picture.get("mode") != "interpolate":
         raise UsageError(N_("--path goes with --mode interpolate"))
-    number_of_class = options.whole("--class", label, 0)
-    ends = _classes(attribute)
-    for_images = mode is not None or number_of_class is not None or ends is not None
-    if for_images and (drawing or prompt is not None or unseen):
+    if picture and (drawing or prompt is not None or unseen):
         raise UsageError(
             N_("--mode and --class are for images, the options of a prompt for text; give one kind")
         )
     if prompt == "":
         raise UsageError(N_("the prompt is empty; write where to begin, or leave --prompt out"))
-    common: dict[str, Any] = {
-        "seed": options.seed_of(seed),
-        "checkpoint": checkpoint,
-        "offline": shell.offline,
-    }
+    number_of_seed = options.seed_of(seed)
 
-    from olaria.data.codes import CODES
-    from olaria.models import MODELS
+    from olaria.cli.sample_kinds import Asked, show
     from olaria.runs import Run
-    from olaria.workflows.generate import sample_images
-    from olaria.workflows.other_samples import sample_coded
+    from olaria.sampling.autoregressive import SamplingConfig
 
-    config = _config(drawing)
+    config = SamplingConfig.parse(drawing)  # checked before a run is opened
     shell.use_threads()
-    opened = Run(run)
-    if width is not None and MODELS[opened.family].data != "pairs":
-        raise UsageError(
-            N_("--beam is for runs that translate; run {name} is a {family}"),
-            name=opened.name,
-            family=opened.family,
-        )
-    if MODELS[opened.family].data == "pairs":
-        others.only_translating(opened, drawing, mode, count)
-        looking = {"unseen": unseen, "checkpoint": checkpoint}
-        others.translation(
-            shell, opened, prompt or "", width or 1, looking, out, overwrite, as_json
-        )
-        return
-    if MODELS[opened.family].data == "points":
-        others.only_points(opened, drawing, prompt, for_images)
-        others.points(shell, opened, number, common, out, overwrite, as_json)
-        return
-    learns_from_text = MODELS[opened.family].data == "text"
-    if opened.recipe.data.name.startswith(CODES) and prompt is None:
-        others.only_painting(opened, drawing, for_images)
-        _pictures(
-            shell,
-            opened,
-            partial(
-                sample_coded,
-                opened,
-                count=number or 64,
-                temperature=options.decimal("--temperature", temperature) or 1.0,
-                seed=options.seed_of(seed),
-                checkpoint=checkpoint,
-            ),
-            out,
-            overwrite,
-            as_json,
-        )
-        return
-    if drawing or prompt is not None or unseen or (learns_from_text and not for_images):
-        asked = {**common, "config": config, "unseen": unseen}
-        _text(shell, opened, prompt, number or 1, asked, out, overwrite, as_json)
-    else:
-        picture: dict[str, Any] = {
-            "count": number,
-            "mode": mode,
-            "label": number_of_class,
-            "path": path,
-            "attribute": ends,
-        }
-        picture = {name: value for name, value in picture.items() if value is not None}
-        draw = partial(sample_images, opened, **picture, **common)
-        _pictures(shell, opened, draw, out, overwrite, as_json)
+    asked = Asked(
+        count=number,
+        picture=picture,
+        drawing=drawing,
+        config=config,
+        prompt=prompt,
+        unseen=unseen,
+        beam=width,
+        seed=number_of_seed,
+        checkpoint=checkpoint,
+        offline=shell.offline,
+        out=out,
+        overwrite=overwrite,
+        as_json=as_json,
+    )
+    show(shell, Run(run), asked)
+
+
+def _given(**words: Any) -> dict[str, Any]:
+    return {name: value for name, value in words.items() if value is not None}
 
 
 def _classes(text: str | None) -> tuple[int, int] | None:
@@ -243,73 +195,3 @@ def _classes(text: str | None) -> tuple[int, int] | None:
     if not colon or len(ends) != 2 or None in ends:
         raise UsageError(N_("--attribute takes two classes, such as 3:8, not {text}"), text=text)
     return ends[0] or 0, ends[1] or 0
-
-
-def _config(drawing: dict[str, Any]) -> SamplingConfig:
-    """The settings of the draw, checked before a run is opened."""
-    from olaria.sampling.autoregressive import SamplingConfig
-
-    return SamplingConfig.parse(drawing)
-
-
-def _pictures(
-    shell: Shell,
-    run: Run,
-    draw: Callable[[], ImageSample],
-    out: str | None,
-    overwrite: bool,
-    as_json: bool,
-) -> None:
-    from olaria.workflows.generate import refuse_overwriting, save_images
-
-    if out is not None:
-        refuse_overwriting(Path(out), overwrite)
-    drawn = draw()
-    path = options.free_path(f"{run.name}-samples", ".png") if out is None else Path(out)
-    save_images(drawn, path, overwrite=overwrite)
-    if as_json:
-        shell.json(
-            {"format": 1, "run": run.name, "path": str(path), "shape": [*drawn.images.shape]}
-        )
-    else:
-        shell.path(path)
-
-
-def _text(
-    shell: Shell,
-    run: Run,
-    prompt: str | None,
-    count: int,
-    asked: dict[str, Any],
-    out: str | None,
-    overwrite: bool,
-    as_json: bool,
-) -> None:
-    from olaria.workflows.generate import (
-        refuse_overwriting,
-        sample_text,
-        sample_texts,
-        save_text,
-    )
-
-    if out is not None:
-        refuse_overwriting(Path(out), overwrite)
-    start = prompt or ""
-    if not as_json and out is None and count == 1:
-        pieces = sample_text(run, prompt=prompt, **asked)
-        shell.piece(start)
-        for piece in pieces:
-            shell.piece(piece)
-        shell.piece("\n")
-        return
-    texts = sample_texts(run, [prompt] * count, **asked)
-    whole = SEPARATOR.join(start + text for text in texts)
-    if out is not None:
-        save_text(whole, Path(out), overwrite=overwrite)
-    if as_json:
-        document = {"format": 1, "run": run.name, "prompt": start, "path": out}
-        shell.json({**document, "text": texts[0], "texts": texts})
-    elif out is not None:
-        shell.path(Path(out))
-    else:
-        shell.piece(whole + "\n")

@@ -5,8 +5,13 @@ So everything that is done with texts can be done with images. ``--data codes:RU
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from olaria.data.base import fingerprint
+from olaria.data.sources import home, write_atomically
+from olaria.errors import StorageError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,22 +32,49 @@ def lines_of_codes(codes: Tensor) -> list[str]:
     return ["".join(chr(FIRST_LETTER + code) for code in row) for row in codes.flatten(1).tolist()]
 
 
-def codes_of_lines(
-    lines: Iterable[str], grid: tuple[int, int], num_codes: int
-) -> tuple[Tensor, Sequence[bool]]:
-    """Lines to grids of codes, (M, h, w), of those that are an image, and which of all are.
+def codes_of_lines(lines: Iterable[str], grid: tuple[int, int], num_codes: int) -> Tensor:
+    """Lines to grids of codes, (M, h, w), of those that are an image.
 
     >>> codes_of_lines(["ĀĂāĀ", "ĀĂ", "abcd"], (2, 2), 3)
-    (tensor([[[0, 2],
-             [1, 0]]]), [True, False, False])
+    tensor([[[0, 2],
+             [1, 0]]])
     """
     import torch
 
     height, width = grid
-    rows, whole = list[list[int]](), list[bool]()
+    rows = list[list[int]]()
     for line in lines:
         codes = [ord(letter) - FIRST_LETTER for letter in line]
-        whole.append(len(codes) == height * width and all(0 <= c < num_codes for c in codes))
-        if whole[-1]:
+        if len(codes) == height * width and all(0 <= code < num_codes for code in codes):
             rows.append(codes)
-    return torch.tensor(rows, dtype=torch.int64).view(-1, height, width), whole
+    return torch.tensor(rows, dtype=torch.int64).view(-1, height, width)
+
+
+# -- kept from one opening to the next -------------------------------------------------------------
+
+
+def recall(key: str) -> str | None:
+    """The text that :func:`keep` was given under ``key``; None where there is none, or a damaged one."""
+    try:
+        digest, _, content = _path(key).read_bytes().partition(b"\n")
+        return content.decode() if digest.decode() == fingerprint([content]) else None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def keep(key: str, text: str) -> None:
+    """Store a text of codes, its SHA-256 in the first line; without room it is encoded again next time.
+
+    Args:
+        key: of letters and digits, from everything that the text is a function of.
+        text: lines of codes.
+    """
+    content = text.encode()
+    try:
+        write_atomically(_path(key), fingerprint([content]).encode() + b"\n" + content)
+    except StorageError:
+        return
+
+
+def _path(key: str) -> Path:
+    return home() / "codes" / f"{key}.txt"

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from olaria.errors import EvaluationError
 from olaria.evaluation.neighbours import nearest
+from olaria.evaluation.projection import PrincipalComponents
 from olaria.i18n import N_
 from olaria.objectives.reconstruction import squared_error
 
@@ -131,18 +132,29 @@ def code_metrics(
     encode: Callable[[Tensor, Tensor | None], Tensor],
     train: tuple[Tensor, Tensor | None],
     shown: tuple[Tensor, Tensor | None],
-    generator: torch.Generator,
+    codes: Tensor,
+    components: PrincipalComponents,
+    seed: int,
 ) -> dict[str, float | None]:
-    """:func:`knn_accuracy` and :func:`trustworthiness` of an encoder's codes.
+    """:func:`knn_accuracy` and :func:`trustworthiness` of codes, and under ``pca_`` of principal components.
 
     Args:
         encode: images (N, C, H, W) and their classes to codes (N, d).
         train: images whose codes vote, and their classes, (M,) or None.
         shown: images that are asked about, and their classes; without classes on either side the accuracy is None.
-        generator: draws the images of the trustworthiness.
+        codes: of ``shown``, (N, d).
+        components: as many as a code has numbers.
+        seed: draws the images of the trustworthiness, the same for both.
     """
-    (x, y), codes = shown, encode(*shown)
-    accuracy = None
-    if train[1] is not None and y is not None:
-        accuracy = knn_accuracy(encode(*train), train[1], codes, y)
-    return {"knn_accuracy": accuracy, "trustworthiness": trustworthiness(x, codes, generator)}
+    (x, y), found = shown, dict[str, float | None]()
+    for prefix, encoder, points in (
+        ("", encode, codes),
+        ("pca_", components.encode, components.encode(x)),
+    ):
+        accuracy = None
+        if train[1] is not None and y is not None:
+            accuracy = knn_accuracy(encoder(*train), train[1], points, y)
+        draws = torch.Generator().manual_seed(seed)
+        found[f"{prefix}knn_accuracy"] = accuracy
+        found[f"{prefix}trustworthiness"] = trustworthiness(x, points, draws)
+    return found

@@ -31,15 +31,7 @@ from pydantic import Field, model_validator
 from torch import Generator, Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from olaria.models.base import (
-    Batch,
-    Loss,
-    Model,
-    ModelConfig,
-    ParameterGroup,
-    Phase,
-    check_heads,
-)
+from olaria.models.base import Batch, Loss, Model, ModelConfig, ParameterGroup, Phase, check_heads
 from olaria.nn.attention import attention, causal_mask, rotary_angles
 from olaria.objectives.likelihood import cross_entropy
 

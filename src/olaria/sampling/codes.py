@@ -55,7 +55,7 @@ def draw(
         for size in (min(_BLOCK, missing - i) for i in range(0, missing, _BLOCK)):
             drawn = torch.stack([*generate(writer, start.repeat(size, 1), config, generator)], 1)
             lines = [tokenizer.decode(row) for row in drawn]
-            codes, _ = codes_of_lines(lines, painter.grid, painter.config.codes)
+            codes = codes_of_lines(lines, painter.grid, painter.config.codes)
             images.append(painter.logits(codes).sigmoid())
         missing = count - sum(map(len, images))
         if missing == 0:

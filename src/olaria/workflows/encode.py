@@ -103,12 +103,7 @@ def _quality(
     train = own.train.x[:NUM_VOTERS].float() / 255
     votes = own.train.y[:NUM_VOTERS] if looked.is_own and own.train.y is not None else None
     components = PrincipalComponents.fitted(train, codes.shape[1])
-    quality: dict[str, float | None] = {}
-    for prefix, encoder in (("", of_model), ("pca_", components.encode)):
-        draws = Generator().manual_seed(SEED)
-        measured = code_metrics(encoder, (train, votes), (x, y), draws)
-        quality |= {f"{prefix}{key}": value for key, value in measured.items()}
-    return quality
+    return code_metrics(of_model, (train, votes), (x, y), codes, components, SEED)
 
 
 # -- files -----------------------------------------------------------------------------------------

@@ -173,11 +173,8 @@ def _autoencoder(run: Run, model: Model, data: Any, effort: Effort) -> _Found:
     components = PrincipalComponents.fitted(train, model.latent)
     rebuilt = components.decode(components.encode(test)).view_as(test)
     metrics["pca_mse"] = mse(rebuilt, test)
-    of_model = partial(latent.encode, model)
-    for name, encode in (("", of_model), ("pca_", components.encode)):
-        draws = Generator().manual_seed(SEED)
-        found_codes = code_metrics(encode, voters, (test, labels), draws)
-        metrics |= {f"{name}{key}": value for key, value in found_codes.items()}
+    encode = partial(latent.encode, model)
+    metrics |= code_metrics(encode, voters, (test, labels), codes, components, SEED)
     reasons = {
         key: Message(N_("the images have no classes"))
         for key in ("knn_accuracy", "pca_knn_accuracy")

@@ -13,7 +13,7 @@ from PIL import Image
 
 from olaria.cli.main import main
 from olaria.data import ImageData, TextData
-from olaria.data.codes import codes_of_lines, lines_of_codes
+from olaria.data.codes import codes_of_lines, keep, lines_of_codes, recall
 from olaria.errors import ConfigError, DataError, RunError, SamplingError
 from olaria.evaluation.codes import evaluate_codes, two_stages
 from olaria.models.vq import VQ, VQConfig
@@ -109,9 +109,38 @@ def test_lines_lead_back_to_the_codes() -> None:
     lines = lines_of_codes(grids)
     assert len("".join(lines)) == len(set("".join(lines))) or len(set(lines)) == 5
     assert all(letter.isprintable() and not letter.isspace() for letter in "".join(lines))
-    found, whole = codes_of_lines([*lines, lines[0][:-1], "x" * 6], (3, 2), 512)
-    assert torch.equal(found, grids) and whole == [True] * 5 + [False, False]
-    assert codes_of_lines([], (3, 2), 512)[0].shape == (0, 3, 2)
+    found = codes_of_lines([lines[0][:-1], *lines, "x" * 6], (3, 2), 512)
+    assert torch.equal(found, grids)
+    assert codes_of_lines([], (3, 2), 512).shape == (0, 3, 2)
+
+
+def test_kept_codes_come_back_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLARIA_HOME", str(tmp_path))
+    assert recall("a1") is None
+    keep("a1", "ĀĂāĀ\nĀĀĀĀ\n")
+    assert recall("a1") == "ĀĂāĀ\nĀĀĀĀ\n" and recall("a2") is None
+    file = tmp_path / "codes" / "a1.txt"
+    file.write_bytes(file.read_bytes().replace("Ă".encode(), "ă".encode()))
+    assert recall("a1") is None
+
+
+def test_images_are_encoded_once(
+    painter: Run, writer: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLARIA_HOME", str(tmp_path))
+    first = writer.data()
+
+    def encoded(*_: object) -> str:
+        raise AssertionError("encoded again")
+
+    monkeypatch.setattr(VQ, "encode", encoded)
+    assert writer.data() == first
+    for kept in tmp_path.glob("codes/*"):
+        kept.unlink()
+    with pytest.raises(AssertionError, match="encoded again"):
+        writer.data()
 
 
 # -- the language of codes -------------------------------------------------------------------------
@@ -126,7 +155,7 @@ def test_a_run_is_a_text_of_its_images(painter: Run, writer: Run) -> None:
         data.validation
     )
     target = model(painter).target(data.train.x[:3].float() / 255, torch.Generator().manual_seed(0))
-    grids, _ = codes_of_lines(lines[:3], (2, 2), 16)
+    grids = codes_of_lines(lines[:3], (2, 2), 16)
     if len(data.train) <= 500:  # one block: the same draws
         assert torch.equal(grids, model(painter).encode(target))
     protocol = evaluate(writer)["protocol"]
