@@ -121,7 +121,9 @@ def sample(
         typer.Option(
             "--out",
             metavar=N_("FILE"),
-            help=N_("where to write; for images a free name unless given"),
+            help=N_(
+                "where to write; for images a free name unless given, FOLDER/ for each in a file"
+            ),
         ),
     ] = None,
     overwrite: Overwrite = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -66,6 +67,11 @@ class Asked:
         """What every draw is told."""
         return {"seed": self.seed, "checkpoint": self.checkpoint, "offline": self.offline}
 
+    @property
+    def each(self) -> bool:
+        """Whether each image gets a file of its own: ``--out`` ends as folders do."""
+        return self.out is not None and self.out.endswith(("/", os.sep))
+
     def file(self, run: Run) -> Path:
         """Where pictures go: as asked, else a free name after the run."""
         return (
@@ -90,7 +96,7 @@ def show(shell: Shell, run: Run, asked: Asked) -> None:
             name=run.name,
             family=run.family,
         )
-    if asked.out is not None:
+    if asked.out is not None and not asked.each:
         refuse_overwriting(Path(asked.out), asked.overwrite)
     about_text = bool(asked.drawing or asked.prompt is not None or asked.unseen)
     if kind == "pairs":
@@ -142,10 +148,11 @@ def _codes(shell: Shell, run: Run, asked: Asked) -> None:
 
 
 def _pictures(shell: Shell, run: Run, asked: Asked, draw: Callable[[], ImageSample]) -> None:
-    from olaria.workflows.generate import save_images
+    from olaria.workflows.generate import save_each, save_images
 
     drawn, path = draw(), asked.file(run)
-    save_images(drawn, path, overwrite=asked.overwrite)
+    save = save_each if asked.each else save_images
+    save(drawn, path, overwrite=asked.overwrite)
     _name_file(shell, run, asked, path, [*drawn.images.shape])
 
 

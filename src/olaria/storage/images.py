@@ -16,6 +16,19 @@ from olaria.storage.files import write_atomic
 _GAP = 2
 
 
+def _bytes(images: Tensor) -> Tensor:
+    """Values as a file has them: uint8, those outside [0, 1] as the nearest end."""
+    if images.dtype == torch.uint8:
+        return images
+    return (images.clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def make_picture(image: Tensor) -> Image.Image:
+    """One image (C, H, W), uint8, or float in [0, 1], pixel for pixel; C is 1 or 3."""
+    image = _bytes(image)
+    return Image.fromarray((image[0] if len(image) == 1 else image.permute(1, 2, 0)).numpy())
+
+
 def make_grid(images: Tensor, columns: int | None = None, scale: int = 1) -> Image.Image:
     """Lay images out in rows.
 
@@ -27,8 +40,7 @@ def make_grid(images: Tensor, columns: int | None = None, scale: int = 1) -> Ima
     Returns:
         A grey or colour picture on a light ground.
     """
-    if images.dtype != torch.uint8:
-        images = (images.clamp(0, 1) * 255).round().to(torch.uint8)
+    images = _bytes(images)
     count, channels, height, width = images.shape
     columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
@@ -41,8 +53,7 @@ def make_grid(images: Tensor, columns: int | None = None, scale: int = 1) -> Ima
         top = _GAP + (index // columns) * (height + _GAP)
         left = _GAP + (index % columns) * (width + _GAP)
         sheet[:, top : top + height, left : left + width] = image
-    array = sheet.squeeze(0).numpy() if channels == 1 else sheet.permute(1, 2, 0).numpy()
-    picture = Image.fromarray(array)
+    picture = make_picture(sheet)
     if scale > 1:
         picture = picture.resize(
             (picture.width * scale, picture.height * scale), Image.Resampling.NEAREST

@@ -22,7 +22,7 @@ from olaria.sampling import latent
 from olaria.sampling.autoregressive import SamplingConfig, generate
 from olaria.sampling.text import decoded, decoded_rows
 from olaria.storage.files import write_text
-from olaria.storage.images import make_grid, save_png
+from olaria.storage.images import make_grid, make_picture, save_png
 from olaria.training.randomness import generator
 
 Mode = Literal["prior", "reconstruct", "interpolate", "traverse", "manifold", "attribute"]
@@ -313,6 +313,23 @@ def save_images(sample: ImageSample, path: Path, *, overwrite: bool = False) -> 
     refuse_overwriting(path, overwrite)
     scale = max(1, 56 // sample.images.shape[-1])
     save_png(path, make_grid(sample.images, sample.columns, scale))
+
+
+def save_each(sample: ImageSample, folder: Path, *, overwrite: bool = False) -> None:
+    """Write every image as a PNG of its own, numbered from 1, pixel for pixel: for tools that read folders.
+
+    Raises:
+        StorageError: the folder holds something already; with ``overwrite``, something else than these images.
+    """
+    digits = len(str(len(sample.images)))
+    files = [f"{number:0{digits}}.png" for number in range(1, len(sample.images) + 1)]
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set[str]()
+    if there - (set(files) if overwrite else set()):
+        raise StorageError(
+            N_("folder {path} holds other files; choose an empty one"), path=str(folder)
+        )
+    for name, image in zip(files, sample.images, strict=True):
+        save_png(folder / name, make_picture(image))
 
 
 def save_text(text: str, path: Path, *, overwrite: bool = False) -> None:

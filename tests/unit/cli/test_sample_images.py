@@ -14,6 +14,7 @@ from olaria.data import ImageData
 from olaria.errors import RunError, UsageError
 from olaria.runs import Run
 from olaria.sampling import latent
+from olaria.workflows.generate import sample_images
 from olaria.workflows.reconstruct import reconstruct
 from olaria.workflows.train import train
 
@@ -64,6 +65,27 @@ def test_every_mode_knows_the_classes(
 ) -> None:
     sheet = np.asarray(drawn(run, tmp_path / "a.png", capsys, *words))
     assert sheet.std() > 5
+
+
+def test_each_image_may_have_a_file(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "each"
+    words = ["sample", str(run.path), "--seed", "3", "--out", f"{folder}/"]
+    assert main([*words, "-n", "10"]) == 0
+    files = sorted(folder.iterdir())
+    assert [file.name for file in files] == [f"{number:02}.png" for number in range(1, 11)]
+    expected = sample_images(run, count=10, seed=3).images
+    for file, image in zip(files, expected, strict=True):
+        pixels = np.asarray(Image.open(file))
+        assert pixels.shape == (8, 8)
+        assert np.abs(pixels / 255 - image[0].numpy()).max() <= 0.5 / 255 + 1e-6
+    capsys.readouterr()
+    assert main([*words, "-n", "10"]) != 0
+    assert "holds other files" in capsys.readouterr().err
+    assert main([*words, "-n", "10", "--overwrite"]) == 0
+    assert main([*words, "-n", "9", "--overwrite"]) != 0  # the numbers would not say which are new
+    assert len(list(folder.iterdir())) == 10
 
 
 def test_a_class_makes_a_difference(
