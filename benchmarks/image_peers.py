@@ -1,11 +1,13 @@
 """Image models and metrics beside the libraries that people would use instead.
 
-    python benchmarks/image_peers.py --peers FOLDER [--parts vae,prdc] [--rounds 3] [--json FILE]
+    python benchmarks/image_peers.py --peers FOLDER [--parts vae,gan,prdc] [--rounds 3] [--json FILE]
 
 ``vae``: images per second of a whole training run on 55,000 digits, the same network (784–512–16–512–784, ReLU), batch
 100, Adam, the peer's loop as its users call it; ``ours`` is ``olaria train`` in its default precision, ``ours-float32``
-in the peer's. ``prdc``: precision, recall, density and coverage of 10,000 points beside 10,000, 128 numbers each, and
-how far the answers are apart. The systems take turns, each timing in a fresh process. FOLDER holds what
+in the peer's. ``gan``: the network of ``gan-mnist`` in a loop as PyTorch-GAN's ``dcgan.py`` has it (float32, Adam, a
+generator's update, then a discriminator's on the same images) and in ``olaria train``. ``prdc``: precision, recall,
+density and coverage of 10,000 points beside 10,000, 128 numbers each, and how far the answers are apart. The systems
+take turns, each timing in a fresh process. FOLDER holds what
 ``pip install --no-deps --target FOLDER pythae prdc cloudpickle imageio`` puts there; nothing of it is here.
 """
 
@@ -35,7 +37,12 @@ from common import (
 
 BATCH, LATENT, HIDDEN = 100, 16, 512
 NUM_POINTS, NUM_FEATURES, NEAREST = 10_000, 128, 5
-SYSTEMS = {"vae": ("pythae", "ours-float32", "ours"), "prdc": ("prdc", "ours")}
+GAN_BATCH, GAN_STEPS = 64, 200
+SYSTEMS = {
+    "vae": ("pythae", "ours-float32", "ours"),
+    "gan": ("plain", "ours-float32", "ours"),
+    "prdc": ("prdc", "ours"),
+}
 
 
 # --- in a process of its own ----------------------------------------------------------------------
@@ -91,6 +98,47 @@ def our_vae(*settings: str) -> dict[str, Any]:
     }
 
 
+def plain_gan() -> dict[str, Any]:
+    """The preset's two networks in a plain loop."""
+    import torch
+    from torch.nn.functional import softplus
+    from torch.utils.data import DataLoader, TensorDataset
+
+    from olaria.data import ImageData, load
+    from olaria.models.gan import GAN, GANConfig
+
+    data = load("mnist")
+    assert isinstance(data, ImageData)
+    x = data.train.x[: GAN_STEPS * GAN_BATCH].float() / 255
+    model = GAN(GANConfig(patch_share=0.0), data.shape)
+    sides = model.generator, model.discriminator
+    making, judging = (torch.optim.Adam(side.parameters(), 2e-4, (0.5, 0.999)) for side in sides)
+    began = time.perf_counter()
+    for (real,) in DataLoader(TensorDataset(x), GAN_BATCH, shuffle=True):
+        made = model.generator(torch.randn(len(real), model.latent))
+        making.zero_grad()
+        softplus(-model.discriminate(made)).mean().backward()
+        making.step()
+        judging.zero_grad()
+        missed = softplus(-model.discriminate(real))
+        fooled = softplus(model.discriminate(made.detach()))
+        ((missed + fooled).mean() / 2).backward()
+        judging.step()
+    seconds = time.perf_counter() - began
+    return {"seconds": seconds, "images_per_s": len(x) / seconds}
+
+
+def our_gan(*settings: str) -> dict[str, Any]:
+    """As many steps by ``olaria train``; the time is that of the steps, without its evaluations and checkpoints."""
+    from olaria.workflows.train import train
+
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["model.patch_share=0", *settings]
+        run = train("gan-mnist", steps=GAN_STEPS, settings=words, out=Path(folder) / "run")
+        seconds = run.result["train_s"]
+    return {"seconds": seconds, "images_per_s": GAN_STEPS * GAN_BATCH / seconds}
+
+
 def points() -> tuple[Any, Any]:
     """Real and generated features, float32."""
     import torch
@@ -126,6 +174,9 @@ CHILDREN: dict[tuple[str, str], Callable[[], dict[str, Any]]] = {
     ("vae", "pythae"): pythae_vae,
     ("vae", "ours"): our_vae,
     ("vae", "ours-float32"): lambda: our_vae("training.precision=float32"),
+    ("gan", "plain"): plain_gan,
+    ("gan", "ours"): our_gan,
+    ("gan", "ours-float32"): lambda: our_gan("training.precision=float32"),
     ("prdc", "prdc"): peer_prdc,
     ("prdc", "ours"): our_prdc,
 }
@@ -185,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--peers", type=Path)
-    parser.add_argument("--parts", default="vae,prdc")
+    parser.add_argument("--parts", default="vae,gan,prdc")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
