@@ -110,7 +110,7 @@ def plain_gan() -> dict[str, Any]:
     data = load("mnist")
     assert isinstance(data, ImageData)
     x = data.train.x[: GAN_STEPS * GAN_BATCH].float() / 255
-    model = GAN(GANConfig(patch_share=0.0), data.shape)
+    model = GAN(GANConfig(), data.shape)
     sides = model.generator, model.discriminator
     making, judging = (torch.optim.Adam(side.parameters(), 2e-4, (0.5, 0.999)) for side in sides)
     began = time.perf_counter()
@@ -133,8 +133,7 @@ def our_gan(*settings: str) -> dict[str, Any]:
     from olaria.workflows.train import train
 
     with tempfile.TemporaryDirectory() as folder:
-        words = ["model.patch_share=0", *settings]
-        run = train("gan-mnist", steps=GAN_STEPS, settings=words, out=Path(folder) / "run")
+        run = train("gan-mnist", steps=GAN_STEPS, settings=settings, out=Path(folder) / "run")
         seconds = run.result["train_s"]
     return {"seconds": seconds, "images_per_s": GAN_STEPS * GAN_BATCH / seconds}
 
