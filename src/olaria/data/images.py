@@ -89,7 +89,7 @@ def load_images(
         sha256=_fingerprint(splits),
         citation="",
         licence="",
-        notes=(*notes, *pictures.notes),
+        notes=(*notes, *pictures.notes, *_absent(class_names, train, test)),
     )
 
 
@@ -319,6 +319,21 @@ def _split(
     mixed = [train_indices[i] for i in shuffled(len(train_indices))]
     train, validation = split_images(take(everything, mixed))
     return train, validation, take(everything, test_indices)
+
+
+def _absent(class_names: Sequence[str], train: Images, test: Images) -> list[Message]:
+    """Classes of so few images that a part has none."""
+    found = []
+    for images, text in (
+        (train, N_("no training image is of class {names}, which no model will learn")),
+        (test, N_("no test image is of class {names}, which no metric will see")),
+    ):
+        held = set() if images.y is None else set(images.y.tolist())
+        names = [name for label, name in enumerate(class_names) if label not in held]
+        if names:
+            more = ["…"] * (len(names) > NUM_EXAMPLES)
+            found.append(Message(text, {"names": ", ".join([*names[:NUM_EXAMPLES], *more])}))
+    return found
 
 
 def _fingerprint(splits: Sequence[Images]) -> str:

@@ -101,10 +101,25 @@ def test_unreadable_images_are_counted(folder: Path) -> None:
     (folder / "bowl" / "page.png").write_bytes(b"%PDF-1.4 not an image")
     (folder / "notes.txt").write_text("by hand")
     notes = [note.text() for note in images_of(folder).notes]
-    assert notes == [
+    assert notes[:2] == [
         "1 files of another kind were left out: notes.txt",
         "2 unreadable images were left out: bowl/cut.png, bowl/page.png",
     ]
+
+
+def test_a_class_of_one_image_is_told_where_it_is_missing(folder: Path) -> None:
+    (folder / "urn").mkdir()
+    (folder / "urn" / "0.png").write_bytes(png(200))
+    data = images_of(folder)
+    labels = [part.y for part in (data.train, data.test)]
+    missing = [
+        f"no {name} image is of class urn, which {what}"
+        for name, y, what in zip(
+            ("training", "test"), labels, ("no model will learn", "no metric will see"), strict=True
+        )
+        if y is not None and not bool((y == 1).any())
+    ]
+    assert missing and [note.text() for note in data.notes] == missing
 
 
 def test_transparency_is_laid_on_white_and_16_bits_scaled(tmp_path: Path) -> None:
