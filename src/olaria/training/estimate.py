@@ -29,6 +29,7 @@ from olaria.errors import ResourceError
 from olaria.i18n import N_, Message
 from olaria.models.base import Batch, Model, Phase
 from olaria.training.config import TrainingConfig
+from olaria.training.optim import takes_muon
 from olaria.training.precision import autocast
 
 PROCESS_BYTES = 330 * 2**20
@@ -335,14 +336,10 @@ def _size(tensors: Sequence[Tensor]) -> int:
     return sum(tensor.nbytes for tensor in tensors)
 
 
-def _is_muon(kind: str, config: TrainingConfig) -> bool:
-    return kind == "matrix" and config.optimizer == "muon"
-
-
 def _state_bytes(phase: Phase, config: TrainingConfig) -> int:
     total = 0
     for group in phase.groups:
-        is_muon = _is_muon(group.kind, config)
+        is_muon = takes_muon(group, config)
         total += _size(group.parameters) * STATE_COPIES["muon" if is_muon else "adam"]
         if is_muon:  # and a number for each row
             total += sum(len(parameter) for parameter in group.parameters) * FLOAT32_BYTES
@@ -353,7 +350,7 @@ def _update_bytes(phase: Phase, config: TrainingConfig) -> int:
     """Of the largest stack of equal matrices, which Muon updates at once; Adam works in place."""
     stacks: dict[torch.Size, int] = defaultdict(int)
     for group in phase.groups:
-        if _is_muon(group.kind, config):
+        if takes_muon(group, config):
             for parameter in group.parameters:
                 stacks[parameter.shape] += parameter.numel() * MUON_UPDATE_BYTES
     return max(stacks.values(), default=0)

@@ -159,6 +159,11 @@ def _with_even_rows(updates: Tensor, squares: list[Tensor], beta: float) -> Tens
     return updates.mul_(factors)
 
 
+def takes_muon(group: ParameterGroup, config: TrainingConfig) -> bool:
+    """Whether Muon updates a group; Adam does otherwise."""
+    return group.kind == "matrix" and config.optimizer == "muon"
+
+
 def build_optimizers(groups: Sequence[ParameterGroup], config: TrainingConfig) -> list[Optimizer]:
     """The optimizers of one phase; each parameter is in exactly one of them.
 
@@ -167,7 +172,7 @@ def build_optimizers(groups: Sequence[ParameterGroup], config: TrainingConfig) -
     adam: list[dict[str, Any]] = []
     muon: list[dict[str, Any]] = []
     for group in groups:
-        matrix = group.kind == "matrix" and config.optimizer == "muon"
+        matrix = takes_muon(group, config)
         rate = (config.matrix_learning_rate if matrix else config.learning_rate) * group.scale
         entry = {"params": list(group.parameters), "lr": rate, "initial_lr": rate}
         (muon if matrix else adam).append(entry)
