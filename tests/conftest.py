@@ -92,3 +92,15 @@ def _no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         return look_up(host, *words, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Show the figures that tests recorded: how many faults were survived, found or refused."""
+    passed = terminalreporter.stats.get("passed", [])
+    figures = [
+        value for report in passed for name, value in report.user_properties if name == "figure"
+    ]
+    if figures:
+        terminalreporter.write_sep("-", "figures")
+        for figure in sorted(figures):
+            terminalreporter.write_line(figure)

@@ -10,6 +10,7 @@
     │   └── IntegrityError      bytes came, but not the right ones
     ├── RunError                a run folder is missing, busy, incomplete or another run's
     ├── StorageError            reading or writing a file failed (no space, no permission)
+    │   └── DamagedError        a file of ours is not what was written
     ├── ResourceError           what is asked for needs more memory than the machine has
     ├── TrainingError           training had to stop
     │   └── NonFiniteLossError  the loss became NaN or infinite; nothing was updated
@@ -75,6 +76,10 @@ class RunError(OlariaError):
 
 class StorageError(OlariaError):
     """A file could not be read or written."""
+
+
+class DamagedError(StorageError):
+    """A file's content is not what was written."""
 
 
 class ResourceError(OlariaError):

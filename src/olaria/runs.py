@@ -24,7 +24,6 @@ from olaria.nn.lora import add_adapters, merge_adapters
 from olaria.recipes import Recipe
 from olaria.sampling import codes
 from olaria.storage import folder as files
-from olaria.storage.checkpoint import load_checkpoint
 from olaria.storage.folder import RunFolder, find_run
 from olaria.training.randomness import seeded
 
@@ -289,7 +288,7 @@ class Run:
         _, path = self.checkpoint(which)
         use_ema = ema and self.recipe.training.ema > 0
         name = "ema" if use_ema else "model"
-        tensors: dict[str, dict[str, Tensor]] = load_checkpoint(path, (name,))[0]
+        tensors: dict[str, dict[str, Tensor]] = self.folder.load_checkpoint(which, (name,))[0]
         model = build_model(self.recipe, self.dimensions())
         check_weights(model, tensors.get(name, {}), path)
         model.load_state_dict(tensors[name])

@@ -303,3 +303,17 @@ def test_the_python_version_is_the_one_required() -> None:
     assert required is not None
     assert sys.version_info >= tuple(map(int, required[1].split(".")))
     assert all(f"Python {required[1]}" in page.read_text(encoding="utf-8") for page in READMES)
+
+
+def test_every_promise_has_a_test_of_its_id_and_every_such_test_its_promise() -> None:
+    rows = re.findall(
+        r"^\| ([A-E]\d+) \| (.*) \|$", (DOCS / "reliability.md").read_text(), re.MULTILINE
+    )
+    promised = {name for name, words in rows if "does not apply" not in words}
+    sources = (path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    tests = {
+        name.upper()
+        for text in sources
+        for name in re.findall(r"^def test_([a-e]\d+)_", text, re.MULTILINE)
+    }
+    assert len(promised) >= 14 and tests == promised

@@ -15,9 +15,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from olaria.errors import StorageError
+from olaria.errors import DamagedError, StorageError
 from olaria.i18n import N_
-from olaria.storage.files import read_json, storage_errors, write_bytes, write_json
+from olaria.storage.files import (
+    json_text,
+    read_json,
+    storage_errors,
+    sync,
+    write_bytes,
+    write_json,
+)
 
 MANIFEST = "manifest.json"
 STATE = "state.json"
@@ -36,21 +43,20 @@ def save_checkpoint(
     Raises:
         StorageError: it could not be written; nothing complete is left behind.
     """
-    if folder.exists():  # a half one of an earlier crash, or the same step saved again
-        with storage_errors(folder):
-            shutil.rmtree(folder)
+    assert not is_complete(folder), "a complete checkpoint is never written over"
+    if folder.exists():  # a half one of an earlier crash
+        remove(folder)
     try:
         for name, group in tensors.items():
             content = {key: value.detach().contiguous() for key, value in group.items()}
             write_bytes(folder / f"{name}.safetensors", save(content))
         write_json(folder / STATE, dict(state))
         files = [folder / f"{name}.safetensors" for name in tensors] + [folder / STATE]
-        listed = {
-            path.name: {"size_bytes": path.stat().st_size, "sha256": _sha256(path)}
-            for path in files
-        }
+        listed = {path.name: _entry(path) for path in files}
         write_json(folder / MANIFEST, {"format": 1, "files": listed})
-    except StorageError:
+        with storage_errors(folder):
+            sync(folder.parent)
+    except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
@@ -58,6 +64,17 @@ def save_checkpoint(
 def is_complete(folder: Path) -> bool:
     """Whether its manifest was published."""
     return (folder / MANIFEST).is_file()
+
+
+def remove(folder: Path) -> None:
+    """Delete a checkpoint, its manifest first, so that one that can be deleted in part only is no complete one.
+
+    Raises:
+        StorageError: something of it could not be deleted.
+    """
+    with storage_errors(folder):
+        (folder / MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(folder)
 
 
 def load_checkpoint(
@@ -73,7 +90,10 @@ def load_checkpoint(
             N_("checkpoint {path} is incomplete; use another one with --checkpoint"),
             path=str(folder),
         )
-    manifest = _listed(folder / MANIFEST)
+    manifest = _listed(folder)
+    for name in (STATE, *(f"{name}.safetensors" for name in names or ())):
+        if name not in manifest:
+            raise _damaged(folder / name)
     wanted = {
         name: entry
         for name, entry in manifest.items()
@@ -81,32 +101,39 @@ def load_checkpoint(
     }
     for name, entry in wanted.items():
         path = folder / name
-        if Path(name).name != name or not path.is_file() or _sha256(path) != entry:
-            raise StorageError(
-                N_("{path} is damaged: its content is not what the checkpoint's manifest says"),
-                path=str(path),
-            )
+        if Path(name).name != name or not path.is_file() or _entry(path) != entry:
+            raise _damaged(path)
     tensors = {}
     for name in wanted:
         if name.endswith(".safetensors"):
             try:
                 tensors[Path(name).stem] = load_file(folder / name)
             except SafetensorError as error:
-                raise StorageError(
+                raise DamagedError(
                     N_("cannot use {path}: {reason}"), path=str(folder / name), reason=str(error)
                 ) from None
     return tensors, read_json(folder / STATE)
 
 
-def _listed(path: Path) -> dict[str, str]:
-    """File name to SHA-256, as the manifest says."""
-    try:
-        return {name: entry["sha256"] for name, entry in read_json(path)["files"].items()}
-    except (KeyError, TypeError, AttributeError):
-        raise StorageError(
-            N_("{path} is damaged: its content is not what the checkpoint's manifest says"),
-            path=str(path),
-        ) from None
+def _listed(folder: Path) -> dict[str, dict[str, Any]]:
+    """File name to size and SHA-256, as the manifest says, which is byte for byte what was published."""
+    path = folder / MANIFEST
+    value = read_json(path)
+    files = value.get("files") if isinstance(value, dict) else None
+    if not isinstance(files, dict) or json_text(value).encode() != path.read_bytes():
+        raise _damaged(path)
+    return files
+
+
+def _damaged(path: Path) -> DamagedError:
+    return DamagedError(
+        N_("{path} is damaged: its content is not what the checkpoint's manifest says"),
+        path=str(path),
+    )
+
+
+def _entry(path: Path) -> dict[str, Any]:
+    return {"size_bytes": path.stat().st_size, "sha256": _sha256(path)}
 
 
 def _sha256(path: Path) -> str:

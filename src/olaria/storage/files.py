@@ -5,19 +5,24 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from olaria.errors import StorageError
+from olaria.errors import DamagedError, StorageError
 from olaria.i18n import N_
 
 
 @contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
+def storage_errors(path: Path, size_bytes: int | None = None) -> Iterator[None]:
     """Turn the operating system's refusals into one line each.
+
+    Args:
+        path: what is read or written.
+        size_bytes: of what is written, where it is known.
 
     Raises:
         StorageError: no space, no permission, or another failure at ``path``.
@@ -25,6 +30,16 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno == errno.ENOSPC and size_bytes is not None:
+            raise StorageError(
+                N_(
+                    "no space left to write {path}: it takes {needed} MB and {free} MB are free; "
+                    "free some, or choose another place"
+                ),
+                path=str(path),
+                needed=in_megabytes(size_bytes),
+                free=in_megabytes(free_bytes(path)),
+            ) from error
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             message = N_("no space left to write {path}; free some, or choose another place")
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -38,17 +53,31 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise StorageError(message, path=str(path)) from error
 
 
-def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
+def free_bytes(path: Path) -> int:
+    """Free space where ``path`` lies, or will lie."""
+    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    return shutil.disk_usage(there).free
+
+
+def in_megabytes(size_bytes: int) -> float:
+    """For messages: megabytes (10⁶ bytes) to a tenth."""
+    return round(size_bytes / 1e6, 1)
+
+
+def write_atomic(
+    path: Path, write: Callable[[Path], object], size_bytes: int | None = None
+) -> None:
     """Publish at ``path`` what ``write`` puts into a temporary file; on failure ``path`` stays as it was.
 
     Args:
         path: the final name.
         write: fills the file whose path it is given.
+        size_bytes: of what it writes, where it is known.
 
     Raises:
         StorageError: see :func:`storage_errors`.
     """
-    with storage_errors(path):
+    with storage_errors(path, size_bytes):
         path.parent.mkdir(parents=True, exist_ok=True)
         # Beside the target: a rename is atomic only within one file system.
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
@@ -56,17 +85,17 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
         temporary = Path(name)
         try:
             write(temporary)
-            _sync(temporary)
+            sync(temporary)
             temporary.chmod(0o644)
             temporary.replace(path)
-            _sync(path.parent)
+            sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Publish ``content``; see :func:`write_atomic`."""
-    write_atomic(path, lambda temporary: temporary.write_bytes(content))
+    write_atomic(path, lambda temporary: temporary.write_bytes(content), len(content))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -76,7 +105,12 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Publish ``value`` as indented JSON; NaN and infinity are refused, null stands for them."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """``value`` as a file's indented JSON; NaN and infinity are refused."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_json(path: Path) -> Any:
@@ -93,13 +127,21 @@ def read_json(path: Path) -> Any:
         line = content.count(b"\n", 0, error.start) + 1
     except json.JSONDecodeError as error:
         line = error.lineno
-    raise StorageError(N_("{path} is damaged: not JSON at line {line}"), path=str(path), line=line)
+    raise DamagedError(N_("{path} is damaged: not JSON at line {line}"), path=str(path), line=line)
 
 
 def append_line(path: Path, value: Any) -> None:
-    """Append ``value`` as one line of JSON in one write, so that a crash leaves whole lines before it."""
-    with storage_errors(path), path.open("ab", buffering=0) as file:
-        file.write(json_line(value).encode())
+    """Append ``value`` as one line of JSON in one write, so that a crash leaves whole lines before it.
+
+    Raises:
+        StorageError: it could not be written; nothing of it is left in the file.
+    """
+    line = json_line(value).encode()
+    with storage_errors(path, len(line)), path.open("ab", buffering=0) as file:
+        end = file.seek(0, os.SEEK_END)
+        if file.write(line) < len(line):  # what a disk does that fills up
+            file.truncate(end)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def json_line(value: Any) -> str:
@@ -123,13 +165,13 @@ def read_lines(path: Path) -> list[Any]:
         except (UnicodeDecodeError, json.JSONDecodeError):
             if number == len(lines):
                 break
-            raise StorageError(
+            raise DamagedError(
                 N_("{path} is damaged: not JSON at line {line}"), path=str(path), line=number
             ) from None
     return values
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Ask the disk to hold what was written; folders cannot be opened for it everywhere."""
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
     try:

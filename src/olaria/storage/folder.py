@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from olaria.errors import RunError, suggestion
+from olaria.errors import DamagedError, RunError, StorageError, suggestion
 from olaria.i18n import N_
 from olaria.storage import checkpoint
 from olaria.storage.files import (
@@ -147,6 +146,9 @@ class RunFolder:
                 pid=holder,
             ) from None
         try:
+            status = self.read(STATUS)
+            if status is not None:
+                self.write(STATUS, {**status, "pid": os.getpid()})
             yield
         finally:
             lock.release()
@@ -203,23 +205,75 @@ class RunFolder:
         *,
         best: bool,
         keep_last: int,
-    ) -> None:
-        """Write a checkpoint, point ``last`` (and ``best``) to it, then drop those no longer needed."""
+    ) -> list[Path]:
+        """Write a checkpoint, point ``last`` (and ``best``) to it, then drop those no longer needed.
+
+        A step's tensors are written once: saved again because it turned out to be the best, it is only pointed to.
+
+        Returns:
+            Old ones that could not be deleted.
+
+        Raises:
+            StorageError: it could not be written; the older ones are all there.
+        """
         home = self.path / "checkpoints"
-        checkpoint.save_checkpoint(home / _step_name(step), tensors, state)
+        folder = home / _step_name(step)
+        if not checkpoint.is_complete(folder):
+            checkpoint.save_checkpoint(folder, tensors, state)
         for pointer in ("last", "best") if best else ("last",):
-            write_json(home / f"{pointer}.json", {"format": 1, "step": step})
+            self._point(pointer, step)
         kept = {self._pointed("best"), *self.checkpoint_steps()[-keep_last:]}
+        left: list[Path] = []
         for old in self.checkpoint_steps():
             if old not in kept:
-                shutil.rmtree(home / _step_name(old), ignore_errors=True)
+                try:
+                    checkpoint.remove(home / _step_name(old))
+                except StorageError:
+                    left.append(home / _step_name(old))
+        return left
 
     def checkpoint_steps(self) -> list[int]:
         """Steps of the complete checkpoints, ascending."""
-        home = self.path / "checkpoints"
-        names = (re.fullmatch(r"step-(\d+)", path.name) for path in home.glob("step-*"))
-        steps = [int(match[1]) for match in names if match]
-        return sorted(step for step in steps if checkpoint.is_complete(home / _step_name(step)))
+        return [step for step, folder in self._folders() if checkpoint.is_complete(folder)]
+
+    def _folders(self) -> list[tuple[int, Path]]:
+        """Steps and folders of all checkpoints, complete or not, ascending."""
+        found = []
+        for path in (self.path / "checkpoints").glob("step-*"):
+            match = re.fullmatch(r"step-(\d+)", path.name)
+            if match and path.name == _step_name(int(match[1])):
+                found.append((int(match[1]), path))
+        return sorted(found)
+
+    def half_checkpoints(self) -> list[Path]:
+        """Folders of checkpoints that were being written, or deleted, when the process ended."""
+        return [folder for _, folder in self._folders() if not checkpoint.is_complete(folder)]
+
+    def load_checkpoint(
+        self, which: str | int | None = None, names: tuple[str, ...] | None = None
+    ) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
+        """A checkpoint's tensors and state; see :func:`olaria.storage.checkpoint.load_checkpoint`.
+
+        Raises:
+            RunError: see :meth:`checkpoint_path`.
+            DamagedError: it is not what was written; the others are named.
+        """
+        path = self.checkpoint_path(which)
+        try:
+            return checkpoint.load_checkpoint(path, names)
+        except DamagedError as error:
+            others = [step for step in self.checkpoint_steps() if _step_name(step) != path.name]
+            if not others:
+                raise
+            raise DamagedError(
+                N_(
+                    "{reason}; the run has others: {steps} (read one with --checkpoint, or delete "
+                    "{folder} and --resume)"
+                ),
+                reason=error.message,
+                steps=", ".join(map(str, others)),
+                folder=str(path),
+            ) from None
 
     def checkpoint_path(self, which: str | int | None = None) -> Path:
         """The folder of a checkpoint: ``best``, ``last`` or a step; None is the best, else the last.
@@ -237,8 +291,10 @@ class RunFolder:
         if which is None:
             step = self._pointed("best")
             step = steps[-1] if step is None else step
-        elif which in ("best", "last"):
-            step = self._pointed(str(which))
+        elif which == "last":  # a crash may come between its manifest and the pointer
+            step = steps[-1]
+        elif which == "best":
+            step = self._pointed("best")
         else:
             step = int(which) if str(which).isdecimal() else None
         if step not in steps:
@@ -249,6 +305,14 @@ class RunFolder:
                 steps=", ".join(map(str, steps)),
             )
         return self.path / "checkpoints" / _step_name(step)
+
+    def mend_best(self, step: int | None) -> None:
+        """Point ``best`` to the step that a checkpoint tells of: a crash may have come before that was written."""
+        if step in self.checkpoint_steps():
+            self._point("best", step)
+
+    def _point(self, pointer: str, step: int) -> None:
+        write_json(self.path / "checkpoints" / f"{pointer}.json", {"format": 1, "step": step})
 
     def _pointed(self, pointer: str) -> int | None:
         content = self.read(f"checkpoints/{pointer}.json")

@@ -46,6 +46,9 @@ class TrainingConfig(Config):
     checkpoint_every: int | None = Field(None, ge=1)
     """Steps between checkpoints; None is at each evaluation."""
     keep_last: int = Field(2, ge=1)
+    """Checkpoints kept besides the best."""
+    background_saving: bool = False
+    """Write checkpoints beside the training, from copies of the tensors."""
     patience: int | None = Field(None, ge=1)
     """Evaluations without a new best after which a run whose validation has turned stops; None never stops it."""
     health: bool = True

@@ -65,6 +65,7 @@ class Progress:
     elapsed_s: float = 0.0
     train_s: float = 0.0
     best: float | None = None
+    best_step: int | None = None
     changes: list[tuple[str, Any]] = field(default_factory=list)
     restarted: int = 0
     """The step after which the weights last began anew."""
@@ -342,7 +343,7 @@ class Trainer:
             current is not None and math.isfinite(current) and (best is None or current < best)
         )
         if is_best:
-            self.progress.best = current
+            self.progress.best, self.progress.best_step = current, self.progress.step
         return values, is_best
 
     def _sampled(self) -> events.Event:
@@ -420,8 +421,8 @@ class Trainer:
         self.model.load_state_dict(tensors["model"])
         if self.ema is not None:
             self.ema.load_state_dict(tensors["ema"])
-        # Checkpoints from before games could begin again tell nothing of it.
-        told = {"restarted": 0, "num_restarts": 0, **state}
+        # Older checkpoints tell nothing of where the best was and of games that began again.
+        told = {"best_step": None, "restarted": 0, "num_restarts": 0, **state}
         values = {name: told[name] for name in vars(self.progress)}
         self.progress = Progress(**values)
         for path, value in self.progress.changes:

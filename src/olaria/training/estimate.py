@@ -93,6 +93,11 @@ class Memory:
         between = self.gradients + max(self.update, self.watching, self.saving)
         return staying + round(GAPS * max(trial, between))
 
+    @property
+    def checkpoint(self) -> int:
+        """What one checkpoint takes on disk."""
+        return self.weights + self.average + self.optimizer
+
 
 class Tally(TorchDispatchMode):
     """Counts the bytes of tensors that operations make inside it, from birth to death.
@@ -198,6 +203,7 @@ def estimate(
     phases = model.phases()
     gradients = max(_size(_parameters(phase)) for phase in phases)
     optimizer = sum(_state_bytes(phase, config) for phase in phases)
+    saved = weights + (weights if config.ema else 0) + optimizer
     steps = [_step_bytes(model, phase, batch, precision) for phase in phases]
     known = [step for step in steps if step is not None]
     watching = _watching_bytes(model, batch, watched) if watched else 0
@@ -211,7 +217,7 @@ def estimate(
         average=weights if config.ema else 0,
         update=max(_update_bytes(phase, config) for phase in phases),
         watching=watching or 0,
-        saving=2 * max(weights, optimizer),
+        saving=2 * max(weights, optimizer) + (saved if config.background_saving else 0),
         is_exact=len(known) == len(steps) and watching is not None,
     )
 

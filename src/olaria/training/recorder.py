@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from statistics import fmean
 
 from torch import Tensor
 
+from olaria.i18n import N_, Message
+from olaria.storage.background import Background
 from olaria.storage.files import write_text
 from olaria.storage.folder import EVENTS, METRICS, PROVENANCE, RunFolder
 from olaria.storage.images import make_grid, save_png
@@ -27,15 +32,20 @@ class Recorder:
         folder: of the run.
         keep_last: checkpoints kept besides the best.
         scale: enlargement of sample grids.
+        in_background: write checkpoints beside the training, from copies; a failure is raised at the next one and at
+            the end.
     """
 
-    def __init__(self, folder: RunFolder, keep_last: int, scale: int = 2) -> None:
+    def __init__(
+        self, folder: RunFolder, keep_last: int, scale: int = 2, in_background: bool = False
+    ) -> None:
         self._folder = folder
         self._keep_last = keep_last
         self._scale = scale
+        self._background: Background[list[Path]] | None = Background() if in_background else None
         self._sums: dict[str, list[float]] = defaultdict(list)
         self._fraction = 0.0
-        self._handlers: dict[type[events.Event], Callable[[events.Event], None]] = {
+        self._handlers: dict[type[events.Event], Callable[[events.Event], events.Answer]] = {
             events.Began: self._began,
             events.Stepped: self._stepped,
             events.Evaluated: self._evaluated,
@@ -44,12 +54,16 @@ class Recorder:
             events.Finished: self._finished,
         }
 
-    def __call__(self, event: events.Event) -> None:
+    def __call__(self, event: events.Event) -> events.Answer:
         """Keep one event."""
         self._folder.append(EVENTS, event.model_dump(mode="json"))
         handler = self._handlers.get(type(event))
-        if handler:
-            handler(event)
+        return handler(event) if handler else None
+
+    def close(self) -> None:
+        """Wait for a checkpoint that is being written, however the run ended."""
+        if self._background is not None:
+            self._background.close()
 
     def _began(self, event: events.Event) -> None:
         assert isinstance(event, events.Began)
@@ -97,13 +111,39 @@ class Recorder:
         elif event.artifact is not None:
             write_text(self._folder.sample_path(event.step, "txt"), event.artifact)
 
-    def _saving(self, event: events.Event) -> None:
+    def _saving(self, event: events.Event) -> events.Answer:
         assert isinstance(event, events.Saving)
-        self._folder.save_checkpoint(
+        if self._background is None:
+            return self._told(event, self._save(event))
+        left = self._background.settle()
+        self._background.begin(partial(self._save, _copied(event)))
+        return self._told(event, left)
+
+    def _save(self, event: events.Saving) -> list[Path]:
+        left = self._folder.save_checkpoint(
             event.step, event.tensors, event.state, best=event.best, keep_last=self._keep_last
         )
         self._folder.status("running", event.step)
+        return left
 
-    def _finished(self, event: events.Event) -> None:
+    def _told(self, event: events.Event, left: list[Path] | None) -> events.Answer:
+        """A warning where old checkpoints could not be deleted."""
+        if not left:
+            return None
+        note = N_("could not delete {paths}: delete it by hand")
+        message = Message(note, {"paths": ", ".join(map(str, left))})
+        return events.Warned(step=event.step, elapsed_s=event.elapsed_s, message=message)
+
+    def _finished(self, event: events.Event) -> events.Answer:
         assert isinstance(event, events.Finished)
         self._flush(event)
+        return self._told(event, None if self._background is None else self._background.settle())
+
+
+def _copied(event: events.Saving) -> events.Saving:
+    """The event with tensors and state of its own: training goes on changing the others."""
+    tensors = {
+        file: {name: value.detach().clone() for name, value in group.items()}
+        for file, group in event.tensors.items()
+    }
+    return event.model_copy(update={"tensors": tensors, "state": copy.deepcopy(event.state)})

@@ -71,6 +71,13 @@ def past(folder: RunFolder) -> Iterator[Stepped | Evaluated | Restarted]:
             yield kinds[line["event"]].model_validate({**line, "values": values})
 
 
+def passed_over(folder: RunFolder, step: int) -> list[Message]:
+    """What to say of checkpoints after ``step`` that a crash left half written."""
+    half = [path for path in folder.half_checkpoints() if path.name > f"step-{step:06d}"]
+    note = N_("{path} was never finished: going on from step {step}")
+    return [Message(note, {"path": str(path), "step": step}) for path in half]
+
+
 class Changed:
     """Says once what differs from the machine on which the run began.
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from olaria.data import TextData
-from olaria.i18n import Message
+from olaria.i18n import N_, Message
 from olaria.models import MODELS
 from olaria.models.base import Model
 from olaria.recipes import Recipe
 from olaria.recipes.advice import memorising
 from olaria.runs import build_model
+from olaria.storage.files import free_bytes, in_megabytes
 from olaria.training.estimate import Memory, check, estimate, without_content
 from olaria.training.events import Answer, Event, Warned
 from olaria.training.feed import Feed
@@ -88,6 +90,25 @@ def size_up(recipe: Recipe, dimensions: Dimensions, feed: Feed, data: object) ->
     if isinstance(data, TextData) and recipe.model.family in _ADVISED and not is_tuned:
         notes.append(memorising(_num_weights(model), len(data.train), recipe.size))
     return Sized(memory, tuple(note for note in notes if note is not None))
+
+
+def room(memory: Memory | None, folder: Path, keep_last: int) -> list[Message]:
+    """A warning where the disk of ``folder`` has no room for the best checkpoint, the kept ones and a new one."""
+    if memory is None:
+        return []
+    needed, free = (keep_last + 2) * memory.checkpoint, free_bytes(folder)
+    if free >= needed:
+        return []
+    note = N_(
+        "the checkpoints in {path} will take about {needed} MB and {free} MB are free; free some, or "
+        "choose another place with --out"
+    )
+    fields = {
+        "path": str(folder),
+        "needed": in_megabytes(needed),
+        "free": in_megabytes(free),
+    }
+    return [Message(note, fields)]
 
 
 def _num_weights(model: Model) -> int:

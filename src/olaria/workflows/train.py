@@ -18,7 +18,6 @@ from olaria.recipes import Recipe, Size
 from olaria.recipes import preset as find_preset
 from olaria.runs import Run, build_model, check_weights
 from olaria.storage import folder as files
-from olaria.storage.checkpoint import load_checkpoint
 from olaria.storage.folder import RunFolder, find_run, new_run_path
 from olaria.training.engine import Trainer
 from olaria.training.events import Event, Forecast, Listener
@@ -31,7 +30,7 @@ from olaria.training.stopping import Patience
 from olaria.workflows import records
 from olaria.workflows.interruption import INTERRUPTED, Interrupted, Interruption
 from olaria.workflows.prepare import Prepared, prepare
-from olaria.workflows.sizing import Notes
+from olaria.workflows.sizing import Notes, room
 from olaria.workflows.tuning import check_unchanged, resumed, tuned_recipe
 
 
@@ -133,6 +132,7 @@ def train_recipe(
     prepared = prepare(recipe, offline=offline, progress=progress)
     with _cleared_if_unborn(folder), folder.locked():
         folder.create(prepared.recipe.model_dump(mode="json"), records.provenance(prepared))
+        folder.status("running", 0)
         if prepared.tokenizer is not None:
             folder.write(files.TOKENIZER, prepared.tokenizer)
         trainer = _trainer(prepared, clock, fractions)
@@ -159,7 +159,7 @@ def resume(
         return opened
     with opened.folder.locked():
         path = opened.folder.checkpoint_path("last")
-        tensors, state = load_checkpoint(path)
+        tensors, state = opened.folder.load_checkpoint("last")
         stored = opened.provenance
         recipe = opened.recipe
         check_weights(build_model(recipe, opened.dimensions()), tensors["model"], path)
@@ -172,11 +172,13 @@ def resume(
         clock = Clock(started, carried=float(state["elapsed_s"]))
         trainer = _trainer(prepared, clock, None)
         trainer.restore(tensors, state)
+        opened.folder.mend_best(trainer.progress.best_step)
         for log in (files.METRICS, files.EVENTS):
             opened.folder.truncate(log, trainer.progress.step)
         past = list(records.past(opened.folder))
         stopping = _patience(prepared, past)
-        told: list[Listener] = [records.Changed(stored), *stopping, *listeners]
+        half = Notes(records.passed_over(opened.folder, trainer.progress.step))
+        told: list[Listener] = [records.Changed(stored), half, *stopping, *listeners]
         return _run(trainer, prepared, opened.folder, told, past)
 
 
@@ -253,9 +255,11 @@ def _run(
 ) -> Run:
     """Run the loop into the folder; whatever ends it, the folder says so."""
     training = prepared.recipe.training
-    chorus: list[Listener] = [Recorder(folder, training.keep_last), *listeners]
+    recorder = Recorder(folder, training.keep_last, in_background=training.background_saving)
+    chorus: list[Listener] = [recorder, *listeners]
     chorus.append(Notes(prepared.notes, is_note=True))
     chorus.append(Notes(prepared.sized.notes))
+    chorus.append(Notes(room(prepared.sized.memory, folder.path, training.keep_last)))
     model = prepared.recipe.model
     if training.health:
         is_critic = isinstance(model, GameConfig) and model.loss == "wasserstein"
@@ -270,8 +274,10 @@ def _run(
         with interruption.watching():
             finished = trainer.run(chorus)
     except BaseException:
+        recorder.close()
         folder.status("failed", trainer.progress.step)
         raise
+    recorder.close()
     folder.write(files.RESULT, records.result(trainer, prepared, finished))
     stopped = interruption.reason is not None
     folder.status("stopped" if stopped else "done", finished.step)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from olaria.errors import StorageError
-from olaria.storage import checkpoint, files
+from olaria.storage import checkpoint
 from olaria.storage.files import append_line, read_json, read_lines, write_atomic, write_json
 
 
@@ -78,55 +77,10 @@ def test_text_is_utf_8_with_newline_characters_alone(tmp_path: Path) -> None:
 TENSORS = {"model": {"w": torch.ones(30_000)}}
 
 
-def test_a_disk_that_fills_up_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, content: bytes) -> None:
-        with files.storage_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(b"part")
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(checkpoint, "write_bytes", full)
-    with pytest.raises(StorageError):
-        checkpoint.save_checkpoint(tmp_path / "c", TENSORS, {})
-    assert not checkpoint.is_complete(tmp_path / "c")
-    assert not (tmp_path / "c").exists()
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="limits are POSIX's")
-def test_a_file_size_limit_is_told(tmp_path: Path) -> None:
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
-    try:
-        with pytest.raises(StorageError):
-            checkpoint.save_checkpoint(tmp_path / "c", TENSORS, {})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_a_save_that_fails_halfway_leaves_nothing_complete(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(path: Path, value: object) -> None:
-        raise StorageError("no", path=str(path))
-
-    monkeypatch.setattr(checkpoint, "write_json", refuse)
-    with pytest.raises(StorageError):
-        checkpoint.save_checkpoint(tmp_path / "c", TENSORS, {})
-    assert not (tmp_path / "c").exists()
-
-
 def test_tensors_that_are_views_are_saved_whole(tmp_path: Path) -> None:
     view = torch.arange(12.0).view(3, 4).T
     checkpoint.save_checkpoint(tmp_path / "c", {"model": {"w": view}}, {})
     assert torch.equal(checkpoint.load_checkpoint(tmp_path / "c")[0]["model"]["w"], view)
-
-
-def test_the_same_step_may_be_saved_again(tmp_path: Path) -> None:
-    for value in (1.0, 2.0):
-        checkpoint.save_checkpoint(tmp_path / "c", {"model": {"w": torch.full((2,), value)}}, {})
-    assert checkpoint.load_checkpoint(tmp_path / "c")[0]["model"]["w"].tolist() == [2.0, 2.0]
 
 
 def test_a_manifest_cannot_point_outside_its_folder(tmp_path: Path) -> None:

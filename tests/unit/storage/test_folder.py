@@ -66,15 +66,6 @@ def test_a_taken_place_is_refused_and_left_as_it_is(home: Path) -> None:
     made(home / "c")
 
 
-def test_one_writer_at_a_time(home: Path) -> None:
-    run = made(home / "a")
-    run.status("running", 3)
-    with run.locked(), pytest.raises(RunError, match="being written"), RunFolder(run.path).locked():
-        pass
-    with run.locked():
-        pass
-
-
 def test_status_is_as_designed(home: Path) -> None:
     run = made(home / "a")
     run.status("done", 7)
@@ -134,3 +125,12 @@ def test_steps_are_ordered_as_numbers(home: Path) -> None:
     for step in (999_999, 1_000_000, 1_000_001):
         run.save_checkpoint(step, TENSORS, {}, best=False, keep_last=2)
     assert run.checkpoint_steps() == [1_000_000, 1_000_001]
+
+
+def test_a_step_is_written_once_and_may_become_the_best_later(home: Path) -> None:
+    run = made(home / "a")
+    for value, best in ((1.0, False), (2.0, True)):
+        tensors = {"model": {"w": torch.full((2,), value)}}
+        run.save_checkpoint(5, tensors, {"best": best}, best=best, keep_last=1)
+    loaded, state = run.load_checkpoint("best")
+    assert loaded["model"]["w"].tolist() == [1.0, 1.0] and state == {"best": False}

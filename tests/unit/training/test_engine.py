@@ -359,7 +359,7 @@ def test_watching_sees_the_average_in_evaluation_mode(ema: float) -> None:
     assert {id(model) for model in seen} == {id(run.ema if ema else run.model)}
 
 
-def test_the_best_is_the_smallest_finite_value() -> None:
+def test_a13_the_best_is_the_smallest_finite_value() -> None:
     values = iter([3.0, float("nan"), 2.0, 2.5, -math.inf, 1.0])
     watch = Watch(lambda model: {"mse": next(values)}, lambda model: None, monitor="mse")
     listener = Recorder()
