@@ -19,6 +19,7 @@ from olaria.models.gan import GAN
 from olaria.models.plane import PlaneGAN
 from olaria.models.translation import Specials, Translation
 from olaria.models.vae import VAE
+from olaria.models.vq import VQ
 from olaria.objectives.adversarial import discriminator_loss
 from olaria.sampling import plane
 from olaria.sampling.autoregressive import SamplingConfig, generate
@@ -55,8 +56,9 @@ every_family = pytest.mark.parametrize("case", FAMILIES, ids=case_id)
 def draw(model: Model, seed: int, max_tokens: int = 40) -> Tensor:
     """A sample of any family.
 
-    An autoencoder, which has no prior, rebuilds noise; a translation, in which nothing is drawn, answers random
-    sources, which stand beside the answers.
+    An autoencoder, which has no prior, rebuilds noise, and one of codes shows random ones (fresh, its encoder has one
+    code for everything); a translation, in which nothing is drawn, answers random sources, which stand beside the
+    answers.
     """
     model.eval()
     noise = generator(seed, "sample")
@@ -64,6 +66,8 @@ def draw(model: Model, seed: int, max_tokens: int = 40) -> Tensor:
         return prior(model, 4, noise)
     if isinstance(model, PlaneGAN):
         return plane.draw(model, 4, noise)
+    if isinstance(model, VQ):
+        return model.logits(torch.randint(0, model.config.codes, (4, *model.grid), generator=noise))
     if MODELS[model.family].data == "images":
         return reconstruct(model, torch.rand(4, 1, 8, 8, generator=noise))
     if isinstance(model, Translation):
