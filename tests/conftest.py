@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -95,11 +96,17 @@ def _no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Show the figures that tests recorded: how many faults were survived, found or refused."""
-    passed = terminalreporter.stats.get("passed", [])
-    figures = [
-        value for report in passed for name, value in report.user_properties if name == "figure"
+    """Show the figures that tests recorded: how many faults were survived, found or refused, counted together."""
+    noted = [
+        pair
+        for report in terminalreporter.stats.get("passed", [])
+        for pair in report.user_properties
     ]
+    figures = [value for name, value in noted if name == "figure"]
+    totals: Counter[str] = Counter()
+    for what, count in (value for name, value in noted if name == "tally"):
+        totals[what] += count
+    figures += [f"{what}: {count}" for what, count in totals.items()]
     if figures:
         terminalreporter.write_sep("-", "figures")
         for figure in sorted(figures):

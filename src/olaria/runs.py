@@ -296,6 +296,10 @@ class Run:
         return model.eval().requires_grad_(False)
 
 
+TENSORS_TOLD = 12
+"""Of those that do not fit, in one line."""
+
+
 def check_weights(model: Model, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Refuse weights that are not of this model: another family's, or the same with other settings.
 
@@ -305,23 +309,25 @@ def check_weights(model: Model, tensors: Mapping[str, Tensor], path: Path) -> No
         path: of the checkpoint, for the error.
 
     Raises:
-        RunError: a tensor is missing, one too many, or of another shape.
+        RunError: tensors are missing, too many, or of another shape; they are named with their shapes.
     """
     own = {name: list(value.shape) for name, value in model.state_dict().items()}
     stored = {name: list(value.shape) for name, value in tensors.items()}
     if own == stored:
         return
-    name = next(name for name in (*own, *stored) if own.get(name) != stored.get(name))
+    names = [name for name in dict.fromkeys((*own, *stored)) if own.get(name) != stored.get(name)]
+    listed = [
+        f"{name} {stored.get(name, '-')} ≠ {own.get(name, '-')}" for name in names[:TENSORS_TOLD]
+    ]
     raise RunError(
         N_(
-            "the weights in {path} are not of the {family} in recipe.json ({name} is {found}, not "
-            "{wanted}): the folder holds parts of two runs; restore its own recipe or checkpoint"
+            "the weights in {path} are not of the {family} in recipe.json, {count} tensors differ (stored ≠ asked: "
+            "{tensors}): the folder holds parts of two runs; restore its own recipe or checkpoint"
         ),
         path=str(path),
         family=model.family,
-        name=name,
-        found=stored.get(name, "-"),
-        wanted=own.get(name, "-"),
+        count=len(names),
+        tensors=", ".join([*listed, *(["…"] if len(names) > TENSORS_TOLD else [])]),
     )
 
 

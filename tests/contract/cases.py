@@ -11,8 +11,16 @@ from torch import Tensor
 
 from olaria.models import MODELS
 from olaria.models.base import Model
+from olaria.models.gan import GAN
 from olaria.models.language import RUNGS
-from olaria.models.translation import Specials
+from olaria.models.plane import PlaneGAN
+from olaria.models.translation import Specials, Translation
+from olaria.models.vae import VAE
+from olaria.models.vq import VQ
+from olaria.sampling import plane
+from olaria.sampling.autoregressive import SamplingConfig, generate
+from olaria.sampling.latent import prior, reconstruct
+from olaria.sampling.translation import greedy
 from olaria.training.config import TrainingConfig
 from olaria.training.engine import Trainer, Watch
 from olaria.training.events import Event, Stepped
@@ -191,3 +199,28 @@ def differing(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> list
         for name in names
         if name not in first or name not in second or not torch.equal(first[name], second[name])
     )
+
+
+def draw(model: Model, seed: int, max_tokens: int = 40) -> Tensor:
+    """A sample of any family.
+
+    An autoencoder, which has no prior, rebuilds noise, and one of codes shows random ones (fresh, its encoder has one
+    code for everything); a translation, in which nothing is drawn, answers random sources, which stand beside the
+    answers.
+    """
+    model.eval()
+    noise = generator(seed, "sample")
+    if isinstance(model, VAE | GAN):
+        return prior(model, 4, noise)
+    if isinstance(model, PlaneGAN):
+        return plane.draw(model, 4, noise)
+    if isinstance(model, VQ):
+        return model.logits(torch.randint(0, model.config.codes, (4, *model.grid), generator=noise))
+    if MODELS[model.family].data == "images":
+        return reconstruct(model, torch.rand(4, 1, 8, 8, generator=noise))
+    if isinstance(model, Translation):
+        source = torch.randint(0, VOCAB, (3, 8), generator=noise)
+        written = greedy(model, source, max_tokens)
+        return torch.cat((source, written), 1)
+    config = SamplingConfig(max_tokens=max_tokens)
+    return torch.stack(list(generate(model, torch.zeros(3, 1).long(), config, noise)), 1)

@@ -421,7 +421,7 @@ def wait_for_steps(folder: Path, steps: int) -> None:
 
 
 @posix
-def test_interrupted_runs_say_how_to_go_on_and_do(cli: Olaria, inside: Inside) -> None:
+def test_b5_interrupted_runs_say_how_to_go_on_and_do(cli: Olaria, inside: Inside) -> None:
     folder = cli.runs / "long"
     words = ["vae-mnist", "--data", "digits", *TINY, "--steps", "1000", "--out", str(folder)]
     for command, number, code, reason in (

@@ -245,7 +245,7 @@ class Bait:
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.safetensors"])
-def test_a_pickle_is_not_opened(folder: Path, tmp_path: Path, name: str) -> None:
+def test_d4_a_pickle_is_not_opened(folder: Path, tmp_path: Path, name: str) -> None:
     (folder / "model.safetensors").unlink()
     (folder / name).write_bytes(pickle.dumps(Bait(tmp_path / "ran")))
     assert is_gpt2_folder(folder)
@@ -261,7 +261,7 @@ def test_weights_in_several_files(folder: Path) -> None:
         open_gpt2(folder)
 
 
-def test_damaged_weights(folder: Path) -> None:
+def test_d1_damaged_weights(folder: Path) -> None:
     path = folder / "model.safetensors"
     content = path.read_bytes()
     for broken in (content[:-5], content[:100], b"", (2**62).to_bytes(8, "little") + content[8:]):

@@ -131,7 +131,7 @@ def test_a_checkpoint_comes_back_as_it_went(tmp_path: Path) -> None:
 
 
 @given(st.data())
-def test_a_flipped_bit_is_found(data: st.DataObject) -> None:
+def test_d3_a_flipped_bit_is_found(data: st.DataObject) -> None:
     with folder() as home:
         save_checkpoint(home / "c", TENSORS, STATE)
         files = ["model.safetensors", "training.safetensors", "state.json", "manifest.json"]

@@ -41,7 +41,8 @@ def read_idx(
             expected=dimensions,
         )
     sizes = struct.unpack(f">{dimensions}I", content[4:header])
-    if math.prod(sizes) != len(content) - header:
+    # An empty array of huge sides would pass the second check, and be too big for NumPy.
+    if 0 in sizes or math.prod(sizes) != len(content) - header:
         raise _bad(
             name,
             N_("{name} announces {expected} values and holds {found}; fetch it again"),

@@ -121,9 +121,9 @@ def load_csv(path: Path) -> PointData:
             limit=MAX_BYTES,
         )
     content = read_file(path)
-    lines = [line for line in content.decode("utf-8-sig", "replace").splitlines() if line.strip()]
-    found = [_point(line) for line in lines]
-    kept = [point for point in found if point is not None]
+    lines = content.decode("utf-8-sig", "replace").splitlines()
+    found = [(number, _point(line)) for number, line in enumerate(lines, 1) if line.strip()]
+    kept = [point for _, point in found if point is not None]
     if len(kept) < LEAST_POINTS:
         raise DataError(
             N_("{path} has {count} points, two numbers a line, and {least} are needed at least"),
@@ -134,9 +134,14 @@ def load_csv(path: Path) -> PointData:
     points = torch.tensor(kept, dtype=torch.float32)
     if not bool((points.std(0) > 0).any()):
         raise DataError(N_("the points of {path} are all the same"), path=str(path))
-    names = found and found[0] is None
-    strange = len(found) - len(kept) - bool(names)
-    note = Message(N_("{count} lines are not two numbers and were left out"), {"count": strange})
+    # A line above the first point names the columns.
+    strange = [number for number, point in found if point is None and number > found[0][0]]
+    notes: tuple[Message, ...] = ()
+    if strange:
+        what = N_(
+            "{count} lines are not two finite numbers and were left out; the first is line {line}"
+        )
+        notes = (Message(what, {"count": len(strange), "line": strange[0]}),)
     train, validation, test = _cut(points[shuffled(len(points))])
     return PointData(
         name=path.stem,
@@ -148,7 +153,7 @@ def load_csv(path: Path) -> PointData:
         sha256=fingerprint([points.numpy().tobytes()]),
         citation="",
         licence="",
-        notes=(note,) if strange else (),
+        notes=notes,
     )
 
 

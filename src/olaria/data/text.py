@@ -166,7 +166,7 @@ def _jsonl_column(name: str, text: str, column: str | None) -> list[str]:
             continue
         try:
             record = json.loads(line)
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             record = None
         if not isinstance(record, dict):
             raise _bad_line(name, number, N_("line {line} of {name} is not a JSON object; mend it"))

@@ -18,8 +18,9 @@ from torch import Tensor
 from olaria.errors import DamagedError, StorageError
 from olaria.i18n import N_
 from olaria.storage.files import (
+    FORMAT,
     json_text,
-    read_json,
+    read_document,
     storage_errors,
     sync,
     write_bytes,
@@ -53,7 +54,7 @@ def save_checkpoint(
         write_json(folder / STATE, dict(state))
         files = [folder / f"{name}.safetensors" for name in tensors] + [folder / STATE]
         listed = {path.name: _entry(path) for path in files}
-        write_json(folder / MANIFEST, {"format": 1, "files": listed})
+        write_json(folder / MANIFEST, {"format": FORMAT, "files": listed})
         with storage_errors(folder):
             sync(folder.parent)
     except BaseException:
@@ -112,15 +113,18 @@ def load_checkpoint(
                 raise DamagedError(
                     N_("cannot use {path}: {reason}"), path=str(folder / name), reason=str(error)
                 ) from None
-    return tensors, read_json(folder / STATE)
+    return tensors, read_document(folder / STATE)
 
 
 def _listed(folder: Path) -> dict[str, dict[str, Any]]:
     """File name to size and SHA-256, as the manifest says, which is byte for byte what was published."""
     path = folder / MANIFEST
-    value = read_json(path)
-    files = value.get("files") if isinstance(value, dict) else None
-    if not isinstance(files, dict) or json_text(value).encode() != path.read_bytes():
+    value = read_document(path)
+    files = value.get("files")
+    is_whole = (
+        value.keys() == {"format", "files"} and json_text(value).encode() == path.read_bytes()
+    )
+    if not isinstance(files, dict) or not is_whole:
         raise _damaged(path)
     return files
 

@@ -15,6 +15,9 @@ from typing import Any
 from olaria.errors import DamagedError, StorageError
 from olaria.i18n import N_
 
+FORMAT = 1
+"""Of the documents of a run. It grows when an older Olaria could misread a newer one."""
+
 
 @contextmanager
 def storage_errors(path: Path, size_bytes: int | None = None) -> Iterator[None]:
@@ -122,12 +125,59 @@ def read_json(path: Path) -> Any:
     with storage_errors(path):
         content = path.read_bytes()
     try:
-        return json.loads(content.decode())
+        return _parsed(content)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
     except json.JSONDecodeError as error:
         line = error.lineno
+    except ValueError as error:
+        reason = str(error).splitlines()[0]
+        raise DamagedError(
+            N_("{path} is damaged: not JSON ({reason})"), path=str(path), reason=reason
+        ) from None
     raise DamagedError(N_("{path} is damaged: not JSON at line {line}"), path=str(path), line=line)
+
+
+def _parsed(content: bytes) -> Any:
+    """JSON as it is written here: finite numbers of a reasonable length, no nest without end.
+
+    Raises:
+        ValueError: it is not.
+    """
+    try:
+        return json.loads(content.decode(), parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """The JSON object in ``path``, one of ours.
+
+    Raises:
+        StorageError: see :func:`read_json`; or a newer Olaria wrote it, whose form is not known here.
+        DamagedError: it is no object, or of a format that never was.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise DamagedError(N_("{path} is damaged: not a JSON object"), path=str(path))
+    found = value.get("format", FORMAT)
+    if not isinstance(found, int) or found < 1:
+        raise DamagedError(N_("{path} is damaged: it has no format"), path=str(path))
+    if found > FORMAT:
+        raise StorageError(
+            N_(
+                "{path} was written by a newer Olaria (format {found}, and this one reads {known}): "
+                "update Olaria to use it"
+            ),
+            path=str(path),
+            found=found,
+            known=FORMAT,
+        )
+    return value
 
 
 def append_line(path: Path, value: Any) -> None:
@@ -161,8 +211,8 @@ def read_lines(path: Path) -> list[Any]:
         if not line:
             continue
         try:
-            values.append(json.loads(line.decode()))
-        except (UnicodeDecodeError, json.JSONDecodeError):
+            values.append(_parsed(line))
+        except ValueError:
             if number == len(lines):
                 break
             raise DamagedError(

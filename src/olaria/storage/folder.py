@@ -24,9 +24,10 @@ from olaria.errors import DamagedError, RunError, StorageError, suggestion
 from olaria.i18n import N_
 from olaria.storage import checkpoint
 from olaria.storage.files import (
+    FORMAT,
     append_line,
     json_line,
-    read_json,
+    read_document,
     read_lines,
     storage_errors,
     write_json,
@@ -156,7 +157,7 @@ class RunFolder:
     def status(self, state: str, step: int) -> None:
         """Publish ``running``, ``stopped``, ``failed`` or ``done``."""
         write_json(
-            self.path / STATUS, {"format": 1, "state": state, "pid": os.getpid(), "step": step}
+            self.path / STATUS, {"format": FORMAT, "state": state, "pid": os.getpid(), "step": step}
         )
 
     def write(self, name: str, value: Any) -> None:
@@ -166,7 +167,7 @@ class RunFolder:
     def read(self, name: str, default: Any = None) -> Any:
         """A JSON file of the run, or ``default`` where it is not there."""
         path = self.path / name
-        return read_json(path) if path.is_file() else default
+        return read_document(path) if path.is_file() else default
 
     def append(self, name: str, value: Any) -> None:
         """Append a line to a log of the run."""
@@ -312,11 +313,18 @@ class RunFolder:
             self._point("best", step)
 
     def _point(self, pointer: str, step: int) -> None:
-        write_json(self.path / "checkpoints" / f"{pointer}.json", {"format": 1, "step": step})
+        write_json(self.path / "checkpoints" / f"{pointer}.json", {"format": FORMAT, "step": step})
 
     def _pointed(self, pointer: str) -> int | None:
-        content = self.read(f"checkpoints/{pointer}.json")
-        return None if content is None else int(content["step"])
+        name = f"checkpoints/{pointer}.json"
+        content = self.read(name)
+        if content is None:
+            return None
+        if not isinstance(content.get("step"), int):
+            raise DamagedError(
+                N_("{path} is damaged: it names no step"), path=str(self.path / name)
+            )
+        return int(content["step"])
 
 
 def _step_name(step: int) -> str:

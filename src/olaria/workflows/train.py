@@ -11,7 +11,7 @@ from typing import Any
 from olaria.data import DATASETS
 from olaria.data.base import Progress
 from olaria.data.codes import CODES
-from olaria.errors import OlariaError, UsageError
+from olaria.errors import NonFiniteLossError, OlariaError, UsageError
 from olaria.i18n import N_
 from olaria.models.game import GameConfig
 from olaria.recipes import Recipe, Size
@@ -133,9 +133,10 @@ def train_recipe(
     with _cleared_if_unborn(folder), folder.locked():
         folder.create(prepared.recipe.model_dump(mode="json"), records.provenance(prepared))
         folder.status("running", 0)
-        if prepared.tokenizer is not None:
-            folder.write(files.TOKENIZER, prepared.tokenizer)
-        trainer = _trainer(prepared, clock, fractions)
+        with _told_if_it_fails(folder):
+            if prepared.tokenizer is not None:
+                folder.write(files.TOKENIZER, prepared.tokenizer)
+            trainer = _trainer(prepared, clock, fractions)
         # A repeated run ends where the first one did, whatever ended it.
         stopping = _patience(prepared) if fractions is None else []
         return _run(trainer, prepared, folder, [*stopping, *listeners])
@@ -273,9 +274,11 @@ def _run(
     try:
         with interruption.watching():
             finished = trainer.run(chorus)
-    except BaseException:
+    except BaseException as error:
         recorder.close()
         folder.status("failed", trainer.progress.step)
+        if isinstance(error, NonFiniteLossError) and folder.checkpoint_steps():
+            raise _with_last_good(error, folder) from error
         raise
     recorder.close()
     folder.write(files.RESULT, records.result(trainer, prepared, finished))
@@ -284,6 +287,25 @@ def _run(
     if stopped:
         raise Interrupted(interruption.reason or INTERRUPTED, folder.path, interruption.exit_code)
     return Run(folder.path)
+
+
+@contextmanager
+def _told_if_it_fails(folder: RunFolder) -> Iterator[None]:
+    """A run that ends before its loop, as where memory does not suffice, is not one that is running."""
+    try:
+        yield
+    except BaseException:
+        folder.status("failed", 0)
+        raise
+
+
+def _with_last_good(error: NonFiniteLossError, folder: RunFolder) -> NonFiniteLossError:
+    """The same, and where the weights are that were good."""
+    return NonFiniteLossError(
+        N_("{reason}; the last good checkpoint is {path}"),
+        reason=error.message,
+        path=str(folder.checkpoint_path("last")),
+    )
 
 
 @contextmanager

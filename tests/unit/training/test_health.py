@@ -31,7 +31,7 @@ def told(health: Health, rows: Sequence[dict[str, float]], evaluated: bool = Fal
     return said
 
 
-def test_a_discriminator_that_wins_is_told_once() -> None:
+def test_c3_a_discriminator_that_wins_is_told_once() -> None:
     lost = [{"discriminator_loss": 1.3, "generator_loss": 0.7}] * 150
     won = [{"discriminator_loss": 0.01, "generator_loss": 7.0}] * 250
     assert told(Health(None), lost) == []
@@ -44,7 +44,7 @@ def test_a_critic_has_no_loss_at_which_it_has_won() -> None:
     assert told(Health(None, can_win=False), far) == []
 
 
-def test_a_generator_whose_gradient_dies_is_told_once() -> None:
+def test_c3_a_generator_whose_gradient_dies_is_told_once() -> None:
     def rows(gradient: float) -> list[dict[str, float]]:
         values = {"discriminator_loss": 0.4, "generator_loss": 0.0, "generator_gradient": gradient}
         return [values] * 200

@@ -48,7 +48,7 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.parametrize(
     "setting", ["model.width=1000000", "model.num_layers=1000000", "model.context=100000000"]
 )
-def test_the_absurd_is_refused_before_data_is_read(
+def test_c5_the_absurd_is_refused_before_data_is_read(
     setting: str, tmp_path: Path, memory: Any
 ) -> None:
     memory(16 * GB)

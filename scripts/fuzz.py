@@ -1,0 +1,236 @@
+"""Give the readers of strangers' files anything: each answers, or refuses with an error of Olaria's own.
+
+    python scripts/fuzz.py TARGET [--seconds 600]      with atheris, guided by the branches that a file reaches
+    python scripts/fuzz.py --list
+
+The same targets meet hypothesis in tests/property/test_fuzz.py. ``pip install atheris`` is left to whoever
+runs this: the package is large, and no test depends on it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import struct
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache, partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+LARGEST = 4096
+"""Bytes of a file that is tried."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader, and files that it takes, to begin from."""
+
+    read: Callable[[bytes], object]
+    seeds: Callable[[], list[bytes]]
+
+
+@cache
+def _folder() -> Path:
+    """Where files lie whose reader wants a path; in memory where the system has such a place."""
+    memory = Path("/dev/shm")
+    return Path(tempfile.mkdtemp(prefix="olaria-fuzz-", dir=memory if memory.is_dir() else None))
+
+
+# -- data -----------------------------------------------------------------------------------------
+
+
+def read_idx(content: bytes) -> None:
+    """As labels and as images, packed or not."""
+    from olaria.data.archives import gunzip
+    from olaria.data.formats import read_idx as read
+    from olaria.errors import IntegrityError
+
+    for dimensions in (1, 3):
+        with suppress(IntegrityError):
+            read(content, dimensions, "file")
+    with suppress(IntegrityError):
+        gunzip(content, 1 << 16, "file")
+
+
+def _idx_seeds() -> list[bytes]:
+    import gzip
+
+    images = struct.pack(">HBB3I", 0, 8, 3, 1, 2, 2) + b"abcd"
+    return [struct.pack(">HBBI", 0, 8, 1, 2) + b"ab", images, gzip.compress(images)]
+
+
+def read_image(content: bytes) -> None:
+    """As the images of a class folder, some of them sound."""
+    from olaria.data.base import DataConfig
+    from olaria.data.images import load_images
+    from olaria.data.user import Entry
+    from olaria.errors import DataError
+
+    sound = _picture("PNG")
+    contents = [content, sound, sound, sound, sound]
+    entries = [
+        Entry(f"a/{number}.png", len(own), partial(bytes, own))
+        for number, own in enumerate(contents)
+    ]
+    with suppress(DataError):
+        load_images(Path("folder"), entries, DataConfig(name="folder", resize=4))
+
+
+@cache
+def _picture(kind: str) -> bytes:
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.new("RGB", (6, 6), (1, 2, 3)).save(stream, kind)
+    return stream.getvalue()
+
+
+def read_text(content: bytes) -> None:
+    """As each kind of text; the first byte chooses which."""
+    from olaria.data.base import DataConfig
+    from olaria.data.plane import load_csv
+    from olaria.data.text import load_text
+    from olaria.data.user import Entry
+    from olaria.errors import DataError, UsageError
+
+    kinds = (".txt", ".csv", ".jsonl", ".srt", ".tsv")
+    kind = kinds[content[0] % len(kinds)] if content else ".txt"
+    entry = Entry(f"a{kind}", len(content), lambda: content[1:])
+    with suppress(DataError, UsageError):
+        load_text(Path(f"a{kind}"), [entry], DataConfig(name="a"))
+    path = _folder() / "points.csv"
+    path.write_bytes(content[1:])
+    with suppress(DataError):
+        load_csv(path)
+
+
+def _text_seeds() -> list[bytes]:
+    return [
+        b"\x00" + "maçã e mamão\r\n".encode() * 3,
+        b'\x01a,b\n1,"x, y"\n2,z\n',
+        b'\x02{"text": "um"}\n{"text": "dois"}\n',
+        b"\x031\n00:00:01,000 --> 00:00:02,000\nOl\xc3\xa1!\n\n",
+        b"\x00" + "olá".encode("utf-16"),
+        b"\x01" + b"1,5;2\n" * 60,
+    ]
+
+
+# -- runs -----------------------------------------------------------------------------------------
+
+
+def read_recipe(content: bytes) -> None:
+    """As recipe.json, and as a setting of the command line."""
+    from olaria.errors import ConfigError, StorageError, UsageError
+    from olaria.recipes import Recipe, preset
+    from olaria.storage.files import read_document
+
+    path = _folder() / "recipe.json"
+    path.write_bytes(content)
+    with suppress(StorageError, ConfigError):
+        Recipe.parse(read_document(path), "recipe.json")
+    with suppress(UsageError):
+        preset("vae-mnist", "tiny").with_settings([content.decode("utf-8", "surrogateescape")])
+
+
+def _recipe_seeds() -> list[bytes]:
+    from olaria.recipes import PRESETS, preset
+
+    dumps = (preset(name, "tiny").model_dump(mode="json") for name in PRESETS)
+    return [json.dumps(dump).encode() for dump in dumps] + [b"model.latent=4", b"model.hidden=[4]"]
+
+
+@cache
+def _checkpoint(name: str) -> tuple[Path, bytes]:
+    """A folder of its own for each target, and the sound manifest."""
+    import torch
+
+    from olaria.storage.checkpoint import MANIFEST, save_checkpoint
+
+    folder = _folder() / name
+    save_checkpoint(folder, {"model": {"w": torch.ones(2)}}, {"format": 1, "step": 1})
+    return folder, (folder / MANIFEST).read_bytes()
+
+
+def read_manifest(content: bytes) -> None:
+    """As manifest.json of a checkpoint."""
+    from olaria.errors import StorageError
+    from olaria.storage.checkpoint import load_checkpoint
+
+    folder, _ = _checkpoint("manifest")
+    (folder / "manifest.json").write_bytes(content)
+    with suppress(StorageError):
+        load_checkpoint(folder)
+
+
+def _manifest_seeds() -> list[bytes]:
+    return [_checkpoint("manifest")[1]]
+
+
+def read_tensors(content: bytes) -> None:
+    """As tensors that the manifest vouches for."""
+    from olaria.errors import StorageError
+    from olaria.storage.checkpoint import load_checkpoint
+    from olaria.storage.files import json_text
+
+    folder, sound = _checkpoint("tensors")
+    (folder / "model.safetensors").write_bytes(content)
+    manifest: dict[str, Any] = json.loads(sound)
+    digest = hashlib.sha256(content).hexdigest()
+    manifest["files"]["model.safetensors"] = {"size_bytes": len(content), "sha256": digest}
+    (folder / "manifest.json").write_text(json_text(manifest))
+    with suppress(StorageError):
+        load_checkpoint(folder, ("model",))
+
+
+def _tensor_seeds() -> list[bytes]:
+    import torch
+    from safetensors.torch import save
+
+    return [save({"w": torch.ones(2), "b": torch.ones(1, 2).bfloat16()}, {"about": "x"}), save({})]
+
+
+TARGETS = {
+    "idx": Target(read_idx, _idx_seeds),
+    "image": Target(
+        read_image, lambda: [_picture(kind) for kind in ("PNG", "JPEG", "BMP", "GIF", "WEBP")]
+    ),
+    "text": Target(read_text, _text_seeds),
+    "recipe": Target(read_recipe, _recipe_seeds),
+    "manifest": Target(read_manifest, _manifest_seeds),
+    "tensors": Target(read_tensors, _tensor_seeds),
+}
+
+
+def main() -> None:
+    """Run a target for some time; atheris prints how many files it tried."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("target", nargs="?", choices=TARGETS)
+    parser.add_argument("--seconds", type=int, default=600)
+    parser.add_argument("--list", action="store_true")
+    chosen = parser.parse_args()
+    if chosen.list or chosen.target is None:
+        print("\n".join(TARGETS))
+        return
+    atheris = import_module("atheris")  # not among the packages that are locked
+
+    target = TARGETS[chosen.target]
+    with atheris.instrument_imports(include=["olaria"]):
+        target.read(b"")
+    seeds = _folder() / "seeds"
+    seeds.mkdir()
+    for number, seed in enumerate(target.seeds()):
+        (seeds / str(number)).write_bytes(seed)
+    limits = [f"-max_total_time={chosen.seconds}", f"-max_len={LARGEST}", "-rss_limit_mb=4096"]
+    atheris.Setup([sys.argv[0], *limits, str(seeds)], target.read)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
