@@ -15,6 +15,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Generator, Tensor, nn
 
+from olaria import draws
 from olaria.config import setting_problem
 from olaria.i18n import N_
 from olaria.models.base import (
@@ -55,8 +56,8 @@ def corrupted(x: Tensor, noise: Noise, level: float, generator: Generator) -> Te
     Source: Vincent et al. 2010, *Stacked Denoising Autoencoders*, section 3.3.
     """
     if noise == "gaussian":
-        return x + level * torch.randn(x.shape, generator=generator)
-    chance = torch.rand(x.shape, generator=generator)
+        return x + level * draws.normal(x.shape, generator)
+    chance = draws.uniform(x.shape, generator)
     if noise == "masking":
         return x.masked_fill(chance < level, 0.0)
     return x.masked_fill(chance < level / 2, 0.0).masked_fill(chance >= 1 - level / 2, 1.0)

@@ -17,6 +17,7 @@ import torch
 from pydantic import Field
 from torch import Generator, Tensor, nn
 
+from olaria import draws
 from olaria.models.base import (
     Batch,
     Loss,
@@ -86,7 +87,7 @@ class Game(Model):
         """What each side learns with: the discriminator's, then the generator's."""
 
     def _noise(self, like: Tensor, generator: Generator) -> Tensor:
-        return torch.randn(len(like), self.latent, generator=generator)
+        return draws.normal((len(like), self.latent), generator)
 
     def discriminator_loss(self, batch: Batch, generator: Generator) -> Loss:
         """The discriminator's side; the generator gets no gradient."""
@@ -95,7 +96,7 @@ class Game(Model):
             fake = self.generator(self._noise(batch.x, generator), y)
         # One pass over both, so that the power iteration of the spectral norm moves once per update.
         both = None if y is None else torch.cat((y, y))
-        x = self.shown(torch.cat((batch.x, fake)), generator)
+        x = torch.cat([self.shown(images, generator) for images in (batch.x, fake)])
         logits, class_nats = self.judge(x, both)
         real, generated = logits.chunk(2)
         self.heard(real.detach())

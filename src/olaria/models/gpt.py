@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Generator, Tensor, nn
 
+from olaria import draws
 from olaria.config import setting_problem
 from olaria.i18n import N_
 from olaria.models.base import (
@@ -142,7 +143,7 @@ class Block(nn.Module):
         return x + self.feed_out(F.relu(self.feed_in(norm(x))).square()), (k, v)
 
     def _drop(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.dropout, self.training)
+        return draws.dropout(x, self.dropout, self.training)
 
 
 @final

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Generator, Tensor, nn
 
+from olaria import draws
 from olaria.config import setting_problem
 from olaria.i18n import N_
 from olaria.models.base import Batch, Loss, Model, ModelConfig, ParameterGroup, Phase
@@ -252,7 +253,7 @@ class Block(nn.Module):
         """Add to the stream, which gradients run down unhindered; below ``residual``, replace."""
         if not self.config.has("residual"):
             return computed
-        return x + F.dropout(computed, self.config.dropout, self.training)
+        return x + draws.dropout(computed, self.config.dropout, self.training)
 
 
 @final
@@ -329,7 +330,7 @@ class LanguageModel(Model):
         stop = start + tokens.shape[1]
         assert stop <= self.context, "more tokens than the context holds"
         x = self.embedding(tokens) + self.positions.weight[start:stop]  # (B, T, width)
-        x = F.dropout(x, self.config.dropout, self.training)
+        x = draws.dropout(x, self.config.dropout, self.training)
         mask = self.mask[start:stop, :stop]
         extended = []
         for layer, block in enumerate(self.blocks):

@@ -31,6 +31,7 @@ from pydantic import Field, model_validator
 from torch import Generator, Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from olaria import draws
 from olaria.models.base import Batch, Loss, Model, ModelConfig, ParameterGroup, Phase, check_heads
 from olaria.nn.attention import attention, causal_mask, rotary_angles
 from olaria.objectives.likelihood import cross_entropy
@@ -179,8 +180,8 @@ class EncoderBlock(nn.Module):
 
     def forward(self, x: Tensor, padding: Tensor) -> Tensor:
         """(B, S, width) to the same."""
-        x = x + F.dropout(self.self_attention(norm(x), padding)[0], self.dropout, self.training)
-        return x + F.dropout(self.feed_forward(norm(x)), self.dropout, self.training)
+        x = x + draws.dropout(self.self_attention(norm(x), padding)[0], self.dropout, self.training)
+        return x + draws.dropout(self.feed_forward(norm(x)), self.dropout, self.training)
 
 
 @final
@@ -204,10 +205,10 @@ class DecoderBlock(nn.Module):
     ) -> tuple[Tensor, KeysValues]:
         """(B, T, width) to the same, and the target's keys and values so far."""
         looked, kept = self.self_attention(norm(x), causal, past)
-        x = x + F.dropout(looked, self.dropout, self.training)
+        x = x + draws.dropout(looked, self.dropout, self.training)
         looked = self.cross_attention(norm(x), source, padding)
-        x = x + F.dropout(looked, self.dropout, self.training)
-        x = x + F.dropout(self.feed_forward(norm(x)), self.dropout, self.training)
+        x = x + draws.dropout(looked, self.dropout, self.training)
+        x = x + draws.dropout(self.feed_forward(norm(x)), self.dropout, self.training)
         return x, kept
 
 

@@ -21,6 +21,7 @@ from pydantic import Field, model_validator
 from torch import Generator, Tensor, nn
 from torch.distributions import Bernoulli, Distribution, Normal
 
+from olaria import draws
 from olaria.config import setting_problem
 from olaria.i18n import N_
 from olaria.models.autoencoder import ImageStatistics, image_pair
@@ -122,7 +123,7 @@ def binarize(x: Tensor, generator: Generator) -> Tensor:
 
     Source: Salakhutdinov & Murray 2008, section 6 (*dynamic* binarization when drawn anew at each use).
     """
-    return (torch.rand(x.shape, generator=generator) < x).float()
+    return (draws.uniform(x.shape, generator) < x).float()
 
 
 @dataclass(frozen=True)
@@ -316,7 +317,7 @@ class VAE(Model):
         x = self.target(batch.x, generator)
         k = self.config.importance_samples if self.progress >= self.config.importance_from else 1
         y = batch.y if self.classes else None
-        noise = torch.randn(k, len(x), self.latent, generator=generator)
+        noise = draws.normal((k, len(x), self.latent), generator, batch=1)
         draw = self.draw(self.read(x), noise, y)
         nats = self.nll(draw, x, y)
         if k > 1:

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from olaria import draws
+
 LARGEST_SHIFT = 1 / 8
 """Of a side, each way."""
 LIGHT = 0.2
@@ -34,7 +36,7 @@ def augmented(x: Tensor, probability: Tensor, generator: Generator) -> Tensor:
         The same shape; what is shifted in from outside, and the hole, is 0.
     """
     for change in (_shifted, _lit, _covered):
-        chosen = torch.rand(len(x), generator=generator) < probability
+        chosen = draws.uniform((len(x),), generator) < probability
         # Drawn for all, so that the draws that follow do not depend on the probability.
         changed = change(x, generator)
         x = torch.where(chosen[:, None, None, None], changed, x)
@@ -44,7 +46,7 @@ def augmented(x: Tensor, probability: Tensor, generator: Generator) -> Tensor:
 def _shifted(x: Tensor, generator: Generator) -> Tensor:
     batch, _, height, width = x.shape
     most = [max(1, round(LARGEST_SHIFT * side)) for side in (height, width)]
-    down, right = (torch.randint(-m, m + 1, (batch, 1), generator=generator) for m in most)
+    down, right = (draws.integers(-m, m + 1, (batch, 1), generator) for m in most)
     padded = F.pad(x, (most[1], most[1], most[0], most[0]))
     rows = torch.arange(height) + most[0] - down  # (B, H)
     columns = torch.arange(width) + most[1] - right
@@ -55,7 +57,7 @@ def _shifted(x: Tensor, generator: Generator) -> Tensor:
 
 
 def _lit(x: Tensor, generator: Generator) -> Tensor:
-    more = LIGHT * (2 * torch.rand(len(x), 1, 1, 1, generator=generator) - 1)
+    more = LIGHT * (2 * draws.uniform((len(x), 1, 1, 1), generator) - 1)
     return x + more
 
 
@@ -67,5 +69,5 @@ def _covered(x: Tensor, generator: Generator) -> Tensor:
 def _span(batch: int, side: int, generator: Generator) -> Tensor:
     """Where the hole is along a side, bool (B, side)."""
     size, place = max(1, round(HOLE * side)), torch.arange(side)
-    start = torch.randint(side - size + 1, (batch, 1), generator=generator)
+    start = draws.integers(0, side - size + 1, (batch, 1), generator)
     return (place >= start) & (place < start + size)

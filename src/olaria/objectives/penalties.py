@@ -10,6 +10,8 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
+from olaria import draws
+
 
 def sparsity(z: Tensor) -> Tensor:
     r"""The size of a code, :math:`\sum_j \lvert z_j \rvert`: its small entries are worth nothing and become zero.
@@ -40,7 +42,7 @@ def contraction(z: Tensor, x: Tensor, generator: Generator) -> Tensor:
 
     Source: Rifai et al. 2011, *Contractive Auto-Encoders*, equation 1; the estimator is Hutchinson's (1990).
     """
-    v = torch.randn(z.shape, generator=generator, dtype=z.dtype)
+    v = draws.normal(z.shape, generator, z.dtype)
     (slope,) = torch.autograd.grad((z * v).sum(), x, create_graph=True)
     return slope.flatten(1).square().sum(1)
 
@@ -61,7 +63,7 @@ def slope_penalty(
 
     Source: Gulrajani et al. 2017, *Improved Training of Wasserstein GANs*, equation 3.
     """
-    u = torch.rand(len(real), *[1] * (real.ndim - 1), generator=generator, dtype=real.dtype)
+    u = draws.uniform((len(real), *[1] * (real.ndim - 1)), generator, real.dtype)
     between = torch.lerp(fake, real, u)
     return (_slope(discriminate, between).square().sum(1).add(1e-12).sqrt() - 1).square()
 

@@ -1,0 +1,70 @@
+"""Random numbers of a batch that several processes share: drawn for all of it, of which each process keeps its part.
+
+So a step does not depend on how many processes make it. What is drawn is cheap beside what is made of it. A process
+that is alone, which is the rule, draws as PyTorch does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+
+@dataclass
+class _Part:
+    index: int = 0
+    count: int = 1
+
+
+_current = _Part()
+
+
+@contextmanager
+def part_of_batch(index: int, count: int) -> Iterator[None]:
+    """Inside, batches are the ``index``-th of ``count`` equal parts of one, in the order of its rows."""
+    before = _current.index, _current.count
+    _current.index, _current.count = index, count
+    try:
+        yield
+    finally:
+        _current.index, _current.count = before
+
+
+def uniform(shape: Sequence[int], generator: Generator, dtype: torch.dtype | None = None) -> Tensor:
+    """Numbers in [0, 1); the first dimension is the batch."""
+    return _own(lambda full: torch.rand(full, generator=generator, dtype=dtype), shape)
+
+
+def normal(
+    shape: Sequence[int], generator: Generator, dtype: torch.dtype | None = None, batch: int = 0
+) -> Tensor:
+    """Numbers of N(0, 1); ``batch`` is the batch's dimension."""
+    return _own(lambda full: torch.randn(full, generator=generator, dtype=dtype), shape, batch)
+
+
+def integers(low: int, high: int, shape: Sequence[int], generator: Generator) -> Tensor:
+    """Whole numbers from ``low`` to ``high`` - 1; the first dimension is the batch."""
+    return _own(lambda full: torch.randint(low, high, full, generator=generator), shape)
+
+
+def dropout(x: Tensor, probability: float, training: bool) -> Tensor:
+    """:func:`torch.nn.functional.dropout` of PyTorch's global generator; the first dimension is the batch."""
+    if _current.count == 1 or not training or not probability:
+        return F.dropout(x, probability, training)
+    kept = _own(lambda full: F.dropout(x.new_ones(full), probability), x.shape)
+    return x * kept
+
+
+def _own(draw: Callable[[list[int]], Tensor], shape: Sequence[int], batch: int = 0) -> Tensor:
+    """This process's part of what ``draw`` gives for the whole batch."""
+    full = list(shape)
+    full[batch] *= _current.count
+    whole = draw(full)
+    if _current.count == 1:
+        return whole
+    return whole.narrow(batch, _current.index * shape[batch], shape[batch])
