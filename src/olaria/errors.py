@@ -13,7 +13,8 @@
     │   └── DamagedError        a file of ours is not what was written
     ├── ResourceError           what is asked for needs more memory than the machine has
     ├── TrainingError           training had to stop
-    │   └── NonFiniteLossError  the loss became NaN or infinite; nothing was updated
+    │   ├── NonFiniteLossError  the loss became NaN or infinite; nothing was updated
+    │   └── LostProcessError    one of the processes that trained together is gone
     ├── SamplingError           a sample cannot be drawn as asked (prompt, temperature, …)
     └── EvaluationError         a metric cannot be computed as asked
 
@@ -92,6 +93,10 @@ class TrainingError(OlariaError):
 
 class NonFiniteLossError(TrainingError):
     """The loss is NaN or infinite; the optimizer has not moved."""
+
+
+class LostProcessError(TrainingError):
+    """A process that trains with others no longer hears one of them."""
 
 
 class SamplingError(OlariaError):

@@ -22,11 +22,13 @@ from olaria.sampling.autoregressive import SamplingConfig, generate
 from olaria.sampling.latent import prior, reconstruct
 from olaria.sampling.translation import greedy
 from olaria.training.config import TrainingConfig
-from olaria.training.engine import Trainer, Watch
+from olaria.training.engine import Trainer
 from olaria.training.events import Event, Stepped
 from olaria.training.feed import ExampleFeed, Feed, TextFeed
 from olaria.training.pair_feed import PairFeed
 from olaria.training.randomness import generator, seeded
+from olaria.training.team import Team
+from olaria.training.watch import Watch
 
 VOCAB = 11
 _SIZES = {"text": VOCAB, "pairs": VOCAB, "points": 2}
@@ -81,13 +83,14 @@ class Case:
         seed: int = 0,
         watch: Watch | None = None,
         feed: Feed | None = None,
+        team: Team | None = None,
         **training: Any,
     ) -> Trainer:
         """A trainer of :data:`STEPS` steps in float32 unless told otherwise."""
         values = {"steps": STEPS, "precision": "float32", "warmup_steps": 3}
         config = TrainingConfig.parse({**values, **self.training, **training}, "test")
         feed = feed or self.feed(seed)
-        return Trainer(self.build(seed), feed, config, seed, watch or BLIND)
+        return Trainer(self.build(seed), feed, config, seed, watch or BLIND, team=team)
 
 
 BLIND = Watch(evaluate=lambda model: {}, sample=lambda model: None)

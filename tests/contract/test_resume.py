@@ -13,9 +13,9 @@ from torch import Tensor
 
 from olaria.models.base import Batch, Model
 from olaria.storage.checkpoint import load_checkpoint, save_checkpoint
-from olaria.training.engine import Watch
 from olaria.training.events import Began, Event, Stepped
 from olaria.training.feed import ExampleFeed, Feed
+from olaria.training.watch import Watch
 
 from .cases import STEPS, VARIANTS, Case, case_id, copied, differing, draw, images, train
 

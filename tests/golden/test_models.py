@@ -16,9 +16,10 @@ from olaria.models.gpt import GPT, GPTConfig
 from olaria.models.vae import VAE, VAEConfig
 from olaria.nn.attention import attention, causal_mask, rotary_angles, rotate
 from olaria.training.config import TrainingConfig
-from olaria.training.engine import Trainer, Watch
+from olaria.training.engine import Trainer
 from olaria.training.feed import ExampleFeed
 from olaria.training.randomness import generator, seeded
+from olaria.training.watch import Watch
 
 
 def test_a_linear_autoencoder_reaches_pca() -> None:

@@ -137,6 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(words: list[str], shell: Shell) -> None:
     shell.debug = "--debug" in words
+    shell.words_given = words
     everywhere, rest = split(words, shell.language)
     shell.language, shell.debug = everywhere.language, everywhere.debug
     shell.offline = everywhere.offline

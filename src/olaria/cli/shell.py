@@ -16,6 +16,8 @@ from olaria.i18n import N_, Message, format_number, translate
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from olaria.training.team import Team
+
 THREADS = "OLARIA_NUM_THREADS"
 NO_PROGRESS = "OLARIA_NO_PROGRESS"
 # Control characters, and the marks that turn the direction of writing.
@@ -59,12 +61,16 @@ class Shell:
         offline: open no connection.
         debug: show tracebacks.
         live: the console of a live display, while there is one.
+        words_given: the command's words, for processes that are to do the same.
+        team: of the processes that train together, where there are several.
     """
 
     language: str = "en"
     offline: bool = False
     debug: bool = False
     live: Console | None = field(default=None, repr=False)
+    words_given: Sequence[str] = field(default=(), repr=False)
+    team: Team | None = field(default=None, repr=False)
 
     # -- words -----------------------------------------------------------------------------------
 

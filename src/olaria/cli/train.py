@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from olaria.cli import options
 from olaria.cli.options import Column, Encoding, Gray, Json, Resize, Tokenizer, VocabSize
 from olaria.cli.shell import Shell
-from olaria.errors import RunError, UsageError
+from olaria.errors import RunError, TrainingError, UsageError
 from olaria.i18n import N_
 
 if TYPE_CHECKING:
@@ -123,6 +124,14 @@ def train(
         ),
     ] = None,
     column: Column = None,
+    nproc: Annotated[
+        str | None,
+        typer.Option(
+            "--nproc",
+            metavar="N",
+            help=N_("train in N processes that share each batch; see torchrun"),
+        ),
+    ] = None,
     out: Annotated[
         str | None,
         typer.Option(
@@ -159,6 +168,8 @@ def train(
     if read:
         given["data_options"] = read
 
+    if _together(shell, options.whole("--nproc", nproc, 1)):
+        return
     from olaria.cli.progress import display
 
     with display(shell) as shown:
@@ -169,6 +180,33 @@ def train(
         else:
             run = _new(shell, shown, str(preset), given, out)
     _tell(shell, run, as_json)
+
+
+def _together(shell: Shell, count: int | None) -> bool:
+    """Start the processes of a run, or follow the first of them; whether nothing else is left to do here."""
+    if "RANK" in os.environ:
+        from olaria.errors import LostProcessError
+        from olaria.workflows import teamwork, train
+
+        shell.use_threads()
+        shell.team = teamwork.join()
+        if shell.team.is_first:
+            return False
+        try:
+            train.follow(shell.team, offline=shell.offline)
+        except LostProcessError:  # the first one says so
+            raise typer.Exit(1) from None
+        return True
+    if count is None or count == 1:
+        return False
+    from olaria.workflows import teamwork
+
+    code, message = teamwork.launch(shell.words_given, count)
+    if message is not None:
+        raise TrainingError(message.id, **message.fields)
+    if code:
+        raise typer.Exit(code)
+    return True
 
 
 def _tuning(
@@ -233,6 +271,7 @@ def _new(shell: Shell, shown: Display, preset: str, given: dict[str, Any], out: 
         listeners=[shown],
         progress=shown.downloaded,
         started=machine.process_started(),
+        team=shell.team,
     )
 
 
@@ -259,6 +298,7 @@ def _resume(
         listeners=[shown],
         progress=shown.downloaded,
         started=machine.process_started(),
+        team=shell.team,
     )
 
 
@@ -299,7 +339,12 @@ def _replay(shell: Shell, shown: Display, preset: str | None, name: str, out: st
     shell.use_threads()
     _of_preset(name, preset)
     return train.replay(
-        name, out=out, offline=shell.offline, listeners=[shown], progress=shown.downloaded
+        name,
+        out=out,
+        offline=shell.offline,
+        listeners=[shown],
+        progress=shown.downloaded,
+        team=shell.team,
     )
 
 

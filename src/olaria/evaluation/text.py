@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -29,6 +30,14 @@ class LanguageModel(Protocol):
     context: int
 
     def __call__(self, tokens: Tensor, /) -> Tensor: ...
+
+
+Summed = Callable[[Sequence[Callable[[], float]]], float]
+
+
+def alone(parts: Sequence[Callable[[], float]]) -> float:
+    """The sum of what all parts give."""
+    return sum(part() for part in parts)
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,7 @@ def text_loss(
     num_chars: float,
     num_bytes: int,
     batch_tokens: int = BATCH_TOKENS,
+    summed: Summed = alone,
 ) -> TextLoss:
     r"""Cross-entropy of a whole text in contiguous, non-overlapping windows of the context length.
 
@@ -72,6 +82,7 @@ def text_loss(
             the first token ends within a character.
         num_bytes: the same in UTF-8 bytes.
         batch_tokens: tokens of a batch.
+        summed: adds up what the batches give; several processes that measure together share the batches.
 
     Raises:
         EvaluationError: fewer than two tokens.
@@ -87,9 +98,10 @@ def text_loss(
     targets = tokens[1 : whole + 1].view(-1, context)
     rows = max(1, batch_tokens // context)
     batches = zip(torch.split(windows, rows), torch.split(targets, rows), strict=True)
-    total = sum(_sum_nats(logits_of(x), y) for x, y in batches) if whole else 0.0
+    parts = [*batches] if whole else []
     if whole < num_predicted:
-        total += _sum_nats(logits_of(tokens[None, whole:-1]), tokens[None, whole + 1 :])
+        parts.append((tokens[None, whole:-1], tokens[None, whole + 1 :]))
+    total = summed([partial(lambda x, y: _sum_nats(logits_of(x), y), x, y) for x, y in parts])
     return TextLoss(
         loss_nats_per_token=total / num_predicted,
         loss_nats_per_char=total / num_chars,

@@ -52,10 +52,13 @@ class Loss:
     Args:
         parts: each a scalar, the mean over the batch; a name ending in ``_nats`` is a likelihood's.
         weights: factor of a part in the total, 1 where not named.
+        count: what the parts are the mean of, a scalar, where that differs from batch to batch (the tokens that are no
+            padding).
     """
 
     parts: Mapping[str, Tensor]
     weights: Mapping[str, float] = field(default_factory=dict)
+    count: Tensor | None = None
 
     @property
     def total(self) -> Tensor:

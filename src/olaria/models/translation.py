@@ -385,7 +385,9 @@ class Translation(Model):
         assert batch.y is not None, "a translation's batch carries the targets"
         logits = self(batch.x, batch.y[:, :-1])
         nats = cross_entropy(logits, batch.y[:, 1:], ignored=self.specials.pad)
-        return Loss({"loss_nats_per_token": nats})
+        return Loss(
+            {"loss_nats_per_token": nats}, count=(batch.y[:, 1:] != self.specials.pad).sum()
+        )
 
     def phases(self) -> list[Phase]:
         """One phase; the blocks' matrices form a group of their own."""

@@ -11,14 +11,15 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from olaria.errors import NonFiniteLossError
+from olaria.draws import part_of_batch
+from olaria.errors import ConfigError, NonFiniteLossError
 from olaria.i18n import N_, Message
 from olaria.models.base import Batch, Loss, Model, Phase, num_parameters
 from olaria.training import events, forecast
@@ -33,43 +34,11 @@ from olaria.training.optim import (
 from olaria.training.precision import Choice, autocast, choose
 from olaria.training.randomness import generator, seeded
 from olaria.training.schedule import Clock, Rate, Recurrence, learning_rate_factor
+from olaria.training.team import Team
+from olaria.training.watch import Progress, Watch
 
 CHANGEABLE = ("learning_rate", "matrix_learning_rate", "betas", "weight_decay", "clip_norm")
 """Settings of ``training`` that a listener may change while a run goes on; of ``model``, those the family names."""
-
-
-@dataclass(frozen=True)
-class Watch:
-    """How the loop looks at the model while it trains; neither may change it or draw from its generators.
-
-    Args:
-        evaluate: model in evaluation mode to values on the validation split.
-        sample: the same to images or text.
-        monitor: the value whose minimum is the best checkpoint; None keeps no best.
-        evaluations: how many over the run, where ``evaluate_every`` is None.
-    """
-
-    evaluate: Callable[[Model], Mapping[str, float]]
-    sample: Callable[[Model], Any]
-    monitor: str | None = None
-    evaluations: int = 10
-
-
-@dataclass
-class Progress:
-    """What must survive a stop besides tensors; plain JSON values."""
-
-    step: int = 0
-    updates: int = 0
-    fraction: float = 0.0
-    elapsed_s: float = 0.0
-    train_s: float = 0.0
-    best: float | None = None
-    best_step: int | None = None
-    changes: list[tuple[str, Any]] = field(default_factory=list)
-    restarted: int = 0
-    """The step after which the weights last began anew."""
-    num_restarts: int = 0
 
 
 class Trainer:
@@ -83,6 +52,10 @@ class Trainer:
         watch: evaluation and sampling.
         clock: what the budget has used; starts now unless given.
         fractions: a recorded schedule (one number per step) to repeat instead of following the clock.
+        team: of the processes that train this model; alone unless given.
+
+    Raises:
+        ConfigError: the processes do not divide the batch.
     """
 
     def __init__(
@@ -94,12 +67,23 @@ class Trainer:
         watch: Watch,
         clock: Clock | None = None,
         fractions: list[float] | None = None,
+        team: Team | None = None,
     ) -> None:
         self.model = model
         self.ema: Model | None = copy.deepcopy(model).eval() if config.ema else None
         self.config = config
         self.progress = Progress()
         self._feed, self._seed, self._watch = feed, seed, watch
+        self._team = team or Team()
+        if feed.batch_size % self._team.size:
+            raise ConfigError(
+                N_(
+                    "{count} processes cannot share a batch of {size}; choose a multiple with "
+                    "--set training.batch_size=N"
+                ),
+                count=self._team.size,
+                size=feed.batch_size,
+            )
         self._clock = clock or Clock()
         self._fractions = fractions
         self._phases = model.trained_phases()
@@ -146,8 +130,8 @@ class Trainer:
     def stream(self) -> Iterator[events.Event]:
         """The run as a stream of events; it advances as it is read."""
         progress, config = self.progress, self.config
-        batch = self._feed.batch(0)
-        self.choice = choose(self.model, batch, config)
+        batch = self._team.part(self._feed.batch(0))
+        self.choice = self._chosen(batch)
         losses = self._losses(self.choice.compiled)
         total = len(self._fractions) if self._fractions is not None else config.steps
         left = None if total is None else total - progress.step
@@ -238,20 +222,25 @@ class Trainer:
         """One update of one phase. The loss is checked before anything moves."""
         assert self.choice is not None
         if phase is self._phases[0] or self._batch is None:
-            self._batch = self._feed.batch(self.progress.updates)
+            self._batch = self._team.part(self._feed.batch(self.progress.updates))
         self._only(phase)
         noise = generator(self._seed, "noise", phase.name, self.progress.updates)
-        with autocast(self.choice.precision):
+        team = self._team
+        with autocast(self.choice.precision), part_of_batch(team.rank, team.size):
             loss = loss_of(self._batch, noise)
-        total = loss.total
-        values = {name: part.item() for name, part in loss.parts.items()}
+        share = team.share(loss.count)
+        total = loss.total if share == 1 else loss.total * share
+        values = {name: part.item() * share for name, part in loss.parts.items()}
         values = {"loss": total.item(), **values} if len(self._phases) == 1 else values
+        values = team.mean(values)
         if not math.isfinite(sum(values.values())):
             raise self._not_finite(values)
         total.backward()
+        every = (p.grad for group in phase.groups for p in group.parameters)
+        gradients = [gradient for gradient in every if gradient is not None]
+        team.average(gradients)
         if len(self._phases) > 1:  # of a game, whose losses alone do not tell who still learns
-            gradients = [p.grad for group in phase.groups for p in group.parameters]
-            norms = torch._foreach_norm([g for g in gradients if g is not None])
+            norms = torch._foreach_norm(gradients)
             values[f"{phase.name}_gradient"] = torch.stack(norms).norm().item()
         if self.config.clip_norm is not None:
             parameters = [p for group in phase.groups for p in group.parameters]
@@ -299,6 +288,12 @@ class Trainer:
         for target, source in zip(ema.buffers(), self.model.buffers(), strict=True):
             target.copy_(source)
 
+    def _chosen(self, batch: Batch) -> Choice:
+        """Precision and compilation, as the first process found them best."""
+        found = choose(self.model, batch, self.config)
+        precision, compiled = self._team.words([found.precision, found.compiled])
+        return replace(found, precision=precision, compiled=compiled)
+
     def _losses(self, compiled: bool) -> list[Callable[..., Loss]]:
         if not compiled:
             return [phase.loss for phase in self._phases]
@@ -313,7 +308,7 @@ class Trainer:
         if self.config.steps is not None:
             return self.progress.step / self.config.steps if self.config.steps else 1.0
         assert self.config.budget is not None
-        return self._clock.used_s() / self.config.budget
+        return self._team.number(self._clock.used_s() / self.config.budget)
 
     def _stepped(self, fraction: float, values: dict[str, float]) -> events.Event:
         if self.config.budget is not None and self._fractions is None:
@@ -336,7 +331,12 @@ class Trainer:
 
     def _evaluate(self) -> tuple[dict[str, float], bool]:
         with self._clock.excluded(), torch.no_grad():
-            values = dict(self._watch.evaluate(self.watched()))
+            model = self.watched()
+            if self._watch.is_shared:
+                values = dict(self._watch.evaluate(model, self._team.sum))
+            else:
+                values = dict(self._watch.evaluate(model)) if self._team.is_first else {}
+            values = self._team.words(values)
         current = values.get(self._watch.monitor or "")
         best = self.progress.best
         is_best = (
@@ -348,7 +348,8 @@ class Trainer:
 
     def _sampled(self) -> events.Event:
         with self._clock.excluded(), torch.no_grad():
-            artifact = self._watch.sample(self.watched())
+            model = self.watched()
+            artifact = self._watch.sample(model) if self._team.is_first else None
         return self._event(events.Sampled, artifact=artifact)
 
     def _saving(self, is_best: bool) -> events.Event:
@@ -358,6 +359,9 @@ class Trainer:
 
     def _apply_answers(self) -> Iterator[events.Event]:
         pending, self._pending = self._pending, []
+        if self._team.size > 1 and self._team.number(len(pending)):
+            told = self._team.words([events.answer_to_json(a) for a in pending if a is not None])
+            pending = [events.answer_from_json(answer) for answer in told]
         for answer in pending:
             if isinstance(answer, events.Stop):
                 self._stop = answer.reason

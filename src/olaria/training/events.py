@@ -161,5 +161,23 @@ class Change:
     restart: bool = False
 
 
+def answer_to_json(answer: Stop | Change | Warned) -> dict[str, Any]:
+    """As JSON values, for the other processes of a run."""
+    if isinstance(answer, Stop):
+        return {"stop": answer.reason.to_json()}
+    if isinstance(answer, Change):
+        return {"change": dict(answer.settings), "restart": answer.restart}
+    return {"warned": None}
+
+
+def answer_from_json(stored: Mapping[str, Any]) -> Stop | Change | None:
+    """The inverse of :func:`answer_to_json`; what only tells something becomes None."""
+    if "stop" in stored:
+        return Stop(Message.from_json(stored["stop"]))
+    if "change" in stored:
+        return Change(stored["change"], stored["restart"])
+    return None
+
+
 Answer = Stop | Change | Warned | None
 Listener = Callable[[Event], Answer]

@@ -17,9 +17,9 @@ from olaria.models.translation import Specials
 from olaria.recipes import Recipe
 from olaria.recipes import preset as find_preset
 from olaria.runs import build_model, load_data, painter_of, tokenizer_for
-from olaria.training.engine import Watch
 from olaria.training.feed import ExampleFeed, Feed, TextFeed
 from olaria.training.pair_feed import PairFeed
+from olaria.training.watch import Watch
 from olaria.workflows.sizing import Sized, refuse_absurd, size_up
 from olaria.workflows.text_stats import reading_notes
 from olaria.workflows.tuning import Start, open_start

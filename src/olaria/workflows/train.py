@@ -27,7 +27,8 @@ from olaria.training.recorder import Recorder
 from olaria.training.rescue import Rescue
 from olaria.training.schedule import Clock
 from olaria.training.stopping import Patience
-from olaria.workflows import records
+from olaria.training.team import Team
+from olaria.workflows import records, teamwork
 from olaria.workflows.interruption import INTERRUPTED, Interrupted, Interruption
 from olaria.workflows.prepare import Prepared, prepare
 from olaria.workflows.sizing import Notes, room
@@ -50,6 +51,7 @@ def train(
     listeners: Sequence[Listener] = (),
     progress: Progress | None = None,
     started: float | None = None,
+    team: Team | None = None,
 ) -> Run:
     """Train a preset and return its run.
 
@@ -68,6 +70,7 @@ def train(
         listeners: told of every event.
         progress: told of downloads.
         started: reading of :func:`time.monotonic` at which the budget began; now unless given.
+        team: of the processes that train it together, of which this is the first; alone unless given.
 
     Raises:
         OlariaError: as its subclasses say; nothing of another run is ever touched.
@@ -82,6 +85,7 @@ def train(
         listeners=listeners,
         progress=progress,
         clock=Clock(started),
+        team=team,
     )
 
 
@@ -124,11 +128,14 @@ def train_recipe(
     progress: Progress | None = None,
     clock: Clock | None = None,
     fractions: list[float] | None = None,
+    team: Team | None = None,
 ) -> Run:
     """Train a recipe from its beginning into a new folder; see :func:`train`."""
     clock = clock or Clock()
     if files.is_run(folder.path):  # told before minutes of preparation
         folder.create({}, {})
+    team = team or Team()
+    teamwork.tell(team, recipe, fractions)
     prepared = prepare(recipe, offline=offline, progress=progress)
     with _cleared_if_unborn(folder), folder.locked():
         folder.create(prepared.recipe.model_dump(mode="json"), records.provenance(prepared))
@@ -136,7 +143,8 @@ def train_recipe(
         with _told_if_it_fails(folder):
             if prepared.tokenizer is not None:
                 folder.write(files.TOKENIZER, prepared.tokenizer)
-            trainer = _trainer(prepared, clock, fractions)
+            trainer = _trainer(prepared, clock, fractions, team)
+            teamwork.begin(team, prepared, trainer)
         # A repeated run ends where the first one did, whatever ended it.
         stopping = _patience(prepared) if fractions is None else []
         return _run(trainer, prepared, folder, [*stopping, *listeners])
@@ -149,6 +157,7 @@ def resume(
     listeners: Sequence[Listener] = (),
     progress: Progress | None = None,
     started: float | None = None,
+    team: Team | None = None,
 ) -> Run:
     """Go on with a stopped run from its last complete checkpoint; a finished one is returned as it is.
 
@@ -166,13 +175,16 @@ def resume(
         check_weights(build_model(recipe, opened.dimensions()), tensors["model"], path)
         if recipe.training.precision == "auto":  # as it was decided then
             recipe = recipe.updated("training.precision", stored["precision"])
+        team = team or Team()
+        teamwork.tell(team, recipe)
         start = None if recipe.tuning is None else resumed(opened)
         prepared = prepare(recipe, offline=offline, progress=progress, start=start)
         if stored["data_sha256"] != prepared.data.sha256:
             opened.data(offline=offline)  # says so
         clock = Clock(started, carried=float(state["elapsed_s"]))
-        trainer = _trainer(prepared, clock, None)
+        trainer = _trainer(prepared, clock, None, team)
         trainer.restore(tensors, state)
+        teamwork.begin(team, prepared, trainer)
         opened.folder.mend_best(trainer.progress.best_step)
         for log in (files.METRICS, files.EVENTS):
             opened.folder.truncate(log, trainer.progress.step)
@@ -190,6 +202,7 @@ def replay(
     offline: bool = False,
     listeners: Sequence[Listener] = (),
     progress: Progress | None = None,
+    team: Team | None = None,
 ) -> Run:
     """Repeat a run exactly, a budget run too: its schedule is followed instead of the clock."""
     opened = Run(run)
@@ -205,6 +218,7 @@ def replay(
         listeners=listeners,
         progress=progress,
         fractions=opened.fractions(),
+        team=team,
     )
 
 
@@ -223,7 +237,25 @@ def _is_unfinished(path: Path, stem: str) -> bool:
         return False
 
 
-def _trainer(prepared: Prepared, clock: Clock, fractions: list[float] | None) -> Trainer:
+def follow(team: Team, *, offline: bool = False, progress: Progress | None = None) -> None:
+    """Train along with the first process of a team, which says what, and writes.
+
+    Raises:
+        OlariaError: the data cannot be had here, or is another than the first one's; or the first one is gone.
+    """
+    recipe, fractions = teamwork.told(team)
+    prepared = prepare(recipe, offline=offline, progress=progress)
+    trainer = _trainer(prepared, Clock(), fractions, team)
+    teamwork.begin(team, prepared, trainer)
+    keep_freed_memory()
+    with teamwork.deaf():
+        for _ in trainer.stream():
+            pass
+
+
+def _trainer(
+    prepared: Prepared, clock: Clock, fractions: list[float] | None, team: Team
+) -> Trainer:
     recipe = prepared.recipe
     trainer = Trainer(
         prepared.model,
@@ -233,6 +265,7 @@ def _trainer(prepared: Prepared, clock: Clock, fractions: list[float] | None) ->
         prepared.watch,
         clock,
         fractions,
+        team,
     )
     memory = prepared.sized.memory
     trainer.forecast = Forecast(memory_bytes=None if memory is None else memory.total)

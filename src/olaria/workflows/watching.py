@@ -20,7 +20,7 @@ from olaria.evaluation.codes import evaluate_codes
 from olaria.evaluation.density import active_units, elbo
 from olaria.evaluation.extractor import for_data
 from olaria.evaluation.plane import evaluate_points
-from olaria.evaluation.text import BATCH_TOKENS, text_loss
+from olaria.evaluation.text import BATCH_TOKENS, Summed, alone, text_loss
 from olaria.evaluation.translation import exact_match, target_loss
 from olaria.models.base import Model
 from olaria.models.translation import Specials
@@ -30,10 +30,10 @@ from olaria.objectives.reconstruction import squared_error
 from olaria.sampling import codes, latent, plane
 from olaria.sampling.autoregressive import SamplingConfig, generate
 from olaria.sampling.translation import translate
-from olaria.training.engine import Watch
 from olaria.training.feed import Feed, TextFeed
 from olaria.training.pair_feed import PairFeed
 from olaria.training.randomness import generator
+from olaria.training.watch import Watch
 
 NUM_WATCHED = 64
 """Images in a watching grid."""
@@ -172,9 +172,10 @@ def watch_text(tokens: Tensor, tokenizer: Tokenizer, seed: int) -> Watch:
     """The watch of a language model: validation loss in nats per token, and a continuation of one token."""
     tokens = tokens[:WATCHED_TOKENS]
 
-    def evaluate(model: Any) -> Mapping[str, float]:
+    def evaluate(model: Any, summed: Summed = alone) -> Mapping[str, float]:
+        count = len(tokens)
         loss = text_loss(
-            model, tokens, context=model.context, num_chars=len(tokens), num_bytes=len(tokens)
+            model, tokens, context=model.context, num_chars=count, num_bytes=count, summed=summed
         )
         return {
             "loss": loss.loss_nats_per_token,
@@ -186,7 +187,7 @@ def watch_text(tokens: Tensor, tokenizer: Tokenizer, seed: int) -> Watch:
         drawn = generate(model, tokens[None, :1], config, generator(seed, "watching"))
         return tokenizer.decode(torch.cat(list(drawn)))
 
-    return Watch(evaluate, sample, "loss", num_evaluations(len(tokens)))
+    return Watch(evaluate, sample, "loss", num_evaluations(len(tokens)), is_shared=True)
 
 
 def watched_examples(family: str, feed: Feed) -> int:

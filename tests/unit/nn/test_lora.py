@@ -14,9 +14,10 @@ from olaria.models import MODELS
 from olaria.models.base import Batch, Model
 from olaria.nn.lora import LowRank, adapter_parameters, add_adapters, merge_adapters
 from olaria.training.config import TrainingConfig
-from olaria.training.engine import Trainer, Watch
+from olaria.training.engine import Trainer
 from olaria.training.feed import TextFeed
 from olaria.training.randomness import generator, seeded
+from olaria.training.watch import Watch
 
 VOCAB = 11
 ALL = ("qkv", "attention_out", "feed_in", "feed_out")

@@ -15,7 +15,7 @@ from olaria.i18n import Message
 from olaria.models import MODELS
 from olaria.models.base import Batch, Loss, Model, ParameterGroup, Phase
 from olaria.training.config import TrainingConfig
-from olaria.training.engine import Trainer, Watch
+from olaria.training.engine import Trainer
 from olaria.training.events import (
     Began,
     Change,
@@ -33,6 +33,7 @@ from olaria.training.events import (
 from olaria.training.feed import ExampleFeed
 from olaria.training.randomness import generator, seeded
 from olaria.training.schedule import Clock
+from olaria.training.watch import Watch
 
 
 def feed(batch_size: int = 8) -> ExampleFeed:

@@ -12,12 +12,13 @@ from olaria.models import MODELS
 from olaria.models.base import Batch
 from olaria.training import forecast, precision
 from olaria.training.config import TrainingConfig
-from olaria.training.engine import Trainer, Watch
+from olaria.training.engine import Trainer
 from olaria.training.events import Began, Forecast
 from olaria.training.feed import TextFeed
 from olaria.training.forecast import COMPILED, COMPILING_S, Remaining, predict
 from olaria.training.precision import Choice
 from olaria.training.randomness import seeded
+from olaria.training.watch import Watch
 
 TOKENS = torch.arange(400) % 11
 
