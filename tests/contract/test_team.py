@@ -46,8 +46,10 @@ def logged(size: int, folder: Path) -> dict[str, list[dict[str, Any]]]:
         for rank in range(size)
     ]
     assert [process.wait(timeout=240) for process in team] == [0] * size
-    found: dict[str, list[dict[str, Any]]] = json.loads(path.read_text())
-    return found
+    found = json.loads(path.read_text())
+    assert found["sum"] == sum(range(7)), "each part is computed by one process"
+    rows: dict[str, list[dict[str, Any]]] = found["rows"]
+    return rows
 
 
 def test_one_and_two_processes_log_the_same_losses(tmp_path: Path, record_property: Any) -> None:
@@ -78,6 +80,7 @@ def test_a_team_of_one_asks_no_one() -> None:
     team.average(gradients)
     assert team.part(batch) is batch and gradients[0].tolist() == [1.0, 1.0]
     assert team.number(2.5) == 2.5 and team.words({"a": [1]}) == {"a": [1]}
+    assert team.sum([lambda: 1.0, lambda: 2.5]) == 3.5
     assert team.mean({"loss": 2.0}) == {"loss": 2.0} and team.share(torch.tensor(3)) == 1.0
 
 

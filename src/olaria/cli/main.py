@@ -121,9 +121,10 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         _never_fail_on_a_letter(stream)
     shell = Shell(detect_language())
+    before = None
     try:
         with suppress(ValueError):  # not in the main thread
-            signal.signal(signal.SIGTERM, _terminated)
+            before = signal.signal(signal.SIGTERM, _terminated)
         if _COMPLETE in os.environ:
             build(completion=True).main(words, prog_name="olaria")
         _run(words, shell)
@@ -132,6 +133,9 @@ def main(arguments: list[str] | None = None) -> int:
         raise
     except BaseException as error:
         return exit_code(error, shell)
+    finally:
+        if before is not None:  # what Python does at its end cannot be interrupted by ours
+            signal.signal(signal.SIGTERM, before)
     return 0
 
 

@@ -10,6 +10,7 @@ Distributed: Experiences on Accelerating Data Parallel Training*, section 2.2.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -139,6 +140,16 @@ class Team:
         return told.numpy().tobytes()
 
 
+def in_short(error: Exception) -> str:
+    """What a library of C++ says, without the place in its source, as a part of a line.
+
+    >>> in_short(RuntimeError("[/src/pair.cc:553] Connection closed by peer [::1]:5. This may be"))
+    'Connection closed by peer [::1]:5'
+    """
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return re.sub(r"^\[[^\]]*\]:? *", "", first).split(". ")[0][:80]
+
+
 @contextmanager
 def _told_when_alone() -> Iterator[None]:
     """A process that ended leaves the others' messages without an answer."""
@@ -150,5 +161,5 @@ def _told_when_alone() -> Iterator[None]:
                 "another process of this run ended or cannot be reached ({reason}); what was saved is whole: go on "
                 "with --resume, with as many processes as you like"
             ),
-            reason=str(error).strip().splitlines()[0][:120],
+            reason=in_short(error),
         ) from error

@@ -25,7 +25,7 @@ from olaria.errors import ConfigError, RunError, TrainingError
 from olaria.i18n import N_, Message
 from olaria.recipes import Recipe
 from olaria.training.engine import Trainer
-from olaria.training.team import Team
+from olaria.training.team import Team, in_short
 from olaria.workflows.prepare import Prepared
 
 JOIN_S = 60
@@ -81,7 +81,7 @@ def join() -> Team:
             address=os.environ.get("MASTER_ADDR", ""),
             port=words["MASTER_PORT"],
             seconds=JOIN_S,
-            reason=str(error).strip().splitlines()[0][:120],
+            reason=in_short(error),
         ) from None
     return Team(rank, size, group)
 
