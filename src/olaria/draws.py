@@ -19,20 +19,27 @@ from torch import Generator, Tensor
 class _Part:
     index: int = 0
     count: int = 1
+    device: torch.device | None = None
 
 
 _current = _Part()
 
 
 @contextmanager
-def part_of_batch(index: int, count: int) -> Iterator[None]:
-    """Inside, batches are the ``index``-th of ``count`` equal parts of one, in the order of its rows."""
-    before = _current.index, _current.count
-    _current.index, _current.count = index, count
+def part_of_batch(index: int, count: int, device: torch.device | None = None) -> Iterator[None]:
+    """Inside, batches are the ``index``-th of ``count`` equal parts of one, in the order of its rows.
+
+    Args:
+        index: of the part.
+        count: of parts.
+        device: where what is drawn, always by the CPU, is wanted; None is there.
+    """
+    before = _current.index, _current.count, _current.device
+    _current.index, _current.count, _current.device = index, count, device
     try:
         yield
     finally:
-        _current.index, _current.count = before
+        _current.index, _current.count, _current.device = before
 
 
 def uniform(shape: Sequence[int], generator: Generator, dtype: torch.dtype | None = None) -> Tensor:
@@ -54,9 +61,10 @@ def integers(low: int, high: int, shape: Sequence[int], generator: Generator) ->
 
 def dropout(x: Tensor, probability: float, training: bool) -> Tensor:
     """:func:`torch.nn.functional.dropout` of PyTorch's global generator; the first dimension is the batch."""
-    if _current.count == 1 or not training or not probability:
+    is_alone = _current.count == 1 and _current.device is None
+    if is_alone or not training or not probability:
         return F.dropout(x, probability, training)
-    kept = _own(lambda full: F.dropout(x.new_ones(full), probability), x.shape)
+    kept = _own(lambda full: F.dropout(torch.ones(full, dtype=x.dtype), probability), x.shape)
     return x * kept
 
 
@@ -64,7 +72,7 @@ def _own(draw: Callable[[list[int]], Tensor], shape: Sequence[int], batch: int =
     """This process's part of what ``draw`` gives for the whole batch."""
     full = list(shape)
     full[batch] *= _current.count
-    whole = draw(full)
-    if _current.count == 1:
-        return whole
-    return whole.narrow(batch, _current.index * shape[batch], shape[batch])
+    own = draw(full)
+    if _current.count > 1:
+        own = own.narrow(batch, _current.index * shape[batch], shape[batch])
+    return own if _current.device is None else own.to(_current.device)

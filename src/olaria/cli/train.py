@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 HELP = N_("Train a preset, or your own data with it, into a run.")
 AUTO = "auto"
 SIZES = ("tiny", "small", "base")
+DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def train(
@@ -132,6 +133,12 @@ def train(
             help=N_("train in N processes that share each batch; see torchrun"),
         ),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device", metavar="|".join(DEVICES), help=N_("where to train; cpu unless given")
+        ),
+    ] = None,
     out: Annotated[
         str | None,
         typer.Option(
@@ -168,7 +175,8 @@ def train(
     if read:
         given["data_options"] = read
 
-    if _together(shell, options.whole("--nproc", nproc, 1)):
+    place = options.one_of("--device", device, DEVICES) or "cpu"
+    if _together(shell, options.whole("--nproc", nproc, 1), place):
         return
     from olaria.cli.progress import display
 
@@ -182,14 +190,14 @@ def train(
     _tell(shell, run, as_json)
 
 
-def _together(shell: Shell, count: int | None) -> bool:
+def _together(shell: Shell, count: int | None, device: str) -> bool:
     """Start the processes of a run, or follow the first of them; whether nothing else is left to do here."""
     if "RANK" in os.environ:
         from olaria.errors import LostProcessError
         from olaria.workflows import teamwork, train
 
         shell.use_threads()
-        shell.team = teamwork.join()
+        shell.team = teamwork.join(device)
         if shell.team.is_first:
             return False
         try:
@@ -198,6 +206,10 @@ def _together(shell: Shell, count: int | None) -> bool:
             raise typer.Exit(1) from None
         return True
     if count is None or count == 1:
+        if device != "cpu":
+            from olaria.workflows import teamwork
+
+            shell.team = teamwork.join(device)
         return False
     from olaria.workflows import teamwork
 

@@ -48,9 +48,9 @@ def _shifted(x: Tensor, generator: Generator) -> Tensor:
     most = [max(1, round(LARGEST_SHIFT * side)) for side in (height, width)]
     down, right = (draws.integers(-m, m + 1, (batch, 1), generator) for m in most)
     padded = F.pad(x, (most[1], most[1], most[0], most[0]))
-    rows = torch.arange(height) + most[0] - down  # (B, H)
-    columns = torch.arange(width) + most[1] - right
-    image = torch.arange(batch)[:, None, None]
+    rows = torch.arange(height, device=x.device) + most[0] - down  # (B, H)
+    columns = torch.arange(width, device=x.device) + most[1] - right
+    image = torch.arange(batch, device=x.device)[:, None, None]
     # Indices of all three beside each other put the channels last.
     moved = padded[image, :, rows[:, :, None], columns[:, None, :]]
     return moved.permute(0, 3, 1, 2)
@@ -68,6 +68,7 @@ def _covered(x: Tensor, generator: Generator) -> Tensor:
 
 def _span(batch: int, side: int, generator: Generator) -> Tensor:
     """Where the hole is along a side, bool (B, side)."""
-    size, place = max(1, round(HOLE * side)), torch.arange(side)
+    size = max(1, round(HOLE * side))
     start = draws.integers(0, side - size + 1, (batch, 1), generator)
+    place = torch.arange(side, device=start.device)
     return (place >= start) & (place < start + size)

@@ -25,4 +25,4 @@ def with_class(z: Tensor, y: Tensor | None, num_classes: int) -> Tensor:
     if num_classes == 0:
         return z
     assert y is not None, "a model of classes is told the class of each image"
-    return torch.cat((z, torch.eye(num_classes, dtype=z.dtype)[y]), 1)
+    return torch.cat((z, torch.eye(num_classes, dtype=z.dtype, device=z.device)[y]), 1)

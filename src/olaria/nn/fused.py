@@ -87,6 +87,9 @@ def chunk_masks(num_chunks: int, chunk: int) -> Tensor:
 def _applied(function: type[Function], *inputs: Any) -> Tensor:
     """The function in autocast's number format where that is on; inside, nothing is cast any more."""
     kind = inputs[0].device.type
+    if not torch.amp.is_autocast_available(kind):
+        plain: Tensor = function.apply(*inputs)
+        return plain
     if torch.is_autocast_enabled(kind):
         dtype = torch.get_autocast_dtype(kind)
         inputs = tuple(i.to(dtype) if isinstance(i, Tensor) else i for i in inputs)

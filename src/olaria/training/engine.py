@@ -24,6 +24,7 @@ from olaria.i18n import N_, Message
 from olaria.models.base import Batch, Loss, Model, Phase, num_parameters
 from olaria.training import events, forecast
 from olaria.training.config import TrainingConfig
+from olaria.training.device import CPU, at_home, moved
 from olaria.training.feed import Feed
 from olaria.training.optim import (
     build_optimizers,
@@ -69,12 +70,12 @@ class Trainer:
         fractions: list[float] | None = None,
         team: Team | None = None,
     ) -> None:
-        self.model = model
+        self._team = team or Team()
+        self.model = model.to(self._team.device)
         self.ema: Model | None = copy.deepcopy(model).eval() if config.ema else None
         self.config = config
         self.progress = Progress()
         self._feed, self._seed, self._watch = feed, seed, watch
-        self._team = team or Team()
         if feed.batch_size % self._team.size:
             raise ConfigError(
                 N_(
@@ -130,7 +131,7 @@ class Trainer:
     def stream(self) -> Iterator[events.Event]:
         """The run as a stream of events; it advances as it is read."""
         progress, config = self.progress, self.config
-        batch = self._team.part(self._feed.batch(0))
+        batch = self._batch_of(0)
         self.choice = self._chosen(batch)
         losses = self._losses(self.choice.compiled)
         total = len(self._fractions) if self._fractions is not None else config.steps
@@ -222,11 +223,15 @@ class Trainer:
         """One update of one phase. The loss is checked before anything moves."""
         assert self.choice is not None
         if phase is self._phases[0] or self._batch is None:
-            self._batch = self._team.part(self._feed.batch(self.progress.updates))
+            self._batch = self._batch_of(self.progress.updates)
         self._only(phase)
         noise = generator(self._seed, "noise", phase.name, self.progress.updates)
         team = self._team
-        with autocast(self.choice.precision), part_of_batch(team.rank, team.size):
+        away = None if team.device == CPU else team.device
+        with (
+            autocast(self.choice.precision, team.device),
+            part_of_batch(team.rank, team.size, away),
+        ):
             loss = loss_of(self._batch, noise)
         share = team.share(loss.count)
         total = loss.total if share == 1 else loss.total * share
@@ -252,6 +257,10 @@ class Trainer:
         if phase is self._phases[0]:
             self.progress.updates += 1
         return values
+
+    def _batch_of(self, update: int) -> Batch:
+        """This process's part of the batch of an update, where the model is."""
+        return moved(self._team.part(self._feed.batch(update)), self._team.device)
 
     def _trained(self) -> Iterator[Tensor]:
         """The parameters of all phases; the model's others are frozen."""
@@ -326,8 +335,9 @@ class Trainer:
         )
 
     def watched(self) -> Model:
-        """The model that evaluation and samples use: the average where there is one, in evaluation mode."""
-        return self.ema if self.ema is not None else self.model.eval()
+        """The model that evaluation and samples use: the average where there is one, in evaluation mode, on the CPU."""
+        model = self.ema if self.ema is not None else self.model.eval()
+        return model if self._team.device == CPU else copy.deepcopy(model).cpu()
 
     def _evaluate(self) -> tuple[dict[str, float], bool]:
         with self._clock.excluded(), torch.no_grad():
@@ -412,10 +422,10 @@ class Trainer:
 
     def state(self) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
         """Tensors by file (``model``, ``ema``, ``training``) and the rest as JSON values."""
-        tensors = {"model": dict(self.model.state_dict())}
+        tensors = {"model": at_home(self.model.state_dict())}
         if self.ema is not None:
-            tensors["ema"] = dict(self.ema.state_dict())
-        tensors["training"] = optimizer_tensors(self._named_optimizers())
+            tensors["ema"] = at_home(self.ema.state_dict())
+        tensors["training"] = at_home(optimizer_tensors(self._named_optimizers()))
         return tensors, {"format": 1, **vars(self.progress)}
 
     def restore(

@@ -57,7 +57,7 @@ def _orthogonal_by_gram(x: Tensor, num_steps: int) -> Tensor:
     a, b, c = _QUINTIC
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     gram = x @ x.mT
-    product = torch.eye(x.shape[1], dtype=x.dtype).expand_as(gram)
+    product = torch.eye(x.shape[1], dtype=x.dtype, device=x.device).expand_as(gram)
     for _ in range(num_steps):
         factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
         factor.diagonal(dim1=1, dim2=2).add_(a)

@@ -13,9 +13,11 @@ import torch
 from torch import Generator
 from torch.optim import Optimizer
 
+from olaria.draws import part_of_batch
 from olaria.i18n import N_, Message
 from olaria.models.base import Batch, Model, Phase
 from olaria.training.config import TrainingConfig
+from olaria.training.device import CPU, default_precision
 from olaria.training.optim import build_optimizers
 from olaria.training.randomness import seeded
 
@@ -39,8 +41,10 @@ class Choice:
     """Seconds of one step in this precision, where it was measured."""
 
 
-def has_fast_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 in hardware (AVX512-BF16 or AMX)."""
+def has_fast_bfloat16(device: torch.device = CPU) -> bool:
+    """Whether the device multiplies bfloat16 in hardware; a CPU does by AVX512-BF16 or AMX."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     flags = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(bool(getattr(torch.cpu, flag, lambda: False)()) for flag in flags)
 
@@ -51,11 +55,10 @@ def has_compiler() -> bool:
 
 
 @contextmanager
-def autocast(precision: str) -> Iterator[None]:
+def autocast(precision: str, device: torch.device = CPU) -> Iterator[None]:
     """Matrix products and convolutions in ``precision``; weights and losses stay float32."""
-    context = (
-        torch.autocast("cpu", dtype=torch.bfloat16) if precision == "bfloat16" else nullcontext()
-    )
+    is_short = precision == "bfloat16"
+    context = torch.autocast(device.type, dtype=torch.bfloat16) if is_short else nullcontext()
     with context:
         yield
 
@@ -68,9 +71,10 @@ def choose(model: Model, batch: Batch, config: TrainingConfig) -> Choice:
     """
     precision: str = config.precision
     step_s = None
+    device = next(model.parameters()).device
     if precision == "auto":
-        precision = "bfloat16" if has_fast_bfloat16() else "float32"
-        if precision == "bfloat16" and config.budget is not None:
+        precision = default_precision(device, has_fast_bfloat16(device))
+        if precision == "bfloat16" and config.budget is not None and device == CPU:
             times = {
                 kind: step_seconds(model, batch, config, kind) for kind in ("bfloat16", "float32")
             }
@@ -116,7 +120,9 @@ def _update(
     for parameter in model.parameters():
         parameter.grad = None
         parameter.requires_grad_(id(parameter) in own)
-    with autocast(precision):
+    device = batch.x.device
+    away = None if device == CPU else device
+    with autocast(precision, device), part_of_batch(0, 1, away):
         loss = phase.loss(batch, Generator().manual_seed(0)).total
     loss.backward()
     for optimizer in optimizers:

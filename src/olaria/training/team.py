@@ -24,6 +24,7 @@ from torch import Tensor
 from olaria.errors import LostProcessError
 from olaria.i18n import N_
 from olaria.models.base import Batch
+from olaria.training.device import CPU
 
 Tensors = dict[str, dict[str, Tensor]]
 
@@ -36,11 +37,13 @@ class Team:
         rank: its number; the first, 0, decides and writes.
         size: how many there are.
         group: the process group of ``torch.distributed`` that they are in, where there are several.
+        device: where this process trains.
     """
 
     rank: int = 0
     size: int = 1
     group: Any = None
+    device: torch.device = CPU
 
     @property
     def is_first(self) -> bool:
@@ -67,7 +70,7 @@ class Team:
         """
         if self.size == 1 or count is None:
             return 1.0
-        total = count.detach().double().clone()
+        total = count.detach().double().cpu()
         with _told_when_alone():
             processes.all_reduce(total, group=self.group)
         return self.size * float(count) / float(total)

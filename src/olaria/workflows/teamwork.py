@@ -24,6 +24,7 @@ import olaria
 from olaria.errors import ConfigError, RunError, TrainingError
 from olaria.i18n import N_, Message
 from olaria.recipes import Recipe
+from olaria.training.device import choose_device
 from olaria.training.engine import Trainer
 from olaria.training.team import Team, in_short
 from olaria.workflows.prepare import Prepared
@@ -42,15 +43,19 @@ def is_one_of_several(environment: Mapping[str, str] = os.environ) -> bool:
     return environment.get("WORLD_SIZE", "1") != "1" and "RANK" in environment
 
 
-def join() -> Team:
+def join(device: str = "cpu") -> Team:
     """Meet the other processes; alone, where there are none.
 
+    Args:
+        device: where this one trains, one of :data:`olaria.training.device.DEVICES`.
+
     Raises:
-        ConfigError: what the environment says makes no sense.
+        ConfigError: what the environment says makes no sense, or there is no such device.
         TrainingError: they did not all come.
     """
+    place = choose_device(device)
     if not is_one_of_several():
-        return Team()
+        return Team(device=place)
     words = {name: os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE", "MASTER_PORT")}
     for name, word in words.items():
         if not word.isdecimal():
@@ -69,7 +74,8 @@ def join() -> Team:
             size=size,
         )
     try:
-        processes.init_process_group("gloo", timeout=timedelta(seconds=JOIN_S))
+        ways = "cpu:gloo,cuda:nccl" if place.type == "cuda" else "gloo"
+        processes.init_process_group(ways, timeout=timedelta(seconds=JOIN_S))
         group = processes.new_group(timeout=timedelta(seconds=SILENT_S))
     except (RuntimeError, ValueError) as error:
         raise TrainingError(
@@ -83,7 +89,7 @@ def join() -> Team:
             seconds=JOIN_S,
             reason=in_short(error),
         ) from None
-    return Team(rank, size, group)
+    return Team(rank, size, group, place)
 
 
 # -- what is told -----------------------------------------------------------------------------------

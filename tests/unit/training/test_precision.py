@@ -26,7 +26,7 @@ def chosen(compilable: bool = False, **training: Any) -> Choice:
 @pytest.fixture
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """A CPU that multiplies bfloat16."""
-    monkeypatch.setattr(precision, "has_fast_bfloat16", lambda: True)
+    monkeypatch.setattr(precision, "has_fast_bfloat16", lambda device: True)
 
 
 def test_what_is_asked_for_is_taken() -> None:
@@ -35,7 +35,7 @@ def test_what_is_asked_for_is_taken() -> None:
 
 
 def test_without_the_flag_float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "has_fast_bfloat16", lambda: False)
+    monkeypatch.setattr(precision, "has_fast_bfloat16", lambda device: False)
     assert chosen(steps=1).precision == "float32"
     assert chosen(budget=5).precision == "float32"
 
