@@ -47,7 +47,7 @@ def logged(size: int, folder: Path) -> dict[str, list[dict[str, Any]]]:
     ]
     assert [process.wait(timeout=240) for process in team] == [0] * size
     found = json.loads(path.read_text())
-    assert found["sum"] == sum(range(7)), "each part is computed by one process"
+    assert found["sum"] == [sum(range(7)), 7], "each part is computed by one process"
     rows: dict[str, list[dict[str, Any]]] = found["rows"]
     return rows
 
@@ -80,7 +80,7 @@ def test_a_team_of_one_asks_no_one() -> None:
     team.average(gradients)
     assert team.part(batch) is batch and gradients[0].tolist() == [1.0, 1.0]
     assert team.number(2.5) == 2.5 and team.words({"a": [1]}) == {"a": [1]}
-    assert team.sum([lambda: 1.0, lambda: 2.5]) == 3.5
+    assert team.summed([lambda: (1.0,), lambda: (2.5,)], 1) == [3.5]
     assert team.mean({"loss": 2.0}) == {"loss": 2.0} and team.share(torch.tensor(3)) == 1.0
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, Protocol
 
 import torch
 from torch import Generator, Tensor
 
 from olaria.errors import EvaluationError
+from olaria.evaluation.summed import Part, Summed, alone
 from olaria.i18n import N_
 from olaria.models.vae import VAE, Draw
 from olaria.objectives.likelihood import importance_weighted_bound
@@ -59,6 +61,7 @@ def elbo(
     generator: Generator,
     batch_size: int = BATCH_SIZE,
     y: Tensor | None = None,
+    summed: Summed = alone,
 ) -> Bound:
     r"""The evidence lower bound of a whole set with one draw of z per image.
 
@@ -70,16 +73,23 @@ def elbo(
         generator: draws z.
         batch_size: images at a time.
         y: their classes, (N,), where the model is told them.
+        summed: adds up what the batches give; several processes that measure together share the batches.
 
     Source: Kingma & Welling 2014, equation 10 (KL in closed form).
     """
-    reconstruction, kl = 0.0, 0.0
+    parts: list[Part] = []
     for batch, classes in _batches(x, y, batch_size):
+        # Drawn here, so that what a batch gets does not depend on who measures it.
         noise = torch.randn(1, len(batch), model.latent, generator=generator)
-        draw = model.draw(model.read(batch), noise, classes)
-        reconstruction += model.nll(draw, batch, classes).double().sum().item()
-        kl += draw.kl_nats.double().sum().item()
+        parts.append(partial(_nats_of, model, batch, noise, classes))
+    reconstruction, kl = summed(parts, 2)
     return Bound(reconstruction / len(x), kl / len(x))
+
+
+def _nats_of(model: LatentModel, x: Tensor, noise: Tensor, y: Tensor | None) -> tuple[float, float]:
+    draw = model.draw(model.read(x), noise, y)
+    nats = model.nll(draw, x, y).double().sum().item()
+    return nats, draw.kl_nats.double().sum().item()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from olaria.errors import EvaluationError
+from olaria.evaluation.summed import Summed, alone
 from olaria.i18n import N_
 from olaria.objectives.likelihood import cross_entropy
 
@@ -30,14 +31,6 @@ class LanguageModel(Protocol):
     context: int
 
     def __call__(self, tokens: Tensor, /) -> Tensor: ...
-
-
-Summed = Callable[[Sequence[Callable[[], float]]], float]
-
-
-def alone(parts: Sequence[Callable[[], float]]) -> float:
-    """The sum of what all parts give."""
-    return sum(part() for part in parts)
 
 
 @dataclass(frozen=True)
@@ -101,7 +94,7 @@ def text_loss(
     parts = [*batches] if whole else []
     if whole < num_predicted:
         parts.append((tokens[None, whole:-1], tokens[None, whole + 1 :]))
-    total = summed([partial(lambda x, y: _sum_nats(logits_of(x), y), x, y) for x, y in parts])
+    (total,) = summed([partial(_nats_of, logits_of, x, y) for x, y in parts], 1)
     return TextLoss(
         loss_nats_per_token=total / num_predicted,
         loss_nats_per_char=total / num_chars,
@@ -149,9 +142,9 @@ def chars_in_head(content: bytes, count: int) -> float:
     return len(whole) + inside / len(cut.encode("utf-8"))
 
 
-def _sum_nats(logits: Tensor, targets: Tensor) -> float:
+def _nats_of(logits_of: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> tuple[float]:
     """A sum, since windows differ in number and length: only the total is averaged."""
-    return cross_entropy(logits.float(), targets).item() * targets.numel()
+    return (cross_entropy(logits_of(x).float(), y).item() * y.numel(),)
 
 
 def longest_copied_span_chars(text: str, training_text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from importlib import metadata
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from olaria.errors import EvaluationError
+from olaria.evaluation.summed import Summed, alone
 from olaria.i18n import N_, Message
 from olaria.objectives.likelihood import cross_entropy
 
@@ -22,7 +24,10 @@ class TranslationModel(Protocol):
 
 @torch.no_grad()
 def target_loss(
-    model: TranslationModel, batches: Iterable[tuple[Tensor, Tensor]], pad: int
+    model: TranslationModel,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    pad: int,
+    summed: Summed = alone,
 ) -> tuple[float, int]:
     """Mean negative log-likelihood of the targets' tokens, their ends included, given the right ones before.
 
@@ -30,6 +35,7 @@ def target_loss(
         model: in evaluation mode.
         batches: sources (B, S) and targets (B, T), each beginning with bos and ending with eos, then padding.
         pad: the id of padding, which does not count.
+        summed: adds up what the batches give; several processes that measure together share the batches.
 
     Returns:
         Nats per token, and how many tokens were predicted.
@@ -37,16 +43,21 @@ def target_loss(
     Raises:
         EvaluationError: there is nothing to predict.
     """
-    total, count = 0.0, 0
-    for source, target in batches:
-        following = target[:, 1:]
-        num_tokens = int((following != pad).sum())
-        logits = model(source, target[:, :-1]).float()
-        total += cross_entropy(logits, following, ignored=pad).item() * num_tokens
-        count += num_tokens
+    parts = [partial(_nats_of, model, source, target, pad) for source, target in batches]
+    total, count = summed(parts, 2)
     if count == 0:
         raise EvaluationError(N_("there are no pairs to measure; give at least one"))
-    return total / count, count
+    return total / count, int(count)
+
+
+def _nats_of(
+    model: TranslationModel, source: Tensor, target: Tensor, pad: int
+) -> tuple[float, float]:
+    """The nats of a batch and how many tokens they are of."""
+    following = target[:, 1:]
+    num_tokens = int((following != pad).sum())
+    logits = model(source, target[:, :-1]).float()
+    return cross_entropy(logits, following, ignored=pad).item() * num_tokens, num_tokens
 
 
 def exact_match(outputs: Sequence[str], references: Sequence[Sequence[str]]) -> float:

@@ -343,7 +343,7 @@ class Trainer:
         with self._clock.excluded(), torch.no_grad():
             model = self.watched()
             if self._watch.is_shared:
-                values = dict(self._watch.evaluate(model, self._team.sum))
+                values = dict(self._watch.evaluate(model, self._team.summed))
             else:
                 values = dict(self._watch.evaluate(model)) if self._team.is_first else {}
             values = self._team.words(values)

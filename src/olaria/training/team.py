@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from olaria.errors import LostProcessError
+from olaria.evaluation.summed import Part, alone
 from olaria.i18n import N_
 from olaria.models.base import Batch
 from olaria.training.device import CPU
@@ -96,15 +97,15 @@ class Team:
         shaped = [piece.view_as(old) for piece, old in zip(pieces, gradients, strict=True)]
         torch._foreach_copy_(list(gradients), shaped)
 
-    def sum(self, parts: Sequence[Callable[[], float]]) -> float:
-        """The sum of what all parts give, each computed by one process."""
-        own = sum(part() for part in parts[self.rank :: self.size])
+    def summed(self, parts: Sequence[Part], count: int) -> list[float]:
+        """The ``count`` sums of what all parts give, each computed by one process."""
+        own = alone(parts[self.rank :: self.size], count)
         if self.size == 1:
             return own
-        total = torch.tensor(own, dtype=torch.float64)
+        sums = torch.tensor(own, dtype=torch.float64)
         with _told_when_alone():
-            processes.all_reduce(total, group=self.group)
-        return float(total)
+            processes.all_reduce(sums, group=self.group)
+        return sums.tolist()
 
     # -- what the first one says -----------------------------------------------------------------
 

@@ -18,7 +18,7 @@ class Watch:
         sample: the same to images or text.
         monitor: the value whose minimum is the best checkpoint; None keeps no best.
         evaluations: how many over the run, where ``evaluate_every`` is None.
-        is_shared: whether the processes of a team measure together: each calls ``evaluate``, with the team's sum.
+        is_shared: whether the processes of a team measure together: each calls ``evaluate``, with the team's sums.
     """
 
     evaluate: Callable[..., Mapping[str, float]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -20,7 +20,8 @@ from olaria.evaluation.codes import evaluate_codes
 from olaria.evaluation.density import active_units, elbo
 from olaria.evaluation.extractor import for_data
 from olaria.evaluation.plane import evaluate_points
-from olaria.evaluation.text import BATCH_TOKENS, Summed, alone, text_loss
+from olaria.evaluation.summed import Summed, alone
+from olaria.evaluation.text import BATCH_TOKENS, text_loss
 from olaria.evaluation.translation import exact_match, target_loss
 from olaria.models.base import Model
 from olaria.models.translation import Specials
@@ -62,12 +63,12 @@ def watch_images(family: str, data: ImageData, seed: int) -> Watch:
     shown = validation[:NUM_WATCHED].float() / 255
     watch_game = _cover(data, seed) if family == "gan" else None
 
-    def evaluate(model: Model) -> Mapping[str, float]:
+    def evaluate(model: Model, summed: Summed = alone) -> Mapping[str, float]:
         if isinstance(model, VAE):
             draws = generator(seed, "validation")
             x = model.target(validation.float() / 255, draws)
             y = labels if model.classes else None
-            bound = elbo(model, x, draws, y=y)
+            bound = elbo(model, x, draws, y=y, summed=summed)
             return {
                 "loss": -bound.elbo_nats,
                 "reconstruction_nats": bound.reconstruction_nats,
@@ -75,9 +76,8 @@ def watch_images(family: str, data: ImageData, seed: int) -> Watch:
                 "active_units": active_units(model, x, y=y),
             }
         if family == "autoencoder":
-            blocks = (block.float() / 255 for block in validation.split(_BLOCK))
-            errors = [squared_error(latent.reconstruct(model, x), x) for x in blocks]
-            mse = torch.cat(errors).mean().item()
+            blocks = [partial(_error, model, block) for block in validation.split(_BLOCK)]
+            mse = summed(blocks, 1)[0] / len(validation)
             return {"loss": mse, "mse": mse}
         return watch_game(model) if watch_game else {}
 
@@ -87,7 +87,14 @@ def watch_images(family: str, data: ImageData, seed: int) -> Watch:
             return pairs.flatten(0, 1)[:NUM_WATCHED]
         return latent.prior(model, NUM_WATCHED, generator(seed, "watching"))
 
-    return Watch(evaluate, sample, None if family == "gan" else "loss")
+    is_sum = family in ("autoencoder", "vae")
+    return Watch(evaluate, sample, None if family == "gan" else "loss", is_shared=is_sum)
+
+
+def _error(model: Model, images: Tensor) -> tuple[float]:
+    """The summed squared errors of images as bytes."""
+    x = images.float() / 255
+    return (squared_error(latent.reconstruct(model, x), x).double().sum().item(),)
 
 
 def watch_codes(data: ImageData, seed: int) -> Watch:
@@ -217,8 +224,8 @@ def watch_pairs(pairs: Sequence[Pair], tokenizer: Tokenizer, context: int) -> Wa
     wanted = references(pairs)
     sources = list(wanted)[:WATCHED_SOURCES]
 
-    def evaluate(model: Any) -> Mapping[str, float]:
-        loss, _ = target_loss(model, batches, model.specials.pad)
+    def evaluate(model: Any, summed: Summed = alone) -> Mapping[str, float]:
+        loss, _ = target_loss(model, batches, model.specials.pad, summed)
         outputs = translate(model, tokenizer, sources)
         exact = exact_match(outputs, [wanted[source] for source in sources])
         return {"loss": loss, "loss_nats_per_token": loss, "exact_match": exact}
@@ -228,7 +235,7 @@ def watch_pairs(pairs: Sequence[Pair], tokenizer: Tokenizer, context: int) -> Wa
         outputs = translate(model, tokenizer, shown)
         return "".join(f"{x} → {y}\n" for x, y in zip(shown, outputs, strict=True))
 
-    return Watch(evaluate, sample, "loss")
+    return Watch(evaluate, sample, "loss", is_shared=True)
 
 
 def pair_batches(
