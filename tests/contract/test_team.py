@@ -192,3 +192,19 @@ def test_ctrl_c_ends_a_shared_run_with_everything_saved(tmp_path: Path) -> None:
     assert parent.returncode == 130 and f"stopped by Ctrl-C; go on with --resume {out}" in told
     assert Run(out).state == "stopped"
     assert Run(out).checkpoint("last")[0] == Run(out).status["step"] > 0
+
+
+@linux
+def test_what_the_words_forbid_is_told_once_and_leaves_nothing(tmp_path: Path) -> None:
+    words = ["train", "gpt-shakespeare", "--data", "toy-language", "--size", "tiny", "--steps", "2"]
+    more = ["--set", "training.batch_size=4", "--nproc", "3", "--out", str(tmp_path / "run")]
+    ended = subprocess.run(
+        [sys.executable, "-m", "olaria", *words, *more],
+        env=environment(), capture_output=True, encoding="utf-8", timeout=120,
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines() == [
+        "olaria: error: 3 processes cannot share a batch of 4; choose a multiple with "
+        "--set training.batch_size=N"
+    ]
+    assert not (tmp_path / "run").exists()

@@ -11,7 +11,7 @@ import typer
 from olaria.cli import options
 from olaria.cli.options import Column, Encoding, Gray, Json, Resize, Tokenizer, VocabSize
 from olaria.cli.shell import Shell
-from olaria.errors import RunError, TrainingError, UsageError
+from olaria.errors import LostProcessError, RunError, TrainingError, UsageError
 from olaria.i18n import N_
 
 if TYPE_CHECKING:
@@ -193,7 +193,6 @@ def train(
 def _together(shell: Shell, count: int | None, device: str) -> bool:
     """Start the processes of a run, or follow the first of them; whether nothing else is left to do here."""
     if "RANK" in os.environ:
-        from olaria.errors import LostProcessError
         from olaria.workflows import teamwork, train
 
         shell.use_threads()
@@ -202,7 +201,7 @@ def _together(shell: Shell, count: int | None, device: str) -> bool:
             return False
         try:
             train.follow(shell.team, offline=shell.offline)
-        except LostProcessError:  # the first one says so
+        except (LostProcessError, UsageError):  # the first one says so
             raise typer.Exit(1) from None
         return True
     if count is None or count == 1:
@@ -211,8 +210,10 @@ def _together(shell: Shell, count: int | None, device: str) -> bool:
 
             shell.team = teamwork.join(device)
         return False
+    from olaria.training.device import choose_device
     from olaria.workflows import teamwork
 
+    choose_device(device)  # told once, not by each
     code, message = teamwork.launch(shell.words_given, count)
     if message is not None:
         raise TrainingError(message.id, **message.fields)

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from olaria.draws import part_of_batch
-from olaria.errors import ConfigError, NonFiniteLossError
+from olaria.errors import NonFiniteLossError
 from olaria.i18n import N_, Message
 from olaria.models.base import Batch, Loss, Model, Phase, num_parameters
 from olaria.training import events, forecast
@@ -76,15 +76,7 @@ class Trainer:
         self.config = config
         self.progress = Progress()
         self._feed, self._seed, self._watch = feed, seed, watch
-        if feed.batch_size % self._team.size:
-            raise ConfigError(
-                N_(
-                    "{count} processes cannot share a batch of {size}; choose a multiple with "
-                    "--set training.batch_size=N"
-                ),
-                count=self._team.size,
-                size=feed.batch_size,
-            )
+        self._team.check(feed.batch_size)
         self._clock = clock or Clock()
         self._fractions = fractions
         self._phases = model.trained_phases()

@@ -50,8 +50,8 @@ TRIAL_COPIES = 1
 """Copies of the weights that live while a few steps are timed beforehand."""
 LEAST_COPIES = 4
 """What a run keeps of each weight at the least: itself, its gradient, one number of state, and the trial's copy."""
-MOST_TENSORS = 4000
-"""Beyond so many (a thousand layers) a step is spent on dispatch alone, and building the model takes longer than the
+MOST_TENSORS = 2000
+"""Beyond so many (five hundred layers) a step is spent on dispatch alone, and building the model takes longer than the
 second in which a mistaken setting should be told."""
 
 

@@ -21,7 +21,7 @@ import torch.distributed as processes
 from safetensors.torch import load, save
 from torch import Tensor
 
-from olaria.errors import LostProcessError
+from olaria.errors import ConfigError, LostProcessError
 from olaria.evaluation.summed import Part, alone
 from olaria.i18n import N_
 from olaria.models.base import Batch
@@ -52,6 +52,22 @@ class Team:
         return self.rank == 0
 
     # -- of a batch ------------------------------------------------------------------------------
+
+    def check(self, batch_size: int) -> None:
+        """Refuse batches that the team cannot share evenly.
+
+        Raises:
+            ConfigError: it does not divide them.
+        """
+        if batch_size % self.size:
+            raise ConfigError(
+                N_(
+                    "{count} processes cannot share a batch of {size}; choose a multiple with "
+                    "--set training.batch_size=N"
+                ),
+                count=self.size,
+                size=batch_size,
+            )
 
     def part(self, batch: Batch) -> Batch:
         """This process's rows of a batch whose number of rows the team divides."""

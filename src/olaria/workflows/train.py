@@ -137,6 +137,7 @@ def train_recipe(
     team = team or Team()
     teamwork.tell(team, recipe, fractions)
     prepared = prepare(recipe, offline=offline, progress=progress)
+    team.check(prepared.feed.batch_size)
     with _cleared_if_unborn(folder), folder.locked():
         folder.create(prepared.recipe.model_dump(mode="json"), records.provenance(prepared))
         folder.status("running", 0)

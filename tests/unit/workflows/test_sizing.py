@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,12 @@ def test_c5_the_absurd_is_refused_before_data_is_read(
 ) -> None:
     memory(16 * GB)
     missing = str(tmp_path / "missing.txt")  # were it looked for, the error would be another
-    with pytest.raises(ResourceError) as refused:
-        train("gpt-shakespeare", data=missing, steps=1, settings=[setting], out=tmp_path / "run")
+    words = {"data": missing, "steps": 1, "settings": [setting], "out": tmp_path / "run"}
+    for _ in range(2):  # the first time pays for imports
+        began = time.process_time()
+        with pytest.raises(ResourceError) as refused:
+            train("gpt-shakespeare", **words)
+    assert time.process_time() - began < 1
     line = str(refused.value)
     assert "\n" not in line and ("--size" in line or "layers" in line)
     assert not (tmp_path / "run").exists()
