@@ -11,8 +11,8 @@ The model, for P parameters, L layers of width w, a context of T, W processes:
     bytes of the state        the same + 4 P (gradients)
 
 ``speed`` is read off runs of one process, ``band`` off messages of the size of the gradients between two; then steps of
-two processes are predicted, and run. Each process has one thread. docs/scale.md reads the model for a machine
-that nothing here was run on.
+two processes are predicted, and run. Each process has one thread. The last table is a
+reckoning for a machine that nothing here was run on.
 """
 
 from __future__ import annotations
@@ -139,26 +139,21 @@ def measure(records: Records, rounds: int) -> None:
     """All runs, one and two processes in turns."""
     from olaria.workflows import teamwork
 
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as home:
         for number in range(rounds):
             for size in SIZES:
                 for processes in (1, 2):
-                    found = trained(size, processes, Path(place) / str(number))
+                    found = trained(size, processes, Path(home) / str(number))
                     records.add({"part": size, "processes": processes, **found})
-                environment = {
-                    "MASTER_ADDR": "127.0.0.1",
-                    "MASTER_PORT": str(teamwork._free_port()),
-                    "WORLD_SIZE": "2",
-                }
                 command = [sys.executable, __file__, "--send", str(found["num_parameters"])]
                 team = [
                     subprocess.Popen(
                         command,
-                        env={**os.environ, **environment, "RANK": str(rank)},
+                        env={**os.environ, **place},
                         stdout=subprocess.PIPE,
                         text=True,
                     )
-                    for rank in (0, 1)
+                    for place in teamwork.places(2)
                 ]
                 band = float(team[0].communicate()[0])
                 team[1].communicate()
@@ -208,6 +203,34 @@ def report(rows: list[dict[str, Any]]) -> str:
     return table(names, lines)
 
 
+def reckoning() -> str:
+    """GPT-2's 124 M by the model, for eight GPUs of 312 TFLOP/s and 200 GB/s, global batches of 491,520 tokens."""
+    lines = []
+    for share in (0.3, 0.4):
+        computing, sending = step_s(GPT2, 491_520, 8, share * 312e12, 200e9)
+        rate = 491_520 / (computing + sending)
+        numbers = (
+            1e3 * computing,
+            1e3 * sending,
+            rate / 1e6,
+            10e9 / rate / 3600,
+            300e9 / rate / 86_400,
+        )
+        lines.append([f"{share:.0%}", *(f"{number:.2f}" for number in numbers)])
+    names = [
+        "reached",
+        "computing, ms",
+        "messages, ms",
+        "million tokens/s",
+        "10 billion, h",
+        "300 billion, days",
+    ]
+    sizes = [f"{size(GPT2.num_parameters, average) / 1e9:.2f}" for size in (state_bytes, checkpoint_bytes)
+             for average in (False, True)]  # fmt: skip
+    told = "state {} GB, with an average {}; checkpoint {} GB, with an average {}".format(*sizes)
+    return f"{table(names, lines)}\n\n{told}"
+
+
 def main() -> None:
     """Measure, then print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
@@ -220,7 +243,7 @@ def main() -> None:
         return
     records = Records(chosen.json)
     measure(records, chosen.rounds)
-    sys.stdout.write(f"{cpu_name()}\n\n{report(records.rows)}\n")
+    sys.stdout.write(f"{cpu_name()}\n\n{report(records.rows)}\n\n{reckoning()}\n")
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ import os
 import socket
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -49,6 +50,30 @@ def _known_torch() -> None:
     torch.manual_seed(0)
     if _IS_WORKER and torch.get_num_threads() != 1:
         torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Sums in the same order, for tests that compare bit for bit."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def random_words() -> Callable[[int], str]:
+    """So many words that nothing predicts, so that only learning them by heart helps; always the same."""
+
+    def words(count: int) -> str:
+        draw = Random(0)
+        return " ".join(
+            "".join(draw.choices("abcdefghij", k=draw.randint(2, 6))) for _ in range(count)
+        )
+
+    return words
 
 
 def _is_local(host: object) -> bool:

@@ -14,25 +14,27 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+_CPU = torch.device("cpu")
+
 
 @dataclass
 class _Part:
     index: int = 0
     count: int = 1
-    device: torch.device | None = None
+    device: torch.device = _CPU
 
 
 _current = _Part()
 
 
 @contextmanager
-def part_of_batch(index: int, count: int, device: torch.device | None = None) -> Iterator[None]:
+def part_of_batch(index: int, count: int, device: torch.device = _CPU) -> Iterator[None]:
     """Inside, batches are the ``index``-th of ``count`` equal parts of one, in the order of its rows.
 
     Args:
         index: of the part.
         count: of parts.
-        device: where what is drawn, always by the CPU, is wanted; None is there.
+        device: where what is drawn, always by the CPU, is wanted.
     """
     before = _current.index, _current.count, _current.device
     _current.index, _current.count, _current.device = index, count, device
@@ -61,7 +63,7 @@ def integers(low: int, high: int, shape: Sequence[int], generator: Generator) ->
 
 def dropout(x: Tensor, probability: float, training: bool) -> Tensor:
     """:func:`torch.nn.functional.dropout` of PyTorch's global generator; the first dimension is the batch."""
-    is_alone = _current.count == 1 and _current.device is None
+    is_alone = _current.count == 1 and _current.device == _CPU
     if is_alone or not training or not probability:
         return F.dropout(x, probability, training)
     kept = _own(lambda full: F.dropout(torch.ones(full, dtype=x.dtype), probability), x.shape)
@@ -75,4 +77,4 @@ def _own(draw: Callable[[list[int]], Tensor], shape: Sequence[int], batch: int =
     own = draw(full)
     if _current.count > 1:
         own = own.narrow(batch, _current.index * shape[batch], shape[batch])
-    return own if _current.device is None else own.to(_current.device)
+    return own.to(_current.device)

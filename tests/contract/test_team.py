@@ -35,15 +35,12 @@ def environment(**words: str) -> dict[str, str]:
 def logged(size: int, folder: Path) -> dict[str, list[dict[str, Any]]]:
     """What the cases log, trained by so many processes."""
     path = folder / f"{size}.json"
-    port = str(teamwork._free_port())
     team = [
         subprocess.Popen(
             [sys.executable, str(WORKER), str(path)],
-            env=environment(
-                RANK=str(rank), WORLD_SIZE=str(size), MASTER_ADDR="127.0.0.1", MASTER_PORT=port
-            ),
+            env=environment(**place),
         )
-        for rank in range(size)
+        for place in teamwork.places(size)
     ]
     assert [process.wait(timeout=240) for process in team] == [0] * size
     found = json.loads(path.read_text())
@@ -117,8 +114,7 @@ def test_an_environment_without_sense_is_told(
 def test_processes_that_do_not_come_are_missed(rank: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first waits for another; another finds no first."""
     monkeypatch.setattr(teamwork, "JOIN_S", 1)
-    words = {"RANK": rank, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
-    for name, value in {**words, "MASTER_PORT": str(teamwork._free_port())}.items():
+    for name, value in teamwork.places(2)[int(rank)].items():
         monkeypatch.setenv(name, value)
     with pytest.raises(TrainingError, match=r"the 2 processes of this run did not meet at 127\.0"):
         teamwork.join()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -32,22 +32,14 @@ SETTINGS = [
 ]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _same_threads() -> Any:
-    """One thread: sums in the same order."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
-def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def text(tmp_path_factory: pytest.TempPathFactory, random_words: Callable[[int], str]) -> Path:
     """2 kB of words that nothing predicts, so that only learning them by heart helps."""
-    draw = Random(0)
-    words = ("".join(draw.choices("abcdefghij", k=draw.randint(2, 6))) for _ in range(400))
     path = tmp_path_factory.mktemp("text") / "words.txt"
-    path.write_text(" ".join(words)[:2000])
+    path.write_text(random_words(400)[:2000])
     return path
 
 

@@ -10,9 +10,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -47,22 +46,14 @@ FIRST_FORMAT = Path(__file__).parent / "format-1"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _same_threads() -> Iterator[None]:
-    """One thread: sums in the same order."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
-def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def text(tmp_path_factory: pytest.TempPathFactory, random_words: Callable[[int], str]) -> Path:
     """1 kB of words."""
-    draw = Random(0)
-    words = ("".join(draw.choices("abcdefghij", k=draw.randint(2, 6))) for _ in range(200))
     path = tmp_path_factory.mktemp("text") / "words.txt"
-    path.write_text(" ".join(words))
+    path.write_text(random_words(200))
     return path
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from olaria.errors import DataError
 from olaria.i18n import N_
-from olaria.storage.files import storage_errors
+from olaria.storage.files import parsed, storage_errors
 
 
 def read_object(path: Path, most_bytes: int) -> dict[str, Any]:
@@ -35,8 +35,8 @@ def read_object(path: Path, most_bytes: int) -> dict[str, Any]:
             )
         content = path.read_bytes()
     try:
-        value = json.loads(content.decode("utf-8"), object_pairs_hook=_once, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:  # also what is not UTF-8
+        value = parsed(content, _once)
+    except ValueError as error:  # also what is not UTF-8
         raise _not_json(path, str(error).splitlines()[0][:120]) from None
     if not isinstance(value, dict):
         raise _not_json(path, type(value).__name__)
@@ -68,10 +68,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(values) < len(pairs):
         raise ValueError("a name stands twice")
     return values
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
 
 
 def _not_json(path: Path, reason: str) -> DataError:

@@ -125,7 +125,7 @@ def read_json(path: Path) -> Any:
     with storage_errors(path):
         content = path.read_bytes()
     try:
-        return _parsed(content)
+        return parsed(content)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
     except json.JSONDecodeError as error:
@@ -138,14 +138,18 @@ def read_json(path: Path) -> Any:
     raise DamagedError(N_("{path} is damaged: not JSON at line {line}"), path=str(path), line=line)
 
 
-def _parsed(content: bytes) -> Any:
-    """JSON as it is written here: finite numbers of a reasonable length, no nest without end.
+def parsed(content: bytes, as_object: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """Strict JSON: UTF-8, finite numbers of a reasonable length, no nest without end.
+
+    Args:
+        content: the text.
+        as_object: what an object's names and values become; a dictionary unless given.
 
     Raises:
         ValueError: it is not.
     """
     try:
-        return json.loads(content.decode(), parse_constant=_refuse)
+        return json.loads(content.decode(), object_pairs_hook=as_object, parse_constant=_refuse)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
@@ -211,7 +215,7 @@ def read_lines(path: Path) -> list[Any]:
         if not line:
             continue
         try:
-            values.append(_parsed(line))
+            values.append(parsed(line))
         except ValueError:
             if number == len(lines):
                 break

@@ -18,7 +18,6 @@ from olaria.i18n import N_
 from olaria.models.base import Batch
 
 CPU = torch.device("cpu")
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def available() -> dict[str, bool]:
@@ -41,7 +40,7 @@ def choose_device(
     are asked for: small models are often slower there.
 
     Args:
-        asked: one of :data:`DEVICES`.
+        asked: ``auto``, or the name of one.
         found: see :func:`available`.
         environment: where ``torchrun`` tells a process its number.
 

@@ -219,10 +219,9 @@ class Trainer:
         self._only(phase)
         noise = generator(self._seed, "noise", phase.name, self.progress.updates)
         team = self._team
-        away = None if team.device == CPU else team.device
         with (
             autocast(self.choice.precision, team.device),
-            part_of_batch(team.rank, team.size, away),
+            part_of_batch(team.rank, team.size, team.device),
         ):
             loss = loss_of(self._batch, noise)
         share = team.share(loss.count)

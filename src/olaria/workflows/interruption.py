@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from olaria.errors import OlariaError
 from olaria.i18n import N_, Message
@@ -27,6 +28,21 @@ class Interrupted(OlariaError):
         self.exit_code = exit_code
 
 
+@contextmanager
+def handling(handler: Any) -> Iterator[None]:
+    """Inside, Ctrl-C and SIGTERM go to ``handler``; afterwards to whatever handled them before."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+
 class Interruption:
     """Turns the first Ctrl-C or SIGTERM into a stop after the current step; a second one ends at once."""
 
@@ -40,16 +56,8 @@ class Interruption:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Handle the signals inside, and restore whatever handled them before."""
-        if threading.current_thread() is not threading.main_thread():
+        with handling(self._note):
             yield
-            return
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        previous = {number: signal.signal(number, self._note) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.reason is not None:

@@ -11,8 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from olaria.recipes import Recipe
 from olaria.training.device import choose_device
 from olaria.training.engine import Trainer
 from olaria.training.team import Team, in_short
+from olaria.workflows.interruption import handling
 from olaria.workflows.prepare import Prepared
 
 JOIN_S = 60
@@ -47,7 +47,7 @@ def join(device: str = "cpu") -> Team:
     """Meet the other processes; alone, where there are none.
 
     Args:
-        device: where this one trains, one of :data:`olaria.training.device.DEVICES`.
+        device: where this one trains, see :func:`olaria.training.device.choose_device`.
 
     Raises:
         ConfigError: what the environment says makes no sense, or there is no such device.
@@ -124,18 +124,6 @@ def begin(team: Team, prepared: Prepared, trainer: Trainer) -> None:
     trainer.restore(team.tensors(tensors), team.words(state))
 
 
-@contextmanager
-def deaf() -> Iterator[None]:
-    """Inside, Ctrl-C and SIGTERM do nothing: the first process hears them too, and ends the run for all."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 # -- starting them here -----------------------------------------------------------------------------
 
 
@@ -153,19 +141,13 @@ def launch(words: Sequence[str], count: int) -> tuple[int, Message | None]:
     source = str(Path(olaria.__file__).resolve().parents[1])
     shared = {
         **os.environ,
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(_free_port()),
-        "WORLD_SIZE": str(count),
         "OLARIA_NUM_THREADS": threads,
         "OMP_NUM_THREADS": threads,
         "PYTHONPATH": os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH")))),
     }
     command = [sys.executable, "-m", "olaria", *words]
-    team = [
-        subprocess.Popen(command, env={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)})
-        for rank in range(count)
-    ]
-    with _passing_on(team[0]):
+    team = [subprocess.Popen(command, env={**shared, **place}) for place in places(count)]
+    with handling(_passed_on(team[0])):
         _wait(team)
     codes = [process.returncode for process in team]
     for rank, code in enumerate(codes):
@@ -175,10 +157,13 @@ def launch(words: Sequence[str], count: int) -> tuple[int, Message | None]:
     return next((code for code in codes if code), 0), None
 
 
-def _free_port() -> int:
+def places(count: int) -> list[dict[str, str]]:
+    """What the environments of so many processes of this machine say, that are to meet at a free port of it."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+        port = str(listener.getsockname()[1])
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(count)}
+    return [meeting | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(count)]
 
 
 def _wait(team: Sequence[subprocess.Popen[bytes]]) -> None:
@@ -196,18 +181,11 @@ def _wait(team: Sequence[subprocess.Popen[bytes]]) -> None:
         time.sleep(0.05)
 
 
-@contextmanager
-def _passing_on(first: subprocess.Popen[bytes]) -> Iterator[None]:
+def _passed_on(first: subprocess.Popen[bytes]) -> Callable[[int, Any], None]:
     """Ctrl-C reaches all processes of a terminal by itself; a SIGTERM is passed on to the first, which decides."""
 
     def passed(number: int, frame: Any) -> None:
         if number == signal.SIGTERM:
             first.send_signal(number)
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, passed) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return passed

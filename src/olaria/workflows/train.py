@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ from olaria.training.schedule import Clock
 from olaria.training.stopping import Patience
 from olaria.training.team import Team
 from olaria.workflows import records, teamwork
-from olaria.workflows.interruption import INTERRUPTED, Interrupted, Interruption
+from olaria.workflows.interruption import INTERRUPTED, Interrupted, Interruption, handling
 from olaria.workflows.prepare import Prepared, prepare
 from olaria.workflows.sizing import Notes, room
 from olaria.workflows.tuning import check_unchanged, resumed, tuned_recipe
@@ -249,7 +250,9 @@ def follow(team: Team, *, offline: bool = False, progress: Progress | None = Non
     trainer = _trainer(prepared, Clock(), fractions, team)
     teamwork.begin(team, prepared, trainer)
     keep_freed_memory()
-    with teamwork.deaf():
+    with handling(
+        signal.SIG_IGN
+    ):  # the first hears Ctrl-C and SIGTERM too, and ends the run for all
         for _ in trainer.stream():
             pass
 
