@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from sklearn import metrics
 from torch import Tensor
 
 from olaria.errors import EvaluationError
@@ -134,6 +133,8 @@ def auroc(scores: Tensor, is_anomaly: Tensor) -> float:
         is_anomaly: bool (N,), with both kinds present.
     """
     _need_both_kinds(is_anomaly)
+    from sklearn import metrics  # here, since loading it takes most of a second
+
     return float(metrics.roc_auc_score(is_anomaly.numpy(), scores.numpy()))
 
 
@@ -143,6 +144,8 @@ def aupr(scores: Tensor, is_anomaly: Tensor) -> float:
     Arguments as in :func:`auroc`. A random score gives the share of anomalies, not one half.
     """
     _need_both_kinds(is_anomaly)
+    from sklearn import metrics
+
     return float(metrics.average_precision_score(is_anomaly.numpy(), scores.numpy()))
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from sklearn import manifold
 from torch import Tensor
 
 from olaria.errors import EvaluationError
@@ -125,6 +124,8 @@ def trustworthiness(x: Tensor, codes: Tensor, generator: torch.Generator, k: int
         )
     chosen = torch.randperm(len(x), generator=generator)[:TRUSTWORTHINESS_POINTS]
     images, points = x[chosen].flatten(1).numpy(), codes[chosen].detach().numpy()
+    from sklearn import manifold  # here, since loading it takes most of a second
+
     return float(manifold.trustworthiness(images, points, n_neighbors=k))
 
 
