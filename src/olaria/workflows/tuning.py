@@ -9,15 +9,13 @@ all weights itself and opens when the base is gone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from olaria.data.base import fingerprint
 from olaria.data.tokenizer import CharTokenizer, Tokenizer, Unseen, WordTokenizer
 from olaria.data.tokens import listed
 from olaria.errors import RunError, UsageError
@@ -29,6 +27,7 @@ from olaria.recipes import Recipe, Size
 from olaria.recipes import preset as find_preset
 from olaria.runs import Run, adapt, build_model
 from olaria.storage.folder import is_run
+from olaria.training.inheritance import grow, model_sha256
 
 FREE = ("dropout",)
 """Settings of a model that may differ from its base's: no weight depends on them."""
@@ -241,32 +240,6 @@ def extended(tokenizer: Tokenizer, text: str) -> Tokenizer:
         new = sorted(set(text).difference(tokenizer.vocabulary))
         return WordTokenizer([*tokenizer.vocabulary, *new]) if new else tokenizer
     return tokenizer
-
-
-def grow(weight: Tensor, shape: torch.Size) -> Tensor:
-    """``weight`` with more rows (and columns, where these stand for tokens too): the mean of the old ones.
-
-    >>> grow(torch.tensor([[1.0, 3.0], [2.0, 5.0]]), torch.Size((3, 2))).tolist()
-    [[1.0, 3.0], [2.0, 5.0], [1.5, 4.0]]
-    """
-    for dimension, size in enumerate(shape):
-        missing = size - weight.shape[dimension]
-        if missing:
-            mean = weight.mean(dimension, keepdim=True)
-            weight = torch.cat((weight, *[mean] * missing), dimension)
-    return weight
-
-
-def model_sha256(state: Mapping[str, Tensor]) -> str:
-    """Fingerprint of a model: names, shapes and numbers, in the order of the names."""
-
-    def parts() -> Iterator[bytes]:
-        for name in sorted(state):
-            value = state[name].detach()
-            yield f"{name} {value.dtype} {list(value.shape)}\n".encode()
-            yield value.reshape(-1).view(torch.uint8).numpy().tobytes()
-
-    return fingerprint(parts())
 
 
 def _told(name: str, checkpoint: int | None, tokenizer: Tokenizer) -> dict[str, Any]:

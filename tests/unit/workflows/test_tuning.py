@@ -19,11 +19,12 @@ from olaria.i18n import Message
 from olaria.models.language import LanguageConfig, LanguageModel
 from olaria.runs import Run
 from olaria.training.events import Answer, Event, Stepped, Stop
+from olaria.training.inheritance import grow, model_sha256
 from olaria.training.randomness import seeded
 from olaria.workflows.export import export_huggingface
 from olaria.workflows.interruption import INTERRUPTED
 from olaria.workflows.train import replay, resume, train
-from olaria.workflows.tuning import extended, grow, model_sha256
+from olaria.workflows.tuning import extended
 
 BASE = "the potter turns the wheel and the clay turns into a bowl\n" * 40
 NEW = "a oleira gira a roda e o barro vira vaso; não é mágica\n" * 40
