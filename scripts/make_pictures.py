@@ -25,7 +25,7 @@ from olaria.reports.style import png
 from olaria.runs import Run
 from olaria.storage.files import write_atomic
 from olaria.storage.folder import list_runs
-from olaria.workflows.report import run_card
+from olaria.workflows.report_cards import run_card
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 DPI = 180

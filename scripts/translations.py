@@ -41,7 +41,7 @@ class Problem(Exception):
 class StableCatalog(Catalog):
     """A catalog whose header has nothing that changes by itself: no dates, no versions."""
 
-    @property
+    @property  # type: ignore[misc]  # Babel's can be set, too
     def mime_headers(self) -> list[tuple[str, str]]:
         return [
             ("Project-Id-Version", "olaria"),

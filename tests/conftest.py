@@ -76,6 +76,81 @@ def random_words() -> Callable[[int], str]:
     return words
 
 
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """A run of a preset at its tiny size, made once for each set of words.
+
+    ``tiny_run("vae-mnist", "model.latent=2")`` trains 30 steps on the bundled digits, a language preset on the toy
+    language; ``data=``, ``steps=`` and ``start=`` (a run to tune) say otherwise.
+    """
+    from olaria.runs import Run
+    from olaria.workflows.train import train
+
+    made: dict[tuple[object, ...], Run] = {}
+
+    def run(
+        preset: str,
+        *settings: str,
+        data: str | None = None,
+        steps: int = 30,
+        start: Run | None = None,
+    ) -> Run:
+        key = (preset, settings, data, steps, None if start is None else start.name)
+        if key not in made:
+            if data is None and preset.endswith("-shakespeare"):
+                data = "toy-language"
+            elif data is None and preset.endswith("-mnist"):
+                data = "digits"
+            out = tmp_path_factory.mktemp("lessons") / f"{preset}-{len(made)}"
+            made[key] = Run(
+                train(
+                    preset,
+                    data=data,
+                    steps=steps,
+                    size="tiny" if start is None else None,
+                    settings=settings,
+                    tuning=None if start is None else {"start": str(start.path)},
+                    out=out,
+                ).path
+            )
+        return made[key]
+
+    return run
+
+
+LESSON_CASES = [
+    ("kl", ()),
+    ("kl", ("vae-mnist",)),
+    ("autoencoder", ("ae-mnist",)),
+    ("vae", ("vae-mnist", "ae-mnist")),
+    ("gan", ("gan-ring",)),
+    ("gan", ("gan-mnist",)),
+    ("tokens", ("gpt-shakespeare",)),
+    ("bigram", ("bigram-shakespeare",)),
+    ("averaging", ("gpt2-shakespeare",)),
+    ("attention", ("gpt-shakespeare", "pt-en")),
+    ("gpt", ("gpt-shakespeare",)),
+    ("encoder-decoder", ("pt-en",)),
+    ("fine-tuning", ("gpt-shakespeare tuned", "gpt-shakespeare")),
+]
+
+
+@pytest.fixture(
+    scope="session", params=LESSON_CASES, ids=lambda case: "-".join((case[0], *case[1]))
+)
+def lesson(request: pytest.FixtureRequest, tiny_run: Callable[..., Any]) -> Any:
+    """Each lesson, computed from tiny runs of the kinds that it opens up."""
+    from olaria.workflows.explain import explain
+
+    name, presets = request.param
+    runs = []
+    for words in presets:
+        preset, _, tuned = words.partition(" ")
+        start = tiny_run(preset) if tuned else None
+        runs.append(tiny_run(preset, start=start))
+    return explain(name, runs, language="pt")
+
+
 def _is_local(host: object) -> bool:
     if host in (None, "", "localhost", b"localhost"):
         return True

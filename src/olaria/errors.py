@@ -16,7 +16,8 @@
     │   ├── NonFiniteLossError  the loss became NaN or infinite; nothing was updated
     │   └── LostProcessError    one of the processes that trained together is gone
     ├── SamplingError           a sample cannot be drawn as asked (prompt, temperature, …)
-    └── EvaluationError         a metric cannot be computed as asked
+    ├── EvaluationError         a metric cannot be computed as asked
+    └── LessonError             a run cannot carry the lesson that is asked of it
 
 An error carries a message id and its fields: *what* happened, *where*, and *what to do*. It is put
 into words where it is shown. ``assert`` is for our own invariants only.
@@ -105,6 +106,10 @@ class SamplingError(OlariaError):
 
 class EvaluationError(OlariaError):
     """A metric cannot be computed as asked."""
+
+
+class LessonError(OlariaError):
+    """A run cannot carry a lesson, or a sentence cannot be read by it."""
 
 
 def suggestion(name: str, known: Iterable[str]) -> Message:

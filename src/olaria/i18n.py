@@ -8,6 +8,7 @@ Text that a person will read is written once, in English, and marked with :func:
 from __future__ import annotations
 
 import gettext
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,12 +28,39 @@ def N_(text: str) -> str:
 
 
 @dataclass(frozen=True)
+class Number:
+    """A number in a sentence, written in the reader's notation.
+
+    Args:
+        value: the number.
+        digits: of its fraction; four significant digits where None.
+
+    >>> Message("it is {x}", {"x": Number(0.5)}).text("pt")
+    'it is 0,5'
+    """
+
+    value: float
+    digits: int | None = None
+
+    def text(self, language: str = "en") -> str:
+        """See :func:`format_number` and :func:`format_significant`."""
+        if self.digits is None:
+            return format_significant(self.value, language)
+        return format_number(self.value, language, self.digits)
+
+    def to_json(self) -> float:
+        """The number alone."""
+        return self.value
+
+
+@dataclass(frozen=True)
 class Message:
     """A sentence that is not yet in any language.
 
     Args:
         id: the English source string, with ``{name}`` fields, marked with :func:`N_`.
-        fields: the values of its fields; plain JSON values, or messages themselves.
+        fields: the values of its fields; plain JSON values, numbers to be written in the reader's notation, or messages
+            themselves.
 
     >>> Message("no run named {name}", {"name": "vae"}).text("en")
     'no run named vae'
@@ -44,15 +72,15 @@ class Message:
     def text(self, language: str = "en") -> str:
         """The sentence in ``language`` (``"en"`` or ``"pt"``)."""
         values = {
-            key: value.text(language) if isinstance(value, Message) else value
+            key: value.text(language) if isinstance(value, Message | Number) else value
             for key, value in self.fields.items()
         }
         return translate(self.id, language).format(**values)
 
     def to_json(self) -> dict[str, Any]:
-        """``{"id", "fields"}``, the form in which a run stores it."""
+        """``{"id", "fields"}``, the form in which a run stores it; a :class:`Number` is stored as the bare number."""
         fields = {
-            key: value.to_json() if isinstance(value, Message) else value
+            key: value.to_json() if isinstance(value, Message | Number) else value
             for key, value in self.fields.items()
         }
         return {"id": self.id, "fields": fields}
@@ -112,3 +140,18 @@ def format_number(value: float, language: str = "en", digits: int = 2) -> str:
     if language == "pt":
         text = text.translate(str.maketrans(",.", ".,"))
     return text.replace("-", "\N{MINUS SIGN}")
+
+
+def format_significant(value: float, language: str = "en") -> str:
+    """``value`` with four significant digits, less the zeros at its end.
+
+    >>> format_significant(0.012345), format_significant(100.0), format_significant(float("nan"))
+    ('0.01235', '100', '—')
+    """
+    if not math.isfinite(value):
+        return "—" if math.isnan(value) else "∞" if value > 0 else "\N{MINUS SIGN}∞"
+    magnitude = math.floor(math.log10(abs(value))) if value else 0
+    digits = max(0, 3 - magnitude)
+    while digits and round(value, digits) == round(value, digits - 1):
+        digits -= 1
+    return format_number(value, language, digits)

@@ -20,6 +20,7 @@ from olaria.cli import (
     doctor,
     encode,
     evaluate,
+    explain,
     export,
     presets,
     reconstruct,
@@ -49,6 +50,7 @@ VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "reconstruct": (reconstruct.reconstruct, reconstruct.HELP),
     "encode": (encode.encode, encode.HELP),
     "detect": (detect.detect, detect.HELP),
+    "explain": (explain.explain, explain.HELP),
     "report": (report.report, report.HELP),
     "export": (export.export, export.HELP),
 }
@@ -144,6 +146,7 @@ def _run(words: list[str], shell: Shell) -> None:
     shell.words_given = words
     everywhere, rest = split(words, shell.language)
     shell.language, shell.debug = everywhere.language, everywhere.debug
+    shell.chose_language = everywhere.chose_language
     shell.offline = everywhere.offline
     if everywhere.offline:
         os.environ["OLARIA_OFFLINE"] = "1"

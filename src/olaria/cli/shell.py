@@ -60,6 +60,7 @@ class Shell:
         language: ``en`` or ``pt``.
         offline: open no connection.
         debug: show tracebacks.
+        chose_language: whether ``--lang`` was said, so that no file says otherwise.
         live: the console of a live display, while there is one.
         words_given: the command's words, for processes that are to do the same.
         team: of the processes that train together, where there are several.
@@ -68,6 +69,7 @@ class Shell:
     language: str = "en"
     offline: bool = False
     debug: bool = False
+    chose_language: bool = False
     live: Console | None = field(default=None, repr=False)
     words_given: Sequence[str] = field(default=(), repr=False)
     team: Team | None = field(default=None, repr=False)

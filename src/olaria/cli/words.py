@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from olaria.errors import UsageError
@@ -29,12 +29,14 @@ class Everywhere:
         offline: open no connection.
         debug: show tracebacks.
         version: only say the version.
+        chose_language: whether ``--lang`` was said.
     """
 
     language: str
     offline: bool = False
     debug: bool = False
     version: bool = False
+    chose_language: bool = field(default=False, repr=False)
 
 
 def split(arguments: list[str], language: str) -> tuple[Everywhere, list[str]]:
@@ -61,19 +63,19 @@ def split(arguments: list[str], language: str) -> tuple[Everywhere, list[str]]:
             switch: dict[str, Any] = {word[2:]: True}
             everywhere = replace(everywhere, **switch)
         elif word == "--lang":
-            everywhere = replace(everywhere, language=_language(next(words, "")))
+            everywhere = _speaking(everywhere, next(words, ""))
         elif word.startswith("--lang="):
-            everywhere = replace(everywhere, language=_language(word.removeprefix("--lang=")))
+            everywhere = _speaking(everywhere, word.removeprefix("--lang="))
         else:
             rest.append(word)
     return everywhere, rest
 
 
-def _language(word: str) -> str:
+def _speaking(everywhere: Everywhere, word: str) -> Everywhere:
     if word not in LANGUAGES:
         raise UsageError(
             N_("--lang cannot be {word}: the languages are {languages}"),
             word=word or '""',
             languages=", ".join(LANGUAGES),
         )
-    return word
+    return replace(everywhere, language=word, chose_language=True)

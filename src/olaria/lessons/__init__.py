@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from olaria.i18n import N_, Message
-from olaria.lessons.base import Check, Lesson, Step
-from olaria.lessons.kl import kl_lesson
+from olaria.lessons import (
+    attention,
+    autoencoder,
+    averaging,
+    bigram,
+    gan,
+    gpt,
+    kl,
+    tokens,
+    translation,
+    tuning,
+    vae,
+)
+from olaria.lessons.base import Asked, Check, Lesson, Step
 
 LESSONS: dict[str, Lesson] = {
-    "kl": Lesson(Message(N_("How far apart two distributions are: the KL divergence")), kl_lesson),
+    "autoencoder": autoencoder.LESSON,
+    "kl": kl.LESSON,
+    "vae": vae.LESSON,
+    "gan": gan.LESSON,
+    "tokens": tokens.LESSON,
+    "bigram": bigram.LESSON,
+    "averaging": averaging.LESSON,
+    "attention": attention.LESSON,
+    "gpt": gpt.LESSON,
+    "encoder-decoder": translation.LESSON,
+    "fine-tuning": tuning.LESSON,
 }
+"""In the order in which they are learnt."""
 
-__all__ = ["LESSONS", "Check", "Lesson", "Step"]
+__all__ = ["LESSONS", "Asked", "Check", "Lesson", "Step"]

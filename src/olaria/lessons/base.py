@@ -1,48 +1,83 @@
-"""What a lesson is: an ordered list of steps, each computed and each able to check itself.
+"""What a lesson is: an ordered list of steps, each computed from a real model and each able to check itself.
 
-A lesson knows no page: it gives words (as messages), formulas, arrays and numbers, and the report, the
-command line and the studio show them.
+A lesson knows no page: it gives words (as messages), formulas, numbers and figures (:mod:`olaria.lessons.figures`), and
+the report, the command line and the studio show them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
-from olaria.i18n import Message
+from olaria.errors import LessonError
+from olaria.i18n import N_, Message
+from olaria.lessons.figures import Figure
+from olaria.runs import Run
 
 Array = NDArray[np.float64]
 
 
+def numbers(x: Tensor) -> Array:
+    """A tensor as an array, float64."""
+    found: Array = x.detach().double().numpy()
+    return found
+
+
+TOLERANCE = 1e-4
+"""Within which a shown number agrees with the same number obtained in another way; relative above 1."""
+
+
 @dataclass(frozen=True)
 class Check:
-    """A number of the lesson beside the same number obtained in another way.
+    """Numbers of the lesson beside the same numbers obtained in another way.
 
     Args:
-        text: what is compared with what.
-        value: as the step computes it.
-        expected: as the other way gives it.
-        tolerance: largest absolute difference that still counts as agreement.
+        text: what is compared with what, half a sentence: "the weights, computed again with loops in float64".
+        value: as the step shows them, of any shape.
+        expected: as the other way gives them, of the same shape.
+        tolerance: see :data:`TOLERANCE`.
 
-    >>> Check(Message("two ways"), 0.5, 0.5000001, 1e-4).holds
+    >>> Check(Message("two ways"), 0.5, 0.5000001).holds
     True
+    >>> Check(Message("two ways"), [0.5, 1.0], [0.5, 1.1]).holds
+    False
     """
 
     text: Message
-    value: float
-    expected: float
-    tolerance: float
+    value: ArrayLike
+    expected: ArrayLike
+    tolerance: float = TOLERANCE
+
+    @property
+    def count(self) -> int:
+        """How many numbers are compared."""
+        return int(np.size(self.value))
+
+    @property
+    def difference(self) -> float:
+        """The largest, relative where the expected number is above 1; infinite where shapes or what is finite differ.
+
+        Numbers that are infinite, and missing ones (NaN), agree with themselves: a mask's.
+        """
+        value, expected = (np.asarray(x, np.float64) for x in (self.value, self.expected))
+        if value.shape != expected.shape or not value.size:
+            return math.inf
+        same = (value == expected) | (np.isnan(value) & np.isnan(expected))
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(value - expected) / np.maximum(1.0, np.abs(expected))
+        largest = float(np.where(same, 0.0, apart).max())
+        return largest if math.isfinite(largest) else math.inf
 
     @property
     def holds(self) -> bool:
-        """Whether both agree; never true for a number that is not finite."""
-        difference = abs(self.value - self.expected)
-        return math.isfinite(difference) and difference <= self.tolerance
+        """Whether both agree."""
+        return self.difference <= self.tolerance
 
 
 @dataclass(frozen=True)
@@ -51,19 +86,49 @@ class Step:
 
     Args:
         title: a few words.
-        text: the explanation, a short paragraph.
-        formula: in Unicode, readable in a terminal; empty where words suffice.
-        arrays: what is drawn, by name; the lesson's docstring states shapes and units.
-        source: where the formula comes from (paper, equation), in no language.
-        check: the number that proves the step, where there is one.
+        text: two or three plain sentences; a claim about the model is followed by its number.
+        formula: in LaTeX; empty where words suffice.
+        figures: what is seen.
+        arrays: the numbers by name, for a notebook; the lesson's docstring states shapes and units.
+        source: the functions that made the numbers; their code is shown.
+        checks: what proves the numbers.
+        reference: where the formula comes from (paper, equation), in no language.
     """
 
     title: Message
     text: Message
     formula: str = ""
-    arrays: Mapping[str, Array] = field(default_factory=dict)
-    source: str = ""
-    check: Check | None = None
+    figures: tuple[Figure, ...] = ()
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    source: tuple[Callable[..., Any], ...] = ()
+    checks: tuple[Check, ...] = ()
+    reference: str = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a lesson is asked for.
+
+    Args:
+        runs: the run that it opens up, then those that it is set beside; none for a lesson that needs none.
+        prompt: the user's sentence; the lesson's own choice where None.
+        seed: of all that is drawn.
+        offline: open no connection.
+    """
+
+    runs: tuple[Run, ...] = ()
+    prompt: str | None = None
+    seed: int = 0
+    offline: bool = False
+
+    @property
+    def run(self) -> Run:
+        """The run that is opened up."""
+        return self.runs[0]
+
+    def other(self, *families: str) -> Run | None:
+        """The first further run of one of these families."""
+        return next((run for run in self.runs[1:] if run.family in families), None)
 
 
 @dataclass(frozen=True)
@@ -71,15 +136,54 @@ class Lesson:
     """An entry of :data:`olaria.lessons.LESSONS`.
 
     Args:
-        title: shown in lists.
-        families: whose runs it opens up; empty where it needs none.
-        steps: makes the steps, from an opened run where it needs one.
+        title: shown in lists and above the page.
+        introduction: one or two sentences below the title.
+        steps: makes the steps.
+        families: whose runs it opens up.
+        preset: whose runs can carry it, offered to who asks with another.
+        needs_run: whether it is nothing without a run.
+        takes_prompt: whether it reads the user's sentence.
     """
 
     title: Message
-    steps: Callable[..., tuple[Step, ...]]
+    introduction: Message
+    steps: Callable[[Asked], Sequence[Step]]
     families: tuple[str, ...] = ()
+    preset: str = ""
+    needs_run: bool = True
+    takes_prompt: bool = False
 
-    def __call__(self, *arguments: Any, **options: Any) -> tuple[Step, ...]:
-        """The steps, in order."""
-        return self.steps(*arguments, **options)
+    def __call__(self, asked: Asked) -> tuple[Step, ...]:
+        """The steps, in order.
+
+        Raises:
+            LessonError: the run cannot carry the lesson, or there is none; the preset that can is named.
+        """
+        if not asked.runs and self.needs_run:
+            raise LessonError(
+                N_("this lesson opens up a run of your own: train one with olaria train {preset}"),
+                preset=self.preset,
+            )
+        if asked.runs and asked.run.family not in self.families:
+            raise refusal(asked.run, self.families, self.preset)
+        return tuple(self.steps(asked))
+
+
+def refusal(run: Run, families: Sequence[str], preset: str) -> LessonError:
+    """What is told who asks a lesson of a run that cannot carry it.
+
+    Args:
+        run: the run.
+        families: those that can.
+        preset: a preset of one of them.
+    """
+    return LessonError(
+        N_(
+            "run {name} is of a {family} and cannot carry this lesson: give it a run of {families}, "
+            "for instance of olaria train {preset}"
+        ),
+        name=run.name,
+        family=run.family,
+        families=", ".join(families),
+        preset=preset,
+    )

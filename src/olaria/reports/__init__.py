@@ -1,8 +1,6 @@
-"""Reports: runs as one self-contained document. What goes in is :mod:`olaria.reports.context`."""
+"""Reports and lessons as self-contained pages.
 
-from __future__ import annotations
-
-from olaria.reports.context import DataCard, ReportContext, RunCard
-from olaria.reports.report import build_report
-
-__all__ = ["DataCard", "ReportContext", "RunCard", "build_report"]
+A report is built by :func:`olaria.reports.report.build_report` of what :mod:`olaria.reports.context` describes; a
+lesson's page by :mod:`olaria.reports.lesson_page`, which does without matplotlib and its half second of loading. So
+nothing is imported here.
+"""

@@ -12,7 +12,8 @@ from olaria.i18n import N_, translate
 from olaria.lessons.kl import Gaussian, divergence, integrand
 from olaria.reports.context import Numbers
 from olaria.reports.labels import number
-from olaria.reports.style import BLUE, CLAY, INK, MUTED, SAND, blank, style, tidy, title
+from olaria.reports.palette import BLUE, CLAY, INK, MUTED, SAND
+from olaria.reports.style import blank, style, tidy, title
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from olaria.i18n import Message
@@ -15,6 +16,63 @@ Images = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
 """(N, C, H, W) with C = 1 or 3: uint8, or floating in [0, 1]."""
 
 Numbers = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer with numbers that are learned.
+
+    Args:
+        name: as the code calls it: ``encoder.1.0``, ``blocks.1–4.qkv``.
+        kind: what it does, in words.
+        shape: of its answer to one example; of its numbers where it is only read.
+        num_parameters: of one of it.
+        repeats: how many alike there are in a row.
+        group: what repeats, where that is several layers: ``blocks``; empty for a layer that stands alone.
+    """
+
+    name: str
+    kind: Message
+    shape: tuple[int, ...]
+    num_parameters: int
+    repeats: int = 1
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a model (encoder, generator, …), or a value on its way from one to the next.
+
+    Args:
+        title: what it is, in words.
+        layers: of a part, in the order of its code; a value has none.
+        shape: of a value of one example.
+    """
+
+    title: Message
+    layers: tuple[Layer, ...] = ()
+    shape: tuple[int, ...] = ()
+
+    @property
+    def num_parameters(self) -> int:
+        """Of all its layers."""
+        return sum(layer.repeats * layer.num_parameters for layer in self.layers)
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Something that a run's files tell besides its numbers.
+
+    Args:
+        kind: ``warning``, the doctor's word of trouble; ``change``, what was done about it; ``break``, where the run
+            stopped or went on; ``gap``, numbers that are missing; ``note``, no reason to worry.
+        message: in words.
+        step: after which it happened; None where it is of no step.
+    """
+
+    kind: Literal["warning", "change", "break", "gap", "note"]
+    message: Message
+    step: int | None = None
 
 
 @dataclass(frozen=True)
@@ -32,6 +90,7 @@ class DataCard:
         examples: some training images.
         excerpt: the beginning of a text.
         notes: what the reader should know of how it was read.
+        origin: instead of ``source``, where the data was made by another run.
     """
 
     name: str
@@ -44,6 +103,7 @@ class DataCard:
     examples: Images | None = None
     excerpt: str = ""
     notes: Sequence[Message] = ()
+    origin: Message | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +112,7 @@ class RunCard:
 
     Args:
         name: of the run.
-        family: ``autoencoder``, ``vae``, ``gan``, ``bigram``, ``language``, ``gpt``, ``translation``.
+        family: ``autoencoder``, ``vae``, ``vq``, ``gan``, ``bigram``, ``language``, ``gpt``, ``translation``.
         data: its data set.
         recipe: recipe.json.
         result: result.json.
@@ -78,6 +138,11 @@ class RunCard:
         text: generated text.
         prompt: what it continued.
         translations: (source, expected, written) of held-out pairs.
+        code_counts: how often each entry of a codebook stands for a part of a test image, integers (K,).
+        architecture: its parts and what flows between them, in the order of reading.
+        incidents: what its files tell of how it went; None where it kept no record.
+        is_watched: whether the doctor looked on while it trained.
+        differences: dotted paths of the settings in which the recipe differs from its preset.
     """
 
     name: str
@@ -104,6 +169,11 @@ class RunCard:
     text: str = ""
     prompt: str = ""
     translations: Sequence[tuple[str, str, str]] = ()
+    code_counts: Numbers | None = None
+    architecture: tuple[Stage, ...] = ()
+    incidents: Sequence[Incident] | None = None
+    is_watched: bool = True
+    differences: frozenset[str] = frozenset()
 
     @property
     def measured(self) -> Mapping[str, Any]:
@@ -133,6 +203,68 @@ class RunCard:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """Runs that one protocol measured; see :class:`olaria.workflows.comparison.Group`.
+
+    Args:
+        names: of the runs.
+        protocol: without what tells of one run only.
+        values: by metric, one of each run; None where it has none.
+        ranks: by metric, the place of each run by name, where it can be ranked.
+    """
+
+    names: tuple[str, ...]
+    protocol: Mapping[str, Any]
+    values: Mapping[str, tuple[float | None, ...]]
+    ranks: Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """One recipe with several seeds.
+
+    Args:
+        names: of the runs.
+        seeds: theirs.
+        metrics: mean and sample standard deviation by key.
+    """
+
+    names: tuple[str, ...]
+    seeds: tuple[int, ...]
+    metrics: Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The runs of a report side by side.
+
+    Args:
+        groups: of two runs or more.
+        repeated: recipes that were run with several seeds.
+        apart: fields of the protocols in which runs of one family differ, so that they are not ranked.
+    """
+
+    groups: Sequence[Compared] = ()
+    repeated: Sequence[Repeated] = ()
+    apart: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class LessonCard:
+    """A lesson that a report carries.
+
+    Args:
+        title: in the report's language.
+        body: ready to be inserted, below headings of the third level.
+        css: that the body needs; that of several lessons is written once where it is the same.
+    """
+
+    title: str
+    body: Markup
+    css: str = ""
+
+
+@dataclass(frozen=True)
 class ReportContext:
     """A whole report.
 
@@ -141,15 +273,25 @@ class ReportContext:
         title: empty for the usual one.
         authors: empty leaves a place to write the names.
         course: may be empty.
+        institution: may be empty.
         date: of the report, already in ISO form (2026-03-31); may be empty.
         command: what made all of it (``olaria demo``); may be empty.
         notes: what the reader must know (a fallback taken, a data set that was not there).
+        activities: what the assignment asked for, in the author's words; the runs are listed where there are none.
+        conclusion: in the author's words, paragraphs apart by an empty line; empty leaves a place to write it.
+        comparison: of the runs, where several are of a kind.
+        lessons: to be shown.
     """
 
     runs: Sequence[RunCard]
     title: str = ""
     authors: str = ""
     course: str = ""
+    institution: str = ""
     date: str = ""
     command: str = ""
     notes: Sequence[Message] = ()
+    activities: Sequence[str] = ()
+    conclusion: str = ""
+    comparison: Comparison = Comparison()
+    lessons: Sequence[LessonCard] = ()

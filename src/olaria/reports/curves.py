@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,9 +15,10 @@ from matplotlib.figure import Figure
 from olaria.i18n import N_, translate
 from olaria.reports.context import Numbers
 from olaria.reports.labels import number
-from olaria.reports.style import BLUE, CLAY, INK, MUTED, blank, label, style, tidy
+from olaria.reports.palette import BLUE, CLAY, INK, MUTED, SAND
+from olaria.reports.style import blank, label, style, tidy
 
-COLOURS = (BLUE, CLAY, "#5b7f3b", "#7a4f9a")
+COLOURS = (BLUE, CLAY, "#5b7f3b", "#7a4f9a", SAND, "#2a8f8f")
 DISCRIMINATOR_EQUILIBRIUM_NATS = 2 * math.log(2)
 GENERATOR_EQUILIBRIUM_NATS = math.log(2)
 
@@ -88,12 +90,14 @@ def loss_curves(panels: Sequence[Panel], language: str = "en", x_label: str = ""
         x_label: name of the horizontal axis; training steps where empty.
     """
     with style():
-        figure = blank(5.2, 0.5 + 2.35 * len(panels) + (0.35 if len(panels) == 1 else 0.0))
+        rows = sum(math.ceil(len(p.series) / 2) for p in panels if _has_long_names(p))
+        height = 0.5 + 2.35 * len(panels) + (0.35 if len(panels) == 1 else 0.0)
+        figure = blank(5.2, height + 0.19 * rows)
         column = figure.subplots(len(panels), 1, sharex=True, squeeze=False).ravel()
         for axes, panel in zip(column, panels, strict=True):
             _panel(axes, panel, language)
             if len(panel.series) > 1:
-                _legend(axes)
+                _legend(axes, _has_long_names(panel))
         label(column[-1], x_label or translate(N_("training step"), language))
     return figure
 
@@ -135,9 +139,16 @@ def _panel(axes: Axes, panel: Panel, language: str) -> None:
         _limit(axes, min(lasting), max(lasting), highest, language)
 
 
-def _legend(axes: Axes) -> None:
+def _has_long_names(panel: Panel) -> bool:
+    """Whether the names of the curves do not fit beside the unit, which stands above the axis at the left."""
+    return len(panel.series) > 1 and sum(len(series.label) for series in panel.series) > 30
+
+
+def _legend(axes: Axes, above_the_unit: bool) -> None:
+    corner: Literal["lower left", "lower right"] = "lower left" if above_the_unit else "lower right"
     axes.legend(
-        loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderaxespad=0.2, frameon=False,
+        loc=corner, bbox_to_anchor=(-0.1, 1.0) if above_the_unit else (1.0, 1.0), ncols=2,
+        borderaxespad=2.0 if above_the_unit else 0.2, frameon=False,
         fontsize=9, labelcolor=INK, handlelength=1.3, columnspacing=1.1,
     )  # fmt: skip
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from olaria.i18n import N_, translate
 from olaria.reports.context import Images
 from olaria.reports.labels import number
-from olaria.reports.style import INK, style
+from olaria.reports.palette import INK
+from olaria.reports.style import style
 
 Pixels = NDArray[np.uint8]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from olaria.evaluation import METRICS
-from olaria.i18n import N_, Message, format_number, translate
+from olaria.i18n import N_, Message, format_number, format_significant, translate
 
 PROTOCOL_LABELS: dict[str, str] = {
     "data": N_("data"),
@@ -18,7 +18,18 @@ PROTOCOL_LABELS: dict[str, str] = {
     "num_examples": N_("examples evaluated"),
     "num_samples": N_("generated images"),
     "num_floor_examples": N_("real images for the floor"),
-    "num_test_for_distances": N_("test images for the distances"),
+    "num_neighbourhoods": N_("images whose neighbourhoods are compared"),
+    "num_distances": N_("generated images for the distances"),
+    "num_modes": N_("clusters of the data"),
+    "images": N_("images"),
+    "images_sha256": N_("images' fingerprint"),
+    "num_images": N_("images evaluated"),
+    "likelihood": N_("likelihood of the pixels"),
+    "given_class": N_("class given"),
+    "left_out": N_("class left out of training"),
+    "prevalence": N_("share of anomalies"),
+    "anomaly_score": N_("anomaly score"),
+    "vocab_size": N_("tokens of the vocabulary"),
     "binarization": N_("binarization"),
     "tokenizer": N_("tokenizer"),
     "num_sampled_chars": N_("characters generated"),
@@ -52,6 +63,7 @@ SPLIT_LABELS: dict[str, str] = {
 FAMILY_LABELS: dict[str, str] = {
     "autoencoder": N_("Autoencoder"),
     "vae": N_("Variational autoencoder"),
+    "vq": N_("Vector-quantized autoencoder"),
     "gan": N_("Generative adversarial network"),
     "bigram": N_("Bigram"),
     "language": N_("Language model"),
@@ -61,6 +73,18 @@ FAMILY_LABELS: dict[str, str] = {
 
 LANGUAGE_FAMILIES = ("bigram", "language", "gpt")
 """Families that share the report's section of language models."""
+
+HEADLINES: dict[str, tuple[str, ...]] = {
+    "autoencoder": ("mse", "psnr_db", "knn_accuracy"),
+    "vae": ("elbo_nats", "nll_nats", "fd"),
+    "vq": ("reconstruction_nats", "psnr_db", "codes_used", "code_perplexity"),
+    "gan": ("fd", "modes_covered", "high_quality_share", "precision", "recall", "coverage"),
+    "bigram": ("loss_nats_per_char", "loss_nats_per_token", "bits_per_char"),
+    "language": ("loss_nats_per_char", "loss_nats_per_token", "bits_per_char"),
+    "gpt": ("loss_nats_per_char", "loss_nats_per_token", "bits_per_char", "elbo_nats"),
+    "translation": ("exact_match", "bleu", "chrf", "loss_nats_per_token"),
+}
+"""Metrics that stand beside a run where all would be too many."""
 
 PROVENANCE_LABELS: dict[str, str] = {
     "cpu": N_("processor"),
@@ -79,6 +103,9 @@ PROVENANCE_LABELS: dict[str, str] = {
 }
 """What is shown of provenance.json. Everything else in it (folders, machine and user names) stays there."""
 
+NOTHING = "—"
+"""Where there is no value."""
+
 _ROOT = r"(?:(?<!\w)[A-Za-z]:[\\/]|~[\\/]|\\\\|(?<![\w.:/\\])/(?=\S))"
 _QUOTED_FOLDERS = re.compile(rf"""(?<=['"]){_ROOT}[^'"]*[\\/]""")
 _FOLDERS = re.compile(rf"""{_ROOT}(?:(?:\\\s|[^\s"'<>|\\/])+[\\/])*""")
@@ -90,11 +117,8 @@ def number(value: float, language: str = "en", digits: int | None = None) -> str
     >>> number(1234.567, "pt", 1), number(0.012345), number(100.0)
     ('1.234,6', '0.01235', '100')
     """
-    if digits is None:
-        magnitude = math.floor(math.log10(abs(value))) if value else 0
-        digits = max(0, 3 - magnitude)
-        while digits and round(value, digits) == round(value, digits - 1):
-            digits -= 1
+    if digits is None or not math.isfinite(value):
+        return format_significant(value, language)
     return format_number(value, language, digits)
 
 
@@ -122,6 +146,15 @@ def without_folders(text: str) -> str:
     return _FOLDERS.sub("", _QUOTED_FOLDERS.sub("", text))
 
 
+def data_name(title: str, language: str = "en") -> str:
+    """The name of a data set, which its title goes on to describe.
+
+    >>> data_name("MNIST: handwritten digits"), data_name("/home/ana/letters.txt")
+    ('MNIST', 'letters.txt')
+    """
+    return without_folders(translate(title, language)).partition(": ")[0]
+
+
 def shortened(name: str, limit: int = 28) -> str:
     """A name that fits into a figure.
 
@@ -135,13 +168,13 @@ def shortened(name: str, limit: int = 28) -> str:
 def value_text(value: Any, language: str, digits: int | None = None) -> str:
     """Any plain JSON value in words; an interval as “a – b”, what is missing as a dash."""
     if value is None:
-        return "—"
+        return NOTHING
     if isinstance(value, bool):
         return translate(N_("yes"), language) if value else translate(N_("no"), language)
     if isinstance(value, int):
         return number(value, language, 0)
     if isinstance(value, float):
-        return number(value, language, digits) if math.isfinite(value) else "—"
+        return number(value, language, digits) if math.isfinite(value) else NOTHING
     if isinstance(value, (list, tuple)):
         return " – ".join(value_text(part, language, digits) for part in value)
     if isinstance(value, Mapping):
@@ -159,12 +192,14 @@ class MetricRow:
         value: with its unit; a dash where there is none.
         better: ``↑``, ``↓`` or empty.
         explanation: one sentence, or why there is no value.
+        key: as in evaluation.json.
     """
 
     name: str
     value: str
     better: str
     explanation: str
+    key: str = ""
 
 
 def metric_row(key: str, value: Any, language: str, reason: Message | None = None) -> MetricRow:
@@ -179,13 +214,13 @@ def metric_row(key: str, value: Any, language: str, reason: Message | None = Non
     why = "" if reason is None else without_folders(reason.text(language))
     metric = METRICS.get(key)
     if metric is None:
-        return MetricRow(key, value_text(value, language), "", why)
+        return MetricRow(key, value_text(value, language), "", why, key)
     text = value_text(value, language, metric.digits)
     if metric.unit and value is not None:
         text = f"{text}\N{NO-BREAK SPACE}{translate(metric.unit, language)}"
     better = {"higher": "↑", "lower": "↓", "none": ""}[metric.direction]
     title, explanation = translate(metric.title, language), translate(metric.explanation, language)
-    return MetricRow(title, text, better, why or explanation)
+    return MetricRow(title, text, better, why if value is None else explanation, key)
 
 
 def evaluation_rows(evaluation: Mapping[str, Any], language: str) -> list[MetricRow]:
@@ -197,6 +232,15 @@ def evaluation_rows(evaluation: Mapping[str, Any], language: str) -> list[Metric
         )
         for key, value in evaluation["metrics"].items()
     ]
+
+
+def missing(rows: Iterable[MetricRow]) -> list[tuple[str, list[str]]]:
+    """Metrics without a value by the reason why: what one reason explains is told once."""
+    together: dict[str, list[str]] = {}
+    for row in rows:
+        if row.value == NOTHING:
+            together.setdefault(row.explanation, []).append(row.name)
+    return list(together.items())
 
 
 def protocol_rows(protocol: Mapping[str, Any], language: str) -> list[tuple[str, str]]:

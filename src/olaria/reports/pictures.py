@@ -14,7 +14,9 @@ import numpy as np
 from olaria.i18n import N_, translate
 from olaria.lessons.kl import P, Q, divergence
 from olaria.reports import areas, curves, figures, planes
-from olaria.reports.context import Images, RunCard
+from olaria.reports.architecture import architecture
+from olaria.reports.code_use import code_use
+from olaria.reports.context import Images, RunCard, Stage
 from olaria.reports.labels import number, shortened
 from olaria.reports.style import png, svg
 
@@ -189,6 +191,11 @@ class Pictures:
                 self._panel(run, N_("reconstruction term"), "reconstruction_nats"),
                 self._panel(run, N_("KL term"), "kl_nats"),
             ]
+        elif run.family == "vq":
+            panels = [
+                self._panel(run, N_("pixels given their codes"), "reconstruction_nats"),
+                self._panel(run, N_("perplexity of the codes"), "code_perplexity"),
+            ]
         else:
             panels = [self._panel(run, N_("reconstruction error"), "reconstruction", "mse", "loss")]
         return self._curves([panel for panel in panels if panel is not None], [run])
@@ -198,14 +205,14 @@ class Pictures:
         if keys[0].endswith("_nats"):
             unit = f"{unit} ({self._say(N_('nats'))})"
         for key in keys:
-            steps, values = run.series(key)
-            if not len(steps):
-                continue
-            series = [curves.Series(self._say(N_("training")), steps, values)]
-            held_out = run.series(key, "validation")
-            if len(held_out[0]):
-                series.append(curves.Series(self._say(N_("validation")), *held_out, points=True))
-            return curves.Panel(series, unit)
+            series = []
+            for split, word in (("train", N_("training")), ("validation", N_("validation"))):
+                found = run.series(key, split)
+                if len(found[0]):
+                    is_held_out = split == "validation"
+                    series.append(curves.Series(self._say(word), *found, points=is_held_out))
+            if series:
+                return curves.Panel(series, unit)
         return None
 
     def _curves(
@@ -280,3 +287,39 @@ class Pictures:
         panel = curves.Panel(series, self._say(N_("nats per token")))
         x_label = self._say(N_("training time (s)"))
         return self._curves([panel] if series else [], runs, x_label)
+
+    def codes(self, run: RunCard) -> Picture | None:
+        """How often each entry of a codebook is chosen."""
+        counts = run.code_counts
+        if counts is None or not counts.sum():
+            return None
+        alt = self._say(
+            N_(
+                "bars: {used} of {count} entries are chosen; the most frequent one {share} % of the time"
+            ),
+            used=int((counts > 0).sum()),
+            count=len(counts),
+            share=number(100 * float(counts.max() / counts.sum()), self.language, 1),
+        )
+        return Picture(data_uri(svg(code_use(counts, self.language))), alt, 600)
+
+    def architecture(self, stages: Sequence[Stage], name: str) -> Picture | None:
+        """A model's layers and what flows between them."""
+        if not stages:
+            return None
+        parts = [
+            self._say(
+                N_("{part}: {layers} layers, {num} parameters"),
+                part=stage.title.text(self.language),
+                layers=sum(layer.repeats for layer in stage.layers),
+                num=number(stage.num_parameters, self.language, 0),
+            )
+            for stage in stages
+            if stage.layers
+        ]
+        alt = self._say(
+            N_("the architecture of {name} from input to output. {parts}"),
+            name=shortened(name),
+            parts="; ".join(parts),
+        )
+        return Picture(data_uri(svg(architecture(stages, self.language))), alt, 520)

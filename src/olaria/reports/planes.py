@@ -15,17 +15,8 @@ from olaria.i18n import N_, translate
 from olaria.reports.context import Images, Numbers
 from olaria.reports.figures import tile
 from olaria.reports.labels import number
-from olaria.reports.style import (
-    CLASS_COLOURS,
-    FAINT,
-    INK,
-    MUTED,
-    blank,
-    label,
-    style,
-    tidy,
-    title,
-)
+from olaria.reports.palette import CLASS_COLOURS, FAINT, INK, MUTED
+from olaria.reports.style import blank, label, style, tidy, title
 
 _PIXELS = 1000  # about the side of a decoded plane
 _INSIDE = 0.995  # share of each cloud that the axes hold at least

@@ -1,81 +1,46 @@
 """Runs as one self-contained HTML document: images inline, no network, no scripts, printable.
 
-The page's words are English source strings in the templates, translated by ``_``; in them ``*words*`` are
-emphasised and ``$z$`` is a mathematical sign. Longer formulas are MathML, which browsers draw by themselves.
+Its parts are templates; what they say is gathered from the context here, in :mod:`olaria.reports.facts` (what was done
+and found), :mod:`olaria.reports.appendix` (what repeats it) and :mod:`olaria.reports.citations` (whose ideas it uses).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib import resources
-from itertools import count
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from olaria import __version__
 from olaria.data.base import SOURCE_TITLES
 from olaria.errors import RunError
 from olaria.i18n import LANGUAGES, N_, translate
-from olaria.lessons.kl import TOLERANCE_NATS, P, Q, divergence
+from olaria.lessons.base import TOLERANCE
+from olaria.lessons.kl import P, Q, divergence
 from olaria.reports import labels
-from olaria.reports.context import DataCard, ReportContext, RunCard
+from olaria.reports.appendix import machines, recipe_tables
+from olaria.reports.citations import Citations
+from olaria.reports.context import DataCard, ReportContext, RunCard, Stage
 from olaria.reports.curves import DISCRIMINATOR_EQUILIBRIUM_NATS, GENERATOR_EQUILIBRIUM_NATS
+from olaria.reports.facts import activities, facts
+from olaria.reports.formulas import FORMULAS, mathml
+from olaria.reports.page import environment, rich_text
 from olaria.reports.pictures import Pictures
 
 FULL_EVALUATION = 10_000
 """Test images, and generated ones, of a full evaluation; a smaller test set is used whole."""
 
-_SIGNS = re.compile(r"\$([^$]+)\$")
-_INDEX = re.compile(r"_(\w)")
-_UPRIGHT = re.compile(r"(log|exp|[0-9½]+)")
-_EMPHASIS = re.compile(r"\*([^*\s][^*]*)\*")
+_NUMBER = re.compile(r"\s*\(?\w{1,3}[.)]\s")  # an activity has its own: “1.”, “a)”, “(II)”
 
-
-class _Templates(BaseLoader):
-    """Templates beside this module, wherever the package is installed."""
-
-    def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Any]:
-        file = resources.files("olaria.reports").joinpath("templates", template)
-        if not file.is_file():
-            raise TemplateNotFound(template)
-        return file.read_text(encoding="utf-8"), None, lambda: True
-
-
-@cache
-def environment() -> Environment:
-    """The templates' environment; everything that is not marked safe is escaped."""
-    made = Environment(
-        loader=_Templates(),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    made.globals["_"] = lambda text, **fields: rich_text(text, "en", **fields)
-    return made
-
-
-def rich_text(text: str, language: str, **fields: Any) -> Markup:
-    """A source string in ``language`` as HTML: ``*emphasis*``, ``$signs$``; the fields' values are escaped.
-
-    >>> str(rich_text("*no* {x}", "en", x="<b>"))
-    '<em>no</em> &lt;b&gt;'
-    """
-    words = str(escape(translate(text, language)))
-    words = _EMPHASIS.sub(r"<em>\1</em>", words)
-    words = _SIGNS.sub(_sign, words)
-    return Markup(words).format(**fields)
-
-
-def _sign(found: re.Match[str]) -> str:
-    """Names in italics, numbers and function names upright, ``_x`` as an index."""
-    body = _INDEX.sub(r"<sub>\1</sub>", found[1])
-    body = _UPRIGHT.sub(r"<span>\1</span>", body)
-    return f'<i class="sign">{body}</i>'
+INCIDENTS = {
+    "warning": N_("Warning"),
+    "change": N_("Change"),
+    "break": N_("Interruption"),
+    "gap": N_("Missing numbers"),
+    "note": N_("Note"),
+}
+"""What each kind of incident is called."""
 
 
 def build_report(context: ReportContext, language: str = "en") -> str:
@@ -104,6 +69,7 @@ def _variables(context: ReportContext, language: str) -> dict[str, Any]:
         family: [run for run in context.runs if run.family == family]
         for family in labels.FAMILY_LABELS
     }
+    citations, contents = Citations(language), Contents(language)
     return {
         **_words(language),
         "html_language": {"pt": "pt-BR"}.get(language, language),
@@ -112,18 +78,29 @@ def _variables(context: ReportContext, language: str) -> dict[str, Any]:
         "families": families,
         "language_runs": [run for family in labels.LANGUAGE_FAMILIES for run in families[family]],
         "planes": _planes(families),
+        "has_flow": any(run.setting("model.flow") for run in families["vae"]),
         "data_cards": _data_cards(context.runs),
+        "architectures": _architectures(context.runs),
         "pictures": Pictures(language),
         "labels": labels,
         "source_titles": SOURCE_TITLES,
         "reduced": reduced,
-        "machines": _machines(context.runs, language),
+        "contents": contents,
+        "citations": citations,
+        "cite": citations.cite,
+        "lines": lambda name: [mathml(latex) for latex in FORMULAS[name]],
+        **_authored(context, language),
+        **_recorded(context.runs),
+        "facts": facts(context.runs, context.comparison, language),
+        "recipes": recipe_tables(context.runs, language),
+        "machines": machines(context.runs, language),
+        "lesson_styles": list(dict.fromkeys(card.css for card in context.lessons if card.css)),
         "kl": {
             "p": P,
             "q": Q,
             "forward": divergence(P, Q),
             "backward": divergence(Q, P),
-            "tolerance": TOLERANCE_NATS,
+            "tolerance": TOLERANCE,
         },
         "balance": {
             "discriminator": DISCRIMINATOR_EQUILIBRIUM_NATS,
@@ -132,9 +109,77 @@ def _variables(context: ReportContext, language: str) -> dict[str, Any]:
     }
 
 
+def _authored(context: ReportContext, language: str) -> dict[str, Any]:
+    """What its author says, and what stands there where they say nothing."""
+    own = context.activities
+    return {
+        "activities": list(own) or activities(context.runs, language),
+        "is_numbered": bool(own) and all(_NUMBER.match(text) for text in own),
+        "is_iso_date": re.fullmatch(r"\d{4}-\d\d-\d\d", context.date) is not None,
+        "paragraphs": [text for text in re.split(r"\n\s*\n", context.conclusion) if text.strip()],
+    }
+
+
+def _recorded(runs: Sequence[RunCard]) -> dict[str, list[str]]:
+    """Names of the runs of whose training there is nothing to tell, and why."""
+
+    def names(chosen: Iterable[RunCard]) -> list[str]:
+        return [labels.without_folders(run.name) for run in chosen]
+
+    return {
+        "silent": names(run for run in runs if run.incidents is not None and not run.incidents),
+        "unrecorded": names(run for run in runs if run.incidents is None),
+        "unwatched": names(run for run in runs if not run.is_watched),
+    }
+
+
+class Contents:
+    """What a page has so far: its sections, and its figures and tables, each kind with numbers of its own.
+
+    Args:
+        language: of the words.
+    """
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+        self.sections: list[tuple[str, Markup]] = []
+        self.figures: list[tuple[str, str]] = []
+        self.tables: list[tuple[str, str]] = []
+
+    def section(self, identifier: str, title: Markup) -> Markup:
+        """The heading of a section."""
+        self.sections.append((identifier, title))
+        return Markup("<h2>{}</h2>").format(title)
+
+    def figure(self, caption: Markup | str) -> tuple[str, Markup]:
+        """Anchor and name (“Figure 3”) of the next figure."""
+        return self._next(self.figures, "figure", N_("Figure {number}."), caption)
+
+    def table(self, caption: Markup | str) -> tuple[str, Markup]:
+        """The same of the next table."""
+        return self._next(self.tables, "table", N_("Table {number}."), caption)
+
+    def _next(
+        self, known: list[tuple[str, str]], kind: str, name: str, caption: Markup | str
+    ) -> tuple[str, Markup]:
+        anchor = f"{kind}-{len(known) + 1}"
+        title = rich_text(name, self._language, number=len(known) + 1)
+        words = Markup(caption).striptags()
+        known.append((anchor, f"{title.striptags()} {_first_sentence(words)}"))
+        return anchor, title
+
+
+def _first_sentence(words: str) -> str:
+    """A caption as a list of figures has it: what comes before the first explanation.
+
+    >>> _first_sentence("Losses of vae-1.2: measured values. Light: as logged.")
+    'Losses of vae-1.2'
+    """
+    return re.split(r"[.:?!](?:\s|$)", words, maxsplit=1)[0]
+
+
 def _words(language: str) -> dict[str, Any]:
     """What puts values into words in the templates. Only ``_`` reads markup, and only in our own strings."""
-    figure = count(1)
 
     def metrics(run: RunCard, *keys: str) -> list[labels.MetricRow]:
         if run.evaluation is None:
@@ -147,15 +192,23 @@ def _words(language: str) -> dict[str, Any]:
     return {
         "_": lambda text, **fields: rich_text(text, language, **fields),
         "plain": lambda text: labels.without_folders(translate(text, language)),
+        "data_name": lambda title: labels.data_name(title, language),
         "clean": labels.without_folders,
         "note": lambda message: labels.without_folders(message.text(language)),
         "num": lambda value: labels.value_text(value, language),
         "number": lambda value, digits=None: labels.number(value, language, digits),
         "duration": lambda seconds: labels.duration(seconds, language),
+        "size": lambda shape: " × ".join(labels.number(side, language, 0) for side in shape) or "1",
         "metrics": metrics,
+        "missing": labels.missing,
+        "metric": lambda key, value: labels.metric_row(key, value, language),
         "family": lambda run: family_title(run, language),
-        "protocol_rows": lambda run: labels.protocol_rows(run.protocol, language),
-        "next_figure": lambda: next(figure),
+        "protocol_rows": lambda protocol: labels.protocol_rows(protocol, language),
+        "protocol_names": lambda keys: [
+            translate(labels.PROTOCOL_LABELS.get(key, key), language) for key in keys
+        ],
+        "names_of": lambda names: [labels.without_folders(name) for name in names],
+        "incident_title": lambda incident: translate(INCIDENTS[incident.kind], language),
     }
 
 
@@ -173,11 +226,23 @@ def _planes(families: Mapping[str, Sequence[RunCard]]) -> list[RunCard]:
 
 
 def _data_cards(runs: Sequence[RunCard]) -> list[DataCard]:
-    """Each data set once, in order of first use."""
-    cards: dict[str, DataCard] = {}
+    """Each data set once, in order of first use; the same images at another size are another."""
+    cards: dict[tuple[str, str], DataCard] = {}
     for run in runs:
-        cards.setdefault(run.data.name, run.data)
+        cards.setdefault((run.data.name, run.data.sha256), run.data)
     return list(cards.values())
+
+
+def _architectures(runs: Sequence[RunCard]) -> list[tuple[list[RunCard], tuple[Stage, ...]]]:
+    """Each architecture once, with the runs that have it."""
+    found: list[tuple[list[RunCard], tuple[Stage, ...]]] = []
+    for run in runs:
+        alike = [having for having, stages in found if stages == run.architecture]
+        if alike:
+            alike[0].append(run)
+        elif run.architecture:
+            found.append(([run], run.architecture))
+    return found
 
 
 def reduced(run: RunCard) -> tuple[int, int] | None:
@@ -192,34 +257,3 @@ def reduced(run: RunCard) -> tuple[int, int] | None:
         if isinstance(done, int) and done < full:
             return done, full
     return None
-
-
-Rows = list[tuple[str, str]]
-
-
-def _machines(runs: Sequence[RunCard], language: str) -> list[tuple[list[str], Rows]]:
-    """Runs with the same hardware and versions together: (run names, name and value of each fact)."""
-    groups: list[tuple[list[str], Rows]] = []
-    for run in runs:
-        rows = _provenance_rows(run.provenance, language)
-        for names, known in groups:
-            if known == rows:
-                names.append(labels.without_folders(run.name))
-                break
-        else:
-            groups.append(([labels.without_folders(run.name)], rows))
-    return [(names, rows) for names, rows in groups if rows]
-
-
-def _provenance_rows(provenance: Mapping[str, Any], language: str) -> Rows:
-    """What is shown of a run's provenance; its tables ``machine`` and ``versions`` are opened."""
-    machine = provenance.get("machine", {})
-    flat = {**provenance, **machine, **machine.get("versions", {})}
-    rows = []
-    for key, name in labels.PROVENANCE_LABELS.items():
-        value = flat.get(key)
-        if value is not None:
-            in_bytes = key.endswith("_bytes")
-            text = labels.size(value, language) if in_bytes else labels.value_text(value, language)
-            rows.append((translate(name, language), text))
-    return rows

@@ -72,6 +72,19 @@ class OpenRun:
 
         return evaluate(self.run, **options)
 
+    def explain(self, lesson: str, *beside: Any, **options: Any) -> Any:
+        """A lesson computed from this run; shows itself in a notebook. See :func:`olaria.workflows.explain.explain`.
+
+        Args:
+            lesson: an id of :data:`olaria.lessons.LESSONS`.
+            *beside: further runs that it is set beside.
+            **options: ``prompt``, ``seed``, ``language``.
+        """
+        from olaria.workflows.explain import explain
+
+        others = [run.run if isinstance(run, OpenRun) else run for run in beside]
+        return explain(lesson, [self.run, *others], **options)
+
     def report(self, **options: Any) -> Path:
         """See :func:`olaria.workflows.report.report`."""
         from olaria.workflows.report import report

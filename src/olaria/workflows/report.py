@@ -1,259 +1,202 @@
-"""Gather what a report shows from runs, and write it as one file."""
+"""Write runs up as one file, to read or to hand in."""
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from PIL import Image
-from torch import Generator, Tensor
-
-from olaria.data import AnyData, ImageData, PairData, PointData, TextData
-from olaria.data.codes import CODES
-from olaria.i18n import Message
-from olaria.models.base import Model
-from olaria.reports.context import DataCard, ReportContext, RunCard
+from olaria.errors import UsageError, suggestion
+from olaria.i18n import N_, Message
+from olaria.lessons import LESSONS
+from olaria.reports.context import Compared, Comparison, LessonCard, Repeated, ReportContext
+from olaria.reports.lesson_page import lesson_section, lesson_style
+from olaria.reports.markdown import to_markdown
+from olaria.reports.page import plain_words
+from olaria.reports.pdf import to_pdf
 from olaria.reports.report import build_report
 from olaria.runs import Run
-from olaria.sampling import latent
-from olaria.sampling.autoregressive import SamplingConfig
-from olaria.storage.files import write_text
+from olaria.storage.files import write_bytes, write_text
 from olaria.storage.folder import REPORT
-from olaria.storage.images import animate
-from olaria.workflows.generate import sample_text
-from olaria.workflows.other_samples import sample_coded
-from olaria.workflows.translate import translate_texts
+from olaria.workflows import comparison
+from olaria.workflows.explain import explain
+from olaria.workflows.generate import refuse_overwriting
+from olaria.workflows.report_cards import run_card
+from olaria.workflows.report_settings import ReportSettings, read_settings
 
-NUM_SHOWN = 64
-NUM_EXAMPLES = 40
-MAX_FRAMES = 36
-FRAME_SIDE = 256
-NUM_PAIRS = 10
-NUM_TRANSLATED = 10
-NUM_SCATTERED = 3000
-MANIFOLD_SIDE = 18
-TEXT_CHARS = 700
-_SEED = 0
+Format = Literal["html", "pdf", "md"]
+_ENDINGS: dict[str, Format] = {
+    ".html": "html",
+    ".htm": "html",
+    ".pdf": "pdf",
+    ".md": "md",
+    ".markdown": "md",
+}
 
 
 def report(
     runs: Sequence[str | Path | Run],
     *,
-    language: str = "en",
+    language: str | None = None,
     out: str | Path | None = None,
+    format: Format | None = None,
+    settings: str | Path | ReportSettings | None = None,
+    lessons: Sequence[str] = (),
     title: str = "",
     authors: str = "",
     course: str = "",
     command: str = "",
     notes: Sequence[Message] = (),
+    overwrite: bool = False,
     offline: bool = False,
 ) -> Path:
     """Write the report of ``runs``.
 
     Args:
         runs: in the order in which they appear.
-        language: ``en`` or ``pt``.
-        out: the file; ``report.html`` in the first run's folder unless given.
+        language: ``en`` or ``pt``; what the settings say unless given, else English.
+        out: the file; ``report.html`` (``.pdf``, ``.md``) in the first run's folder unless given.
+        format: ``html``, ``pdf`` or ``md``; by the ending of ``out`` unless given, else ``html``.
+        settings: a ``report.toml``, or what one says; what is given beside it comes first.
+        lessons: ids of the lessons whose figures it carries.
         title, authors, course: for its head; may be empty.
         command: what made all of the runs; may be empty.
         notes: what its reader must know.
+        overwrite: replace what is at ``out``; in a run's folder the report is replaced in any case.
         offline: open no connection.
 
     Returns:
-        The file's path.
+        The file's path; a Markdown file's pictures lie beside it.
+
+    Raises:
+        ConfigError: see :func:`olaria.workflows.report_settings.read_settings`.
+        UsageError: there is no such lesson or format.
+        StorageError: a file is in the way.
     """
+    if settings is None:
+        settings = ReportSettings()
+    said = settings if isinstance(settings, ReportSettings) else read_settings(settings)
+    language = language or said.language or "en"
+    names = list(lessons) or list(said.lessons)
+    _check_lessons(names)
+    kind = format_of(format, out)
     opened = [run if isinstance(run, Run) else Run(run) for run in runs]
+    path = Path(out) if out is not None else opened[0].path / Path(REPORT).with_suffix(f".{kind}")
+    may_replace = overwrite or out is None
+    refuse_overwriting(path, may_replace)
     context = ReportContext(
         runs=[run_card(run, offline=offline) for run in opened],
-        title=title,
-        authors=authors,
-        course=course,
-        date=datetime.date.today().isoformat(),
+        title=title or said.title,
+        authors=authors or said.authors,
+        course=course or said.course,
+        institution=said.institution,
+        date=said.date or datetime.date.today().isoformat(),
         command=command,
         notes=notes,
+        activities=said.activities,
+        conclusion=said.conclusion,
+        comparison=compared(opened),
+        lessons=[_lesson(name, opened, language, offline) for name in names],
     )
-    html = build_report(context, language)
-    path = Path(out) if out is not None else opened[0].path / REPORT
-    write_text(path, html)
+    _write(path, build_report(context, language), kind, may_replace)
     return path
 
 
-def run_card(run: Run, *, offline: bool = False) -> RunCard:
-    """Everything that a report shows of one run; the model draws here, the report only lays out."""
-    data = run.data(offline=offline)
-    provenance = run.provenance
-    facts = {**provenance.get("machine", {}), **provenance}
-    card = RunCard(
-        name=run.name,
-        family=run.family,
-        data=data_card(data),
-        recipe=run.recipe.model_dump(mode="json"),
-        result=run.result,
-        evaluation=run.evaluation,
-        metrics=run.metrics(),
-        provenance=facts,
-        command=command_of(run),
+def format_of(format: str | None, out: str | Path | None) -> Format:
+    """The format that is asked for, else the one that the file's ending tells, else ``html``.
+
+    Raises:
+        UsageError: there is no such format.
+
+    >>> format_of(None, "mine/report.PDF"), format_of("md", "report.txt"), format_of(None, None)
+    ('pdf', 'md', 'html')
+    """
+    known = dict.fromkeys(_ENDINGS.values())
+    if format is None:
+        return _ENDINGS.get(Path(out).suffix.lower(), "html") if out is not None else "html"
+    for kind in known:
+        if kind == format:
+            return kind
+    raise UsageError(
+        N_("a report cannot be {format}: {hint}"), format=format, hint=suggestion(format, known)
     )
-    if isinstance(data, TextData):
-        return _language_card(card, run)
-    if isinstance(data, PairData):
-        return _translation_card(card, run, data)
-    if isinstance(data, PointData):
-        return dataclasses.replace(card, family="gan", **_game(run))  # the same lesson
-    return _image_card(card, run, data)
 
 
-def data_card(data: AnyData) -> DataCard:
-    """What a report says of a data set."""
-    card = DataCard(
-        name=data.name,
-        title=data.title,
-        source=data.source,
-        citation=data.citation,
-        licence=data.licence,
-        sha256=data.sha256,
-    )
-    if isinstance(data, TextData):
-        sizes = {"train": len(data.train), "validation": len(data.validation)}
-        return dataclasses.replace(card, sizes=sizes, excerpt=data.train[:TEXT_CHARS])
-    if isinstance(data, PairData):
-        sizes = {"train": len(data.train), "validation": len(data.validation)}
-        return dataclasses.replace(card, sizes=sizes, notes=data.notes)
-    splits = {"train": data.train, "validation": data.validation, "test": data.test}
-    card = dataclasses.replace(card, sizes={name: len(part) for name, part in splits.items()})
-    if isinstance(data, PointData):
-        return dataclasses.replace(card, notes=data.notes)
-    return dataclasses.replace(card, examples=_array(data.train.x[:NUM_EXAMPLES]))
-
-
-def command_of(run: Run) -> str:
-    """The command that makes a run of the same recipe again."""
-    recipe = run.recipe
-    prefix = CODES if recipe.data.name.startswith(CODES) else ""
-    data = prefix + Path(recipe.data.name.removeprefix(prefix)).name
-    words = ["olaria", "train", recipe.preset, "--data", data]
-    if recipe.training.steps is not None:
-        words += ["--steps", str(recipe.training.steps)]
+def _write(path: Path, html: str, kind: Format, may_replace: bool) -> None:
+    """The page in its format; a Markdown file's pictures first, so that it never names what is not there."""
+    if kind == "html":
+        write_text(path, html)
+    elif kind == "pdf":
+        write_bytes(path, to_pdf(html))
     else:
-        words += ["--budget", f"{recipe.training.budget:g}s"]
-    words += ["--size", recipe.size, "--seed", str(recipe.seed)]
-    for path, value in _differences(run):
-        words += ["--set", f"{path}={value}"]
-    return shlex.join(words)
+        text, pictures = to_markdown(html)
+        for name in pictures:
+            refuse_overwriting(path.parent / name, may_replace)
+        for name, content in pictures.items():
+            write_bytes(path.parent / name, content)
+        write_text(path, text)
 
 
-def _differences(run: Run) -> list[tuple[str, Any]]:
-    """Settings in which a run's recipe differs from its preset."""
-    from olaria.recipes import preset
-
-    usual = preset(run.recipe.preset, run.recipe.size).model_dump(mode="json")
-    actual = run.recipe.model_dump(mode="json")
-    return [
-        (f"{part}.{name}", value)
-        for part in ("model", "training")
-        for name, value in actual[part].items()
-        if value != usual[part].get(name) and name not in ("steps", "budget")
-    ]
+# -- runs side by side -----------------------------------------------------------------------------
 
 
-def _language_card(card: RunCard, run: Run) -> RunCard:
-    if run.recipe.data.name.startswith(CODES):  # its texts are images
-        images = sample_coded(run, count=NUM_SHOWN, seed=_SEED).images
-        return dataclasses.replace(card, samples=_array(images))
-    pieces = sample_text(run, config=SamplingConfig(max_tokens=TEXT_CHARS), seed=_SEED)
-    return dataclasses.replace(card, text="".join(pieces).strip("\n"))
+def compared(runs: Sequence[Run]) -> Comparison:
+    """What :mod:`olaria.workflows.comparison` says of the runs; empty where no two are of a kind."""
+    groups = comparison.compare([run.path for run in runs])
+    apart = dict.fromkeys(
+        name
+        for family in dict.fromkeys(run.family for run in runs)
+        for name in comparison.differing([_of_family(group, family) for group in groups])
+    )
+    return Comparison(
+        [
+            _compared(group)
+            for group in groups
+            if group.protocol is not None and len(group.rows) > 1
+        ],
+        [Repeated(one.names, one.seeds, one.metrics) for one in comparison.repetitions(groups)],
+        list(apart),
+    )
 
 
-def _translation_card(card: RunCard, run: Run, data: PairData) -> RunCard:
-    shown = data.validation[:NUM_TRANSLATED]
-    outputs = translate_texts(run, [source for source, _ in shown])
-    rows = [(*pair, output) for pair, output in zip(shown, outputs, strict=True)]
-    return dataclasses.replace(card, translations=rows)
+def _of_family(group: comparison.Group, family: str) -> comparison.Group:
+    """The same without the runs of other families; without a protocol where none is left."""
+    rows = tuple(row for row in group.rows if row.family == family)
+    return comparison.Group(group.protocol if rows else None, rows)
 
 
-def _image_card(card: RunCard, run: Run, data: ImageData) -> RunCard:
-    model = run.model()
-    draws = Generator().manual_seed(_SEED)
-    shown: dict[str, Any] = {"class_names": data.class_names}
-    if run.family == "gan":
-        shown |= _game(run)
-    if run.family in ("vae", "gan"):
-        shown["samples"] = _array(latent.prior(model, NUM_SHOWN, draws))
-    if run.family in ("autoencoder", "vae"):
-        shown |= _through_the_bottleneck(model, data, draws)
-    return dataclasses.replace(card, **shown)
+def _compared(group: comparison.Group) -> Compared:
+    keys = group.numbers()
+    return Compared(
+        tuple(row.name for row in group.rows),
+        group.protocol or {},
+        {key: tuple(row.metrics.get(key) for row in group.rows) for key in keys},
+        {key: ranks for key in keys if (ranks := group.ranks(key))},
+    )
 
 
-def _through_the_bottleneck(model: Model, data: ImageData, draws: Generator) -> dict[str, Any]:
-    chosen = torch.randperm(len(data.test), generator=draws)[:NUM_SCATTERED]
-    x = data.test.x[chosen].float() / 255
-    classes = data.test.y[chosen] if latent.classes_of(model) and data.test.y is not None else None
-    codes = latent.encode(model, x, classes)
-
-    def of(count: int) -> Tensor | None:
-        return None if classes is None else classes[:count]
-
-    shown: dict[str, Any] = {
-        "originals": _array(x[:NUM_PAIRS]),
-        "reconstructions": _array(latent.decode(model, codes[:NUM_PAIRS], of(NUM_PAIRS))),
-        "interpolation": _array(
-            latent.interpolate(model, codes[:4], codes[4:8], steps=11, y=of(4))
-        ),
-    }
-    if codes.shape[1] == 2:
-        shown["latents"] = codes.numpy()
-        shown["labels"] = None if data.test.y is None else data.test.y[chosen].numpy()
-        if model.family == "vae":
-            shown["manifold"] = _array(latent.manifold(model, MANIFOLD_SIDE))
-    return shown
+# -- lessons ---------------------------------------------------------------------------------------
 
 
-def _game(run: Run) -> dict[str, Any]:
-    """A GAN's first and last watching sheets, and the way between them as an animation."""
-    paths = _spread(run.samples(), MAX_FRAMES)
-    if not paths:
-        return {}
-    frames = [Image.open(path).convert("L" if _is_gray(path) else "RGB") for path in paths]
-    return {
-        "first": _sheet(frames[0]),
-        "last": _sheet(frames[-1]),
-        "animation": animate([_at_most(frame, FRAME_SIDE) for frame in frames]),
-    }
+def _check_lessons(names: Sequence[str]) -> None:
+    for name in names:
+        if name not in LESSONS:
+            raise UsageError(
+                N_("there is no lesson {name}: {hint}"), name=name, hint=suggestion(name, LESSONS)
+            )
 
 
-def _spread(paths: list[Path], most: int) -> list[Path]:
-    """At most ``most`` of ``paths``, the first and the last among them."""
-    if len(paths) <= most:
-        return paths
-    return [paths[round(i * (len(paths) - 1) / (most - 1))] for i in range(most)]
+def _lesson(name: str, runs: Sequence[Run], language: str, offline: bool) -> LessonCard:
+    """A lesson of the first run that can carry it, beside the others.
 
-
-def _at_most(picture: Image.Image, side: int) -> Image.Image:
-    """Shrunk by a whole factor until its longer side is at most ``side``, where pixels are blocks of equal ones."""
-    factor = -(-max(picture.size) // side)
-    size = (picture.width // factor, picture.height // factor)
-    return picture.resize(size, Image.Resampling.NEAREST) if factor > 1 else picture
-
-
-def _is_gray(path: Path) -> bool:
-    with Image.open(path) as picture:
-        return picture.mode == "L"
-
-
-def _sheet(picture: Image.Image) -> NDArray[np.uint8]:
-    """A whole sheet as one image (1, C, H, W)."""
-    array = np.asarray(picture)
-    return array[None, None] if array.ndim == 2 else array.transpose(2, 0, 1)[None]
-
-
-def _array(images: Tensor) -> NDArray[Any]:
-    if images.dtype != torch.uint8:
-        images = (images.clamp(0, 1) * 255).round().to(torch.uint8)
-    return images.numpy()
+    Raises:
+        LessonError: none can; the preset whose runs can is named.
+    """
+    lesson = LESSONS[name]
+    fitting = [run for run in runs if run.family in lesson.families]
+    others = [run for run in runs if run is not fitting[0]] if fitting else list(runs)
+    chosen = [*fitting[:1], *others] if fitting or lesson.needs_run else []
+    found = explain(name, chosen, language=language, offline=offline)
+    body = lesson_section(found.context, language, level=4)
+    return LessonCard(plain_words(lesson.title, language), body, lesson_style())

@@ -18,7 +18,13 @@ from olaria.errors import UsageError
     ],
 )
 def test_everywhere_is_everywhere(words: list[str]) -> None:
-    assert split(words, "en") == (Everywhere("pt", offline=True), ["train", "x"])
+    expected = Everywhere("pt", offline=True, chose_language=True)
+    assert split(words, "en") == (expected, ["train", "x"])
+
+
+def test_a_language_that_nobody_chose_is_known_as_such() -> None:
+    assert not split(["report", "r", "--title", "--lang"], "pt")[0].chose_language
+    assert split(["report", "r", "--lang=pt"], "pt")[0].chose_language
 
 
 def test_a_free_texts_value_is_not_an_option() -> None:

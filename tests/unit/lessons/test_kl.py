@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,9 +12,9 @@ from hypothesis import strategies as st
 from torch.distributions import Normal, kl_divergence
 
 from olaria.errors import ConfigError
-from olaria.i18n import Message
-from olaria.lessons import LESSONS, Check
-from olaria.lessons.kl import TOLERANCE_NATS, Gaussian, P, Q, divergence, grid, integrand
+from olaria.lessons import LESSONS, Asked
+from olaria.lessons.base import TOLERANCE
+from olaria.lessons.kl import Gaussian, P, Q, divergence, grid, integrand
 
 means = st.floats(-20, 20)
 stds = st.floats(0.05, 20)
@@ -37,7 +39,7 @@ def torchs(p: Gaussian, q: Gaussian) -> float:
 def test_area_formula_and_torch_agree(p: Gaussian, q: Gaussian) -> None:
     found = divergence(p, q)
     assert found.closed_form_nats == pytest.approx(torchs(p, q), abs=1e-9)
-    assert found.numerical_nats == pytest.approx(torchs(p, q), abs=TOLERANCE_NATS)
+    assert found.numerical_nats == pytest.approx(torchs(p, q), abs=TOLERANCE)
 
 
 @given(means, stds, means, stds)
@@ -46,7 +48,7 @@ def test_the_whole_area_is_never_negative(a: float, b: float, c: float, d: float
     found = divergence(p, q)
     assert found.positive_nats >= 0 >= found.negative_nats
     assert found.numerical_nats >= -1e-9
-    assert found.numerical_nats == pytest.approx(torchs(p, q), rel=1e-5, abs=TOLERANCE_NATS)
+    assert found.numerical_nats == pytest.approx(torchs(p, q), rel=1e-5, abs=TOLERANCE)
 
 
 def test_the_integrand_is_negative_exactly_where_q_is_above_p() -> None:
@@ -70,18 +72,29 @@ def test_density_is_torchs() -> None:
 
 
 def test_every_check_of_the_lesson_holds() -> None:
-    steps = LESSONS["kl"]()
-    checks = [step.check for step in steps if step.check is not None]
-    assert len(checks) == 2
-    assert all(check.holds for check in checks)
+    steps = LESSONS["kl"](Asked())
+    assert len(steps) == 4
     for step in steps:
-        assert all(len(array) == len(step.arrays["x"]) for array in step.arrays.values())
-        assert "{" not in step.text.text("en")
+        assert step.checks and all(check.holds for check in step.checks)
+        assert "{" not in step.text.text("pt")
 
 
-@pytest.mark.parametrize("value", [0.5002, float("nan"), float("inf")])
-def test_a_check_can_fail(value: float) -> None:
-    assert not Check(Message("two ways"), value, 0.5, 1e-4).holds
+@pytest.mark.parametrize("settings", [(), ("model.flow=0",), ("model.latent=20", "model.flow=0")])
+def test_a_posterior_of_the_users_own_run(settings: tuple[str, ...], tiny_run: Any) -> None:
+    run = tiny_run("vae-mnist", *settings)
+    step = LESSONS["kl"](Asked((run,)))[-1]
+    kl = step.arrays["kl_nats"]
+    assert step.checks[0].holds and step.checks[0].count == len(kl)
+    own = Normal(torch.tensor(step.arrays["mean"]), torch.tensor(step.arrays["std"]))
+    prior = Normal(torch.zeros(len(kl)).double(), 1.0)
+    np.testing.assert_allclose(kl, kl_divergence(own, prior), atol=1e-6)
+    assert ("learned" in step.text.text()) == (not settings)
+
+
+def test_a_wrong_density_fails_its_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    density = Gaussian.log_density
+    monkeypatch.setattr(Gaussian, "log_density", lambda self, x: density(self, x) + 0.01)
+    assert not LESSONS["kl"](Asked())[0].checks[0].holds
 
 
 @pytest.mark.parametrize(

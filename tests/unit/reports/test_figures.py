@@ -202,3 +202,24 @@ def test_curves_are_svgs_even_with_nothing_finite() -> None:
 
 def test_the_same_figure_gives_the_same_bytes() -> None:
     assert svg(areas.kl_figure(P, Q)) == svg(areas.kl_figure(P, Q))
+
+
+def test_long_names_of_curves_keep_off_the_unit() -> None:
+    def boxes(count: int) -> list[object]:
+        names = [f"a long name of a run {i}" for i in range(count)]
+        series = [Series(name, np.arange(9.0), np.arange(9.0)) for name in names]
+        figure = curves.loss_curves([Panel(series, "nats per token")])
+        png(figure)  # arranges its parts
+        (axes,) = figure.axes
+        legend, (unit,) = axes.get_legend(), axes.texts
+        assert legend is not None
+        heights.append(axes.get_window_extent().height)
+        return [legend.get_window_extent(), unit.get_window_extent()]
+
+    heights: list[float] = []
+    for count in (2, 9):
+        legend, unit = boxes(count)
+        assert not legend.overlaps(unit)  # type: ignore[attr-defined]
+    assert heights[1] == pytest.approx(heights[0], rel=0.1), (
+        "more names do not press the curves flat"
+    )

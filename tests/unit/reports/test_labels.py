@@ -57,6 +57,16 @@ def test_a_missing_metric_says_why() -> None:
     assert (other.name, other.value) == ("unheard_of", "2.5")
 
 
+def test_what_one_reason_explains_is_told_once() -> None:
+    why = Message("no network").to_json()
+    evaluation = {"metrics": {"fd": None, "mse": 0.5, "kd": None, "bleu": None},
+                  "reasons": {"fd": why, "kd": why}}  # fmt: skip
+    assert labels.missing(labels.evaluation_rows(evaluation, "en")) == [
+        ("no network", ["Fréchet distance", "Kernel distance"]),
+        ("", ["BLEU"]),
+    ]
+
+
 def test_protocol_shows_the_seed_as_it_is_and_fingerprints_short() -> None:
     rows = dict(
         labels.protocol_rows(

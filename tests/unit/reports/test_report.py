@@ -14,12 +14,25 @@ from typing import Any
 import numpy as np
 import pytest
 from jinja2 import Environment, nodes
+from markupsafe import Markup
 from PIL import Image
 
 import olaria.reports
 from olaria.errors import RunError
 from olaria.i18n import Message, translate
-from olaria.reports import DataCard, ReportContext, RunCard, build_report
+from olaria.reports.context import (
+    Compared,
+    Comparison,
+    DataCard,
+    Incident,
+    Layer,
+    LessonCard,
+    Repeated,
+    ReportContext,
+    RunCard,
+    Stage,
+)
+from olaria.reports.report import build_report
 
 FOLDER = Path(olaria.reports.__file__).parent
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>{0}{x}$*a*$"
@@ -37,6 +50,7 @@ class Page(HTMLParser):
         self.feed(html)
         assert self._open == []
         self.ids = [value for _, a in self.tags if (value := a.get("id"))]
+        self.sections = [a["id"] for tag, a in self.tags if tag == "section" and "id" in a]
         self.alts = [a["alt"] for tag, a in self.tags if tag == "img"]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -127,6 +141,20 @@ def context(digits: DataCard) -> ReportContext:
     )  # fmt: skip
 
 
+def quantized(context: ReportContext) -> RunCard:
+    """A run with a codebook, of which two entries of four are in use."""
+    images = context.runs[0].originals
+    counts = np.array([3, 0, 1, 0])
+    return run("vq", "vq", context.runs[0].data, originals=images, reconstructions=images,
+               code_counts=counts, metrics=rows("reconstruction_nats"), model={"codes": 4, "latent": 8},
+               measured={"reconstruction_nats": 61.5, "codes_used": 2})  # fmt: skip
+
+
+def layer(name: str, count: int, repeats: int = 1) -> Layer:
+    group = "blocks" if repeats > 1 else ""
+    return Layer(name, Message("linear"), (7,), count, repeats, group)
+
+
 @pytest.fixture(scope="module", params=["en", "pt"])
 def language(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -144,10 +172,12 @@ def page(html: str) -> Page:
 
 
 def test_everything_is_there_in_order(page: Page, language: str) -> None:
-    assert page.ids == ["practice", "data", "autoencoder", "vae", "kl", "gan", "language",
-                        "results", "repeat", "references"]  # fmt: skip
+    assert page.sections == ["activities", "data", "autoencoder", "vae", "kl", "gan", "language",
+                             "results", "troubles", "conclusion", "references", "appendix"]  # fmt: skip
     anchors = [a["href"] for tag, a in page.tags if tag == "a"]
-    assert anchors == [f"#{name}" for name in page.ids]
+    assert anchors[: len(page.sections)] == [f"#{name}" for name in page.sections]
+    assert {(anchor or "")[1:] for anchor in anchors} <= set(page.ids), "every link leads somewhere"
+    assert len(page.ids) == len(set(page.ids))
     numbers = ("0.01230", "31.50", "2.468", "1.531", "12,345", "678", "9.5 s")
     for number in numbers:
         shown = number.translate(str.maketrans(".,", ",.")) if language == "pt" else number
@@ -199,16 +229,26 @@ def test_no_folder_and_no_user_is_told(html: str) -> None:
 def test_d8_hostile_text_stays_text(context: ReportContext, language: str) -> None:
     card = DataCard(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, "ab", {HOSTILE: 3}, None, HOSTILE,
                     [Message("{x}", {"x": HOSTILE})])  # fmt: skip
+    told = Incident("warning", Message("{x}", {"x": HOSTILE}), 3)
     bad = {"metrics": {HOSTILE: HOSTILE}, "protocol": {HOSTILE: HOSTILE, "split": HOSTILE},
            "reasons": {HOSTILE: Message(HOSTILE.replace("{0}{x}", "")).to_json()}}  # fmt: skip
     runs = [
         replace(card_of, name=HOSTILE, data=card, text=HOSTILE, prompt=HOSTILE, command=HOSTILE,
-                evaluation=bad, provenance={"machine": {"cpu": HOSTILE}})
+                evaluation=bad, provenance={"machine": {"cpu": HOSTILE}}, incidents=[told],
+                recipe={"model": {"family": HOSTILE, "loss": HOSTILE}, "data": {HOSTILE: HOSTILE}},
+                architecture=(Stage(told.message, (layer(HOSTILE, 3),)),))
         for card_of in context.runs
     ]  # fmt: skip
     runs.append(RunCard(HOSTILE, HOSTILE, card))
-    hostile = replace(context, runs=runs, title=HOSTILE, authors=HOSTILE, course=HOSTILE)
-    page = Page(build_report(replace(hostile, date=HOSTILE, command=HOSTILE), language))
+    names = (HOSTILE, HOSTILE)
+    group = Compared(names, {HOSTILE: HOSTILE}, {HOSTILE: (1.0, 2.0)}, {HOSTILE: {HOSTILE: 1}})
+    hostile = replace(
+        context, runs=runs, title=HOSTILE, authors=HOSTILE, course=HOSTILE, institution=HOSTILE,
+        date=HOSTILE, command=HOSTILE, activities=[HOSTILE], conclusion=HOSTILE,
+        comparison=Comparison([group], [Repeated(names, (0, 1), {HOSTILE: (1.0, 2.0)})], [HOSTILE]),
+        lessons=[LessonCard(HOSTILE, Markup(""))],
+    )  # fmt: skip
+    page = Page(build_report(hostile, language))
     assert not any(tag == "script" for tag, _ in page.tags)
     assert not any(name.startswith("on") for _, a in page.tags for name in a)
     assert page.text.count("alert(1)") > 30
@@ -218,6 +258,7 @@ def test_d8_hostile_text_stays_text(context: ReportContext, language: str) -> No
     ("families", "sections"),
     [
         ({"autoencoder"}, {"autoencoder"}),
+        ({"vq"}, {"vq"}),
         ({"vae"}, {"vae", "kl"}),
         ({"gan"}, {"gan"}),
         ({"bigram"}, {"language"}),
@@ -228,13 +269,15 @@ def test_d8_hostile_text_stays_text(context: ReportContext, language: str) -> No
 def test_a_section_is_there_when_its_run_is(
     context: ReportContext, families: set[str], sections: set[str]
 ) -> None:
-    runs = [card for card in context.runs if card.family in families]
+    runs = [card for card in (*context.runs, quantized(context)) if card.family in families]
     page = Page(build_report(replace(context, runs=runs)))
-    always = {"practice", "data", "results", "repeat", "references"}
-    assert set(page.ids) == always | sections
+    always = {"activities", "data", "results", "troubles", "conclusion", "references", "appendix"}
+    assert set(page.sections) == always | sections
 
 
-@pytest.mark.parametrize("family", ["autoencoder", "vae", "gan", "bigram", "language", "gpt"])
+@pytest.mark.parametrize(
+    "family", ["autoencoder", "vae", "vq", "gan", "bigram", "language", "gpt", "translation"]
+)
 def test_a_bare_run_is_enough(digits: DataCard, family: str, language: str) -> None:
     page = Page(build_report(ReportContext([RunCard("bare", family, digits)]), language))
     assert "olaria eval bare" in page.text
@@ -277,6 +320,7 @@ def test_balance_is_claimed_only_for_the_logistic_losses(context: ReportContext)
     assert said in build_report(replace(context, runs=[gan]))
     text = build_report(replace(context, runs=[hinge]))
     assert said not in text
+    assert "another loss, hinge" in text
     assert "do not apply" in text
 
 
@@ -303,7 +347,8 @@ def source_strings() -> set[str]:
 
 
 def test_every_string_is_in_the_portuguese_catalog() -> None:
-    same = {"nats", "tokens", "original", "checkpoint", "commit", "GPT", "Autoencoder"}
+    same = {"nats", "tokens", "token", "original", "checkpoint", "commit", "GPT", "Autoencoder", "Adam",
+            "dropout", "embedding", "linear", "top-p"}  # fmt: skip
     strings = source_strings()
     assert len(strings) > 150
     assert sorted(s for s in strings - same if translate(s, "pt") == s) == []

@@ -23,7 +23,8 @@ from olaria.training.randomness import generator, seeded
 from olaria.workflows import evaluate as evaluation
 from olaria.workflows.evaluate import evaluate
 from olaria.workflows.other_samples import sample_coded
-from olaria.workflows.report import command_of, report
+from olaria.workflows.report import report
+from olaria.workflows.report_cards import command_of
 from olaria.workflows.train import replay, train
 
 
@@ -236,6 +237,17 @@ def test_a_writer_is_replayed_from_any_folder(
     again = replay(writer.path, out=tmp_path / "again")
     first, second = (run.model().state_dict() for run in (writer, again))
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_writer_that_cannot_write_images_yet_is_reported_all_the_same(
+    writer: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*words: object, **options: object) -> None:
+        raise SamplingError("only {share} are images", share="3%")
+
+    monkeypatch.setattr("olaria.workflows.report_cards.sample_coded", refuse)
+    page = report([writer], out=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "only 3% are images" in page
 
 
 @pytest.mark.parametrize("language", ["en", "pt"])

@@ -1,0 +1,279 @@
+"""What a lesson shows: the numbers and words of a figure, not how it is drawn. Pages draw them (``reports``).
+
+A word is a :class:`~olaria.i18n.Message`, or a plain string where it is data (a token, a run's name). Numbers are
+arrays; what a figure shows, its table shows too, so that every picture can be read as numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from olaria.i18n import Message
+
+Words = Message | str
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line of a :class:`Plot`.
+
+    Args:
+        name: of the legend.
+        x: (N,), ascending.
+        y: (N,).
+        kind: ``line``; ``area``, filled from zero, in one colour above and another below; ``points``.
+    """
+
+    name: Words
+    x: Array
+    y: Array
+    kind: Literal["line", "area", "points"] = "line"
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Curves on common axes.
+
+    Args:
+        caption: what is seen, one or two sentences.
+        curves: at most six.
+        x_label: name and unit of the horizontal axis.
+        y_label: of the vertical one.
+        levels: horizontal lines: name and height.
+        marks: vertical lines: name and place.
+    """
+
+    caption: Words
+    curves: tuple[Curve, ...]
+    x_label: Words
+    y_label: Words
+    levels: tuple[tuple[Words, float], ...] = ()
+    marks: tuple[tuple[Words, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Numbers as horizontal bars, one below the other.
+
+    Args:
+        caption: see :class:`Plot`.
+        labels: of the bars.
+        series: name and numbers (as many as labels) of each group of bars; one or two.
+        unit: of the numbers.
+    """
+
+    caption: Words
+    labels: tuple[Words, ...]
+    series: tuple[tuple[Words, Array], ...]
+    unit: Words = ""
+
+
+@dataclass(frozen=True)
+class Heat:
+    """A matrix as coloured cells.
+
+    Args:
+        caption: see :class:`Plot`.
+        values: (R, C); NaN is an empty cell (what a mask hides).
+        rows: name of each row.
+        columns: name of each column.
+        row_title: what the rows are.
+        column_title: what the columns are.
+        unit: of the values.
+        signed: whether zero is the middle of the colours; else it, or the least value, is their beginning.
+        digits: of a value in its cell.
+    """
+
+    caption: Words
+    values: Array
+    rows: tuple[Words, ...]
+    columns: tuple[Words, ...]
+    row_title: Words = ""
+    column_title: Words = ""
+    unit: Words = ""
+    signed: bool = False
+    digits: int = 2
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A row of images.
+
+    Args:
+        title: of the row.
+        images: (N, C, H, W), uint8 or in [0, 1]; C is 1 or 3.
+        notes: under each image; none, or N.
+    """
+
+    title: Words
+    images: Array
+    notes: tuple[Words, ...] = ()
+
+
+@dataclass(frozen=True)
+class Images:
+    """Rows of images, each of the same columns."""
+
+    caption: Words
+    strips: tuple[Strip, ...]
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Points of a :class:`Scatter`.
+
+    Args:
+        name: of the legend, or above its own panel.
+        points: (N, 2).
+        labels: class of each, (N,); all of one colour where None.
+    """
+
+    name: Words
+    points: Array
+    labels: Array | None = None
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Points of a plane.
+
+    Args:
+        caption: see :class:`Plot`.
+        clouds: their points.
+        class_names: of the labels 0, 1, …
+        x_label: of the horizontal axis.
+        y_label: of the vertical one.
+        panels: one panel for each cloud, each with axes of its own, instead of one for all.
+        circles: radii around the origin (a normal prior's standard deviations).
+        surface: values under the points, (R, C), rows from the top, in [0, 1]: a half is white.
+        extent: the surface's left, right, bottom and top.
+        arrows: (M, 4): place and direction of each.
+    """
+
+    caption: Words
+    clouds: tuple[Cloud, ...]
+    class_names: tuple[str, ...] = ()
+    x_label: Words = ""
+    y_label: Words = ""
+    panels: bool = False
+    circles: tuple[float, ...] = ()
+    surface: Array | None = None
+    extent: tuple[float, float, float, float] | None = None
+    arrows: Array | None = None
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A text cut into tokens, each on a colour that tells its value.
+
+    Args:
+        caption: see :class:`Plot`.
+        tokens: as text; what cannot be seen is made visible by the page.
+        values: (T,); the tokens alternate between two colours where None.
+        notes: of each token, shown where it is pointed at; none, or T.
+        unit: of the values.
+    """
+
+    caption: Words
+    tokens: tuple[str, ...]
+    values: Array | None = None
+    notes: tuple[Words, ...] = ()
+    unit: Words = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of words and numbers.
+
+    Args:
+        caption: see :class:`Plot`.
+        columns: headings.
+        rows: cells; a number is written in the reader's notation.
+        digits: of a number's fraction; four significant digits where None.
+        equal: columns whose numbers are the same, and are marked as such.
+    """
+
+    caption: Words
+    columns: tuple[Words, ...]
+    rows: tuple[tuple[Words | float | int, ...], ...]
+    digits: int | None = None
+    equal: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Control:
+    """What a reader chooses with.
+
+    Args:
+        name: what is chosen.
+        labels: of the choices, in order.
+        kind: ``slider``, or ``select`` where the choices have no order.
+        start: the choice shown first, and the one printed.
+        plays: whether a button may run through the choices (an animation).
+    """
+
+    name: Words
+    labels: tuple[Words, ...]
+    kind: Literal["slider", "select"] = "slider"
+    start: int = 0
+    plays: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Figures of which the reader sees one at a time.
+
+    Args:
+        caption: of all.
+        controls: one or two.
+        figures: of each choice, the last control's running fastest; their own captions may be empty.
+        printed: which of them paper shows; the starting one where empty.
+    """
+
+    caption: Words
+    controls: tuple[Control, ...]
+    figures: tuple[Figure, ...]
+    printed: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Gaussians:
+    """Two normal densities and the signed integrand of D(p‖q), with a slider for each mean and deviation.
+
+    Args:
+        caption: see :class:`Plot`.
+        p: mean and standard deviation of p.
+        q: the same of q.
+        names: of both.
+        fixed_q: whether only p can be moved.
+    """
+
+    caption: Words
+    p: tuple[float, float]
+    q: tuple[float, float]
+    names: tuple[Words, Words] = ("p", "q")
+    fixed_q: bool = False
+
+
+@dataclass(frozen=True)
+class NextToken:
+    """The distribution of the next token, with sliders for temperature, top-k and top-p.
+
+    Args:
+        caption: see :class:`Plot`.
+        tokens: as text, (V,).
+        logits: (V,).
+        shown: how many of the likeliest are drawn.
+    """
+
+    caption: Words
+    tokens: tuple[str, ...]
+    logits: Array
+    shown: int = 12
+
+
+Figure = Plot | Bars | Heat | Images | Scatter | Tokens | Table | Choice | Gaussians | NextToken

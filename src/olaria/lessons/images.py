@@ -1,0 +1,246 @@
+"""What lessons of images share: test images of a run, told with their classes, and the figures of codes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from olaria.data.base import ImageData, Images
+from olaria.evaluation.projection import PrincipalComponents
+from olaria.i18n import N_, Message, Number
+from olaria.lessons.base import Array, Asked, Check
+from olaria.lessons.figures import Bars, Curve, Figure, Heat, Plot, Strip, Words
+from olaria.models.base import Model
+from olaria.runs import Run
+from olaria.sampling import latent
+from olaria.training import randomness
+
+MOST_BARS = 16
+"""Numbers of a code that are drawn as bars; more of them are a map of cells."""
+MOST_CELLS = 32
+"""Of a map, on a side."""
+MOST_PIXELS = 8_000_000
+"""Of all images that are looked at together: bounds time and memory."""
+FEW = 10
+"""Test images that are too few to look at alone."""
+EXACT_PIXELS = 1024
+"""Pixels of an image up to which all principal components are computed."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A run of images, opened up.
+
+    Args:
+        asked: what the lesson is asked for.
+        model: of its run, in evaluation mode.
+        data: its data.
+        x: test images of the classes that it was trained on, in [0, 1], (N, C, H, W).
+        y: their classes, (N,), where they are known.
+    """
+
+    asked: Asked
+    model: Model
+    data: ImageData
+    x: Tensor
+    y: Tensor | None
+
+    def generator(self, place: str) -> Generator:
+        """The random numbers of a place in the lesson, always the same ones and no other place's."""
+        return randomness.generator(self.asked.seed, place)
+
+    def told(self, rows: slice | Tensor = slice(None)) -> Tensor | None:
+        """The classes of some of the images, where the model is told them."""
+        return None if self.y is None or not latent.classes_of(self.model) else self.y[rows]
+
+    def words(self, row: int) -> Message:
+        """What an image is called in a sentence: by its class, or by its place."""
+        if self.y is None:
+            return Message(N_("number {number}"), {"number": row + 1})
+        return Message(N_("class {name}"), {"name": self.data.class_names[int(self.y[row])]})
+
+    def two(self, *, alike: bool = False) -> tuple[int, int]:
+        """Two of the images: the first, and the next that is of another class, or of the same one."""
+        if self.y is None:
+            return 0, min(1, len(self.x) - 1)
+        fits = ((self.y == self.y[0]) == alike).nonzero().flatten()
+        fits = fits[fits > 0]
+        return 0, int(fits[0]) if len(fits) else len(self.x) - 1
+
+
+def opened(asked: Asked, most: int) -> Opened:
+    """The run, and ``most`` of its test images, drawn with the seed; fewer where they are few or large.
+
+    A class that was left out of training is not among them. Where there are fewer than :data:`FEW`, the validation
+    images, which nothing is trained on either, are taken with them.
+    """
+    run = asked.run
+    data = run.data(offline=asked.offline)
+    assert isinstance(data, ImageData)
+    generator = randomness.generator(asked.seed, "images")
+    test = data.test if len(data.test) >= FEW else _both(data.test, data.validation)
+    x, y = some(test, most, generator, run.recipe.data.leave_out)
+    return Opened(asked, run.model(), data, x, y)
+
+
+def _both(one: Images, other: Images) -> Images:
+    y = None if one.y is None or other.y is None else torch.cat((one.y, other.y))
+    return Images(torch.cat((one.x, other.x)), y)
+
+
+def some(
+    images: Images, most: int, generator: Generator, left_out: int | None = None
+) -> tuple[Tensor, Tensor | None]:
+    """Images in [0, 1], (N, C, H, W), and their classes, (N,).
+
+    Args:
+        images: of which.
+        most: how many of them; fewer where they are large, see :data:`MOST_PIXELS`.
+        generator: draws which.
+        left_out: a class that is not wanted.
+    """
+    rows = torch.randperm(len(images), generator=generator)
+    if left_out is not None and images.y is not None:
+        rows = rows[images.y[rows] != left_out]
+    rows = rows[: max(2, min(most, MOST_PIXELS // images.x[0].numel()))]
+    return images.x[rows].float() / 255, None if images.y is None else images.y[rows]
+
+
+def comparable(asked: Asked, family: str) -> list[Run]:
+    """The further runs of a family that have seen the same images."""
+    own = asked.run
+    return [
+        run
+        for run in asked.runs[1:]
+        if run.family == family
+        and run.dimensions() == own.dimensions()
+        and run.provenance.get("data_sha256") == own.provenance.get("data_sha256")
+    ]
+
+
+def components(x: Tensor, size: int, generator: Generator) -> PrincipalComponents:
+    r"""The leading principal components of images (N, C, H, W); of large images by a subspace iteration.
+
+    .. math:: Q \leftarrow \operatorname{orth}\left(X^\top X Q\right)
+
+    from random numbers, four times, with some columns to spare; then exactly within the subspace. Source: Halko,
+    Martinsson & Tropp 2011, *Finding Structure with Randomness*, algorithm 4.4.
+    """
+    flat = x.flatten(1)
+    if flat.shape[1] <= EXACT_PIXELS:
+        return PrincipalComponents.fitted(x, size)
+    mean = flat.mean(0)
+    centred = flat - mean
+    width = min(size + 16, *flat.shape)
+    basis = torch.randn(flat.shape[1], width, generator=generator)
+    for _ in range(4):
+        basis = torch.linalg.qr(centred.T @ (centred @ basis)).Q
+    within = PrincipalComponents.fitted(centred @ basis, size)
+    total = centred.double().square().sum()
+    shares = within.shares * (centred @ basis).double().square().sum() / total
+    return PrincipalComponents(mean.double(), within.axes @ basis.T.double(), shares)
+
+
+# -- words and checks -------------------------------------------------------------------------------
+
+
+def value(number: float, digits: int | None = None) -> Message:
+    """A number alone, in the reader's notation."""
+    return Message("{number}", {"number": Number(number, digits)})
+
+
+def together(*sentences: Message) -> Message:
+    """Several sentences as one text."""
+    fields = {f"part_{i}": sentence for i, sentence in enumerate(sentences)}
+    return Message(" ".join(f"{{{name}}}" for name in fields), fields)
+
+
+def percent(share: float) -> Number:
+    """A share as the number before a percent sign."""
+    return Number(100 * share, 1)
+
+
+def index(letter: str, place: int) -> str:
+    """A component of a vector, counted from one.
+
+    >>> index("z", 11)
+    'z₁₂'
+    """
+    return letter + str(place + 1).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+
+
+def checked(text: str, shown: Tensor | Array | float, expected: Array | float) -> Check:
+    """A check without fields in its words: ``text`` is marked by the caller."""
+    return Check(Message(text), shown.numpy() if isinstance(shown, Tensor) else shown, expected)
+
+
+# -- figures ---------------------------------------------------------------------------------------
+
+
+def strip(title: Words, x: Tensor | Array, notes: tuple[Words, ...] = ()) -> Strip:
+    """A row of images, (N, C, H, W); what lies outside [0, 1] is shown as the nearest that can be."""
+    pixels: NDArray[Any] = np.asarray(x, np.float32).clip(0, 1)
+    return Strip(title, pixels, notes)
+
+
+def code_figure(code: Array, letter: str, caption: Words) -> Figure:
+    """The numbers of a code (d,) as bars, or as cells read like a text where they are many."""
+    if len(code) <= MOST_BARS:
+        names = tuple(index(letter, place) for place in range(len(code)))
+        return Bars(caption, names, ((letter, code),))
+    shown = code[: MOST_CELLS**2]
+    columns = min(MOST_CELLS, 2 ** round(math.log2(len(shown)) / 2 + 0.5))
+    cells = np.full(math.ceil(len(shown) / columns) * columns, np.nan)
+    cells[: len(shown)] = shown
+    values = cells.reshape(-1, columns)
+    rows = tuple(index(letter, row * columns) for row in range(len(values)))
+    return Heat(caption, values, rows, tuple(f"+{place}" for place in range(columns)), signed=True)
+
+
+def by_dimension(
+    series: tuple[tuple[Words, Array], ...],
+    letter: str,
+    caption: Words,
+    unit: Words,
+    levels: tuple[tuple[Words, float], ...] = (),
+) -> Figure:
+    """Numbers of each latent dimension, (d,): as bars, or as curves over the dimensions where these are many.
+
+    Args:
+        series: name and numbers; of bars at most two are drawn.
+        letter: of the dimensions.
+        caption: of the figure.
+        unit: of the numbers.
+        levels: see :class:`~olaria.lessons.figures.Plot`; bars have none.
+    """
+    size = len(series[0][1])
+    if size <= MOST_BARS and len(series) <= 2:
+        return Bars(caption, tuple(index(letter, place) for place in range(size)), series, unit)
+    places = np.arange(1.0, size + 1)
+    curves = tuple(Curve(name, places, numbers) for name, numbers in series)
+    return Plot(caption, curves, Message(N_("latent dimension")), unit, levels)
+
+
+def map_of_pixels(x: Array, caption: Words, unit: Words, *, signed: bool = False) -> Heat:
+    """A number of each pixel, (H, W), as cells; of large images the sum over squares of pixels."""
+    step = math.ceil(max(x.shape) / MOST_CELLS)
+    around = [(0, -side % step) for side in x.shape]
+    height, width = ((side + step - 1) // step for side in x.shape)
+    sums = np.pad(x, around).reshape(height, step, width, step).sum((1, 3))
+    rows, columns = (tuple(str(1 + step * i) for i in range(n)) for n in (height, width))
+    return Heat(
+        caption,
+        sums,
+        rows,
+        columns,
+        Message(N_("row")),
+        Message(N_("column")),
+        unit,
+        signed=signed,
+    )

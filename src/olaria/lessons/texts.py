@@ -1,0 +1,95 @@
+"""The sentence that a lesson of language reads: the user's own, or one of the run's validation text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from olaria.data import TextData
+from olaria.data.base import PairData
+from olaria.data.tokens import Tokenizer
+from olaria.errors import LessonError
+from olaria.i18n import N_
+from olaria.lessons.base import Asked
+from olaria.runs import Run
+
+MAX_TOKENS = 32
+"""Of a sentence that is shown token by token: more would be too small to read."""
+
+
+_SIGNS = str.maketrans({" ": "␣", "\n": "↵", "\t": "⇥", "\r": "␍", "\N{NO-BREAK SPACE}": "⍽"})
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A text as a run reads it.
+
+    Args:
+        text: as it was given, as far as it is shown.
+        ids: its tokens, int64 (T,), 2 ≤ T ≤ :data:`MAX_TOKENS`.
+        tokens: each as text.
+        tokenizer: of the run.
+    """
+
+    text: str
+    ids: Tensor
+    tokens: tuple[str, ...]
+    tokenizer: Tokenizer
+
+
+def sentence_of(asked: Asked, run: Run | None = None, most: int = MAX_TOKENS) -> Sentence:
+    """The user's sentence, or the first line of the validation text that is long enough; cut to ``most`` tokens.
+
+    Args:
+        asked: the prompt, where there is one.
+        run: reads it; the lesson's own where None.
+        most: tokens that are kept, and never more than the model's context.
+
+    Raises:
+        LessonError: it has fewer than two tokens.
+        DataError: it has a character that the run never saw.
+    """
+    run = run or asked.run
+    tokenizer = run.tokenizer()
+    text = opening_line(asked, run) if asked.prompt is None else asked.prompt
+    context = getattr(run.recipe.model, "context", most)
+    most = most if run.family == "bigram" else min(most, context)
+    ids = tokenizer.encode(text, run.recipe.data.unseen)[:most]
+    if len(ids) < 2:
+        raise LessonError(
+            N_("the sentence has fewer than two tokens and shows nothing: give a longer --prompt")
+        )
+    return Sentence(tokenizer.decode(ids), ids, spelt(tokenizer, ids), tokenizer)
+
+
+def spelt(tokenizer: Tokenizer, ids: Tensor) -> tuple[str, ...]:
+    r"""Each token as text; a piece of a character as its bytes, ``\xc3``."""
+    return tuple(
+        tokenizer.bytes_of([token]).decode("utf-8", "backslashreplace") for token in ids.tolist()
+    )
+
+
+def opening_line(asked: Asked, run: Run, least: int = 16) -> str:
+    """The first line of the validation text with so many characters, or the first source of the validation pairs."""
+    data = run.data(offline=asked.offline)
+    if isinstance(data, PairData):
+        return data.validation[0][0]
+    assert isinstance(data, TextData)
+    lines = (line.strip() for line in data.validation[:10_000].splitlines())
+    return next((line for line in lines if len(line) >= least), data.validation[:least])
+
+
+def visible(token: str) -> str:
+    """A token whose blanks can be seen.
+
+    >>> visible(" be\\n")
+    '␣be↵'
+    """
+    return token.translate(_SIGNS)
+
+
+def labels_of(tokens: Sequence[str]) -> tuple[str, ...]:
+    """Tokens as names of rows and columns."""
+    return tuple(map(visible, tokens))

@@ -1,0 +1,242 @@
+"""A tuned run beside the model that it began from: what the lesson on fine-tuning compares.
+
+Where the model at the start comes from, the first that there is:
+
+1. the run that it was tuned from, with rows for the tokens that tuning added;
+2. its own checkpoint, where it has adapters and no new tokens: they leave the weights as they are, so both are there.
+
+The weights of a base are taken for those of the start only if their fingerprint is the one that was noted when tuning
+began.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from olaria.data import TextData
+from olaria.data.tokenizer import Tokenizer
+from olaria.errors import LessonError, OlariaError
+from olaria.evaluation.text import text_loss
+from olaria.i18n import N_
+from olaria.lessons.base import Array, Asked
+from olaria.lessons.by_numpy.float64 import next_token_nats, weights_of
+from olaria.models.base import Model
+from olaria.recipes.base import TuningConfig
+from olaria.runs import Run
+from olaria.training.inheritance import grow, model_sha256
+
+State = Mapping[str, Tensor]
+_ADAPTED = ".parametrizations.weight."
+WINDOW = 128
+"""Tokens that are read at once where a text is measured, or the model's context where that is shorter."""
+MEASURED_TOKENS = 512
+_CHARS = 16  # of text that is encoded for each token that is wanted; a token seldom has more
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """The beginning of a text, as both models read it.
+
+    Args:
+        ids: int64 (N + 1,).
+        context: tokens of a window.
+    """
+
+    ids: Tensor
+    context: int
+
+    @cached_property
+    def windows(self) -> tuple[Tensor, ...]:
+        """What is read, and after its first token predicted: each (R, at most context + 1)."""
+        starts = range(0, len(self.ids) - 1, self.context)
+        rows = [self.ids[start : start + self.context + 1] for start in starts]
+        whole = [row for row in rows if len(row) == self.context + 1]
+        rest = [row[None] for row in rows if len(row) <= self.context]
+        return (*((torch.stack(whole),) if whole else ()), *rest)
+
+    def nats(self, model: Model) -> Array:
+        """Negative log-probability of each token but the first, (N,)."""
+        with torch.no_grad():
+            parts = [token_nats(model, rows).flatten() for rows in self.windows]
+        return torch.cat(parts).numpy()
+
+    def nats_again(self, model: Model) -> Array:
+        """The same from the raw weights in float64."""
+        w, config = weights_of(model), model.config
+        return np.concatenate(
+            [next_token_nats(w, config, rows.numpy()).reshape(-1) for rows in self.windows]
+        )
+
+    def loss(self, model: Model) -> float:
+        """Nats per token, as an evaluation measures them."""
+        count = len(self.ids)
+        return text_loss(
+            model, self.ids, context=self.context, num_chars=count, num_bytes=count
+        ).loss_nats_per_token
+
+
+def token_nats(model: Model, ids: Tensor) -> Tensor:
+    """Negative log-probability of each token but the first, given those before it: (R, T) to (R, T - 1), float64."""
+    log_probs = model(ids[:, :-1]).double().log_softmax(-1)
+    nats: Tensor = -log_probs.gather(2, ids[:, 1:, None]).squeeze(2)
+    return nats
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A tuned run and what is left of its base.
+
+    Args:
+        run: the tuned run.
+        base: the run that it began from; None where it is gone, has changed, or was no run of ours.
+        stored: the tensors of the run's checkpoint, adapters apart.
+        model: as it is now, adapters merged.
+        start: the model that tuning began from, with the run's vocabulary; None where nothing is left of it.
+    """
+
+    run: Run
+    base: Run | None
+    stored: State
+    model: Model
+    start: Model | None
+
+    @property
+    def tuning(self) -> TuningConfig:
+        """What the recipe says of it."""
+        assert self.run.recipe.tuning is not None
+        return self.run.recipe.tuning
+
+    @property
+    def base_name(self) -> str:
+        """As it was called when tuning began."""
+        return str(self.run.provenance["base"]["name"])
+
+    @property
+    def num_added(self) -> int:
+        """Tokens that the base did not have."""
+        return self.tokenizer.vocab_size - int(self.run.provenance["base"]["vocab_size"])
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """Of the run; the base's tokens come first in it."""
+        return self.run.tokenizer()
+
+    @property
+    def adapters(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """A (r, m) and B (n, r) of each adapted weight, by its name."""
+        names = [name.partition(_ADAPTED)[0] for name in self.stored if name.endswith(".0.a")]
+        return {
+            f"{name}.weight": (
+                self.stored[f"{name}{_ADAPTED}0.a"],
+                self.stored[f"{name}{_ADAPTED}0.b"],
+            )
+            for name in names
+        }
+
+    @property
+    def frozen(self) -> dict[str, Tensor]:
+        """The checkpoint's weights without their adapters."""
+        return without_adapters(self.stored)
+
+    @property
+    def trained(self) -> dict[str, int]:
+        """How many numbers were trained of each weight, by its name: adapters, and what grew beside them."""
+        if self.tuning.rank is None:
+            return {name: weight.numel() for name, weight in self.model.named_parameters()}
+        counts = {name: a.numel() + b.numel() for name, (a, b) in self.adapters.items()}
+        grown = self.run.provenance["base"]["grown"]
+        return counts | {name: self.stored[name].numel() for name in grown if name in self.stored}
+
+    def excerpt(self, text: str) -> Excerpt:
+        """The beginning of a text."""
+        some = text[: MEASURED_TOKENS * _CHARS]
+        ids = self.tokenizer.encode(some, self.run.recipe.data.unseen)[: MEASURED_TOKENS + 1]
+        return Excerpt(ids, min(getattr(self.run.recipe.model, "context", WINDOW), WINDOW))
+
+    def base_text(self, offline: bool) -> str | None:
+        """The base's own validation text, where it can be had."""
+        if self.base is None:
+            return None
+        try:
+            data = self.base.data(offline=offline)
+        except OlariaError:  # moved, changed, or not to be had here: the lesson does without
+            return None
+        assert isinstance(data, TextData)
+        return None if data.sha256 == self.run.provenance["data_sha256"] else data.validation
+
+
+def open_tuned(asked: Asked) -> Tuned:
+    """The run that is asked about, and the model that it began from.
+
+    Raises:
+        LessonError: it began from random weights, or a run is given as its base that is not.
+    """
+    run = asked.run
+    if run.recipe.tuning is None:
+        raise LessonError(
+            N_(
+                "run {name} began from random weights, so that there is no before and after: tune one with olaria "
+                "train {preset} --from {name} --data TEXT"
+            ),
+            name=run.name,
+            preset=run.recipe.preset,
+        )
+    stored = _stored(run)
+    model = run.model()
+    base, state = _base_of(asked, run)
+    if state is None and run.recipe.tuning.rank is not None and not run.provenance["base"]["grown"]:
+        state = without_adapters(stored)
+    start = None if state is None else _with_weights(model, state)
+    return Tuned(run, base, stored, model, start)
+
+
+def without_adapters(stored: State) -> dict[str, Tensor]:
+    """The tensors of a checkpoint by the names of a model without adapters, which leave these weights as they are."""
+    state = {name.replace(f"{_ADAPTED}original", ".weight"): w for name, w in stored.items()}
+    return {name: weight for name, weight in state.items() if _ADAPTED not in name}
+
+
+def _stored(run: Run) -> State:
+    """The tensors that :meth:`olaria.runs.Run.model` reads."""
+    name = "ema" if run.recipe.training.ema else "model"
+    tensors: dict[str, dict[str, Tensor]] = run.folder.load_checkpoint(None, (name,))[0]
+    return tensors[name]
+
+
+def _base_of(asked: Asked, run: Run) -> tuple[Run | None, State | None]:
+    """The base as a run with its weights: the one that is given, else the one that the recipe names."""
+    told, tuning = run.provenance["base"], run.recipe.tuning
+    assert tuning is not None
+    given = asked.other("gpt", "language", "bigram")
+    try:
+        base = given or Run(tuning.start)
+        state = base.model().state_dict()
+    except OlariaError:
+        return None, None
+    if model_sha256(state) == told["model_sha256"]:
+        return base, state
+    if given is not None:
+        raise LessonError(
+            N_(
+                "{base} does not have the weights that run {name} was tuned from; it began from {told}"
+            ),
+            base=given.name,
+            name=run.name,
+            told=told["name"],
+        )
+    return None, None
+
+
+def _with_weights(model: Model, state: State) -> Model:
+    """A copy of the model with other weights, grown to its shapes."""
+    start = copy.deepcopy(model)
+    shapes = {name: value.shape for name, value in start.state_dict().items()}
+    start.load_state_dict({name: grow(state[name], shape) for name, shape in shapes.items()})
+    return start

@@ -1,0 +1,81 @@
+"""``report.toml``: what an author says of a report, in a file beside the runs."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from olaria.config import Config
+from olaria.errors import ConfigError
+from olaria.i18n import N_
+from olaria.storage.files import storage_errors
+
+SETTINGS_FILE = "report.toml"
+
+Text = Annotated[str, Field(max_length=100_000)]
+
+
+class ReportSettings(Config):
+    """Everything is optional; words of the command line come before it."""
+
+    title: Text = ""
+    author: tuple[Text, ...] = ()
+    """A list of names; in the file one name alone will do."""
+    course: Text = ""
+    institution: Text = ""
+    date: Text = ""
+    """As it is to be read; a date of TOML's own (2026-03-31) will do. The day of writing unless given."""
+    language: Literal["pt", "en"] | None = None
+    lessons: tuple[Text, ...] = ()
+    """Ids of the lessons whose figures the report carries."""
+    activities: tuple[Text, ...] = ()
+    """What the assignment asked for, one text each; the runs are listed where there are none."""
+    conclusion: Text = ""
+    """The author's own, paragraphs apart by an empty line; a place to write it is left unless given."""
+
+    @property
+    def authors(self) -> str:
+        """All names in one line."""
+        return "; ".join(self.author)
+
+
+def read_settings(path: str | Path) -> ReportSettings:
+    """Read a ``report.toml``.
+
+    Raises:
+        StorageError: it cannot be read.
+        ConfigError: it is no TOML, a name is unknown (the nearest is offered), or a value is of another kind.
+    """
+    path = Path(path)
+    with storage_errors(path):
+        content = path.read_bytes()
+    try:
+        values = tomllib.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:  # of the encoding, or of TOML
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ConfigError(
+            N_("{path} is not TOML: {reason}"), path=str(path), reason=reason
+        ) from None
+    if isinstance(values.get("author"), str):
+        values["author"] = [values["author"]]
+    try:
+        return ReportSettings.parse(_plain(values))
+    except ConfigError as error:
+        raise ConfigError(N_("{path}: {reason}"), path=path.name, reason=error.message) from None
+
+
+def _plain(value: Any) -> Any:
+    """TOML's values as JSON's: its dates as they are written, and no text with signs that no page may hold."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, str):
+        return "".join(letter for letter in value if letter.isprintable() or letter in "\n\t")
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
+    return value if isinstance(value, int | float) else str(value)

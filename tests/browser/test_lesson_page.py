@@ -1,0 +1,216 @@
+"""The page of a lesson in a browser: its script computes what Python computes, keys move it, nothing leaves it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from olaria.i18n import Message
+from olaria.lessons.base import Step
+from olaria.lessons.figures import (
+    Bars,
+    Choice,
+    Cloud,
+    Control,
+    Curve,
+    Figure,
+    Gaussians,
+    Heat,
+    Images,
+    NextToken,
+    Plot,
+    Scatter,
+    Strip,
+    Table,
+    Tokens,
+)
+from olaria.lessons.kl import Gaussian, divergence
+from olaria.reports import moving
+from olaria.reports.lesson_page import LessonContext, lesson_page
+from olaria.sampling.autoregressive import SamplingConfig, filter_logits
+
+LOGITS = np.random.default_rng(0).normal(size=40) * 2
+HEAT = Heat(
+    "a map", np.arange(30.0).reshape(2, 15), ("r0", "r1"), tuple(f"c{i}" for i in range(15))
+)
+CHOICE = Choice(
+    "pick",
+    (Control("layer", ("1", "2"), "select"), Control("head", ("a", "b", "c"), plays=True)),
+    tuple(Bars(f"panel {i}", ("v",), (("s", np.array([float(i)])),)) for i in range(6)),
+)
+X = np.linspace(0, 1, 50)
+EVERYTHING: tuple[Figure, ...] = (
+    Gaussians("two of them", (0.0, 1.0), (1.0, 1.5)),
+    NextToken("what comes next", tuple(f"t{i}" for i in range(40)), LOGITS, 8),
+    CHOICE,
+    HEAT,
+    Plot("a plot", (Curve("up", X, X), Curve("area", X, X - 0.5, "area")), "x", "y"),
+    Scatter("points", (Cloud("a", np.eye(2), np.arange(2)),), ("zero", "one"), "x", "y"),
+    Images("pictures", (Strip("row", np.zeros((2, 1, 4, 4)), ("one", "two")),)),
+    Tokens("a text", ("To", " "), np.array([0.1, 2.0]), unit="nats"),
+    Table("a table", ("word", "number"), (("x", 1.5),)),
+)
+
+
+def page(*figures: Figure, language: str = "en") -> str:
+    step = Step(Message("a step"), Message("words"), r"\frac{a}{b}", figures)
+    return lesson_page(LessonContext(Message("a lesson"), Message("about"), (step,)), language)
+
+
+SET = """
+const set = (name, value) => {
+  const input = document.querySelector(`input[name=${name}]`);
+  input.value = value;
+  input.dispatchEvent(new Event("input", {bubbles: true}));
+};
+"""
+
+
+def numbers(text: str) -> list[float]:
+    return [float(number) for number in re.findall(r"-?\d+\.\d+", text)]
+
+
+def test_the_moved_distributions_are_pythons(in_page: Any) -> None:
+    cases = [
+        (0.0, 1.0, 1.0, 1.5),
+        (-2.5, 0.2, 0.0, 1.0),
+        (3.0, 3.9, -4.0, 0.6),
+        (1.0, 1.0, 1.0, 1.0),
+    ]
+    figure = Gaussians("", (0.0, 1.0), (1.0, 1.5))
+    script = (
+        SET
+        + f"""
+      return {[list(case) for case in cases]}.map(([a, b, c, d]) => {{
+        set("mean-p", a); set("std-p", b); set("mean-q", c); set("std-q", d);
+        const out = name => document.querySelector(`[data-out=${{name}}]`).value;
+        const curve = name => document.querySelector(`[data-curve=${{name}}]`).getAttribute("d");
+        return {{
+          told: ["closed", "positive", "negative", "sum"].map(out),
+          curves: ["p", "q", "integrand", "above", "below"].map(curve),
+          ticks: [...document.querySelectorAll("[data-tick]")].map(t => t.textContent),
+        }};
+      }});"""
+    )
+    for case, found in zip(cases, in_page(page(figure), script), strict=True):
+        p, q = Gaussian(*case[:2]), Gaussian(*case[2:])
+        area = divergence(p, q)
+        told = [float(text.replace("−", "-").replace(",", "")) for text in found["told"]]
+        expected = (
+            area.closed_form_nats,
+            area.positive_nats,
+            area.negative_nats,
+            area.numerical_nats,
+        )
+        assert told == pytest.approx(expected, abs=6e-4, rel=1e-4), case
+        svg = str(moving.gaussians(Gaussians("", case[:2], case[2:]), "en", ""))
+        for role, drawn in zip(
+            ("p", "q", "integrand", "above", "below"), found["curves"], strict=True
+        ):
+            own = re.search(rf'd="([^"]*)" data-curve="{role}"', svg)
+            assert own is not None
+            assert numbers(drawn) == pytest.approx(numbers(own[1]), abs=0.11), (case, role)
+        assert found["ticks"] == re.findall(r"data-tick=\"\w+\">([^<]*)<", svg), case
+
+
+def test_the_next_token_is_what_the_sampler_would_draw(in_page: Any) -> None:
+    cases = [(1.0, 40, 1.0), (0.5, 40, 1.0), (2.0, 5, 1.0), (1.0, 40, 0.5), (1.3, 12, 0.7)]
+    figure = NextToken("", tuple(f"t{i}" for i in range(40)), LOGITS, 40)
+    script = (
+        SET
+        + f"""
+      return {[list(case) for case in cases]}.map(([t, k, p]) => {{
+        set("temperature", t); set("top-k", k); set("top-p", p);
+        const rows = [...document.querySelectorAll("[data-next-token] tbody tr")];
+        return rows.map(row => [row.cells[0].textContent, row.cells[2].textContent]);
+      }});"""
+    )
+    for (t, k, p), rows in zip(cases, in_page(page(figure), script), strict=True):
+        config = SamplingConfig(temperature=t, top_k=k, top_p=p)
+        expected = filter_logits(torch.tensor(LOGITS)[None], config).softmax(-1)[0]
+        for name, text in rows:
+            assert float(text) == pytest.approx(expected[int(name[1:])].item(), abs=6e-4), (t, k, p)
+
+
+def test_a_choice_shows_one_panel_and_says_which(in_page: Any) -> None:
+    found = in_page(
+        page(CHOICE),
+        """
+      const select = document.querySelector("select"), slider = document.querySelector("[data-labels]");
+      const seen = [];
+      for (const layer of [0, 1]) for (const head of [0, 1, 2]) {
+        select.selectedIndex = layer; slider.value = head;
+        slider.dispatchEvent(new Event("input", {bubbles: true}));
+        const shown = [...document.querySelectorAll(".panel")].map((p, i) => p.hidden ? -1 : i).filter(i => i >= 0);
+        const told = slider.parentElement.querySelector("output").value;
+        seen.push([...shown, slider.getAttribute("aria-valuetext"), told]);
+      }
+      return seen;""",
+    )
+    assert found == [[i, "abc"[i % 3], "abc"[i % 3]] for i in range(6)]
+
+
+def test_an_animation_plays_to_its_end_and_stops(in_page: Any) -> None:
+    found = in_page(
+        page(CHOICE),
+        """
+      const button = document.querySelector("[data-plays]"), slider = document.querySelector("[data-labels]");
+      button.click();
+      const during = button.getAttribute("aria-pressed");
+      await new Promise(done => setTimeout(done, 3000));
+      return [during, slider.value, button.getAttribute("aria-pressed")];""",
+    )
+    assert found == ["true", "2", "false"]
+
+
+def test_a_heat_map_is_read_by_pointer_and_by_keys(in_page: Any) -> None:
+    found = in_page(
+        page(HEAT),
+        """
+      const area = document.querySelector("[data-heat]"), out = document.querySelector(".readout"), seen = [out.value];
+      area.focus();
+      for (const key of ["ArrowRight", "ArrowRight", "ArrowDown", "ArrowDown", "ArrowLeft", "ArrowLeft"]) {
+        area.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+        seen.push(out.value.trim());
+      }
+      document.querySelector("tbody td:last-child").dispatchEvent(new PointerEvent("pointerover", {bubbles: true}));
+      seen.push(out.value.trim());
+      document.querySelector("[data-numbers]").click();
+      return [...seen, area.querySelector("table").classList.contains("numbers")];""",
+    )
+    cells = ["r0 · c0: 0.00", "r0 · c1: 1.00", "r1 · c1: 16.00", "r1 · c1: 16.00", "r1 · c0: 15.00"]
+    assert found[1:] == [*cells, "r1 · c0: 15.00", "r0 · c14: 14.00", True]
+    assert "arrow keys" in found[0]
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_nothing_leaves_the_file_and_it_fits_a_telephone(in_page: Any, language: str) -> None:
+    found = in_page(
+        page(*EVERYTHING, language=language),
+        """
+      const outside = performance.getEntriesByType("resource").map(e => e.name).filter(n => !n.startsWith("data:"));
+      return [outside, document.documentElement.scrollWidth, innerWidth];""",
+        width=500,  # the narrowest that a window of this browser takes
+    )
+    assert found[0] == [] and found[1] <= found[2]
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_axe_has_nothing_to_say(in_page: Any, language: str) -> None:
+    axe = pytest.importorskip("axe_core_python")
+    code = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    html = page(*EVERYTHING, language=language).replace(
+        "</head>", f"<script>{code}</script></head>"
+    )
+    found = in_page(
+        html,
+        """
+      const result = await axe.run();
+      return result.violations.map(v => [v.id, v.nodes.map(n => n.target.join(" ") + ": " + n.failureSummary)]);""",
+    )
+    assert found == []

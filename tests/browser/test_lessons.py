@@ -1,0 +1,40 @@
+"""Every lesson's page in a browser: nothing leaves it, it fits a telephone, axe-core finds nothing, no script fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PHONE = 500
+"""The narrowest window that this browser opens, in pixels."""
+
+
+def test_the_page_is_whole_in_a_browser(lesson: Any, in_page: Any) -> None:
+    axe = pytest.importorskip("axe_core_python")
+    code = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    page = lesson.html("pt").replace("</head>", f"<script>{code}</script></head>")
+    watching = "<script>window.broken = []; onerror = m => broken.push(String(m));</script>"
+    found = in_page(
+        page.replace("<head>", f"<head>{watching}"),
+        """
+      const entries = performance.getEntriesByType("resource").map(e => e.name);
+      for (const control of document.querySelectorAll("input, select")) {
+        if (control.tagName === "SELECT") control.selectedIndex = control.options.length - 1;
+        else if (control.type === "range") control.value = control.max;
+        control.dispatchEvent(new Event("input", {bubbles: true}));
+      }
+      const result = await axe.run();
+      return {
+        outside: entries.filter(name => !name.startsWith("data:")),
+        wide: document.documentElement.scrollWidth - innerWidth,
+        broken: window.broken,
+        steps: document.querySelectorAll(".step").length,
+        violations: result.violations.map(v => [v.id, v.nodes.slice(0, 3).map(n => n.target.join(" "))]),
+      };""",
+        width=PHONE,
+    )
+    assert found["outside"] == [] and found["broken"] == []
+    assert found["wide"] <= 0 and found["steps"] == len(lesson.steps)
+    assert found["violations"] == []

@@ -1,0 +1,70 @@
+"""What holds for every lesson on a run of each kind that it opens up: checked, complete in both languages, small."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from olaria.i18n import Message, translate
+from olaria.lessons import LESSONS
+
+MOST_BYTES = 3_000_000
+
+
+def messages(thing: Any) -> Iterator[Message]:
+    """Every message in a step, however deep."""
+    if isinstance(thing, Message):
+        yield thing
+        yield from messages(thing.fields)
+    elif dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        for field in dataclasses.fields(thing):
+            yield from messages(getattr(thing, field.name))
+    elif isinstance(thing, Mapping):
+        for value in thing.values():
+            yield from messages(value)
+    elif isinstance(thing, tuple | list):
+        for value in thing:
+            yield from messages(value)
+
+
+def test_every_check_holds(lesson: Any) -> None:
+    assert len(lesson.steps) >= 4
+    for check in lesson.checks:
+        assert check.holds, (check.text.text(), check.difference)
+    figures = sum(bool(step.figures) for step in lesson.steps)
+    assert figures >= len(lesson.steps) - 1
+    assert sum(bool(step.checks) for step in lesson.steps) >= 0.7 * len(lesson.steps)
+
+
+def test_every_sentence_is_there_in_portuguese(lesson: Any) -> None:
+    found = {
+        m.id for m in messages((lesson.context.title, lesson.context.introduction, lesson.steps))
+    }
+    longer = [text for text in found if len(re.findall(r"[A-Za-z]{2,}", text)) > 3]
+    assert longer, "a lesson has sentences"
+    assert [text for text in longer if translate(text, "pt") == text] == []
+
+
+def test_the_page_is_small_and_whole_in_both_languages(lesson: Any) -> None:
+    for language in ("en", "pt"):
+        page = lesson.html(language)
+        assert len(page.encode()) < MOST_BYTES
+        body = page.split("<main")[1].split("</main>")[0]
+        text = re.sub(r"<pre.*?</pre>|<[^>]+>", " ", body, flags=re.S)
+        assert not re.search(r"\{[a-z_]+\}", text)
+        assert "nan" not in re.findall(r"[a-z]+", text)
+        assert len(re.findall(r"<figure", body)) >= 4
+
+
+def test_texts_are_short_and_plain(lesson: Any) -> None:
+    for step in lesson.steps:
+        sentences = re.split(r"(?<=[.!?])\s", step.text.text())
+        assert len(sentences) <= 6, step.title.text()
+        assert len(step.title.text()) <= 80
+
+
+def test_the_table_tells_what_each_takes() -> None:
+    for name, lesson in LESSONS.items():
+        assert lesson.preset and lesson.families, name

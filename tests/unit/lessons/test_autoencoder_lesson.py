@@ -1,0 +1,242 @@
+"""The autoencoder's lesson against scikit-learn, on every kind of run of the family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+from sklearn.neighbors import KNeighborsClassifier
+
+from olaria.errors import LessonError
+from olaria.i18n import Message
+from olaria.lessons import images
+from olaria.lessons.autoencoder import LESSON
+from olaria.lessons.autoencoder.linear import BEYOND
+from olaria.lessons.base import Asked, Check, Step
+from olaria.lessons.by_numpy import networks
+from olaria.lessons.figures import Bars, Choice, Heat, Images, Plot, Scatter, Table
+from olaria.models.autoencoder import AutoEncoder
+from olaria.nn.conv import ConvDecoder, ConvEncoder
+from olaria.runs import Run
+
+TinyRun = Callable[..., Run]
+VARIANTS = [
+    (),
+    ("model.latent=2",),
+    ("model.latent=1", "model.activation=relu"),
+    ("model.latent=100",),
+    ("model.hidden=[]", "model.output=linear"),
+    ("model.network=conv", "model.corruption=0.4"),
+    ("model.noise=masking", "model.corruption=0.5", "model.activation=silu"),
+    ("model.noise=salt-and-pepper", "data.leave_out=4"),
+]
+
+
+def steps_of(*runs: Run, seed: int = 0) -> tuple[Step, ...]:
+    return LESSON(Asked(runs, seed=seed))
+
+
+def all_figures(found: Sequence[Any]) -> Iterator[Any]:
+    for figure in found:
+        yield figure
+        if isinstance(figure, Choice):
+            yield from all_figures(figure.figures)
+
+
+def assert_consistent(figure: Any) -> None:
+    """Names and numbers of a figure are as many as each other."""
+    match figure:
+        case Plot():
+            assert 0 < len(figure.curves) <= 6
+            for curve in figure.curves:
+                assert curve.x.shape == curve.y.shape and (np.diff(curve.x) >= 0).all()
+        case Bars():
+            assert {len(numbers) for _, numbers in figure.series} == {len(figure.labels)}
+        case Heat():
+            assert figure.values.shape == (len(figure.rows), len(figure.columns))
+            assert max(figure.values.shape) <= 32
+        case Images():
+            assert len({len(strip.images) for strip in figure.strips}) == 1
+            for strip in figure.strips:
+                assert len(strip.notes) in (0, len(strip.images))
+                assert 0 <= strip.images.min() <= strip.images.max() <= 1
+        case Scatter():
+            for cloud in figure.clouds:
+                assert cloud.points.shape[1] == 2
+                assert cloud.labels is None or len(cloud.labels) == len(cloud.points)
+        case Table():
+            assert {len(row) for row in figure.rows} == {len(figure.columns)}
+        case Choice():
+            choices = np.prod([len(control.labels) for control in figure.controls])
+            assert len(figure.figures) == choices <= 40
+        case _:
+            raise AssertionError(figure)
+
+
+@pytest.mark.parametrize("settings", VARIANTS, ids=str)
+def test_every_number_is_found_again(tiny_run: TinyRun, settings: tuple[str, ...]) -> None:
+    steps = steps_of(tiny_run("ae-mnist", *settings))
+    assert len(steps) == 8
+    for step in steps:
+        assert step.checks and step.figures and step.source
+        for check in step.checks:
+            assert check.holds and check.count, (check.text.text(), check.difference)
+        for figure in all_figures(step.figures):
+            assert_consistent(figure)
+
+
+def test_a_weight_that_moves_is_noticed(tiny_run: TinyRun) -> None:
+    run = tiny_run("ae-mnist")
+    step, model = steps_of(run)[0], run.model()
+    assert isinstance(model, AutoEncoder)
+    x = step.arrays["x"].astype(np.float64)
+    same = Check(Message("code"), step.arrays["z"], networks.code(model, x))
+    next(model.parameters()).data[0, 30] += 0.1  # of a pixel in the middle, which is lit
+    moved = Check(Message("code"), step.arrays["z"], networks.code(model, x))
+    assert same.holds and not moved.holds
+
+
+def test_errors_are_scikit_learns(tiny_run: TinyRun) -> None:
+    run = tiny_run("ae-mnist")
+    data, model = run.data(), run.model()
+    train, test = (part.x.flatten(1).double().numpy() / 255 for part in (data.train, data.test))
+    arrays = steps_of(run)[1].arrays
+    for size, error in zip(arrays["sizes"], arrays["pca"], strict=True):
+        theirs = PCA(size, svd_solver="full").fit(train) if size else None
+        rebuilt = (
+            train.mean(0) if theirs is None else theirs.inverse_transform(theirs.transform(test))
+        )
+        assert error == pytest.approx(((rebuilt - test) ** 2).mean(), abs=1e-9)
+    rebuilt = model.reconstruct(data.test.x.float() / 255).flatten(1).numpy()
+    assert arrays["runs"][0] == pytest.approx(((rebuilt - test) ** 2).mean(), rel=1e-5)
+    assert np.isclose(arrays["sizes"], model.latent).any()
+
+
+def test_neighbours_are_scikit_learns(tiny_run: TinyRun) -> None:
+    run = tiny_run("ae-mnist")
+    data, model = run.data(), run.model()
+    voters, asked = (model.encode(part.x.float() / 255) for part in (data.train, data.test))
+    theirs = KNeighborsClassifier(5).fit(voters, data.train.y).score(asked, data.test.y)
+    step = steps_of(run)[6]
+    assert f"{100 * theirs:.1f} %" in step.text.text()
+
+
+def test_a_linear_autoencoder_is_told_to_be_one_and_its_decoder_is_straight(
+    tiny_run: TinyRun,
+) -> None:
+    steps = steps_of(tiny_run("ae-mnist", "model.hidden=[]", "model.output=linear"))
+    assert "no hidden layer" in steps[1].text.text()
+    own = steps[3].arrays["own"]
+    assert np.allclose(own[2], own[:2].mean(0), atol=1e-6)
+    bent = steps_of(tiny_run("ae-mnist", "model.latent=2"))[3].arrays["own"]
+    assert not np.allclose(bent[2], bent[:2].mean(0), atol=1e-6)
+
+
+def test_other_sizes_are_points_and_other_data_is_left_out(tiny_run: TinyRun) -> None:
+    run, small = tiny_run("ae-mnist"), tiny_run("ae-mnist", "model.latent=2")
+    resized = tiny_run("ae-mnist", "data.resize=12")
+    plot = steps_of(run, small, resized)[1].figures[0]
+    assert isinstance(plot, Plot)
+    points = [(curve.name, curve.x.tolist()) for curve in plot.curves if curve.kind == "points"]
+    assert points == [(run.name, [8.0]), (small.name, [2.0])]
+
+
+def test_noise_is_told_with_what_the_run_was_trained_for(tiny_run: TinyRun) -> None:
+    plain = steps_of(tiny_run("ae-mnist"))[4]
+    assert "never saw" in plain.text.text()
+    assert plain.arrays["before"][0] == 0
+    trained = steps_of(tiny_run("ae-mnist", *VARIANTS[6]))[4]
+    assert "strength 0.5" in trained.text.text()
+    assert 0.5 in trained.arrays["levels"]
+
+
+def test_a_class_that_was_left_out_is_looked_for(tiny_run: TinyRun) -> None:
+    run = tiny_run("ae-mnist", *VARIANTS[7])
+    opened = images.opened(Asked((run,)), 1000)
+    assert opened.y is not None and 4 not in opened.y
+    step = steps_of(run)[5]
+    fours = int((run.data().test.y == 4).sum())
+    assert f"of {fours} test images of it" in step.text.text()
+    assert len(step.arrays["x"]) == 1 + len(steps_of(tiny_run("ae-mnist"))[5].arrays["x"])
+
+
+def test_the_threshold_is_above_what_it_may_not_call_strange(tiny_run: TinyRun) -> None:
+    run = tiny_run("ae-mnist")
+    x = run.data().validation.x.float() / 255
+    errors = (run.model().reconstruct(x) - x).square().flatten(1).mean(1)
+    limit = steps_of(run)[5].arrays["limits"][0]
+    assert int((errors > limit + 1e-7).sum()) == int(0.05 * (len(x) + 1)) - 1
+
+
+def test_the_seed_alone_decides(tiny_run: TinyRun) -> None:
+    run = tiny_run("ae-mnist")
+    first, again, other = (steps_of(run, seed=seed) for seed in (0, 0, 1))
+    for one, two in zip(first, again, strict=True):
+        assert one.text.text() == two.text.text()
+        for name, numbers in one.arrays.items():
+            assert np.array_equal(numbers, two.arrays[name]), name
+    assert not np.array_equal(first[0].arrays["x"], other[0].arrays["x"])
+
+
+def test_other_families_are_refused_by_name(tiny_run: TinyRun) -> None:
+    with pytest.raises(LessonError, match="ae-mnist"):
+        steps_of(tiny_run("vae-mnist"))
+    with pytest.raises(LessonError, match="ae-mnist"):
+        steps_of()
+
+
+def test_few_images_of_ones_own_in_colour_without_classes(tmp_path: Any, tiny_run: TinyRun) -> None:
+    from PIL import Image
+
+    draws = np.random.default_rng(0)
+    for name in range(6):
+        Image.fromarray(draws.integers(0, 256, (16, 16, 3), np.uint8)).save(
+            tmp_path / f"{name}.png"
+        )
+    settings = ("training.batch_size=2", "training.precision=float32")
+    run = tiny_run("ae-mnist", *settings, data=str(tmp_path), steps=3)
+    for step in steps_of(run):
+        for check in step.checks:
+            assert check.holds, (check.text.text(), check.difference)
+        for figure in all_figures(step.figures):
+            assert_consistent(figure)
+
+
+def test_large_images_have_the_same_components_in_less_time() -> None:
+    draws = torch.Generator().manual_seed(0)
+    shares = torch.linspace(0, -6, 40).exp()
+    x = (torch.randn(300, 40, generator=draws) * shares) @ torch.randn(
+        40, 3 * 24 * 24, generator=draws
+    )
+    found = images.components(x.view(300, 3, 24, 24), 5, draws)
+    theirs = PCA(5, svd_solver="full").fit(x.double().numpy())
+    assert np.allclose(np.abs((found.axes.numpy() * theirs.components_).sum(1)), 1, atol=1e-4)
+    assert np.allclose(found.shares.numpy(), theirs.explained_variance_ratio_, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 12, 20), (1, 7, 9)])
+def test_convolutions_written_out_are_those_of_the_networks(shape: tuple[int, int, int]) -> None:
+    torch.manual_seed(0)
+    encoder, decoder = ConvEncoder(shape, 3, 5), ConvDecoder(5, 3, shape)
+    with torch.no_grad():
+        x, z = torch.rand(2, *shape), torch.randn(2, 5)
+        for network, given in ((encoder, x), (decoder, z)):
+            expected = network(given).double().numpy()
+            found = networks.answer(network, given.double().numpy())
+            assert np.allclose(found, expected, atol=1e-5)
+            assert not np.allclose(found, -expected, atol=1e-2)
+
+
+def test_a_projection_leaves_the_pixels_by_as_much_as_is_told(tiny_run: TinyRun) -> None:
+    run = tiny_run("ae-mnist")
+    train, test = (
+        part.x.flatten(1).double().numpy() / 255 for part in (run.data().train, run.data().test)
+    )
+    theirs = PCA(8, svd_solver="full").fit(train)
+    rebuilt = theirs.inverse_transform(theirs.transform(test))
+    share = ((rebuilt < -BEYOND) | (rebuilt > 1 + BEYOND)).mean()
+    assert f"so {100 * share:.1f} %" in steps_of(run)[2].text.text()

@@ -1,0 +1,83 @@
+"""What every lesson is measured by: checks that can fail, refusals that name the way out."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from olaria.errors import LessonError
+from olaria.i18n import Message
+from olaria.lessons import LESSONS, Asked, Check
+from olaria.lessons.texts import sentence_of
+
+WAYS = Message("two ways")
+
+
+@pytest.mark.parametrize("value", [0.5002, math.nan, math.inf, -math.inf])
+def test_a_check_can_fail(value: float) -> None:
+    assert not Check(WAYS, value, 0.5).holds
+
+
+def test_numbers_are_compared_one_by_one() -> None:
+    shown = np.array([[0.5, -math.inf], [math.nan, 200.0]])
+    check = Check(WAYS, shown, shown + np.array([[5e-5, 0], [0, 0.01]]))
+    assert check.holds and check.count == 4
+    assert check.difference == pytest.approx(5e-5, rel=0.05)
+    for place in np.ndindex(2, 2):
+        wrong = shown.copy()
+        wrong[place] = 0.6
+        assert not Check(WAYS, wrong, shown).holds, place
+
+
+@pytest.mark.parametrize("expected", [[0.5], [[0.5, 0.5]], []])
+def test_other_shapes_do_not_agree(expected: list[Any]) -> None:
+    assert not Check(WAYS, [0.5, 0.5], expected).holds
+
+
+def test_nothing_compared_is_no_agreement() -> None:
+    assert not Check(WAYS, [], []).holds
+
+
+def test_a_large_number_may_differ_by_as_much_in_proportion() -> None:
+    assert Check(WAYS, 1000.05, 1000.0).holds
+    assert not Check(WAYS, 1000.2, 1000.0).holds
+
+
+@pytest.mark.parametrize("name", [name for name in LESSONS if LESSONS[name].needs_run])
+def test_without_a_run_the_command_that_makes_one_is_told(name: str) -> None:
+    with pytest.raises(LessonError, match="olaria train " + LESSONS[name].preset):
+        LESSONS[name](Asked())
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_another_family_is_refused_by_name(name: str, tiny_run: Any) -> None:
+    own = set(LESSONS[name].families)
+    other = next(
+        preset
+        for preset, family in (("ae-mnist", "autoencoder"), ("bigram-shakespeare", "bigram"))
+        if family not in own
+    )
+    with pytest.raises(LessonError, match="olaria train " + LESSONS[name].preset):
+        LESSONS[name](Asked((tiny_run(other),)))
+
+
+def test_a_sentence_is_cut_and_spelt(tiny_run: Any) -> None:
+    run = tiny_run("gpt-shakespeare")
+    text = sentence_of(Asked((run,))).text
+    found = sentence_of(Asked((run,), prompt=text * 9), most=12)
+    assert len(found.ids) == len(found.tokens) == 12
+    assert "".join(found.tokens) == found.text == (text * 9)[:12]
+    with pytest.raises(LessonError, match="fewer than two tokens"):
+        sentence_of(Asked((run,), prompt=text[:1]))
+
+
+def test_a_piece_of_a_letter_is_told_as_its_bytes(tiny_run: Any, tmp_path: Path) -> None:
+    book = tmp_path / "book.txt"
+    book.write_text("não há razão para não ler; a maçã é vã. " * 40, encoding="utf-8")
+    run = tiny_run("gpt-shakespeare", "data.tokenizer=byte", data=str(book))
+    found = sentence_of(Asked((run,), prompt="não"))
+    assert found.tokens == ("n", r"\xc3", r"\xa3", "o") and found.text == "não"

@@ -1,0 +1,283 @@
+"""The lesson on fine-tuning: its numbers by other routes, with the base and without, and what it refuses."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from olaria.errors import LessonError
+from olaria.lessons.base import Asked, Step
+from olaria.lessons.by_numpy.float64 import language_logits, weights_of
+from olaria.lessons.figures import Bars, Plot, Table, Tokens
+from olaria.lessons.tuning import LESSON
+from olaria.lessons.tuning.base import open_tuned
+from olaria.models.gpt import GPT, GPTConfig
+from olaria.models.language import RUNGS, Bigram, BigramConfig, LanguageConfig, LanguageModel
+from olaria.runs import Run
+
+NEW = "a oleira gira a roda e o barro vira vaso; não é mágica\n" * 40
+KNOWN = "the cat sees the dog in the garden. the dog sleeps again.\n" * 40
+LATE = ("training.evaluate_every=1000", "training.sample_every=1000")
+"""To look at the toy language's validation text takes longer than a few steps of training."""
+LORA = ("tuning.rank=2", "tuning.alpha=4")
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("texts")
+    for name, text in (("new", NEW), ("known", KNOWN)):
+        (folder / f"{name}.txt").write_text(text, encoding="utf-8")
+    return {name: str(folder / f"{name}.txt") for name in ("new", "known")}
+
+
+@pytest.fixture(scope="module")
+def base(tiny_run: Any) -> Run:
+    run: Run = tiny_run("gpt-shakespeare", *LATE)
+    return run
+
+
+@pytest.fixture(scope="module")
+def whole(base: Run, texts: dict[str, str], tiny_run: Any) -> Run:
+    run: Run = tiny_run("gpt-shakespeare", *LATE, data=texts["new"], start=base)
+    return run
+
+
+@pytest.fixture(scope="module")
+def lora(base: Run, texts: dict[str, str], tiny_run: Any) -> Run:
+    run: Run = tiny_run("gpt-shakespeare", *LATE, *LORA, data=texts["known"], start=base)
+    return run
+
+
+@pytest.fixture(scope="module")
+def steps(whole: Run) -> tuple[Step, ...]:
+    return LESSON(Asked((whole,)))
+
+
+def holds(steps: tuple[Step, ...]) -> None:
+    """All checks, every text in both languages, every figure in itself."""
+    for step in steps:
+        assert step.figures
+        assert all(check.holds and check.count for check in step.checks), step.title.text()
+        assert "{" not in step.text.text("en") + step.text.text("pt")
+        for figure in step.figures:
+            if isinstance(figure, Bars):
+                assert all(len(values) == len(figure.labels) for _, values in figure.series)
+            elif isinstance(figure, Tokens):
+                assert figure.values is not None and len(figure.values) == len(figure.tokens)
+            elif isinstance(figure, Table):
+                assert all(len(row) == len(figure.columns) for row in figure.rows)
+            else:
+                assert isinstance(figure, Plot)
+                assert all(len(curve.x) == len(curve.y) > 0 for curve in figure.curves)
+
+
+@pytest.mark.parametrize("text", ["new", "known"])
+@pytest.mark.parametrize(
+    ("preset", "settings", "of_base"),
+    [
+        ("gpt-shakespeare", (*LORA, 'tuning.targets=["head", "feed_in"]'), ()),
+        ("gpt2-shakespeare", (), ()),
+        ("gpt2-shakespeare", LORA, ()),
+        ("head-shakespeare", (*LORA, 'tuning.targets=["qkv"]'), ()),
+        ("bigram-shakespeare", (), ("data.tokenizer=word",)),
+    ],
+)
+def test_every_kind_of_run(
+    preset: str,
+    settings: tuple[str, ...],
+    of_base: tuple[str, ...],
+    text: str,
+    texts: dict[str, str],
+    tiny_run: Any,
+) -> None:
+    start = tiny_run(preset, *LATE, *of_base, steps=4)
+    run = tiny_run(preset, *LATE, *settings, data=texts[text], start=start, steps=3)
+    steps = LESSON(Asked((run,)))
+    holds(steps)
+    assert len(steps) == 8
+    assert sum(len(step.checks) for step in steps) >= 8
+
+
+# -- its numbers by other routes -------------------------------------------------------------------
+
+
+def test_what_was_trained(whole: Run, lora: Run, base: Run, steps: tuple[Step, ...]) -> None:
+    holds(steps)
+    assert steps[0].arrays["trained"].sum() == whole.result["num_parameters"]
+    found = LESSON(Asked((lora,)))
+    holds(found)
+    assert found[0].arrays["trained"].sum() == lora.result["num_parameters"]
+    width, layers = 32, 2
+    assert lora.result["num_parameters"] == layers * 2 * (
+        4 * width + 2 * width + 5 * width + 5 * width
+    )
+    assert "No token was added" in found[0].text.text()
+    assert (
+        f"{len(set(NEW) - set(base.tokenizer().to_json()['alphabet']))} tokens"
+        in steps[0].text.text()
+    )
+
+
+def test_before_is_the_base_where_both_can_read(base: Run, lora: Run) -> None:
+    steps, model = LESSON(Asked((lora,), "the cat sees the dog")), base.model()
+    ids = base.tokenizer().encode("the cat sees the dog")
+    nats = F.cross_entropy(model(ids[None, :-1])[0], ids[1:], reduction="none")
+    np.testing.assert_allclose(steps[3].arrays["nats_before"], nats, atol=1e-5)
+    after = F.cross_entropy(lora.model()(ids[None, :-1])[0], ids[1:], reduction="none")
+    np.testing.assert_allclose(steps[3].arrays["nats_after"], after, atol=1e-5)
+
+
+def test_the_losses_are_those_of_the_texts(whole: Run, base: Run, steps: tuple[Step, ...]) -> None:
+    data: Any = whole.data()
+    ids = whole.tokenizer().encode(data.validation)[:513]
+    model, nats = whole.model(), []
+    for first in range(0, len(ids) - 1, 32):  # its context, one window after the other
+        window = ids[first : first + 33]
+        nats.append(F.cross_entropy(model(window[None, :-1])[0], window[1:], reduction="none"))
+    np.testing.assert_allclose(steps[2].arrays["nats_after_new"], torch.cat(nats), atol=1e-5)
+    old: Any = base.data()
+    assert len(steps[2].arrays["nats_before_old"]) == 512 <= len(old.validation)
+    gain = steps[2].arrays["nats_before_new"].mean() - steps[2].arrays["nats_after_new"].mean()
+    assert gain > 0.1 and "loss fell" in steps[2].text.text()
+
+
+def test_distances_of_distributions(steps: tuple[Step, ...]) -> None:
+    before, after = steps[4].arrays["before"], steps[4].arrays["after"]
+    assert before.sum() == pytest.approx(1) and after.sum() == pytest.approx(1)
+    distance = np.abs(before - after).sum() / 2
+    assert distance == pytest.approx(steps[4].arrays["distances"].max())
+
+
+def test_weights_moved_as_their_states_say(lora: Run, base: Run) -> None:
+    steps = LESSON(Asked((lora,)))
+    old, new = base.model().state_dict(), lora.model().state_dict()
+    expected = [((new[name] - w).norm() / w.norm()).item() for name, w in old.items()]
+    np.testing.assert_allclose(steps[5].arrays["moved"], expected, atol=1e-5)
+    assert steps[5].arrays["moved"][0] == 0  # the embedding has no adapter
+    values = steps[6].arrays["singular_values"]
+    assert values[1] > 1e-3 * values[0] and values[2] < 1e-4 * values[0]
+    assert "of rank 2 makes no more than 2" in steps[6].text.text()
+
+
+def test_the_same_draws_give_the_same_text(whole: Run, steps: tuple[Step, ...]) -> None:
+    again = LESSON(Asked((whole,)))
+    assert again[-1].figures == steps[-1].figures
+    other = LESSON(Asked((whole,), seed=1))
+    assert other[-1].figures != steps[-1].figures
+
+
+# -- the base may be gone --------------------------------------------------------------------------
+
+
+def gone(run: Run, tmp_path: Path) -> Run:
+    """The run with a base that is nowhere."""
+    copied = tmp_path / run.name
+    shutil.copytree(run.path, copied)
+    recipe = Run(copied).recipe.updated("tuning.start", str(tmp_path / "nowhere"))
+    Run(copied).folder.write("recipe.json", recipe.model_dump(mode="json"))
+    return Run(copied)
+
+
+def test_adapters_carry_their_base_with_them(lora: Run, tmp_path: Path) -> None:
+    alone = LESSON(Asked((gone(lora, tmp_path),), "the cat sees"))
+    holds(alone)
+    there = LESSON(Asked((lora,), "the cat sees"))
+    assert len(alone) == len(there) == 8
+    for name in ("nats_before", "nats_after"):
+        np.testing.assert_array_equal(alone[3].arrays[name], there[3].arrays[name])
+    assert "read from this run" in alone[0].text.text()
+    assert "not measured" in alone[2].text.text() and "not measured" not in there[2].text.text()
+
+
+def test_what_is_left_when_the_base_is_gone(whole: Run, base: Run, tmp_path: Path) -> None:
+    alone = gone(whole, tmp_path)
+    steps = LESSON(Asked((alone,)))
+    holds(steps)
+    assert len(steps) == 3 and "cannot be shown" in steps[0].text.text()
+    given = LESSON(Asked((alone, base)))
+    assert len(given) == 8
+    np.testing.assert_array_equal(
+        given[3].arrays["nats_before"], LESSON(Asked((whole,)))[3].arrays["nats_before"]
+    )
+    (alone.path / "metrics.jsonl").write_text("")
+    with pytest.raises(LessonError, match="has not been measured yet"):
+        LESSON(Asked((alone,)))
+
+
+def test_a_base_that_changed_is_none(whole: Run, base: Run, tmp_path: Path) -> None:
+    copied = tmp_path / "base"
+    shutil.copytree(base.path, copied)
+    changed = gone(whole, tmp_path)
+    recipe = changed.recipe.updated("tuning.start", str(copied))
+    changed.folder.write("recipe.json", recipe.model_dump(mode="json"))
+    assert open_tuned(Asked((Run(changed.path),))).base is not None
+    (copied / "checkpoints" / "best.json").unlink()
+    shutil.rmtree(Run(copied).checkpoint()[1])
+    assert open_tuned(Asked((Run(changed.path),))).base is None
+
+
+def test_what_is_refused(whole: Run, base: Run, lora: Run, tiny_run: Any) -> None:
+    with pytest.raises(
+        LessonError, match=f"tune one with olaria train gpt-shakespeare --from {base.name}"
+    ):
+        LESSON(Asked((base,)))
+    with pytest.raises(LessonError, match="does not have the weights that run"):
+        LESSON(Asked((whole, lora)))
+    with pytest.raises(LessonError, match="cannot carry this lesson"):
+        LESSON(Asked((tiny_run("vae-mnist", steps=1),)))
+    with pytest.raises(LessonError, match="fewer than two tokens"):
+        LESSON(Asked((whole,), "a"))
+
+
+# -- pieces ----------------------------------------------------------------------------------------
+
+
+def test_a_changed_weight_fails_the_checks(whole: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model alone is changed: what is computed again from the checkpoint no longer agrees."""
+    read = weights_of
+
+    def wrong(model: Any) -> Any:
+        return {name: w * 1.01 if name == "head.weight" else w for name, w in read(model).items()}
+
+    for module in ("base", "changed"):
+        monkeypatch.setattr(f"olaria.lessons.tuning.{module}.weights_of", wrong)
+    steps = LESSON(Asked((whole,)))
+    failed = [step.title.text() for step in steps if not all(c.holds for c in step.checks)]
+    assert len(failed) == 3
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_every_rung_in_float64(rung: Any) -> None:
+    torch.manual_seed(0)
+    config = LanguageConfig(context=12, num_layers=2, num_heads=2, width=8)
+    agrees(LanguageModel(config.on(rung), 7))
+
+
+def test_the_fast_gpt_and_the_bigram_in_float64() -> None:
+    torch.manual_seed(0)
+    agrees(GPT(GPTConfig(context=16, chunk=4, num_layers=3, num_heads=2, width=8), 7))
+    agrees(Bigram(BigramConfig(), 7))
+
+
+def agrees(model: Any) -> None:
+    """With random weights, in two rows; and not once any of them has changed its sign."""
+    for parameter in model.parameters():
+        parameter.data += 0.3 * torch.randn_like(parameter)
+    model.eval().requires_grad_(False)
+    ids = torch.randint(7, (2, 12))
+    expected = language_logits(weights_of(model), model.config, ids.numpy())
+    np.testing.assert_allclose(model(ids), expected, rtol=1e-5, atol=1e-4)
+    for name, parameter in model.named_parameters():
+        kept = parameter.clone()
+        parameter.neg_()
+        if not name.endswith(
+            "qkv.bias"
+        ):  # a bias of keys cancels in the softmax: only values' would show
+            assert not np.allclose(model(ids), expected, atol=1e-3), name
+        parameter.copy_(kept)

@@ -1,0 +1,97 @@
+"""A lesson asked for: which run, which words, what is written, how it shows itself."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from olaria.cli.explain import LESSONS as NAMES
+from olaria.cli.main import main
+from olaria.errors import UsageError
+from olaria.lessons import LESSONS, Check
+from olaria.workflows.explain import explain
+
+
+def test_the_command_knows_every_lesson() -> None:
+    assert list(NAMES) == list(LESSONS)
+
+
+def test_an_unknown_lesson_brings_the_nearest() -> None:
+    with pytest.raises(UsageError, match="did you mean vae"):
+        explain("vea")
+
+
+def test_a_sentence_for_a_lesson_that_reads_none_is_refused() -> None:
+    with pytest.raises(UsageError, match="leave --prompt out"):
+        explain("kl", prompt="to be")
+
+
+def test_it_shows_itself_in_a_notebook_in_a_frame_of_its_own() -> None:
+    found = explain("kl", language="pt")
+    shown = found._repr_html_()
+    assert shown.startswith("<iframe srcdoc=") and 'sandbox="allow-scripts"' in shown
+    page = html.unescape(re.search(r'srcdoc="([^"]*)"', shown)[1])  # type: ignore[index]
+    assert page == found.html() and 'lang="pt-BR"' in page
+    assert "4 steps" in repr(found)
+
+
+def test_the_page_is_a_file_alone_and_tells_no_folder(tmp_path: Path, capsys: Any) -> None:
+    out = tmp_path / "kl.html"
+    assert main(["explain", "kl", "--out", str(out), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["lesson"] == "kl" and document["path"] == str(out)
+    assert all(check["holds"] for step in document["steps"] for check in step["checks"])
+    page = out.read_text(encoding="utf-8")
+    assert str(tmp_path) not in page and "olaria explain kl" in page
+    assert [path.name for path in tmp_path.iterdir()] == ["kl.html"]
+
+
+def test_a_file_of_the_users_stays(tmp_path: Path, capsys: Any) -> None:
+    out = tmp_path / "mine.html"
+    out.write_text("mine")
+    assert main(["explain", "kl", "--out", str(out)]) == 1
+    assert out.read_text() == "mine" and "--overwrite" in capsys.readouterr().err
+    assert main(["explain", "kl", "--out", str(out), "--overwrite"]) == 0
+    assert out.read_text() != "mine"
+
+
+def test_the_lessons_are_listed(capsys: Any) -> None:
+    assert main(["explain", "--lang", "pt"]) == 0
+    text = capsys.readouterr().out
+    assert all(name in text for name in LESSONS) and "divergência" in text
+
+
+def test_a_check_that_does_not_hold_is_told_and_fails(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any
+) -> None:
+    monkeypatch.setattr(Check, "difference", property(lambda self: 1.0))
+    assert main(["explain", "kl", "--out", str(tmp_path / "kl.html")]) == 1
+    told = capsys.readouterr()
+    assert "does not hold in step" in told.err and "1.0e+00" in told.out
+
+
+def test_a_lesson_without_its_run_names_the_way(capsys: Any) -> None:
+    needing = next(name for name in LESSONS if LESSONS[name].needs_run)
+    assert main(["explain", needing]) == 1
+    assert "olaria train" in capsys.readouterr().err
+
+
+def test_the_page_of_a_lesson_is_made_without_matplotlib() -> None:
+    code = "import sys, olaria.workflows.explain; print('matplotlib' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "False"
+
+
+def test_no_english_is_left_in_portuguese() -> None:
+    english, portuguese = explain("kl", language="en").html(), explain("kl", language="pt").html()
+    for text in re.findall(
+        r">([^<>{}]{25,})<", re.sub(r"<pre.*?</pre>", "", english.split("<script>")[0], flags=re.S)
+    ):
+        assert text not in portuguese or not re.search(r" (the|of|is|and) ", text), text

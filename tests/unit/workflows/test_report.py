@@ -1,0 +1,269 @@
+"""The report of real runs: complete, without a folder's name, in each format, and never over someone's file."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from olaria.cli.main import main
+from olaria.errors import LessonError, StorageError, UsageError
+from olaria.reports.context import RunCard
+from olaria.runs import Run
+from olaria.workflows.evaluate import Effort, evaluate
+from olaria.workflows.open import OpenRun
+from olaria.workflows.report import compared, report
+from olaria.workflows.report_cards import command_of, run_card
+from olaria.workflows.report_settings import ReportSettings
+from olaria.workflows.train import train
+
+FEW = Effort(num_examples=50, num_samples=60, num_chars=100, num_neighbours=60)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Whose name must appear in nothing that is handed in."""
+    return tmp_path_factory.mktemp("secret-place")
+
+
+@pytest.fixture(scope="module")
+def text(folder: Path) -> Run:
+    """A bigram of the user's own text, in a folder with a blank in its name."""
+    home = folder / "ana maria"
+    home.mkdir()
+    path = home / "my diary.txt"
+    path.write_text("the cat sat on the mat. " * 400)
+    return train("bigram-shakespeare", data=str(path), size="tiny", steps=6, out=home / "bigram")
+
+
+@pytest.fixture(scope="module")
+def vaes(folder: Path) -> list[Run]:
+    runs = [train("vae-mnist", data="digits", size="tiny", steps=6, seed=seed,
+                  settings=["model.hidden=[16]"], out=folder / f"vae-{seed}")
+            for seed in (0, 1)]  # fmt: skip
+    for run in runs:
+        evaluate(run, effort=FEW)
+    return [Run(run.path) for run in runs]
+
+
+def shown(path: Path) -> str:
+    """A page's text without its pictures."""
+    return re.sub(r"base64,[A-Za-z0-9+/=]+", "", path.read_text(encoding="utf-8"))
+
+
+# -- what it holds ---------------------------------------------------------------------------------
+
+
+def test_a_report_of_real_runs_has_every_part(folder: Path, text: Run, vaes: list[Run]) -> None:
+    page = shown(report([*vaes, text], out=folder / "all.html"))
+    ids = re.findall(r'<section id="([\w-]+)"', page)
+    assert ids == ["activities", "data", "vae", "kl", "language", "architectures", "results",
+                   "comparison", "troubles", "conclusion", "references", "appendix"]  # fmt: skip
+    count = vaes[0].result["num_parameters"]
+    assert page.count(f"{count:,}") >= 4, (
+        "in the tiles, the drawing's words, the table, the results"
+    )
+    assert "One recipe with several seeds: vae-0, vae-1" in page
+    assert "Seeds: 0, 1." in page
+    assert "Nothing was recorded of: bigram." in page
+    assert page.count("(posterior collapse)") == 2, "the doctor's words of six steps"
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_nothing_handed_in_names_a_folder_a_user_or_a_machine(
+    folder: Path, text: Run, vaes: list[Run], language: str
+) -> None:
+    page = shown(report([text, *vaes], language=language, out=folder / f"{language}.html"))
+    for private in ("secret-place", "ana maria", str(Path.home()), os.uname().nodename, "/tmp"):
+        assert private not in page
+    assert "my diary.txt" in page, "the file's own name stays"
+
+
+def test_the_card_itself_holds_no_folder(text: Run) -> None:
+    card = run_card(text)
+    assert isinstance(card, RunCard)
+    told = repr((card.recipe, card.evaluation, card.command, card.data, card.incidents))
+    assert "secret-place" not in told and "ana maria" not in told
+
+
+def test_counts_are_those_of_the_result(text: Run, vaes: list[Run]) -> None:
+    for run in (text, vaes[0]):
+        card = run_card(run)
+        total = sum(stage.num_parameters for stage in card.architecture)
+        assert total == run.result["num_parameters"]
+
+
+def test_differences_from_the_preset_are_known(vaes: list[Run]) -> None:
+    card = run_card(vaes[0])
+    assert card.differences >= {"data.name", "model.hidden", "training.steps"}
+    assert "model.latent" not in card.differences
+
+
+def test_runs_are_compared_within_a_protocol(text: Run, vaes: list[Run]) -> None:
+    found = compared([*vaes, text])
+    (group,) = found.groups
+    assert group.names == ("vae-0", "vae-1")
+    assert set(group.ranks["elbo_nats"].values()) == {1, 2}
+    assert "kl_nats" not in group.ranks, "neither direction is better"
+    assert len(group.values["elbo_nats"]) == 2
+    (one,) = found.repeated
+    assert one.seeds == (0, 1)
+    assert list(found.apart) == []
+    assert compared([text]).groups == []
+
+
+def test_runs_of_a_family_under_two_protocols_are_not_ranked(folder: Path, vaes: list[Run]) -> None:
+    third = train("vae-mnist", data="digits", size="tiny", steps=2, out=folder / "third")
+    evaluate(third, effort=Effort(num_examples=40, num_samples=60))
+    found = compared([vaes[0], Run(third.path)])
+    assert found.groups == [] and "num_examples" in found.apart
+
+
+# -- the command that repeats it -------------------------------------------------------------------
+
+
+def test_the_command_makes_the_same_recipe(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = folder / "made.txt"
+    made.write_text("abc def\n" * 900)
+    run = train(
+        "gpt-shakespeare", data=str(made), size="tiny", steps=2, seed=3, out=folder / "first",
+        settings=["model.context=16", "training.ema=0", "training.health=false", "model.window=null"],
+        data_options={"tokenizer": "bpe", "vocab_size": 270, "unseen": "replace"},
+    )  # fmt: skip
+    words = shlex.split(command_of(run))
+    assert words[:2] == ["olaria", "train"]
+    monkeypatch.chdir(folder)
+    assert main([*words[1:], "--out", "second"]) == 0
+    assert Run(folder / "second").recipe == run.recipe
+
+
+# -- files -----------------------------------------------------------------------------------------
+
+
+def test_a_report_lies_in_the_runs_folder_and_is_renewed_there(text: Run) -> None:
+    first = report([text])
+    assert first == text.path / "report.html"
+    first.write_text("old")
+    assert report([text]).read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_someones_file_is_not_replaced(text: Run, tmp_path: Path) -> None:
+    out = tmp_path / "mine.html"
+    out.write_text("mine")
+    with pytest.raises(StorageError, match=r"mine\.html"):
+        report([text], out=out)
+    assert out.read_text() == "mine"
+    assert report([text], out=out, overwrite=True).read_text(encoding="utf-8") != "mine"
+
+
+def test_markdown_has_its_pictures_beside_it(text: Run, tmp_path: Path) -> None:
+    path = report([text], out=tmp_path / "r.md")
+    written = path.read_text(encoding="utf-8")
+    named = set(re.findall(r"\]\((figure-\d+\.\w+)\)", written))
+    assert named and named == {p.name for p in tmp_path.iterdir()} - {"r.md"}
+    assert "## References" in written and "| --" in written
+    assert "secret-place" not in written
+
+
+def test_a_picture_in_the_way_is_not_replaced(text: Run, tmp_path: Path) -> None:
+    names = [p.name for p in report([text], out=tmp_path / "r.md").parent.iterdir()]
+    picture = next(name for name in names if name.startswith("figure"))
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / picture).write_text("mine")
+    with pytest.raises(StorageError, match=re.escape(picture)):
+        report([text], out=other / "r.md")
+    assert [p.name for p in other.iterdir()] == [picture], "nothing else was written"
+
+
+def test_a_pdf_is_one_and_python_has_the_same_words(text: Run) -> None:
+    pytest.importorskip("weasyprint")
+    path = OpenRun(text).report(format="pdf", language="pt")
+    assert path == text.path / "report.pdf"
+    assert path.read_bytes().startswith(b"%PDF-")
+
+
+# -- what the author says --------------------------------------------------------------------------
+
+
+def test_settings_are_a_file_or_values_and_words_come_first(text: Run, tmp_path: Path) -> None:
+    toml = tmp_path / "any.toml"
+    toml.write_text('title = "T<1>"\nauthor = "Ana"\ncourse = "Course one"\nlanguage = "pt"\n'
+                    'activities = ["A1"]\nconclusion = "So."\n')  # fmt: skip
+    page = report([text], settings=toml, course="Course two", out=tmp_path / "a.html").read_text(
+        "utf-8"
+    )
+    assert 'lang="pt-BR"' in page
+    for words in ("T&lt;1&gt;", "Ana", "Course two", "A1", "So."):
+        assert words in page
+    assert "Course one" not in page
+    english = report(
+        [text], settings=ReportSettings(title="X"), language="en", out=tmp_path / "b.html"
+    )
+    assert "<h1>X</h1>" in english.read_text("utf-8")
+
+
+def test_lessons_are_computed_from_the_reports_runs(
+    vaes: list[Run], text: Run, tmp_path: Path
+) -> None:
+    page = report([text, vaes[0]], lessons=["kl"], out=tmp_path / "l.html").read_text("utf-8")
+    assert '<section id="lessons">' in page and 'class="lesson"' in page
+    with pytest.raises(UsageError, match="did you mean kl"):
+        report([text], lessons=["kll"])
+    with pytest.raises(LessonError):
+        report([text], lessons=["gan"], out=tmp_path / "m.html")
+    assert not (tmp_path / "m.html").exists()
+
+
+# -- the command line ------------------------------------------------------------------------------
+
+
+def test_report_toml_of_the_working_folder_is_read_and_said(
+    text: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("report.toml").write_text('title = "From the file"\nlanguage = "pt"\n')
+    assert main(["report", str(text.path), "--out", "a.html", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"format": 1, "path": "a.html", "language": "pt"}
+    assert "report.toml" in err
+    page = Path("a.html").read_text("utf-8")
+    assert "From the file" in page and 'lang="pt-BR"' in page
+    words = ["report", str(text.path), "--lang", "en", "--title", "Mine", "--out", "b.html"]
+    assert main(words) == 0
+    page = Path("b.html").read_text("utf-8")
+    assert "<h1>Mine</h1>" in page and 'lang="en"' in page, "what is said comes before the file"
+    assert main(words) == 1, "it is there already"
+    assert main([*words, "--overwrite"]) == 0
+    Path("report.toml").write_text('titel = "x"\n')
+    assert main(["report", str(text.path), "--out", "c.html"]) == 2
+    assert "did you mean title" in capsys.readouterr().err
+    Path("other.toml").write_text('title = "Other"\n')
+    assert main(["report", str(text.path), "--out", "d.html", "--settings", "other.toml"]) == 0
+    assert "<h1>Other</h1>" in Path("d.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--format", "docx"], "html, md, pdf"),
+        (["--lessons", "kll"], "did you mean kl"),
+        (["--overwrite"], "--out"),
+        (["--settings", "nowhere.toml"], "nowhere.toml"),
+    ],
+)
+def test_what_is_asked_amiss_is_told_before_any_work(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", "no-such-run", *words]) in (1, 2)
+    error = capsys.readouterr().err
+    assert told in error and error.count("\n") == 1
+
+
+def test_the_ending_tells_the_format(text: Run, tmp_path: Path) -> None:
+    assert main(["report", str(text.path), "--out", str(tmp_path / "r.md")]) == 0
+    assert (tmp_path / "r.md").read_text("utf-8").startswith("# ")
