@@ -4,7 +4,8 @@
 
 The folder needs a GAN, and an autoencoder and a VAE of two latent dimensions each: ``olaria demo``
 makes them. Everything is drawn by the functions that also draw the report, once per language;
-``gan.gif`` has no words. ``report.<language>.png`` is a photograph of a page and not made here.
+``gan.gif`` has no words. ``report.<language>.png`` and ``lesson-*.<language>.png`` are photographs of pages and not
+made here.
 """
 
 from __future__ import annotations

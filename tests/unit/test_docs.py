@@ -41,7 +41,7 @@ GUIDES = {
     "gpt": "language.md",
     "translation": "translation.md",
 }
-PICTURES = ("report", "vae-manifold", "latents", "kl")
+PICTURES = ("report", "vae-manifold", "latents", "kl", "lesson-attention", "lesson-kl")
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 every_readme = pytest.mark.parametrize("page", READMES, ids=lambda path: path.name)

@@ -168,12 +168,13 @@ def plot(figure: Plot, language: str, description: str) -> Markup:
         _, at = frame.place(np.zeros(1), np.array([level]))
         drawing.line(_LEFT, at[0], WIDTH - _RIGHT, at[0], MUTED, ' stroke-dasharray="5 4"')
         drawing.text(WIDTH - _RIGHT, at[0] - 6, drawing.words(name), "end", MUTED, 13)
-    for name, place in figure.marks:
+    for i, (name, place) in enumerate(figure.marks):
         across, _ = frame.place(np.array([place]), np.zeros(1))
         drawing.line(across[0], top, across[0], height - _BOTTOM, MUTED, ' stroke-dasharray="2 3"')
         side = "end" if across[0] > WIDTH / 2 else "start"
         shift = -5 if side == "end" else 5
-        drawing.text(across[0] + shift, top + 12, drawing.words(name), side, MUTED, 13)
+        row = top + 12 + 16 * (i % 3)  # names of neighbours one below the other
+        drawing.text(across[0] + shift, row, drawing.words(name), side, MUTED, 13)
     for i, curve in enumerate(figure.curves):
         _curve(drawing, frame, curve, i)
     return drawing.svg(WIDTH, height, description)

@@ -29,7 +29,9 @@ from olaria.lessons.gan import best as game_best
 from olaria.lessons.gan import collapse as game_collapse
 from olaria.lessons.gan import ends as gan_ends
 from olaria.lessons.gan import frames as game_frames
+from olaria.lessons.gan import gallery as gan_gallery
 from olaria.lessons.gan import images as gan_images
+from olaria.lessons.gan import losses as game_losses
 from olaria.lessons.gan import path as game_path
 from olaria.lessons.gan import plane as game
 from olaria.lessons.gan import pull as gan_pull
@@ -124,8 +126,8 @@ def scene(ring: Run) -> game_scene.Scene:
 
 
 @pytest.fixture(scope="session")
-def gallery(digits: Run) -> gan_images.Gallery:
-    return gan_images.gallery_of(Asked((digits,)))
+def gallery(digits: Run) -> gan_gallery.Gallery:
+    return gan_gallery.gallery_of(Asked((digits,)))
 
 
 # -- the whole lesson ------------------------------------------------------------------------------
@@ -251,7 +253,7 @@ def test_images_of_any_shape_are_made_and_judged_alike_in_numpy(
     assert np.abs(said - model.discriminate(x, y).numpy()).max() < 1e-5
 
 
-def test_the_pull_is_the_gradient_that_training_has(gallery: gan_images.Gallery) -> None:
+def test_the_pull_is_the_gradient_that_training_has(gallery: gan_gallery.Gallery) -> None:
     x = gallery.made[:3].clone().requires_grad_()
     generator_loss(gallery.model.discriminate(x), gallery.loss).backward()
     assert x.grad is not None
@@ -260,7 +262,7 @@ def test_the_pull_is_the_gradient_that_training_has(gallery: gan_images.Gallery)
     assert np.abs(pull).max() > 1e-4
 
 
-def test_a_pull_turned_round_fails_its_check(gallery: gan_images.Gallery) -> None:
+def test_a_pull_turned_round_fails_its_check(gallery: gan_gallery.Gallery) -> None:
     step = gan_pull.pull_step(gallery)
     slopes = step.checks[0]
     assert not replace(slopes, value=-np.asarray(slopes.value)).holds
@@ -315,10 +317,10 @@ def test_a_wrong_balance_fails_its_check(
 
 
 def test_sides_that_pull_the_same_way_are_said_to() -> None:
-    step = game_balance.losses_step(torch.zeros(3), torch.full((3,), -2.0), "least-squares")
-    assert step.text.id == game_balance._NOT_OPPOSED
-    step = game_balance.losses_step(torch.zeros(3), torch.zeros(3), "minimax")
-    assert step.text.id == game_balance._OPPOSED
+    step = game_losses.losses_step(torch.zeros(3), torch.full((3,), -2.0), "least-squares")
+    assert step.text.id == game_losses._NOT_OPPOSED
+    step = game_losses.losses_step(torch.zeros(3), torch.zeros(3), "minimax")
+    assert step.text.id == game_losses._OPPOSED
     must_be_right([step])
 
 
@@ -443,7 +445,7 @@ def test_pairs_are_ranked_as_the_area_under_the_curve_says() -> None:
     assert gan_images.ranked_above(real, made) == pytest.approx(expected)
 
 
-def test_noise_on_an_arc_is_as_the_sampler_has_it(gallery: gan_images.Gallery) -> None:
+def test_noise_on_an_arc_is_as_the_sampler_has_it(gallery: gan_gallery.Gallery) -> None:
     count = gan_images.PATHS
     a, b = gallery.z[:count], gallery.z[count : 2 * count]
     expected = latent.interpolate(gallery.model, a, b, gan_images.STOPS, "spherical")
@@ -480,7 +482,7 @@ def test_frames_are_the_images_that_were_drawn(tmp_path: Path, digits: Run) -> N
     assert game_frames.num_tiles(run, (3, 5, 7)) == NUM_WATCHED
 
 
-def test_the_last_frame_is_checked_against_its_file(gallery: gan_images.Gallery) -> None:
+def test_the_last_frame_is_checked_against_its_file(gallery: gan_gallery.Gallery) -> None:
     (step,) = gan_ends.frames_steps(gallery)
     (check,) = step.checks
     assert check.holds

@@ -19,7 +19,9 @@ from collections.abc import Sequence
 from olaria.i18n import N_, Message
 from olaria.lessons.base import Asked, Lesson, Step
 from olaria.lessons.gan import best, collapse, ends, images, path, plane, pull
-from olaria.lessons.gan.balance import balance_step, losses_step
+from olaria.lessons.gan.balance import balance_step
+from olaria.lessons.gan.gallery import gallery_of
+from olaria.lessons.gan.losses import losses_step
 from olaria.lessons.gan.scene import scene_of
 
 
@@ -45,7 +47,7 @@ def _plane(asked: Asked) -> Sequence[Step]:
 
 
 def _images(asked: Asked) -> Sequence[Step]:
-    gallery = images.gallery_of(asked)
+    gallery = gallery_of(asked)
     return (
         images.noise_step(gallery),
         images.answers_step(gallery),

@@ -17,28 +17,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array, Check, Step, numbers
 from olaria.lessons.figures import Curve, Plot, Words
 from olaria.lessons.gan.answers import LOGISTIC, recorded, terms, terms_by_hand, unit
+from olaria.lessons.gan.losses import REFERENCE, span
 from olaria.objectives.adversarial import AdversarialLoss, discriminator_loss, generator_loss
 from olaria.runs import Run
 
-REFERENCE = (
-    "Goodfellow et al. 2014, equation 1 and proposition 1; Mao et al. 2017, equation 2; Lim & Ye 2017; Arjovsky et al. "
-    "2017, equation 2"
-)
 LAST_SHARE = 0.1
 """Of the run, whose mean losses stand for its end."""
 _TRIPLE = (1.5, 0.5)  # three times as dense in real examples, with the sum of two equal ones
-_REACH = 4.0  # of the drawn answers
 
 
 @dataclass(frozen=True)
@@ -64,17 +59,6 @@ BALANCES: dict[AdversarialLoss, Balance] = {
     "wasserstein": Balance(None, 0.0, None),
 }
 
-_FORMULAS: dict[AdversarialLoss, str] = {
-    "minimax": r"L_D = -\mathbb{E}_x \log D(x) - \mathbb{E}_z \log\left(1 - D(G(z))\right) \quad "
-    r"L_G = \mathbb{E}_z \log\left(1 - D(G(z))\right)",
-    "non-saturating": r"L_D = -\mathbb{E}_x \log D(x) - \mathbb{E}_z \log\left(1 - D(G(z))\right) \quad "
-    r"L_G = -\mathbb{E}_z \log D(G(z))",
-    "least-squares": r"L_D = \frac{1}{2} \mathbb{E}_x (l(x) - 1)^2 + \frac{1}{2} \mathbb{E}_z \, l(G(z))^2 \quad "
-    r"L_G = \frac{1}{2} \mathbb{E}_z (l(G(z)) - 1)^2",
-    "hinge": r"L_D = \mathbb{E}_x \max(0, 1 - l(x)) + \mathbb{E}_z \max(0, 1 + l(G(z))) \quad "
-    r"L_G = -\mathbb{E}_z \, l(G(z))",
-    "wasserstein": r"L_D = \mathbb{E}_z \, l(G(z)) - \mathbb{E}_x \, l(x) \quad L_G = -\mathbb{E}_z \, l(G(z))",
-}
 _BEST: dict[AdversarialLoss, str] = {
     "minimax": r"D^*(x) = \frac{p(x)}{p(x) + q(x)} \quad p = q: \quad L_D = 2 \log 2, \quad L_G = -\log 2",
     "non-saturating": r"D^*(x) = \frac{p(x)}{p(x) + q(x)} \quad p = q: \quad L_D = 2 \log 2, \quad L_G = \log 2",
@@ -83,123 +67,6 @@ _BEST: dict[AdversarialLoss, str] = {
     "hinge": r"p = q: \quad \max(0, 1 - l) + \max(0, 1 + l) = 2 \quad (-1 \le l \le 1)",
     "wasserstein": r"p = q: \quad L_D = \mathbb{E} \, l - \mathbb{E} \, l = 0",
 }
-
-
-# -- the two losses of one set of answers ----------------------------------------------------------
-
-
-_OPPOSED = N_(
-    "Both losses are made of the same answers, on {count} real examples and as many generated ones: the "
-    "discriminator's is {discriminator}, the generator's {generator}. Where the answers on generated ones rise, the "
-    "discriminator's loss rises too (slope {first}) and the generator's falls (slope {second}): there the two pull "
-    "against each other, and that is the game."
-)
-_NOT_OPPOSED = N_(
-    "Both losses are made of the same answers, on {count} real examples and as many generated ones: the "
-    "discriminator's is {discriminator}, the generator's {generator}. Where the answers on generated ones rise, the "
-    "discriminator's loss changes with a slope of {first} and the generator's with {second}. In a game one rises "
-    "where the other falls; these answers are where that does not hold."
-)
-
-
-def losses_step(real: Tensor, fake: Tensor, loss: AdversarialLoss) -> Step:
-    """Both losses of a batch, and how they pull at the answers on what was generated.
-
-    Args:
-        real: logits on real examples, (N,).
-        fake: logits on generated ones, (N,).
-        loss: the game.
-    """
-    both = [
-        discriminator_loss(real, fake, loss).item(),
-        generator_loss(fake, loss).item(),
-    ]
-    slopes = [
-        _slope(lambda l: discriminator_loss(real, l, loss), fake),
-        _slope(lambda l: generator_loss(l, loss), fake),
-    ]
-    by_hand = [terms_by_hand(numbers(l), loss) for l in (real, fake)]
-    expected = [by_hand[0][0].mean() + by_hand[1][1].mean(), by_hand[1][2].mean()]
-    text = Message(
-        _OPPOSED if slopes[0] > 0 > slopes[1] else _NOT_OPPOSED,
-        {
-            "count": len(real),
-            "discriminator": Number(both[0]),
-            "generator": Number(both[1]),
-            "first": Number(slopes[0], 3),
-            "second": Number(slopes[1], 3),
-        },
-    )
-    curves, curve_checks = _curves(fake, loss)
-    return Step(
-        Message(N_("Two losses from the same answers")),
-        text,
-        _FORMULAS[loss],
-        (curves,),
-        {"real": numbers(real), "generated": numbers(fake), "losses": np.array(both)},
-        (discriminator_loss, generator_loss),
-        (
-            Check(Message(N_("both losses, by their formulas in NumPy")), both, expected),
-            Check(
-                Message(N_("how they change, by the difference of two losses")),
-                slopes,
-                [_slope_by_hand(numbers(fake), loss, which) for which in (1, 2)],
-            ),
-            *curve_checks,
-        ),
-        REFERENCE,
-    )
-
-
-def _slope(f: Callable[[Tensor], Tensor], at: Tensor) -> float:
-    """How fast f grows when all answers rise alike."""
-    at = at.detach().double().requires_grad_()
-    (slope,) = torch.autograd.grad(f(at), at)
-    return slope.sum().item()
-
-
-def _slope_by_hand(at: Array, loss: AdversarialLoss, which: int, step: float = 1e-8) -> float:
-    above, below = (terms_by_hand(at + way, loss)[which].mean() for way in (step, -step))
-    return float(above - below) / (2 * step)
-
-
-def _curves(fake: Tensor, loss: AdversarialLoss) -> tuple[Plot, tuple[Check, ...]]:
-    """The three terms over the answers, and where this batch's generated examples are."""
-    shown = fake.sort().values[:: max(1, len(fake) // 40)]
-    x = _span(fake, loss)
-    lines, dots = terms(x, loss), terms(shown, loss)[2]
-    real_line, fake_line, own_line = map(numbers, lines)
-    curves = [
-        Curve(Message(N_("D, real")), numbers(x), real_line),
-        Curve(Message(N_("D, generated")), numbers(x), fake_line),
-        Curve("G", numbers(x), own_line),
-    ]
-    caption = N_(
-        "What one answer costs each side. Where the generator's line is flat, it learns nothing, however bad its "
-        "examples are."
-    )
-    if (real_line == own_line).all():
-        curves = [replace(curves[0], name=Message(N_("D, real; G, generated"))), curves[1]]
-        caption = N_(
-            "What one answer costs each side. The generator pays for a generated example what the discriminator pays "
-            "for a real one: it wants it taken for real."
-        )
-    mine = Curve(Message(N_("generated ones here")), numbers(shown), numbers(dots), "points")
-    plot = Plot(Message(caption), (*curves, mine), Message(N_("answer l")), unit(loss))
-    value = np.concatenate([numbers(y) for y in (*lines, dots)])
-    by_hand = [*terms_by_hand(numbers(x), loss), terms_by_hand(numbers(shown), loss)[2]]
-    text = Message(N_("the curves and the points on them, by their formulas in NumPy"))
-    return plot, (Check(text, value, np.concatenate(by_hand)),)
-
-
-def _span(logits: Tensor, loss: AdversarialLoss) -> Tensor:
-    """Answers to draw curves over: those around the balance, and as many as are there."""
-    low, high = logits.min().item(), logits.max().item()
-    middle = 0.0 if loss != "least-squares" else 0.5
-    if loss == "wasserstein":
-        middle = (low + high) / 2
-    reach = max(_REACH if loss in LOGISTIC else _REACH / 2, abs(low - middle), abs(high - middle))
-    return torch.linspace(middle - reach, middle + reach, 81)
 
 
 # -- the balance -----------------------------------------------------------------------------------
@@ -338,7 +205,7 @@ _STRAIGHT = N_(
 
 def _pointwise(loss: AdversarialLoss) -> tuple[Plot, tuple[Check, ...]]:
     """What an answer costs the discriminator where both densities are equal, and where the data's is three times q."""
-    x = _span(torch.tensor([-1.0, 1.0]), loss)
+    x = span(torch.tensor([-1.0, 1.0]), loss)
     on_real, on_fake, _ = terms(x, loss)
     cases = ((1.0, 1.0), _TRIPLE)
     ys = [numbers(p * on_real + q * on_fake) for p, q in cases]

@@ -33,7 +33,8 @@ from olaria.lessons.figures import (
 )
 from olaria.lessons.gan.answers import answer, answer_by_hand, recorded, warnings_table
 from olaria.lessons.gan.frames import num_tiles, tiles
-from olaria.lessons.gan.images import CLASSES, SHOWN, Gallery, as_classes
+from olaria.lessons.gan.gallery import Gallery, as_classes
+from olaria.lessons.gan.images import CLASSES, SHOWN
 from olaria.models.gan import GAN
 from olaria.runs import Run
 from olaria.sampling import latent

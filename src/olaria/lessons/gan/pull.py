@@ -25,7 +25,8 @@ from olaria.lessons.figures import (
     Strip,
 )
 from olaria.lessons.gan.answers import answer, scale, terms_by_hand
-from olaria.lessons.gan.images import Gallery, as_classes, notes_of
+from olaria.lessons.gan.gallery import Gallery, as_classes
+from olaria.lessons.gan.images import notes_of
 from olaria.models.gan import GAN
 from olaria.objectives.adversarial import AdversarialLoss, generator_loss
 
