@@ -16,6 +16,7 @@ from olaria.reports.lesson_page import LessonContext, lesson_page
 from olaria.runs import Run
 from olaria.storage.files import write_text
 
+_TITLES = {**FAMILY_LABELS, "plane-gan": FAMILY_LABELS["gan"]}
 _FRAME_HEIGHT = 720
 """Of a page in a notebook, in pixels."""
 
@@ -118,7 +119,7 @@ def explain(
 def _facts(run: Run) -> Message:
     """What a run is, in one line."""
     fields = {
-        "family": Message(FAMILY_LABELS.get(run.family, run.family)),
+        "family": Message(_TITLES[run.family]),
         "data": Path(run.recipe.data.name).name,
         "steps": run.checkpoint()[0],
         "count": run.result.get("num_parameters", "–"),
