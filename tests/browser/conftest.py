@@ -68,7 +68,7 @@ def in_page(chromium: str, tmp_path: Path) -> InPage:
             [chromium, *words, file.as_uri()],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             env={**os.environ, "HOME": str(tmp_path)},
         )
         shutil.rmtree(profile, ignore_errors=True)
