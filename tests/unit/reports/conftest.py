@@ -90,3 +90,15 @@ def small_language(request: pytest.FixtureRequest) -> str:
 def small_report(small_context: ReportContext, small_language: str) -> str:
     """The report as HTML."""
     return build_report(small_context, small_language)
+
+
+@pytest.fixture(scope="module", params=["en", "pt"])
+def language(request: pytest.FixtureRequest) -> str:
+    """Of the report; a test that asks for one is done in both."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def html(context: ReportContext, language: str) -> str:
+    """The whole report of the module's own context, built once for each language."""
+    return build_report(context, language)

@@ -155,17 +155,6 @@ def layer(name: str, count: int, repeats: int = 1) -> Layer:
     return Layer(name, Message("linear"), (7,), count, repeats, group)
 
 
-@pytest.fixture(scope="module", params=["en", "pt"])
-def language(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def html(context: ReportContext, language: str) -> str:
-    """The whole report, built once for each language."""
-    return build_report(context, language)
-
-
 @pytest.fixture(scope="module")
 def page(html: str) -> Page:
     return Page(html)

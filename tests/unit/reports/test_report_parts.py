@@ -63,16 +63,6 @@ def context(small_context: ReportContext) -> ReportContext:
     return replace(small_context, runs=[*runs, gan, gpt], title="", authors="", notes=())
 
 
-@pytest.fixture(scope="module", params=["en", "pt"])
-def language(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def html(context: ReportContext, language: str) -> str:
-    return build_report(context, language)
-
-
 @pytest.fixture(scope="module")
 def page(html: str) -> Page:
     return Page(html)

@@ -28,6 +28,7 @@ NUM_DRAWN = 200
 
 
 def where_codes_lie(seen: Seen) -> Step:
+    """The codes of test images on a plane, and how often their neighbours are of their class."""
     codes = latent.encode(seen.model, seen.x)
     size, asked = codes.shape[1], slice(0, NUM_ASKED)
     found = PrincipalComponents.fitted(codes, 2)

@@ -29,6 +29,7 @@ BEYOND = 0.01
 
 
 def cost(seen: Seen) -> Step:
+    """The mean squared error beside that of principal components, by how many numbers a code has."""
     model, found = seen.autoencoder, seen.components
     errors = _errors_by_size(found, seen.x)
     own = squared_error(seen.rebuilt, seen.x).double().mean().item()
@@ -165,6 +166,7 @@ def _comparison(seen: Seen, own: float, errors: Array, match: int | None) -> Mes
 
 
 def side_by_side(seen: Seen) -> Step:
+    """Images that the autoencoder rebuilds better, and worse, than as many principal components."""
     model, found = seen.autoencoder, seen.projection
     own, pca = squared_error(seen.rebuilt, seen.x), squared_error(seen.projected, seen.x)
     order = (pca - own).argsort(descending=True, stable=True)
