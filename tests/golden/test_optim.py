@@ -9,7 +9,7 @@ from scipy.linalg import polar
 
 from olaria.training import optim
 from olaria.training.config import TrainingConfig
-from olaria.training.optim import Muon, orthogonalize
+from olaria.training.optim import Muon, orthogonalize, orthogonalize_each
 from olaria.training.randomness import generator
 from olaria.training.schedule import learning_rate_factor
 
@@ -56,6 +56,15 @@ def test_long_and_short_matrices_take_the_same_turns(monkeypatch: pytest.MonkeyP
     torch.testing.assert_close(long.float(), short.float(), rtol=0, atol=0.02)
 
 
+def test_matrices_of_all_shapes_come_out_as_alone() -> None:
+    """Long ones of two heights, turned ones, short ones, in one call."""
+    stacks = [matrix(2, 8, 64), matrix(1, 12, 15), matrix(3, 70, 5), matrix(1, 4, 40)]
+    for together, stack in zip(orthogonalize_each(stacks), stacks, strict=True):
+        assert together.shape == stack.shape and together.is_contiguous()
+        torch.testing.assert_close(together, orthogonalize(stack), rtol=0, atol=0.02)
+    assert orthogonalize_each([]) == []
+
+
 def test_orthogonalize_treats_a_stack_one_by_one() -> None:
     stack = matrix(3, 8, 12)
     together = orthogonalize(stack).float()
@@ -74,12 +83,15 @@ def _run(optimizer: torch.optim.Optimizer, parameter: torch.Tensor) -> torch.Ten
     return parameter.detach()
 
 
+def exactly(stacks: list[torch.Tensor]) -> list[torch.Tensor]:
+    """In place of the iteration, so that the formula holds to rounding."""
+    return [torch.stack([exact(m) for m in stack]) for stack in stacks]
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_muon_follows_its_formula(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     """With an exact orthogonalization in place of the iteration, the formula holds to rounding."""
-    monkeypatch.setattr(
-        optim, "orthogonalize", lambda stack: torch.stack([exact(m) for m in stack])
-    )
+    monkeypatch.setattr(optim, "orthogonalize_each", exactly)
     lr, momentum, decay = 0.02, 0.9, 0.3
     weight, buffer = matrix(*shape), torch.zeros(shape)
     parameter = torch.nn.Parameter(weight.clone())
@@ -96,9 +108,7 @@ def test_even_rows_follow_their_formula(
     shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Row by row in NumPy, with the bias correction of Adam, which the kept size of the update must cancel."""
-    monkeypatch.setattr(
-        optim, "orthogonalize", lambda stack: torch.stack([exact(m) for m in stack])
-    )
+    monkeypatch.setattr(optim, "orthogonalize_each", exactly)
     lr, momentum, beta = 0.02, 0.9, 0.7
     weight, buffer = matrix(*shape).double().numpy(), np.zeros(shape)
     parameter = torch.nn.Parameter(matrix(*shape))

@@ -23,7 +23,7 @@ from olaria.i18n import N_
 from olaria.models.autoencoder import ImageStatistics
 from olaria.models.base import Batch, Loss, Model, ModelConfig, Phase, Shape, hidden_apart
 from olaria.models.vae import binarize
-from olaria.nn.conv import UpConv
+from olaria.nn.conv import Conv, UpConv
 from olaria.nn.quantize import Codebook, Quantized
 from olaria.objectives.reconstruction import DiscretizedLogistic, bernoulli_nll
 
@@ -86,25 +86,25 @@ class VQ(Model):
         self.latent = self.grid[0] * self.grid[1] * config.latent
         first, second = config.width, 2 * config.width
         self.encoder = nn.Sequential(
-            nn.Conv2d(channels, first, 4, stride=2, padding=1),
+            Conv(channels, first, 4, stride=2, padding=1),
             nn.ReLU(),
-            nn.Conv2d(first, second, 4, stride=2, padding=1),
+            Conv(first, second, 4, stride=2, padding=1),
             nn.ReLU(),
-            nn.Conv2d(second, second, 3, padding=1),
+            Conv(second, second, 3, padding=1),
             nn.ReLU(),
-            nn.Conv2d(second, config.latent, 1),
+            Conv(second, config.latent, 1),
         )
         self.codebook = Codebook(config.codes, config.latent)
         self.decoder = nn.Sequential(
-            nn.Conv2d(config.latent, second, 3, padding=1),
+            Conv(config.latent, second, 3, padding=1),
             nn.ReLU(),
-            nn.Conv2d(second, second, 3, padding=1),
+            Conv(second, second, 3, padding=1),
             nn.ReLU(),
             UpConv(second, first),
             nn.ReLU(),
             UpConv(first, first),
             nn.ReLU(),
-            nn.Conv2d(first, channels, 3, padding=1),
+            Conv(first, channels, 3, padding=1),
         )
         self.statistics = ImageStatistics(shape)
         if config.likelihood == "logistic":

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
+
+from olaria.nn.fused_images import convolve, convolve_transposed, laid_back, normed_relu
 
 SMALLEST_SIDE = 4
 Shape = tuple[int, int, int]
@@ -28,29 +31,25 @@ def num_halvings(height: int, width: int) -> int:
     return count
 
 
-class PixelNorm(nn.Module):
-    r"""Each pixel's feature vector is divided by its root mean square.
-
-    .. math:: y_c = x_c \Big/ \sqrt{\tfrac1C \sum_j x_j^2 + \epsilon}
-
-    It has no statistics over the batch, so training and evaluation are the same function, and a sample does
-    not depend on its neighbours. Source: Karras et al. 2018, *Progressive Growing of GANs*, section 4.2.
-    """
+class Conv(nn.Conv2d):
+    """A convolution computed by :func:`olaria.nn.fused_images.convolve`; stride and padding are one number each."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to the same shape."""
-        return x * (x.square().mean(1, keepdim=True) + 1e-6).rsqrt()
+        """(B, channels_in, H, W) to (B, channels_out, H', W')."""
+        padding = self.padding[0]
+        assert isinstance(padding, int)
+        return convolve(x, self.weight, self.bias, self.stride[0], padding)
 
 
 class UpConv(nn.Conv2d):
     r"""Every pixel doubled both ways, then a convolution of 3 × 3, as one transposed convolution.
 
     .. math:: \mathrm{conv}_W(\mathrm{double}(x)) = \mathrm{conv}^\top_K(x), \qquad
-              K = W * \begin{pmatrix} 1 & 1 \\ 1 & 1 \end{pmatrix}
+              K = W * \begin{pmatrix} 1 & 1 \\ 1 & 1 \end{pmatrix} = S^\top W S
 
-    with a stride of 2 and K of 4 × 4, turned round as transposition asks. Doubled pixels meet the same weights several
-    times: summed beforehand, 16 products stand for 36, and the doubled image is never written. Padding is by zeros, on
-    both sides the same.
+    with a stride of 2 and K of 4 × 4, turned round as transposition asks: S is :data:`_SUMS`. Doubled pixels meet the
+    same weights several times: summed beforehand, 16 products stand for 36, and the doubled image is never written.
+    Padding is by zeros, on both sides the same.
 
     Args:
         channels_in: of the small image.
@@ -62,11 +61,16 @@ class UpConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels_in, H, W) to (B, channels_out, 2 H, 2 W)."""
-        around = F.pad(self.weight, (1, 1, 1, 1))
-        rows = around[..., 1:, :] + around[..., :-1, :]
-        kernels = rows[..., 1:] + rows[..., :-1]  # (out, in, 4, 4)
-        turned = kernels.flip(2, 3).transpose(0, 1)
-        return F.conv_transpose2d(x, turned, self.bias, stride=2, padding=1)
+        sums = self.weight.new_tensor(_SUMS)
+        with torch.autocast(
+            x.device.type, enabled=False
+        ):  # weights are summed before any is rounded
+            kernels = self.weight.flatten(2) @ torch.kron(sums, sums)  # (out, in, 16)
+        return convolve_transposed(x, kernels.unflatten(2, (4, 4)).transpose(0, 1), self.bias)
+
+
+_SUMS = [[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0]]
+"""Which weights of a row of three a doubled row meets, from its last place to its first."""
 
 
 class Residual(nn.Module):
@@ -82,7 +86,7 @@ class Residual(nn.Module):
         self, channels: int, slope: float, constrain: Callable[[nn.Module], nn.Module]
     ) -> None:
         super().__init__()
-        self.convolution = constrain(nn.Conv2d(channels, channels, 3, padding=1))
+        self.convolution = constrain(Conv(channels, channels, 3, padding=1))
         self.slope = slope
 
     def forward(self, x: Tensor) -> Tensor:
@@ -118,21 +122,21 @@ class ConvEncoder(nn.Module):
         while min(sides) > SMALLEST_SIDE:
             tall, wide = (3 if side % 2 else 4 for side in sides)  # centred on what it halves
             layers += [
-                constrain(nn.Conv2d(channels, width, (tall, wide), stride=2, padding=1)),
+                constrain(Conv(channels, width, (tall, wide), stride=2, padding=1)),
                 nn.LeakyReLU(slope),
             ]
             channels, width = width, 2 * width
             sides = [(side + 1) // 2 for side in sides]
             if SMALLEST_SIDE < min(sides) <= 2 * SMALLEST_SIDE:
                 layers += [Residual(channels, slope, constrain) for _ in range(depth)]
-        layers += [constrain(nn.Conv2d(channels, channels, 3, padding=1)), nn.LeakyReLU(slope)]
+        layers += [constrain(Conv(channels, channels, 3, padding=1)), nn.LeakyReLU(slope)]
         self.features = nn.Sequential(*layers)
         self.num_features = channels * sides[0] * sides[1]
         self.head = constrain(nn.Linear(self.num_features, num_outputs))
 
     def describe(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to what the last layer reads, (B, num_features)."""
-        features: Tensor = self.features(x).flatten(1)
+        features: Tensor = laid_back(self.features(x)).flatten(1)
         return features
 
     def forward(self, x: Tensor) -> Tensor:
@@ -148,7 +152,7 @@ class ConvDecoder(nn.Module):
         num_inputs: size of the vector.
         width: channels at full size; doubled at each halving below it.
         shape: (C, H, W) of the image.
-        normalise: :class:`PixelNorm` after each convolution.
+        normalise: divide each pixel by its root mean square after each convolution.
         depth: residual convolutions where the image is smallest and one costs least.
     """
 
@@ -161,22 +165,20 @@ class ConvDecoder(nn.Module):
         deepest = width << halvings
         self.grid = (deepest, height >> halvings, side >> halvings)
         self.stem = nn.Linear(num_inputs, self.grid[0] * self.grid[1] * self.grid[2])
-        self.residuals = nn.ModuleList(
-            nn.Conv2d(deepest, deepest, 3, padding=1) for _ in range(depth)
-        )
+        self.residuals = nn.ModuleList(Conv(deepest, deepest, 3, padding=1) for _ in range(depth))
         self.blocks = nn.ModuleList(
             UpConv(width << (level + 1), width << level) for level in reversed(range(halvings))
         )
-        self.norm = PixelNorm() if normalise else nn.Identity()
-        self.head = nn.Conv2d(width, channels, 3, padding=1)
+        self.bent = normed_relu if normalise else F.relu
+        self.head = Conv(width, channels, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
         """(B, num_inputs) to unbounded (B, C, H, W)."""
-        x = F.relu(self.norm(self.stem(z).unflatten(1, self.grid)))
+        x = self.bent(self.stem(z).unflatten(1, self.grid))
         for convolution in self.residuals:
-            x = x + F.relu(self.norm(convolution(x)))
+            x = x + self.bent(convolution(x))
         for convolution in self.blocks:
-            x = F.relu(self.norm(convolution(x)))
+            x = self.bent(convolution(x))
         out: Tensor = self.head(x)
         return out
 

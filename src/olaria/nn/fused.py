@@ -37,7 +37,7 @@ def feed_forward(x: Tensor, w_in: Tensor, w_out: Tensor) -> Tensor:
 
     Source: Vaswani et al. 2017, equation 2, with the activation of So et al. 2021 (*Primer*).
     """
-    return _applied(_FeedForward, x, w_in, w_out)
+    return applied(_FeedForward, x, w_in, w_out)
 
 
 def self_attention(
@@ -68,7 +68,7 @@ def self_attention(
     Source: Vaswani et al. 2017, equation 1; Henry et al. 2020 (normalised queries and keys); Su et al. 2021,
     equation 34 (the rotation R).
     """
-    return _applied(_SelfAttention, x, w_qkv, w_out, cos, sin, masks, num_heads)
+    return applied(_SelfAttention, x, w_qkv, w_out, cos, sin, masks, num_heads)
 
 
 def chunk_masks(num_chunks: int, chunk: int) -> Tensor:
@@ -84,8 +84,8 @@ def chunk_masks(num_chunks: int, chunk: int) -> Tensor:
     return masks
 
 
-def _applied(function: type[Function], *inputs: Any) -> Tensor:
-    """The function in autocast's number format where that is on; inside, nothing is cast any more."""
+def applied(function: type[Function], *inputs: Any) -> Tensor:
+    """A function written by hand, in autocast's number format where that is on; inside, nothing is cast any more."""
     kind = inputs[0].device.type
     if not torch.amp.is_autocast_available(kind):
         plain: Tensor = function.apply(*inputs)
@@ -96,6 +96,14 @@ def _applied(function: type[Function], *inputs: Any) -> Tensor:
     with torch.autocast(kind, enabled=False):
         branch: Tensor = function.apply(*inputs)
     return branch
+
+
+def inverse_size(x: Tensor, epsilon: float) -> Tensor:
+    r""":math:`1 / \sqrt{\overline{x^2} + \varepsilon}` over the last dimension, which stays as one; in float32."""
+    precise = torch.promote_types(x.dtype, torch.float32)
+    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=precise)
+    scale: Tensor = length.square_().div_(x.shape[-1]).add_(epsilon).rsqrt_()
+    return scale.to(x.dtype)
 
 
 class _FeedForward(Function):
@@ -208,10 +216,7 @@ def _to_its_own(gradient: Tensor, out: Tensor) -> None:
 
 def _normalised(x: Tensor) -> tuple[Tensor, Tensor]:
     r""":math:`x s` and :math:`s = 1 / \sqrt{\overline{x^2} + \varepsilon}` over the last dimension."""
-    precise = torch.promote_types(x.dtype, torch.float32)
-    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=precise)
-    epsilon = torch.finfo(torch.float32).eps
-    scale = length.square_().div_(x.shape[-1]).add_(epsilon).rsqrt_().to(x.dtype)
+    scale = inverse_size(x, torch.finfo(torch.float32).eps)
     return x * scale, scale
 
 

@@ -71,7 +71,8 @@ def vq(preset: str, size: Size, data: str = "mnist") -> Recipe:
 def gan(preset: str, size: Size, data: str = "mnist", classes: int = 0) -> Recipe:
     """A convolutional GAN; with little momentum, as adversarial training asks for (Radford et al. 2016).
 
-    With ``classes`` a conditional one. What each choice is worth stands in docs/experiments.md.
+    With ``classes`` a conditional one. Its batches are large since a step of so small a network costs almost as much on
+    few images. What each choice is worth stands in docs/experiments.md.
     """
     return Recipe(
         preset=preset,
@@ -80,7 +81,7 @@ def gan(preset: str, size: Size, data: str = "mnist", classes: int = 0) -> Recip
         model=GAN_SIZES[size].model_copy(update={"classes": classes}),
         training=TrainingConfig(
             budget=120.0,
-            batch_size=64,
+            batch_size=256,
             learning_rate=3e-3,
             optimizer="muon",
             matrix_learning_rate=0.06,
@@ -128,7 +129,12 @@ def photographs_gan(preset: str, size: Size) -> Recipe:
         "discriminator_width": digits.discriminator_width * 3 // 2,
     }
     plain = gan(preset, size, "cifar10")
-    training = {"budget": PHOTOGRAPHS_S, "learning_rate": 1e-3, "matrix_learning_rate": 0.01}
+    training = {
+        "budget": PHOTOGRAPHS_S,
+        "batch_size": 64,
+        "learning_rate": 1e-3,
+        "matrix_learning_rate": 0.01,
+    }
     return plain.model_copy(
         update={
             "model": digits.model_copy(update=changes),
