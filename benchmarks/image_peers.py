@@ -132,8 +132,9 @@ def our_gan(*settings: str) -> dict[str, Any]:
     """As many steps by ``olaria train``; the time is that of the steps, without its evaluations and checkpoints."""
     from olaria.workflows.train import train
 
+    words = (f"training.batch_size={GAN_BATCH}", *settings)
     with tempfile.TemporaryDirectory() as folder:
-        run = train("gan-mnist", steps=GAN_STEPS, settings=settings, out=Path(folder) / "run")
+        run = train("gan-mnist", steps=GAN_STEPS, settings=words, out=Path(folder) / "run")
         seconds = run.result["train_s"]
     return {"seconds": seconds, "images_per_s": GAN_STEPS * GAN_BATCH / seconds}
 

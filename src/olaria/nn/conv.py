@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from olaria.nn.fused_images import convolve, convolve_transposed, laid_back, normed_relu
+from olaria.nn.fused_images import convolve, convolve_transposed, keep_layout, normed_relu
 
 SMALLEST_SIDE = 4
 Shape = tuple[int, int, int]
@@ -136,7 +136,7 @@ class ConvEncoder(nn.Module):
 
     def describe(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to what the last layer reads, (B, num_features)."""
-        features: Tensor = laid_back(self.features(x)).flatten(1)
+        features: Tensor = keep_layout(self.features(x)).flatten(1)
         return features
 
     def forward(self, x: Tensor) -> Tensor:

@@ -2,8 +2,8 @@ r"""Convolutions and their norm with gradients written out, for a CPU, on images
 
 The library's convolutions are about twice as fast on images laid out pixel by pixel (channels last), but its gradients
 of kernels and biases are slow on small images, and a number per pixel times all channels of that pixel is slow
-anywhere. Here the kernels' gradient is one product of matrices, the biases' a sum of rows, and what stands for a whole
-pixel is copied to all of its channels first. docs/experiments.md tells what each of them is worth.
+anywhere. Here the kernels' gradient is one product of matrices where places are few, the biases' a sum of rows, and
+what stands for a whole pixel is copied to all of its channels first. docs/experiments.md tells what each is worth.
 
 Each computes what its formula says, and the tests compare values and gradients with the plain forms. Under autocast
 they run in bfloat16 from end to end, else in the format of their inputs.
@@ -96,16 +96,16 @@ def channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def laid_back(x: Tensor) -> Tensor:
+def keep_layout(x: Tensor) -> Tensor:
     """The same images; their gradient comes back with channels last, whatever reads them.
 
-    An activation whose input and gradient are laid out differently is four times as slow.
+    An activation whose input and gradient are laid out differently is twice as slow.
     """
-    return applied(_LaidBack, x)
+    return applied(_KeepLayout, x)
 
 
-class _LaidBack(Function):
-    """:func:`laid_back` and its gradient."""
+class _KeepLayout(Function):
+    """:func:`keep_layout` and its gradient."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:

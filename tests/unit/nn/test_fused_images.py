@@ -14,7 +14,7 @@ from olaria.nn.fused_images import (
     channels_last,
     convolve,
     convolve_transposed,
-    laid_back,
+    keep_layout,
     normed_relu,
 )
 
@@ -129,7 +129,7 @@ def test_a_gradient_comes_back_laid_out_as_the_images_are() -> None:
     x = channels_last(drawn(2, 3, 4, 4)).detach().requires_grad_()
     inner = x * 1
     inner.register_hook(seen.append)
-    laid_back(inner).flatten(1).square().sum().backward()
+    keep_layout(inner).flatten(1).square().sum().backward()
     assert seen[0].stride(1) == 1
     assert x.grad is not None
     torch.testing.assert_close(x.grad, 2 * x)
