@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from olaria.nn.fused import as_it_is
 from olaria.nn.fused_images import convolve, convolve_transposed, keep_layout, normed_relu
 
 SMALLEST_SIDE = 4
@@ -62,9 +63,7 @@ class UpConv(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels_in, H, W) to (B, channels_out, 2 H, 2 W)."""
         sums = self.weight.new_tensor(_SUMS)
-        with torch.autocast(
-            x.device.type, enabled=False
-        ):  # weights are summed before any is rounded
+        with as_it_is(x.device.type):  # weights are summed before any is rounded
             kernels = self.weight.flatten(2) @ torch.kron(sums, sums)  # (out, in, 16)
         return convolve_transposed(x, kernels.unflatten(2, (4, 4)).transpose(0, 1), self.bias)
 

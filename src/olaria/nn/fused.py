@@ -10,6 +10,7 @@ Under autocast they run in bfloat16 from end to end, else in the format of their
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -87,15 +88,18 @@ def chunk_masks(num_chunks: int, chunk: int) -> Tensor:
 def applied(function: type[Function], *inputs: Any) -> Tensor:
     """A function written by hand, in autocast's number format where that is on; inside, nothing is cast any more."""
     kind = inputs[0].device.type
-    if not torch.amp.is_autocast_available(kind):
-        plain: Tensor = function.apply(*inputs)
-        return plain
-    if torch.is_autocast_enabled(kind):
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
         dtype = torch.get_autocast_dtype(kind)
         inputs = tuple(i.to(dtype) if isinstance(i, Tensor) else i for i in inputs)
-    with torch.autocast(kind, enabled=False):
-        branch: Tensor = function.apply(*inputs)
-    return branch
+    with as_it_is(kind):
+        answer: Tensor = function.apply(*inputs)
+    return answer
+
+
+def as_it_is(kind: str) -> AbstractContextManager[Any]:
+    """Nothing is cast on this kind of device, where that has autocast at all (one without content has none)."""
+    has_one = torch.amp.is_autocast_available(kind)
+    return torch.autocast(kind, enabled=False) if has_one else nullcontext()
 
 
 def inverse_size(x: Tensor, epsilon: float) -> Tensor:
