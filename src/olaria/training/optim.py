@@ -70,7 +70,8 @@ def _by_gram(stacks: Sequence[Tensor], num_steps: int) -> list[Tensor]:
     a, b, c = _QUINTIC
     if not stacks:
         return []
-    unit = [x.float() / (x.float().norm(dim=(1, 2), keepdim=True) + 1e-7) for x in stacks]
+    precise = [x.float() for x in stacks]
+    unit = [x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7) for x in precise]
     size, counts = max(x.shape[1] for x in unit), [len(x) for x in unit]
     gram = unit[0].new_zeros(sum(counts), size, size)
     for own, x in zip(gram.split(counts), unit, strict=True):

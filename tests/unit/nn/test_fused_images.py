@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -31,32 +32,22 @@ def plain_norm(x: Tensor) -> Tensor:
     return (x / size).clamp_min(0)
 
 
+def convolution(name: str, stride: int, padding: int, *shapes: tuple[int, ...]) -> Any:
+    def fused(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+        return convolve(x, w, b, stride, padding)
+
+    def plain(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+        return F.conv2d(x, w, b, stride, padding)
+
+    return pytest.param(fused, plain, list(shapes), id=name)
+
+
 # Images of 4 × 4 places take the product of matrices for the gradient of their kernels, larger ones the library's.
 CASES = [
-    pytest.param(
-        lambda x, w, b: convolve(x, w, b, 2, 1),
-        lambda x, w, b: F.conv2d(x, w, b, 2, 1),
-        [(2, 3, 8, 7), (5, 3, 4, 3), (5,)],
-        id="halving",
-    ),
-    pytest.param(
-        lambda x, w, b: convolve(x, w, b, 1, 1),
-        lambda x, w, b: F.conv2d(x, w, b, 1, 1),
-        [(2, 3, 4, 4), (5, 3, 3, 3), (5,)],
-        id="small",
-    ),
-    pytest.param(
-        lambda x, w, b: convolve(x, w, b, 1, 1),
-        lambda x, w, b: F.conv2d(x, w, b, 1, 1),
-        [(2, 1, 9, 6), (5, 1, 3, 3), (5,)],
-        id="large and grey",
-    ),
-    pytest.param(
-        lambda x, w, b: convolve(x, w, b, 1, 0),
-        lambda x, w, b: F.conv2d(x, w, b, 1, 0),
-        [(2, 3, 4, 3), (2, 3, 1, 1), (2,)],
-        id="one pixel",
-    ),
+    convolution("halving", 2, 1, (2, 3, 8, 7), (5, 3, 4, 3), (5,)),
+    convolution("small", 1, 1, (2, 3, 4, 4), (5, 3, 3, 3), (5,)),
+    convolution("large and grey", 1, 1, (2, 1, 9, 6), (5, 1, 3, 3), (5,)),
+    convolution("one pixel", 1, 0, (2, 3, 4, 3), (2, 3, 1, 1), (2,)),
     pytest.param(
         convolve_transposed,
         lambda x, w, b: F.conv_transpose2d(x, w, b, 2, 1),
