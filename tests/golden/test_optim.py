@@ -9,7 +9,7 @@ from scipy.linalg import polar
 
 from olaria.training import optim
 from olaria.training.config import TrainingConfig
-from olaria.training.optim import Muon, orthogonalize, orthogonalize_each
+from olaria.training.optim import Muon, orthogonalize
 from olaria.training.randomness import generator
 from olaria.training.schedule import learning_rate_factor
 
@@ -37,7 +37,7 @@ def test_orthogonalize_keeps_directions_and_evens_singular_values(
     shape: tuple[int, int], size: float
 ) -> None:
     m = matrix(*shape)
-    ours = orthogonalize(size * m[None])[0].float()
+    ours = orthogonalize([size * m[None]])[0][0].float()
     values = torch.linalg.svdvals(ours)
     assert values.min() > 0.6 and values.max() < 1.3
     assert cosine(ours, exact(m)) > 0.97
@@ -49,9 +49,9 @@ def test_orthogonalize_keeps_directions_and_evens_singular_values(
 
 def test_long_and_short_matrices_take_the_same_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     stack = matrix(2, 8, 64) * torch.logspace(0, -4, 8)[:, None]  # of very unequal singular values
-    long = orthogonalize(stack)
+    (long,) = orthogonalize([stack])
     monkeypatch.setattr(optim, "_LONG", 9)
-    short = orthogonalize(stack)
+    (short,) = orthogonalize([stack])
     assert long.dtype == short.dtype and not torch.equal(long, short)
     torch.testing.assert_close(long.float(), short.float(), rtol=0, atol=0.02)
 
@@ -59,16 +59,16 @@ def test_long_and_short_matrices_take_the_same_turns(monkeypatch: pytest.MonkeyP
 def test_matrices_of_all_shapes_come_out_as_alone() -> None:
     """Long ones of two heights, turned ones, short ones, in one call."""
     stacks = [matrix(2, 8, 64), matrix(1, 12, 15), matrix(3, 70, 5), matrix(1, 4, 40)]
-    for together, stack in zip(orthogonalize_each(stacks), stacks, strict=True):
+    for together, stack in zip(orthogonalize(stacks), stacks, strict=True):
         assert together.shape == stack.shape and together.is_contiguous()
-        torch.testing.assert_close(together, orthogonalize(stack), rtol=0, atol=0.02)
-    assert orthogonalize_each([]) == []
+        torch.testing.assert_close(together, orthogonalize([stack])[0], rtol=0, atol=0.02)
+    assert orthogonalize([]) == []
 
 
 def test_orthogonalize_treats_a_stack_one_by_one() -> None:
     stack = matrix(3, 8, 12)
-    together = orthogonalize(stack).float()
-    alone = torch.stack([orthogonalize(m[None])[0].float() for m in stack])
+    (together,) = orthogonalize([stack])
+    alone = torch.cat([orthogonalize([m[None]])[0] for m in stack])
     torch.testing.assert_close(together, alone, rtol=0, atol=0.02)
 
 
@@ -91,7 +91,7 @@ def exactly(stacks: list[torch.Tensor]) -> list[torch.Tensor]:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_muon_follows_its_formula(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     """With an exact orthogonalization in place of the iteration, the formula holds to rounding."""
-    monkeypatch.setattr(optim, "orthogonalize_each", exactly)
+    monkeypatch.setattr(optim, "orthogonalize", exactly)
     lr, momentum, decay = 0.02, 0.9, 0.3
     weight, buffer = matrix(*shape), torch.zeros(shape)
     parameter = torch.nn.Parameter(weight.clone())
@@ -108,7 +108,7 @@ def test_even_rows_follow_their_formula(
     shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Row by row in NumPy, with the bias correction of Adam, which the kept size of the update must cancel."""
-    monkeypatch.setattr(optim, "orthogonalize_each", exactly)
+    monkeypatch.setattr(optim, "orthogonalize", exactly)
     lr, momentum, beta = 0.02, 0.9, 0.7
     weight, buffer = matrix(*shape).double().numpy(), np.zeros(shape)
     parameter = torch.nn.Parameter(matrix(*shape))

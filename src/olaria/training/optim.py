@@ -22,23 +22,19 @@ _ROW_EPSILON = 1e-10
 """Below any row's mean square of an orthogonal matrix that fits in memory; a row without gradient stays zero."""
 
 
-def orthogonalize(matrices: Tensor, num_steps: int = 5) -> Tensor:
+def orthogonalize(stacks: Sequence[Tensor], num_steps: int = 5) -> list[Tensor]:
     r"""The nearest semi-orthogonal matrix of each, :math:`U V^\top` for :math:`M = U S V^\top`, approximately.
 
     Args:
-        matrices: (N, rows, columns); a stack, so that one product serves all of a shape.
+        stacks: matrices of one shape each, (N, rows, columns), so that one product serves all of a stack; long ones
+            take their turns together, whatever their shapes.
         num_steps: turns of the Newton–Schulz iteration.
 
     Returns:
-        (N, rows, columns), bfloat16, singular values in about [0.7, 1.2].
+        Of each stack the same shape, bfloat16, singular values in about [0.7, 1.2].
 
     Source: Jordan et al. 2024, *Muon: An optimizer for hidden layers in neural networks*.
     """
-    return orthogonalize_each([matrices], num_steps)[0]
-
-
-def orthogonalize_each(stacks: Sequence[Tensor], num_steps: int = 5) -> list[Tensor]:
-    """:func:`orthogonalize` of stacks of several shapes, whose long matrices take their turns together."""
     wide = [stack.mT if stack.shape[1] > stack.shape[2] else stack for stack in stacks]
     long = [index for index, x in enumerate(wide) if x.shape[2] >= _LONG * x.shape[1]]
     found = dict(zip(long, _by_gram([wide[index] for index in long], num_steps), strict=True))
@@ -136,7 +132,7 @@ class Muon(Optimizer):
                 if parameter.grad is not None:
                     by_shape[parameter.shape].append(parameter)
             stacks = [self._moved(group, parameters) for parameters in by_shape.values()]
-            updates = orthogonalize_each(stacks)
+            updates = orthogonalize(stacks)
             for parameters, update in zip(by_shape.values(), updates, strict=True):
                 self._update(group, parameters, update.to(parameters[0].dtype))
         return None
