@@ -85,6 +85,7 @@ def our_vae(*settings: str) -> dict[str, Any]:
         "model.activation": "relu",
         "training.batch_size": BATCH,
         "training.learning_rate": 0.001,
+        "training.weight_decay": 0,
         "training.ema": 0,
     }
     words = [f"{name}={json.dumps(value)}" for name, value in plain.items()]
