@@ -47,7 +47,7 @@ def vae(preset: str, size: Size, data: str = "mnist", classes: int = 0) -> Recip
     """A variational autoencoder with Bernoulli pixels and a learned prior; with ``classes`` a conditional one.
 
     Its batches are large since so small a network spends as long on its weights as on its images. Its weights decay,
-    since it sees each image hundreds of times and soon knows the training images some nats better than others.
+    since it sees each image again and again and soon knows the training images some nats better than others.
     """
     return Recipe(
         preset=preset,
