@@ -23,7 +23,8 @@ from common import table
 
 from olaria.data import ImageData, load
 from olaria.evaluation.anomaly import NUM_NEIGHBOURS, SCORES, Detector, auroc
-from olaria.models.autoencoder import AutoEncoder, AutoEncoderConfig
+from olaria.families.autoencoder import AutoEncoderConfig
+from olaria.models.autoencoder import AutoEncoder
 from olaria.models.base import Batch
 from olaria.recipes import preset
 from olaria.sampling import latent

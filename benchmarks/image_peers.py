@@ -106,7 +106,8 @@ def plain_gan() -> dict[str, Any]:
     from torch.utils.data import DataLoader, TensorDataset
 
     from olaria.data import ImageData, load
-    from olaria.models.gan import GAN, GANConfig
+    from olaria.families.gan import GANConfig
+    from olaria.models.gan import GAN
 
     data = load("mnist")
     assert isinstance(data, ImageData)

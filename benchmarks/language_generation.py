@@ -148,7 +148,8 @@ def build_olaria(size: Size, tokens: int, peer: str) -> Built:
     """
     import torch
 
-    from olaria.models import MODELS
+    from olaria.families import MODELS
+    from olaria.models import build
     from olaria.sampling.autoregressive import SamplingConfig, generate
     from olaria.sampling.readers import reader_for
 
@@ -159,7 +160,7 @@ def build_olaria(size: Size, tokens: int, peer: str) -> Built:
         "num_heads": size.num_heads,
         "width": size.width,
     }
-    model = family.build(family.config.model_validate(settings), VOCABULARY)
+    model = build(family.config.model_validate(settings), VOCABULARY)
     for parameter in model.parameters():  # some begin at zero, which might be quicker
         torch.nn.init.normal_(parameter, std=SPREAD)
     model.eval().requires_grad_(False)

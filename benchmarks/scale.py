@@ -88,7 +88,7 @@ def send(num_parameters: int) -> None:
 
     import torch
 
-    from olaria.workflows import teamwork
+    from olaria.training import teamwork
 
     team = teamwork.join()
     gradients = [torch.ones(num_parameters)]
@@ -137,7 +137,7 @@ def trained(size: str, processes: int, folder: Path) -> dict[str, Any]:
 
 def measure(records: Records, rounds: int) -> None:
     """All runs, one and two processes in turns."""
-    from olaria.workflows import teamwork
+    from olaria.training import teamwork
 
     with tempfile.TemporaryDirectory() as home:
         for number in range(rounds):

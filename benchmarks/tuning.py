@@ -22,7 +22,8 @@ from typing import Any
 from olaria.data import TextData
 from olaria.errors import DataError
 from olaria.evaluation.text import evaluate_text
-from olaria.runs import Run, set_num_threads
+from olaria.runs import Run
+from olaria.training.machine import set_num_threads
 from olaria.workflows.train import train
 
 WAYS = ("from scratch", "all weights", "adapters")

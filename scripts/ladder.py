@@ -19,14 +19,14 @@ from typing import Any
 
 import olaria
 from olaria.errors import OlariaError, UsageError
+from olaria.kinds.prepare import prepare
 from olaria.recipes import Recipe, preset
-from olaria.runs import set_num_threads
 from olaria.storage.files import write_text
 from olaria.storage.folder import is_run
 from olaria.training.events import Evaluated, Event
+from olaria.training.machine import set_num_threads
 from olaria.workflows.evaluate import REDUCED
 from olaria.workflows.open import OpenRun
-from olaria.workflows.prepare import prepare
 from olaria.workflows.runs import remove
 
 LOSS = "loss_nats_per_char"

@@ -15,18 +15,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from olaria.cards.context import RunCard
+from olaria.cards.run_card import run_card
 from olaria.errors import OlariaError
 from olaria.i18n import LANGUAGES, translate
 from olaria.lessons.kl import P, Q
-from olaria.reports.areas import kl_figure
-from olaria.reports.context import RunCard
-from olaria.reports.labels import FAMILY_LABELS
-from olaria.reports.planes import Cloud, latent_scatter, manifold
-from olaria.reports.style import png
+from olaria.pages.areas import kl_figure
+from olaria.pages.labels import FAMILY_LABELS
+from olaria.pages.planes import Cloud, latent_scatter, manifold
+from olaria.pages.style import png
 from olaria.runs import Run
 from olaria.storage.files import write_atomic
 from olaria.storage.folder import list_runs
-from olaria.workflows.report_cards import run_card
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 DPI = 180

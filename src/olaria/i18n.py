@@ -2,7 +2,7 @@
 
 Text that a person will read is written once, in English, and marked with :func:`N_`. It travels as a
 :class:`Message` (message id and fields) and becomes words only where it is shown (``cli``, ``web``,
-``reports``), so that a run made in one language reads in the other.
+``pages``), so that a run made in one language reads in the other.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ from olaria.lessons.figures import (
     Tokens,
 )
 from olaria.lessons.kl import Gaussian, divergence
-from olaria.reports import moving
-from olaria.reports.lesson_page import LessonContext, lesson_page
+from olaria.pages import moving
+from olaria.pages.lesson_page import LessonContext, lesson_page
 from olaria.sampling.autoregressive import SamplingConfig, filter_logits
 
 LOGITS = np.random.default_rng(0).normal(size=40) * 2

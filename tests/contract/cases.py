@@ -9,19 +9,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from olaria.models import MODELS
+from olaria.families import MODELS
+from olaria.families.language import RUNGS
+from olaria.models import build
 from olaria.models.base import Model
 from olaria.models.gan import GAN
-from olaria.models.language import RUNGS
 from olaria.models.plane import PlaneGAN
 from olaria.models.translation import Specials, Translation
 from olaria.models.vae import VAE
 from olaria.models.vq import VQ
+from olaria.recipes.training import TrainingConfig
 from olaria.sampling import plane
 from olaria.sampling.autoregressive import SamplingConfig, generate
 from olaria.sampling.latent import prior, reconstruct
 from olaria.sampling.translation import greedy
-from olaria.training.config import TrainingConfig
 from olaria.training.engine import Trainer
 from olaria.training.events import Event, Stepped
 from olaria.training.feed import ExampleFeed, Feed, TextFeed
@@ -64,7 +65,7 @@ class Case:
             {**family.sizes["tiny"].model_dump(), **self.changes}, "test"
         )
         with seeded(seed, "weights"):
-            return family.build(config, self.shape if self.is_image else _SIZES[family.data])
+            return build(config, self.shape if self.is_image else _SIZES[family.data])
 
     def feed(self, seed: int = 0, batch_size: int = 8) -> Feed:
         """24 structured images, points or pairs (three batches an epoch), or 200 tokens."""

@@ -36,7 +36,7 @@ def main() -> None:
     import torch
     from cases import train
 
-    from olaria.workflows import teamwork
+    from olaria.training import teamwork
 
     torch.set_num_threads(1)
     team = teamwork.join()

@@ -8,12 +8,12 @@ import torch
 from olaria.draws import part_of_batch
 from olaria.errors import ConfigError
 from olaria.models.base import Batch
-from olaria.training.config import TrainingConfig
+from olaria.recipes.training import TrainingConfig
+from olaria.training import teamwork
 from olaria.training.device import CPU, at_home, choose_device, default_precision, moved
 from olaria.training.optim import Muon, build_optimizers
 from olaria.training.randomness import generator
 from olaria.training.team import Team
-from olaria.workflows import teamwork
 
 from .cases import VARIANTS, Case, case_id, copied, differing, train
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from olaria.models import MODELS
+from olaria.families import MODELS
 from olaria.models.base import Batch
 from olaria.models.gan import GAN
 from olaria.models.translation import Specials

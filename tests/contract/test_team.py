@@ -18,8 +18,8 @@ from torch import Tensor
 from olaria.errors import ConfigError, TrainingError
 from olaria.models.base import Batch
 from olaria.runs import Run
+from olaria.training import teamwork
 from olaria.training.team import Team
-from olaria.workflows import teamwork
 
 from .cases import Case
 

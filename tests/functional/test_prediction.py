@@ -48,7 +48,7 @@ def olaria_train(folder: Path, *words: str) -> tuple[Any, str]:
 
 
 def test_every_family_is_predicted() -> None:
-    from olaria.models import MODELS
+    from olaria.families import MODELS
 
     assert set(RUNS) == set(MODELS)
 

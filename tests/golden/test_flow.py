@@ -11,7 +11,8 @@ from scipy import integrate, stats
 from torch import Tensor
 
 from olaria.evaluation import density
-from olaria.models.vae import VAE, VAEConfig
+from olaria.families.vae import VAEConfig
+from olaria.models.vae import VAE
 from olaria.nn.classes import with_class
 from olaria.nn.flow import Flow
 from olaria.sampling import latent

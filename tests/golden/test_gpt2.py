@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from olaria.data.tokenizer import Kind, Tokenizer, fit_tokenizer
 from olaria.errors import DataError
 from olaria.export.gpt2 import GPT2Folder, is_gpt2_folder, open_gpt2, write_gpt2
-from olaria.models.language import LanguageConfig, LanguageModel
+from olaria.families.language import LanguageConfig
+from olaria.models.language import LanguageModel
 from olaria.training.randomness import generator, seeded
 
 transformers = pytest.importorskip("transformers")

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from olaria.models.language import LanguageConfig, LanguageModel, Rung
+from olaria.families.language import LanguageConfig, Rung
+from olaria.models.language import LanguageModel
 from olaria.training.randomness import generator, seeded
 
 WIDTH, CONTEXT, VOCAB = 12, 6, 5

@@ -10,12 +10,15 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from torch.distributions import Independent, Normal, kl_divergence
 
-from olaria.models.autoencoder import AutoEncoder, AutoEncoderConfig
+from olaria.families.autoencoder import AutoEncoderConfig
+from olaria.families.gpt import GPTConfig
+from olaria.families.vae import VAEConfig
+from olaria.models.autoencoder import AutoEncoder
 from olaria.models.base import Batch
-from olaria.models.gpt import GPT, GPTConfig
-from olaria.models.vae import VAE, VAEConfig
+from olaria.models.gpt import GPT
+from olaria.models.vae import VAE
 from olaria.nn.attention import attention, causal_mask, rotary_angles, rotate
-from olaria.training.config import TrainingConfig
+from olaria.recipes.training import TrainingConfig
 from olaria.training.engine import Trainer
 from olaria.training.feed import ExampleFeed
 from olaria.training.randomness import generator, seeded

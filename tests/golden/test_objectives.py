@@ -11,7 +11,8 @@ from scipy import integrate, stats
 from scipy.spatial.distance import jensenshannon
 from torch.distributions import Bernoulli, Categorical, Independent, Normal, kl_divergence
 
-from olaria.models.vae import VAE, VAEConfig
+from olaria.families.vae import VAEConfig
+from olaria.models.vae import VAE
 from olaria.objectives.adversarial import discriminator_loss, generator_loss
 from olaria.objectives.divergence import gaussian_kl, normal_kl
 from olaria.objectives.likelihood import cross_entropy, importance_weighted_bound

@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy.linalg import polar
 
+from olaria.recipes.training import TrainingConfig
 from olaria.training import optim
-from olaria.training.config import TrainingConfig
 from olaria.training.optim import Muon, orthogonalize
 from olaria.training.randomness import generator
 from olaria.training.schedule import learning_rate_factor

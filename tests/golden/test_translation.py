@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from olaria.evaluation.translation import corpus_scores
-from olaria.models.translation import SelfAttention, Specials, Translation, TranslationConfig
+from olaria.families.translation import TranslationConfig
+from olaria.models.translation import SelfAttention, Specials, Translation
 from olaria.sampling.translation import DecodingConfig, beam_search, length_factor
 from olaria.training.randomness import seeded
 

@@ -7,7 +7,8 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from olaria.models.language import RUNGS, LanguageConfig, LanguageModel
+from olaria.families.language import RUNGS, LanguageConfig
+from olaria.models.language import LanguageModel
 from olaria.training.randomness import seeded
 
 CONTEXT, VOCAB = 12, 7

@@ -6,7 +6,8 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from olaria.models.gpt import GPT, GPTConfig
+from olaria.families.gpt import GPTConfig
+from olaria.models.gpt import GPT
 from olaria.nn.attention import attention, causal_mask, rotary_angles, rotate
 from olaria.nn.conv import (
     SMALLEST_SIDE,

@@ -7,8 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from olaria.models.autoencoder import AutoEncoder, AutoEncoderConfig
-from olaria.models.vae import VAE, VAEConfig
+from olaria.families.autoencoder import AutoEncoderConfig
+from olaria.families.vae import VAEConfig
+from olaria.models.autoencoder import AutoEncoder
+from olaria.models.vae import VAE
 from olaria.objectives.divergence import gaussian_kl, normal_kl
 from olaria.objectives.likelihood import cross_entropy, importance_weighted_bound
 from olaria.objectives.reconstruction import bernoulli_nll, squared_error

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from olaria.families.gpt import GPTConfig
 from olaria.models.base import Model
-from olaria.models.gpt import GPT, GPTConfig
+from olaria.models.gpt import GPT
 from olaria.sampling import numpy_reader
 from olaria.sampling.autoregressive import SamplingConfig, generate
 from olaria.sampling.numpy_reader import NumpyReader

@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from olaria.families.gpt import GPTConfig
+from olaria.families.language import BigramConfig
 from olaria.models.base import Model
-from olaria.models.gpt import GPT, GPTConfig
-from olaria.models.language import Bigram, BigramConfig
+from olaria.models.gpt import GPT
+from olaria.models.language import Bigram
 from olaria.sampling.autoregressive import SamplingConfig, filter_logits, generate
 from olaria.training.randomness import generator, seeded
 

@@ -27,10 +27,10 @@ from olaria.storage.background import Background
 from olaria.storage.checkpoint import load_checkpoint, save_checkpoint
 from olaria.storage.files import append_line, read_json, read_lines, write_atomic, write_json
 from olaria.storage.folder import RunFolder
+from olaria.training import sizing
 from olaria.training.estimate import Memory
 from olaria.training.events import Event, Finished, Saving, Warned
 from olaria.training.recorder import Recorder
-from olaria.workflows import sizing
 
 KILLS = 50
 NUM_WEIGHTS = 50_000

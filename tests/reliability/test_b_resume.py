@@ -26,10 +26,10 @@ from olaria.models.language import Bigram
 from olaria.runs import Run
 from olaria.storage.files import read_json, write_json
 from olaria.storage.folder import RECIPE
+from olaria.training import machine
 from olaria.training.events import Answer, Began, Event, Stepped, Stop, Warned
-from olaria.workflows import machine
-from olaria.workflows.interruption import Interrupted
-from olaria.workflows.records import Changed
+from olaria.training.interruption import Interrupted
+from olaria.training.records import Changed
 from olaria.workflows.train import resume, train
 
 STEPS = 30

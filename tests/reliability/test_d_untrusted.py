@@ -26,10 +26,11 @@ import olaria
 from olaria.cli.main import main
 from olaria.errors import ConfigError, DamagedError, OlariaError, RunError, StorageError
 from olaria.recipes import Recipe, preset
-from olaria.runs import Run, build_model, check_weights
+from olaria.runs import Run, check_weights
 from olaria.storage.checkpoint import load_checkpoint
 from olaria.storage.files import read_json, write_json
 from olaria.storage.folder import RECIPE, RunFolder
+from olaria.training.building import build_model
 from olaria.workflows.train import train
 
 FLIPS, CUTS = 1000, 200

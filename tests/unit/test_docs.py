@@ -18,12 +18,12 @@ from olaria.cli.main import build
 from olaria.cli.words import EVERYWHERE
 from olaria.data import DATASETS, DataConfig
 from olaria.evaluation import METRICS, extractor
-from olaria.models import MODELS
+from olaria.families import MODELS
 from olaria.recipes import PRESETS, Recipe, preset
+from olaria.recipes.training import TrainingConfig
 from olaria.sampling.autoregressive import SamplingConfig
 from olaria.sampling.translation import DecodingConfig
 from olaria.storage import folder
-from olaria.training.config import TrainingConfig
 from olaria.workflows import evaluate
 
 ROOT = Path(__file__).parents[2]

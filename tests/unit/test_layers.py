@@ -38,8 +38,8 @@ def test_there_is_something_to_read() -> None:
     assert "config" in importers("pydantic")
 
 
-def test_matplotlib_stays_in_reports() -> None:
-    assert importers("matplotlib") <= {"reports"}
+def test_matplotlib_stays_in_pages() -> None:
+    assert importers("matplotlib") <= {"pages"}
 
 
 def test_the_web_framework_stays_in_web() -> None:

@@ -70,9 +70,9 @@ def detect(
     reading = options.reading(resize, gray)
 
     from olaria.cli.progress import display
+    from olaria.storage.files import refuse_overwriting
     from olaria.workflows.detect import detect as find
     from olaria.workflows.detect import save_picture
-    from olaria.workflows.generate import refuse_overwriting
 
     shell.use_threads()
     if out is not None:

@@ -59,8 +59,8 @@ def encode(
 
     from olaria.cli.progress import display
     from olaria.evaluation.projection import MAP_NAMES
+    from olaria.storage.files import refuse_overwriting
     from olaria.workflows import encode as workflow
-    from olaria.workflows.generate import refuse_overwriting
 
     shell.use_threads()
     path = options.free_path(f"{Path(run).name}-codes", ".tsv") if out is None else Path(out)

@@ -72,8 +72,8 @@ def explain(
         return
     options.one_of("LESSON", lesson, LESSONS)
 
+    from olaria.storage.files import refuse_overwriting
     from olaria.workflows.explain import explain as compute
-    from olaria.workflows.generate import refuse_overwriting
 
     shell.use_threads()
     if out is not None:

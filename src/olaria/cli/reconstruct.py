@@ -47,7 +47,7 @@ def reconstruct(
 
     from olaria.cli.progress import display
     from olaria.evaluation.reconstruction import psnr_db
-    from olaria.workflows.generate import refuse_overwriting
+    from olaria.storage.files import refuse_overwriting
     from olaria.workflows.reconstruct import reconstruct as rebuild
     from olaria.workflows.reconstruct import save_sheet
 

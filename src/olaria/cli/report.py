@@ -73,7 +73,7 @@ def report(
     for name in names:
         options.one_of("--lessons", name, LESSONS)
 
-    from olaria.workflows.report_settings import SETTINGS_FILE, ReportSettings, read_settings
+    from olaria.cards.settings import SETTINGS_FILE, ReportSettings, read_settings
 
     if settings is None and Path(SETTINGS_FILE).is_file():
         settings = SETTINGS_FILE

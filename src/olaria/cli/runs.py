@@ -12,7 +12,7 @@ from olaria.cli.shell import Shell
 from olaria.i18n import N_, Message
 
 if TYPE_CHECKING:
-    from olaria.workflows.comparison import Group
+    from olaria.cards.comparison import Group
 
 HELP = N_("List, show, compare and remove runs.")
 STATES = {
@@ -107,7 +107,7 @@ def compare(ctx: typer.Context, runs: RunNames, as_json: Json = False) -> None:
     """Show runs side by side."""
     shell: Shell = ctx.obj
 
-    from olaria.workflows import comparison
+    from olaria.cards import comparison
 
     groups = comparison.compare(runs)
     if as_json:

@@ -15,9 +15,9 @@ from olaria.errors import UsageError
 from olaria.i18n import N_
 
 if TYPE_CHECKING:
+    from olaria.kinds.generate import ImageSample
     from olaria.runs import Run
     from olaria.sampling.autoregressive import SamplingConfig
-    from olaria.workflows.generate import ImageSample
 
 SEPARATOR = "\n---\n"
 """Between two of several texts."""
@@ -86,8 +86,8 @@ def show(shell: Shell, run: Run, asked: Asked) -> None:
         UsageError: words that would have no effect on this run, or a file that is there.
     """
     from olaria.data.codes import CODES
-    from olaria.models import MODELS
-    from olaria.workflows.generate import refuse_overwriting
+    from olaria.families import MODELS
+    from olaria.storage.files import refuse_overwriting
 
     kind = MODELS[run.family].data
     if asked.beam is not None and kind != "pairs":
@@ -118,7 +118,7 @@ def _only(run: Run, message: str, words: list[str]) -> None:
 
 
 def _images(shell: Shell, run: Run, asked: Asked) -> None:
-    from olaria.workflows.generate import sample_images
+    from olaria.kinds.generate import sample_images
 
     count: dict[str, Any] = {} if asked.count is None else {"count": asked.count}
     _pictures(
@@ -128,7 +128,7 @@ def _images(shell: Shell, run: Run, asked: Asked) -> None:
 
 def _codes(shell: Shell, run: Run, asked: Asked) -> None:
     """Codes are drawn at a temperature and no more."""
-    from olaria.workflows.other_samples import sample_coded
+    from olaria.kinds.other_samples import sample_coded
 
     words = [word for word in asked.drawing_words if word != "--temperature"]
     _only(
@@ -148,7 +148,7 @@ def _codes(shell: Shell, run: Run, asked: Asked) -> None:
 
 
 def _pictures(shell: Shell, run: Run, asked: Asked, draw: Callable[[], ImageSample]) -> None:
-    from olaria.workflows.generate import save_each, save_images
+    from olaria.kinds.generate import save_each, save_images
 
     drawn, path = draw(), asked.file(run)
     save = save_each if asked.each else save_images
@@ -158,7 +158,7 @@ def _pictures(shell: Shell, run: Run, asked: Asked, draw: Callable[[], ImageSamp
 
 def _points(shell: Shell, run: Run, asked: Asked) -> None:
     """Points are drawn from noise alone."""
-    from olaria.workflows.other_samples import sample_points, save_points
+    from olaria.kinds.other_samples import sample_points, save_points
 
     words = asked.drawing_words + ["--prompt"] * (asked.prompt is not None)
     _only(
@@ -179,7 +179,7 @@ def _name_file(shell: Shell, run: Run, asked: Asked, path: Path, shape: list[int
 
 
 def _text(shell: Shell, run: Run, asked: Asked) -> None:
-    from olaria.workflows.generate import sample_text, sample_texts, save_text
+    from olaria.kinds.generate import sample_text, sample_texts, save_text
 
     start, out, count = asked.prompt or "", asked.out, asked.count or 1
     how: dict[str, Any] = {**asked.where, "config": asked.config, "unseen": asked.unseen}
@@ -205,9 +205,9 @@ def _text(shell: Shell, run: Run, asked: Asked) -> None:
 
 def _translation(shell: Shell, run: Run, asked: Asked) -> None:
     """A translation is searched for, not drawn."""
+    from olaria.kinds.generate import save_text
+    from olaria.kinds.translate import translate_texts
     from olaria.sampling.translation import DecodingConfig
-    from olaria.workflows.generate import save_text
-    from olaria.workflows.translate import translate_texts
 
     _only(
         run,

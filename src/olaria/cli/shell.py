@@ -244,6 +244,6 @@ class Shell:
                 name=THREADS,
                 value=asked,
             )
-        from olaria.runs import set_num_threads
+        from olaria.training.machine import set_num_threads
 
         set_num_threads(int(asked))

@@ -193,7 +193,8 @@ def train(
 def _together(shell: Shell, count: int | None, device: str) -> bool:
     """Start the processes of a run, or follow the first of them; whether nothing else is left to do here."""
     if "RANK" in os.environ:
-        from olaria.workflows import teamwork, train
+        from olaria.training import teamwork
+        from olaria.workflows import train
 
         shell.use_threads()
         shell.team = teamwork.join(device)
@@ -206,12 +207,12 @@ def _together(shell: Shell, count: int | None, device: str) -> bool:
         return True
     if count is None or count == 1:
         if device != "cpu":
-            from olaria.workflows import teamwork
+            from olaria.training import teamwork
 
             shell.team = teamwork.join(device)
         return False
+    from olaria.training import teamwork
     from olaria.training.device import choose_device
-    from olaria.workflows import teamwork
 
     choose_device(device)  # told once, not by each
     code, message = teamwork.launch(shell.words_given, count)
@@ -273,7 +274,8 @@ def _check(
 
 
 def _new(shell: Shell, shown: Display, preset: str, given: dict[str, Any], out: str | None) -> Run:
-    from olaria.workflows import machine, train
+    from olaria.training import machine
+    from olaria.workflows import train
 
     shell.use_threads()
     return train.train(
@@ -296,7 +298,8 @@ def _resume(
     given: dict[str, Any],
     out: str | None,
 ) -> Run:
-    from olaria.workflows import machine, train
+    from olaria.training import machine
+    from olaria.workflows import train
 
     shell.use_threads()
     found: str | Path | None = name

@@ -22,8 +22,9 @@ from olaria.data.tokenizer import Tokenizer
 from olaria.errors import ConfigError, DataError
 from olaria.export.strict_json import read_object, take
 from olaria.export.tokenizer_json import TOKENIZER, read_tokenizer, tokenizer_json
+from olaria.families.language import LanguageConfig
 from olaria.i18n import N_
-from olaria.models.language import LanguageConfig, LanguageModel
+from olaria.models.language import LanguageModel
 from olaria.storage.files import storage_errors, write_bytes, write_json
 
 CONFIG, WEIGHTS, TOKENIZER_CONFIG = "config.json", "model.safetensors", "tokenizer_config.json"

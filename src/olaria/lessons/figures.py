@@ -1,4 +1,4 @@
-"""What a lesson shows: the numbers and words of a figure, not how it is drawn. Pages draw them (``reports``).
+"""What a lesson shows: the numbers and words of a figure, not how it is drawn. Pages draw them (``pages``).
 
 A word is a :class:`~olaria.i18n.Message`, or a plain string where it is data (a token, a run's name). Numbers are
 arrays; what a figure shows, its table shows too, so that every picture can be read as numbers.

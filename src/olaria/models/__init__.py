@@ -1,45 +1,34 @@
-"""The families, as one table."""
+"""The networks of the families, as one table; their settings are in :mod:`olaria.families`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
-from olaria.models import autoencoder, gan, gpt, language, plane, translation, vae, vq
-from olaria.models.base import Model, ModelConfig
+from olaria.families.base import ModelConfig
+from olaria.models.autoencoder import AutoEncoder
+from olaria.models.base import Model
+from olaria.models.gan import GAN
+from olaria.models.gpt import GPT
+from olaria.models.language import Bigram, LanguageModel
+from olaria.models.plane import PlaneGAN
+from olaria.models.translation import Translation
+from olaria.models.vae import VAE
+from olaria.models.vq import VQ
+
+NETWORKS: dict[str, Callable[[Any, Any], Model]] = {
+    network.family: network
+    for network in (AutoEncoder, VAE, VQ, GAN, PlaneGAN, Bigram, LanguageModel, GPT, Translation)
+}
+"""Family to its model: a function of its settings and of the data's dimensions."""
 
 
-@dataclass(frozen=True)
-class Family:
-    """One entry of :data:`MODELS`.
+def build(config: ModelConfig, dimensions: tuple[int, int, int] | int) -> Model:
+    """A freshly initialised model of the family that the settings are of.
 
     Args:
-        config: its settings' class.
-        build: settings and the data's dimensions to a freshly initialised model: (C, H, W) for images,
-            the vocabulary's size for text and for pairs of texts, the number of coordinates for points.
-        data: what it learns from.
-        sizes: ``tiny``, ``small`` and ``base``.
+        config: the settings.
+        dimensions: (C, H, W) of images; the vocabulary's size for text and for pairs of texts; the number of
+            coordinates of a point.
     """
-
-    config: type[ModelConfig]
-    build: Callable[[Any, Any], Model]
-    data: Literal["images", "text", "pairs", "points"]
-    sizes: Mapping[str, ModelConfig]
-
-
-MODELS: dict[str, Family] = {
-    "autoencoder": Family(
-        autoencoder.AutoEncoderConfig, autoencoder.AutoEncoder, "images", autoencoder.SIZES
-    ),
-    "vae": Family(vae.VAEConfig, vae.VAE, "images", vae.SIZES),
-    "vq": Family(vq.VQConfig, vq.VQ, "images", vq.SIZES),
-    "gan": Family(gan.GANConfig, gan.GAN, "images", gan.SIZES),
-    "plane-gan": Family(plane.PlaneGANConfig, plane.PlaneGAN, "points", plane.SIZES),
-    "bigram": Family(language.BigramConfig, language.Bigram, "text", language.BIGRAM_SIZES),
-    "language": Family(language.LanguageConfig, language.LanguageModel, "text", language.SIZES),
-    "gpt": Family(gpt.GPTConfig, gpt.GPT, "text", gpt.SIZES),
-    "translation": Family(
-        translation.TranslationConfig, translation.Translation, "pairs", translation.SIZES
-    ),
-}
+    return NETWORKS[config.family](config, dimensions)

@@ -9,35 +9,21 @@ the input is disturbed, the target is not. ``sparsity`` and ``contraction`` are 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import torch
-from pydantic import Field, model_validator
 from torch import Generator, Tensor, nn
 
 from olaria import draws
-from olaria.config import setting_problem
-from olaria.i18n import N_
-from olaria.models.base import (
-    Batch,
-    Loss,
-    Model,
-    ModelConfig,
-    Phase,
-    Shape,
-    hidden_apart,
-    last_layer,
-)
+from olaria.families.autoencoder import AutoEncoderConfig, Noise
+from olaria.models.base import Batch, Loss, Model, Phase, Shape, hidden_apart, last_layer
 from olaria.nn.conv import ConvDecoder, ConvEncoder
 from olaria.nn.mlp import mlp
 from olaria.objectives.penalties import contraction, sparsity
 from olaria.objectives.reconstruction import squared_error
 
 if TYPE_CHECKING:
-    from olaria.models.vae import VAEConfig
-
-
-Noise = Literal["gaussian", "masking", "salt-and-pepper"]
+    from olaria.families.vae import VAEConfig
 
 
 def corrupted(x: Tensor, noise: Noise, level: float, generator: Generator) -> Tensor:
@@ -61,47 +47,6 @@ def corrupted(x: Tensor, noise: Noise, level: float, generator: Generator) -> Te
     if noise == "masking":
         return x.masked_fill(chance < level, 0.0)
     return x.masked_fill(chance < level / 2, 0.0).masked_fill(chance >= 1 - level / 2, 1.0)
-
-
-class AutoEncoderConfig(ModelConfig):
-    """Settings of :class:`AutoEncoder`."""
-
-    family: Literal["autoencoder"] = "autoencoder"
-    latent: int = Field(32, ge=1)
-    """Size of the bottleneck."""
-    network: Literal["dense", "conv"] = "dense"
-    hidden: tuple[int, ...] = (512, 256)
-    """Sizes of the dense hidden layers, encoder side; () is the linear autoencoder."""
-    activation: Literal["relu", "gelu", "silu"] = "gelu"
-    """Of the dense network."""
-    width: int = Field(16, ge=1)
-    """Channels of the convolutional network at full size."""
-    output: Literal["sigmoid", "linear"] = "sigmoid"
-    corruption: float = Field(0.0, ge=0.0)
-    """Of the input while training: the standard deviation of the noise, or the share of pixels that are lost."""
-    noise: Noise = "gaussian"
-    """What ``corruption`` is; see :func:`corrupted`."""
-    sparsity: float = Field(0.0, ge=0.0)
-    """Factor on the size of the codes."""
-    contraction: float = Field(0.0, ge=0.0)
-    """Factor on how much the codes move with the image (Rifai et al. 2011)."""
-
-    @model_validator(mode="after")
-    def _share(self) -> AutoEncoderConfig:
-        if self.noise != "gaussian" and self.corruption > 1:
-            raise setting_problem(
-                N_("a corruption of {share} by {noise} is more than all pixels; give at most 1"),
-                share=self.corruption,
-                noise=self.noise,
-            )
-        return self
-
-
-SIZES = {
-    "tiny": AutoEncoderConfig(latent=8, hidden=(64,), width=4),
-    "small": AutoEncoderConfig(),
-    "base": AutoEncoderConfig(hidden=(1024, 512, 256), width=32),
-}
 
 
 class ImageStatistics(nn.Module):

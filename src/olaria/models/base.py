@@ -9,27 +9,9 @@ from typing import Any, ClassVar, Literal
 
 from torch import Generator, Tensor, nn
 
-from olaria.config import Config, setting_problem
-from olaria.i18n import N_
 from olaria.nn.lora import adapter_parameters
 
 Shape = tuple[int, int, int]
-
-
-class ModelConfig(Config):
-    """Settings of one family; ``family`` tells the families apart in a recipe."""
-
-    family: str
-
-
-def check_heads(width: int, num_heads: int) -> None:
-    """Refuse a width that the heads do not divide into pairs of features; for a config's validator."""
-    if width % (2 * num_heads):
-        raise setting_problem(
-            N_("width {width} must be a multiple of twice the number of heads, {num_heads}"),
-            width=width,
-            num_heads=num_heads,
-        )
 
 
 @dataclass(frozen=True)

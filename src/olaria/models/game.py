@@ -11,43 +11,19 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import Field
 from torch import Generator, Tensor, nn
 
 from olaria import draws
-from olaria.models.base import (
-    Batch,
-    Loss,
-    Model,
-    ModelConfig,
-    Phase,
-    hidden_apart,
-)
-from olaria.objectives.adversarial import AdversarialLoss, discriminator_loss, generator_loss
+from olaria.families.gan import GameConfig
+from olaria.models.base import Batch, Loss, Model, Phase, hidden_apart
+from olaria.objectives.adversarial import discriminator_loss, generator_loss
 from olaria.objectives.penalties import slope_penalty, zero_slope_penalty
 
 Side = tuple[Sequence[nn.Module], Sequence[nn.Module]]
 """Modules of one side, and those of them whose answer leaves it; see :func:`olaria.models.base.hidden_apart`."""
-
-
-class GameConfig(ModelConfig):
-    """Settings of every :class:`Game`."""
-
-    slope: float = Field(0.2, ge=0.0)
-    """LeakyReLU's slope in the discriminator."""
-    loss: AdversarialLoss = "non-saturating"
-    penalty: Literal["none", "gradient", "r1"] = "none"
-    """On the discriminator's slope: ``gradient`` keeps it near 1 between real and generated images, ``r1`` near 0 on
-    real ones. WGAN-GP is ``loss="wasserstein"`` with ``penalty="gradient"``."""
-    penalty_weight: float = Field(10.0, ge=0.0)
-    spectral: bool = True
-    """Spectral normalisation of the discriminator."""
-    discriminator_updates: int = Field(1, ge=1)
-    discriminator_rate: float = Field(0.6, gt=0.0)
-    """Factor on the discriminator's learning rates (Heusel et al. 2017, who give each side its own)."""
 
 
 class Game(Model):

@@ -11,50 +11,19 @@ noise (Mirza & Osindero 2014), the discriminator by a projection (Miyato & Koyam
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, final
+from typing import ClassVar, final
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Generator, Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from olaria.families.gan import GANConfig
 from olaria.models.base import Shape
-from olaria.models.game import Game, GameConfig, Side
+from olaria.models.game import Game, Side
 from olaria.nn.augment import augmented
 from olaria.nn.classes import with_class
 from olaria.nn.conv import ConvDecoder, ConvEncoder
-
-
-class GANConfig(GameConfig):
-    """Settings of :class:`GAN`."""
-
-    family: Literal["gan"] = "gan"
-    latent: int = Field(16, ge=1)
-    generator_width: int = Field(24, ge=1)
-    generator_depth: int = Field(1, ge=0)
-    """Residual convolutions of the generator where its image is smallest."""
-    discriminator_width: int = Field(32, ge=1)
-    discriminator_depth: int = Field(1, ge=0)
-    """Residual convolutions of the discriminator before its last halving."""
-    classes: int = Field(0, ge=0)
-    """Of the data, where images are drawn for a class; 0 leaves classes out."""
-    conditioning: Literal["projection", "auxiliary"] = "projection"
-    """How the discriminator minds the class: it asks whether an image is real *for its class*, or it also says which
-    class it is (Odena et al. 2017)."""
-    augment: Literal["none", "adaptive"] = "none"
-    """Change the images that the discriminator sees, the more often the surer it is of real ones; for little data."""
-    augment_target: float = Field(0.6, gt=0.0, lt=1.0)
-    """Mean sign of its logits on real images that is neither too sure nor too unsure (Karras et al. 2020)."""
-    augment_examples: int = Field(50_000, ge=1)
-    """Real images over which the probability of a change may rise from 0 to 1."""
-
-
-SIZES = {
-    "tiny": GANConfig(latent=8, generator_width=4, discriminator_width=4),
-    "small": GANConfig(),
-    "base": GANConfig(latent=32, generator_width=64, discriminator_width=64),
-}
 
 
 @final

@@ -15,79 +15,23 @@ Projections into the residual stream begin at zero, so that the untrained networ
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, final
+from typing import ClassVar, final
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, model_validator
 from torch import Generator, Tensor, nn
 
 from olaria import draws
-from olaria.config import setting_problem
-from olaria.i18n import N_
-from olaria.models.base import (
-    Batch,
-    Loss,
-    Model,
-    ModelConfig,
-    ParameterGroup,
-    Phase,
-    check_heads,
-)
+from olaria.families.gpt import GPTConfig
+from olaria.models.base import Batch, Loss, Model, ParameterGroup, Phase
 from olaria.models.language import next_token_loss
 from olaria.nn.attention import attention, local_mask, rotary_angles, rotate
 from olaria.nn.fused import chunk_masks, feed_forward, self_attention
 
 KeysValues = tuple[Tensor, Tensor]
 
-WINDOW = 256
-"""Tokens of a training example where nothing else is said: longer ones would make a batch of fewer places."""
 LOGIT_CAP = 15.0
 """Logits stay within ± this."""
-
-
-class GPTConfig(ModelConfig):
-    """Settings of :class:`GPT`."""
-
-    family: Literal["gpt"] = "gpt"
-    context: int = Field(1024, ge=1)
-    """Tokens it reads at once."""
-    window: int | None = Field(None, ge=1)
-    """Tokens of a training example; None is :data:`WINDOW`, or the context where that is shorter."""
-    chunk: int = Field(16, ge=1)
-    """A token attends to the tokens of its own chunk and of the one before."""
-    num_layers: int = Field(4, ge=1)
-    num_heads: int = Field(4, ge=1)
-    width: int = Field(128, ge=2)
-    """Size of the residual stream."""
-    dropout: float = Field(0.0, ge=0.0, lt=1.0)
-
-    @model_validator(mode="after")
-    def _heads_divide_width(self) -> GPTConfig:
-        check_heads(self.width, self.num_heads)
-        return self
-
-    @model_validator(mode="after")
-    def _context_holds_a_window(self) -> GPTConfig:
-        if self.window is not None and self.window > self.context:
-            raise setting_problem(
-                N_("window {window} is longer than the context, {context}: lower model.window"),
-                window=self.window,
-                context=self.context,
-            )
-        return self
-
-    @property
-    def training_window(self) -> int:
-        """Tokens of a training example, whatever decided it."""
-        return min(WINDOW, self.context) if self.window is None else self.window
-
-
-SIZES = {
-    "tiny": GPTConfig(context=32, chunk=8, num_layers=2, num_heads=2, width=32),
-    "small": GPTConfig(),
-    "base": GPTConfig(chunk=32, num_layers=6, num_heads=6, width=192),
-}
 
 
 def norm(x: Tensor) -> Tensor:

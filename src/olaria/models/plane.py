@@ -10,36 +10,16 @@ Source: Goodfellow et al. 2014, proposition 1.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, final
+from typing import ClassVar, final
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from olaria.families.gan import PlaneGANConfig
 from olaria.models.base import last_layer
-from olaria.models.game import Game, GameConfig, Side
+from olaria.models.game import Game, Side
 from olaria.nn.mlp import mlp
-
-
-class PlaneGANConfig(GameConfig):
-    """Settings of :class:`PlaneGAN`."""
-
-    family: Literal["plane-gan"] = "plane-gan"
-    latent: int = Field(2, ge=1)
-    hidden: tuple[int, ...] = (128, 128)
-    """Sizes of both networks' hidden layers."""
-    spectral: bool = False
-    """Spectral normalisation of the discriminator; it is too smooth then for narrow clusters."""
-    discriminator_rate: float = Field(1.0, gt=0.0)
-    """Factor on the discriminator's learning rates."""
-
-
-SIZES = {
-    "tiny": PlaneGANConfig(hidden=(16,)),
-    "small": PlaneGANConfig(),
-    "base": PlaneGANConfig(hidden=(256, 256, 256)),
-}
 
 
 @final

@@ -23,47 +23,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, final
+from typing import Any, ClassVar, final
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, model_validator
 from torch import Generator, Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from olaria import draws
-from olaria.models.base import Batch, Loss, Model, ModelConfig, ParameterGroup, Phase, check_heads
+from olaria.families.translation import TranslationConfig
+from olaria.models.base import Batch, Loss, Model, ParameterGroup, Phase
 from olaria.nn.attention import attention, causal_mask, rotary_angles
 from olaria.objectives.likelihood import cross_entropy
 
 KeysValues = tuple[Tensor, Tensor]
 """Keys and values, (B, H, S, D) each."""
-
-
-class TranslationConfig(ModelConfig):
-    """Settings of :class:`Translation`."""
-
-    family: Literal["translation"] = "translation"
-    context: int = Field(128, ge=1)
-    """Longest source and longest target, in tokens."""
-    num_layers: int = Field(2, ge=1)
-    """Blocks of the encoder, and as many of the decoder."""
-    num_heads: int = Field(4, ge=1)
-    width: int = Field(128, ge=2)
-    """Size of the residual streams."""
-    dropout: float = Field(0.0, ge=0.0, lt=1.0)
-
-    @model_validator(mode="after")
-    def _heads_divide_width(self) -> TranslationConfig:
-        check_heads(self.width, self.num_heads)
-        return self
-
-
-SIZES = {
-    "tiny": TranslationConfig(context=64, num_layers=1, num_heads=2, width=32),
-    "small": TranslationConfig(),
-    "base": TranslationConfig(num_layers=4, num_heads=8, width=256),
-}
 
 
 def norm(x: Tensor) -> Tensor:

@@ -14,108 +14,22 @@ prior of what the decoder reads is learned; see :class:`VAE`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, final
+from typing import ClassVar, final
 
 import torch
-from pydantic import Field, model_validator
 from torch import Generator, Tensor, nn
 from torch.distributions import Bernoulli, Distribution, Normal
 
 from olaria import draws
-from olaria.config import setting_problem
-from olaria.i18n import N_
+from olaria.families.vae import VAEConfig
 from olaria.models.autoencoder import ImageStatistics, image_pair
-from olaria.models.base import (
-    Batch,
-    Loss,
-    Model,
-    ModelConfig,
-    Phase,
-    Shape,
-    hidden_apart,
-    last_layer,
-)
+from olaria.models.base import Batch, Loss, Model, Phase, Shape, hidden_apart, last_layer
 from olaria.nn.classes import with_class
 from olaria.nn.flow import Flow
 from olaria.nn.ladder import LadderDecoder, LadderEncoder, Single
 from olaria.objectives.divergence import gaussian_kl
 from olaria.objectives.likelihood import importance_weighted_bound
 from olaria.objectives.reconstruction import DiscretizedLogistic, bernoulli_nll, gaussian_nll
-
-Likelihood = Literal["bernoulli", "gaussian", "logistic"]
-
-
-class VAEConfig(ModelConfig):
-    """Settings of :class:`VAE`."""
-
-    family: Literal["vae"] = "vae"
-    latent: int = Field(32, ge=1)
-    """Latent variables; of the lowest layer, where there are several."""
-    above: tuple[int, ...] = ()
-    """Sizes of further latent layers above it, from the second to the topmost; of the dense network only."""
-    flow: int = Field(0, ge=0)
-    """Layers of an invertible map that the prior is learned by, of each class where there are classes; 0 leaves it
-    N(0, I)."""
-    network: Literal["dense", "conv"] = "dense"
-    hidden: tuple[int, ...] = (512, 512)
-    width: int = Field(16, ge=1)
-    activation: Literal["relu", "gelu", "silu"] = "gelu"
-    """Of the dense network."""
-    likelihood: Likelihood = "bernoulli"
-    """Of the pixels: drawn black or white (``bernoulli``), or grey with noise around the decoder's answer, as a density
-    (``gaussian``) or as a probability of the 256 levels (``logistic``)."""
-    scale: float | None = Field(None, gt=0.0)
-    """Of that noise, in units of the pixels; learned where None. A Bernoulli pixel has none."""
-    classes: int = Field(0, ge=0)
-    """Of the data, where images are drawn for a class; 0 leaves classes out."""
-    beta: float = Field(1.0, ge=0.0)
-    """Factor on the KL term; 1 is the bound itself."""
-    warmup: float = Field(0.2, ge=0.0, lt=1.0)
-    """Fraction of the run over which the factor rises from 0 to ``beta`` (Bowman et al. 2016; Sønderby et al. 2016):
-    a latent dimension that is switched off early seldom comes back."""
-    free_bits: float = Field(0.0, ge=0.0)
-    """Nats that each latent dimension may spend without being charged, on the mean over a batch; with a flow all
-    of them together, that many times their number."""
-    importance_samples: int = Field(1, ge=1)
-    """Draws of z in the training bound; 1 is the ELBO."""
-    importance_from: float = Field(0.0, ge=0.0, lt=1.0)
-    """Fraction of the run from which there are several; before, one draw is cheaper and its gradient less noisy
-    (Rainforth et al. 2018)."""
-
-    @model_validator(mode="after")
-    def _nothing_is_set_in_vain(self) -> VAEConfig:
-        if self.above and (self.network == "conv" or not self.hidden):
-            raise setting_problem(
-                N_(
-                    "several latent layers need the dense network and its hidden layers: leave above empty"
-                )
-            )
-        if self.above and min(self.above) < 1:
-            raise setting_problem(
-                N_("every latent layer needs at least one variable, not {size}"),
-                size=min(self.above),
-            )
-        if self.flow and self.latent + sum(self.above) < 2:
-            raise setting_problem(N_("a flow needs two latent variables or more: set it to 0"))
-        if self.scale is not None and self.likelihood == "bernoulli":
-            raise setting_problem(
-                N_("a Bernoulli pixel has no scale: leave it out, or choose another likelihood")
-            )
-        if self.free_bits and self.importance_samples > 1 and not self.importance_from:
-            raise setting_problem(
-                N_(
-                    "free_bits are of the KL term, which a bound of several draws has not: set one of them, or "
-                    "importance_from"
-                )
-            )
-        return self
-
-
-SIZES = {
-    "tiny": VAEConfig(latent=8, flow=2, hidden=(64,), width=4),
-    "small": VAEConfig(flow=4),
-    "base": VAEConfig(latent=64, flow=4, hidden=(1024, 1024), width=32),
-}
 
 
 def binarize(x: Tensor, generator: Generator) -> Tensor:

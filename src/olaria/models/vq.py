@@ -12,16 +12,16 @@ codebook).
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, final
+from typing import ClassVar, final
 
 import torch
-from pydantic import Field
 from torch import Generator, Tensor, nn
 
 from olaria.errors import ConfigError
+from olaria.families.vq import VQConfig
 from olaria.i18n import N_
 from olaria.models.autoencoder import ImageStatistics
-from olaria.models.base import Batch, Loss, Model, ModelConfig, Phase, Shape, hidden_apart
+from olaria.models.base import Batch, Loss, Model, Phase, Shape, hidden_apart
 from olaria.models.vae import binarize
 from olaria.nn.conv import Conv, UpConv
 from olaria.nn.quantize import Codebook, Quantized
@@ -29,32 +29,6 @@ from olaria.objectives.reconstruction import DiscretizedLogistic, bernoulli_nll
 
 STRIDE = 4
 """Pixels of a side that share a code."""
-
-
-class VQConfig(ModelConfig):
-    """Settings of :class:`VQ`."""
-
-    family: Literal["vq"] = "vq"
-    codes: int = Field(128, ge=2, le=512)
-    """Entries of the codebook."""
-    latent: int = Field(8, ge=1)
-    """Numbers of an entry."""
-    width: int = Field(32, ge=1)
-    """Channels after the first halving; twice as many after the second."""
-    likelihood: Literal["bernoulli", "logistic"] = "bernoulli"
-    """Of the pixels: black or white, drawn by their grey value; or the 256 levels."""
-    commitment: float = Field(0.0, ge=0.0)
-    """Factor on the encoder's distance to the entries (the paper's beta). Vectors of length 1 cannot run away from the
-    entries, and while the decoder does not listen yet, this term alone makes all vectors one."""
-    pull: float = Field(10.0, gt=0.0)
-    """Factor on both distances, in nats per squared unit of length 1."""
-
-
-SIZES = {
-    "tiny": VQConfig(codes=16, latent=4, width=4),
-    "small": VQConfig(),
-    "base": VQConfig(codes=256, width=64),
-}
 
 
 @final

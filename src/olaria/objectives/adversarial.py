@@ -7,13 +7,10 @@ non-saturating generator's :math:`\log 2 \approx 0.693`.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch.nn.functional as F
 from torch import Tensor
 
-AdversarialLoss = Literal["minimax", "non-saturating", "least-squares", "hinge", "wasserstein"]
-"""Names of the games; each has its two sides below."""
+from olaria.families.gan import AdversarialLoss
 
 
 def discriminator_loss(

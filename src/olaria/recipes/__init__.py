@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from olaria.errors import UsageError, suggestion
+from olaria.families.base import Size
 from olaria.i18n import N_
 from olaria.recipes import images, language, plane, translation
 from olaria.recipes.base import Recipe
-from olaria.recipes.images import Size
 
 __all__ = ["PRESETS", "Preset", "Recipe", "Size", "preset"]
 

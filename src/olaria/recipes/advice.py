@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from olaria.families.base import Size
 from olaria.i18n import N_, Message
-
-Size = Literal["tiny", "small", "base"]
 
 WEIGHTS_PER_CHAR = 3.0
 """The largest model that a text feeds: numbers in its layers' matrices per character of training text. Beyond it the

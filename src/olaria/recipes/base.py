@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
 
 from pydantic import Discriminator, Field
 
 from olaria.config import Config, parse_value
 from olaria.data import DataConfig
 from olaria.errors import UsageError
+from olaria.families import MODELS
+from olaria.families.base import ModelConfig, Size
 from olaria.i18n import N_
-from olaria.models.autoencoder import AutoEncoderConfig
-from olaria.models.gan import GANConfig
-from olaria.models.gpt import GPTConfig
-from olaria.models.language import BigramConfig, LanguageConfig
-from olaria.models.plane import PlaneGANConfig
-from olaria.models.translation import TranslationConfig
-from olaria.models.vae import VAEConfig
-from olaria.models.vq import VQConfig
-from olaria.training.config import TrainingConfig
-from olaria.training.randomness import SEED_LIMIT
+from olaria.recipes.training import TrainingConfig
 
-AnyModelConfig = Annotated[
-    AutoEncoderConfig
-    | VAEConfig
-    | VQConfig
-    | GANConfig
-    | PlaneGANConfig
-    | BigramConfig
-    | LanguageConfig
-    | GPTConfig
-    | TranslationConfig,
-    Discriminator("family"),
-]
+SEED_LIMIT = 2**63
+"""Seeds are below it."""
+
+if TYPE_CHECKING:
+    AnyModelConfig = ModelConfig
+else:  # the settings of any family of the table; ``family`` says of which
+    AnyModelConfig = Annotated[
+        Union[tuple(family.config for family in MODELS.values())],  # noqa: UP007
+        Discriminator("family"),
+    ]
 
 
 class TuningConfig(Config):
@@ -53,7 +44,7 @@ class Recipe(Config):
 
     format: Literal[1] = 1
     preset: str
-    size: Literal["tiny", "small", "base"] = "small"
+    size: Size = "small"
     data: DataConfig
     model: AnyModelConfig
     training: TrainingConfig

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from olaria.data import DataConfig
-from olaria.models.autoencoder import SIZES as AUTOENCODER_SIZES
-from olaria.models.gan import SIZES as GAN_SIZES
-from olaria.models.vae import SIZES as VAE_SIZES
-from olaria.models.vq import SIZES as VQ_SIZES
+from olaria.families.autoencoder import SIZES as AUTOENCODER_SIZES
+from olaria.families.base import Size
+from olaria.families.gan import GAN_SIZES
+from olaria.families.vae import SIZES as VAE_SIZES
+from olaria.families.vq import SIZES as VQ_SIZES
 from olaria.recipes.base import Recipe
-from olaria.training.config import TrainingConfig
+from olaria.recipes.training import TrainingConfig
 
-Size = Literal["tiny", "small", "base"]
 DENOISING = {"tiny": (64, 16), "small": (1024, 256), "base": (2048, 512)}
 """Hidden size and numbers of the code of the denoising autoencoders."""
 PHOTOGRAPHS_S = 1800.0

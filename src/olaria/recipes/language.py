@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from olaria.data import DataConfig
-from olaria.models.gpt import SIZES as GPT_SIZES
-from olaria.models.language import BIGRAM_SIZES, Rung
-from olaria.models.language import SIZES as LADDER_SIZES
+from olaria.families.base import Size
+from olaria.families.gpt import SIZES as GPT_SIZES
+from olaria.families.language import BIGRAM_SIZES, Rung
+from olaria.families.language import SIZES as LADDER_SIZES
 from olaria.recipes.advice import Advice, advise
 from olaria.recipes.base import Recipe
-from olaria.training.config import TrainingConfig
-
-Size = Literal["tiny", "small", "base"]
+from olaria.recipes.training import TrainingConfig
 
 LEAST_CHARS = 10_000
 """Training characters below which not even the smallest GPT is fed, and the table of pairs is offered."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from olaria.data import DataConfig
-from olaria.models.plane import SIZES
+from olaria.families.base import Size
+from olaria.families.gan import PLANE_SIZES as SIZES
 from olaria.recipes.base import Recipe
-from olaria.recipes.images import Size
-from olaria.training.config import TrainingConfig
+from olaria.recipes.training import TrainingConfig
 
 
 def plane_gan(preset: str, size: Size, data: str = "ring") -> Recipe:

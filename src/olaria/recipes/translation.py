@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from olaria.data import DataConfig
-from olaria.models.translation import SIZES as TRANSLATION_SIZES
+from olaria.families.base import Size
+from olaria.families.translation import SIZES as TRANSLATION_SIZES
 from olaria.recipes.base import Recipe
-from olaria.training.config import TrainingConfig
-
-Size = Literal["tiny", "small", "base"]
+from olaria.recipes.training import TrainingConfig
 
 
 def translation(preset: str, size: Size, data: str, budget: float = 120.0) -> Recipe:

@@ -238,3 +238,15 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def refuse_overwriting(path: Path, overwrite: bool) -> None:
+    """Tell before any work that a file is in the way.
+
+    Raises:
+        StorageError: it is there, and ``overwrite`` was not said.
+    """
+    if path.exists() and not overwrite:
+        raise StorageError(
+            N_("{path} is already there; choose another --out, or say --overwrite"), path=str(path)
+        )

@@ -22,8 +22,8 @@ from olaria.draws import part_of_batch
 from olaria.errors import NonFiniteLossError
 from olaria.i18n import N_, Message
 from olaria.models.base import Batch, Loss, Model, Phase, num_parameters
+from olaria.recipes.training import TrainingConfig
 from olaria.training import events, forecast
-from olaria.training.config import TrainingConfig
 from olaria.training.device import CPU, at_home, moved
 from olaria.training.feed import Feed
 from olaria.training.optim import (

@@ -28,7 +28,7 @@ from torch.utils._pytree import tree_leaves
 from olaria.errors import ResourceError
 from olaria.i18n import N_, Message
 from olaria.models.base import Batch, Model, Phase
-from olaria.training.config import TrainingConfig
+from olaria.recipes.training import TrainingConfig
 from olaria.training.optim import takes_muon
 from olaria.training.precision import autocast
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from olaria.models.base import Batch, Model
-from olaria.training.config import TrainingConfig
+from olaria.recipes.training import TrainingConfig
 from olaria.training.events import Forecast
 from olaria.training.precision import PROBE_STEPS, Choice, step_seconds
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
 from olaria.models.base import ParameterGroup
-from olaria.training.config import TrainingConfig
+from olaria.recipes.training import TrainingConfig
 
 # Coefficients of the quintic iteration x ← a x + b x³ + c x⁵ (Jordan et al. 2024): they trade an exact limit of 1 for a
 # steep slope at 0, so that five turns carry every singular value into about [0.7, 1.2].

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import Generator
 
-SEED_LIMIT = 2**63
+from olaria.recipes.base import SEED_LIMIT
 
 
 def derive(seed: int, *place: str | int) -> int:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from olaria.models.base import ModelConfig
-from olaria.training.config import TrainingConfig
+from olaria.families.base import ModelConfig
+from olaria.recipes.training import TrainingConfig
 from olaria.training.events import Answer, Change, Event, Warned
 
 RATES = ("training.learning_rate", "training.matrix_learning_rate")

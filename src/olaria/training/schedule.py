@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from olaria.training.config import TrainingConfig
+from olaria.recipes.training import TrainingConfig
 
 
 class Clock:

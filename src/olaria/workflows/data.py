@@ -143,7 +143,7 @@ def stats(
         return {**_described(data), **_image_stats(data)}
     if isinstance(data, PointData):
         return {**_described(data), **_point_stats(data)}
-    from olaria.workflows.text_stats import text_stats
+    from olaria.kinds.text_stats import text_stats
 
     options = options or DataConfig(name=name_or_path)
     return {**_described(data), **text_stats(data, options)}

@@ -22,9 +22,9 @@ from olaria.models.base import Model
 from olaria.models.vae import VAE
 from olaria.runs import Run
 from olaria.sampling import latent
+from olaria.storage.files import refuse_overwriting
 from olaria.storage.images import make_grid, save_png, with_heat
 from olaria.workflows import shown
-from olaria.workflows.generate import refuse_overwriting
 from olaria.workflows.shown import Shown
 
 FALSE_ALARMS = 0.05

@@ -10,7 +10,7 @@ from typing import Any
 
 from olaria.i18n import N_, Message
 from olaria.storage.folder import runs_home
-from olaria.workflows import machine
+from olaria.training import machine
 
 VARIABLES = (
     "OLARIA_HOME",

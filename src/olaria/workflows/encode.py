@@ -16,13 +16,12 @@ from olaria.data.base import Progress
 from olaria.evaluation.projection import LEAST_POINTS, Map, PrincipalComponents, plane
 from olaria.evaluation.reconstruction import code_metrics
 from olaria.i18n import N_, Message
-from olaria.reports import planes
-from olaria.reports.style import png
+from olaria.pages import planes
+from olaria.pages.style import png
 from olaria.runs import Run
 from olaria.sampling import latent
-from olaria.storage.files import write_atomic, write_bytes, write_text
+from olaria.storage.files import refuse_overwriting, write_atomic, write_bytes, write_text
 from olaria.workflows import shown
-from olaria.workflows.generate import refuse_overwriting
 from olaria.workflows.shown import Looked, Shown, Split
 
 SEED = 1

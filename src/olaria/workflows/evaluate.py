@@ -27,6 +27,8 @@ from olaria.evaluation.samples import evaluate_image_samples
 from olaria.evaluation.text import evaluate_text, longest_copied_span_chars
 from olaria.evaluation.translation import corpus_scores, exact_match, target_loss
 from olaria.i18n import N_, Message
+from olaria.kinds.generate import text_rows
+from olaria.kinds.watching import pair_batches
 from olaria.models.autoencoder import AutoEncoder, corrupted
 from olaria.models.base import Model
 from olaria.models.plane import PlaneGAN
@@ -38,8 +40,6 @@ from olaria.sampling import codes, latent, plane
 from olaria.sampling.translation import translate
 from olaria.storage import folder as files
 from olaria.workflows.detect import detector_of
-from olaria.workflows.generate import text_rows
-from olaria.workflows.watching import pair_batches
 
 _SEAM = "\uffff"
 SEED = 1

@@ -11,8 +11,8 @@ from pathlib import Path
 from olaria.errors import UsageError, suggestion
 from olaria.i18n import N_, Message, detect_language
 from olaria.lessons import LESSONS, Asked, Check, Step
-from olaria.reports.labels import FAMILY_LABELS
-from olaria.reports.lesson_page import LessonContext, lesson_page
+from olaria.pages.labels import FAMILY_LABELS
+from olaria.pages.lesson_page import LessonContext, lesson_page
 from olaria.runs import Run
 from olaria.storage.files import write_text
 

@@ -35,11 +35,11 @@ class OpenRun:
         """Images (N, C, H, W) in [0, 1], 64 unless ``count`` says; points (N, 2), 2,000 of them; or a text, a list of
         them where ``count`` is given.
 
-        Options as of :mod:`olaria.workflows.generate`: ``mode=``, ``prompt=``, ``temperature=``, ...
+        Options as of :mod:`olaria.kinds.generate`: ``mode=``, ``prompt=``, ``temperature=``, ...
         """
-        from olaria.models import MODELS
-        from olaria.workflows.generate import sample_images, sample_text, sample_texts
-        from olaria.workflows.other_samples import sample_points
+        from olaria.families import MODELS
+        from olaria.kinds.generate import sample_images, sample_text, sample_texts
+        from olaria.kinds.other_samples import sample_points
 
         if MODELS[self.run.family].data == "images":
             return sample_images(self.run, count=64 if count is None else count, **options).images
@@ -56,8 +56,8 @@ class OpenRun:
     def _translated(self, count: int | None, prompt: str | Sequence[str], **options: Any) -> Any:
         """One text or a list of them; ``beam`` and ``length_penalty`` as of :class:`DecodingConfig`."""
         from olaria.errors import UsageError
+        from olaria.kinds.translate import translate_texts
         from olaria.sampling.translation import DecodingConfig
-        from olaria.workflows.translate import translate_texts
 
         if count is not None:
             raise UsageError(N_("a run that translates takes a list of texts instead of a count"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from olaria.models import MODELS
+from olaria.families import MODELS
 from olaria.recipes import PRESETS, preset
 
 

@@ -14,9 +14,9 @@ from olaria.evaluation.reconstruction import mse
 from olaria.objectives.reconstruction import squared_error
 from olaria.runs import Run
 from olaria.sampling import latent
+from olaria.storage.files import refuse_overwriting
 from olaria.storage.images import make_grid, save_png
 from olaria.workflows import shown
-from olaria.workflows.generate import refuse_overwriting
 from olaria.workflows.shown import Shown
 
 SCALE = 2

@@ -7,23 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from olaria.cards import comparison
+from olaria.cards.context import Compared, Comparison, LessonCard, Repeated, ReportContext
+from olaria.cards.run_card import run_card
+from olaria.cards.settings import ReportSettings, read_settings
 from olaria.errors import UsageError, suggestion
 from olaria.i18n import N_, Message
 from olaria.lessons import LESSONS
-from olaria.reports.context import Compared, Comparison, LessonCard, Repeated, ReportContext
-from olaria.reports.lesson_page import lesson_section, lesson_style
-from olaria.reports.markdown import to_markdown
-from olaria.reports.page import plain_words
-from olaria.reports.pdf import to_pdf
-from olaria.reports.report import build_report
+from olaria.pages.lesson_page import lesson_section, lesson_style
+from olaria.pages.markdown import to_markdown
+from olaria.pages.page import plain_words
+from olaria.pages.pdf import to_pdf
+from olaria.pages.report import build_report
 from olaria.runs import Run
-from olaria.storage.files import write_bytes, write_text
+from olaria.storage.files import refuse_overwriting, write_bytes, write_text
 from olaria.storage.folder import REPORT
-from olaria.workflows import comparison
 from olaria.workflows.explain import explain
-from olaria.workflows.generate import refuse_overwriting
-from olaria.workflows.report_cards import run_card
-from olaria.workflows.report_settings import ReportSettings, read_settings
 
 Format = Literal["html", "pdf", "md"]
 _ENDINGS: dict[str, Format] = {
@@ -70,7 +69,7 @@ def report(
         The file's path; a Markdown file's pictures lie beside it.
 
     Raises:
-        ConfigError: see :func:`olaria.workflows.report_settings.read_settings`.
+        ConfigError: see :func:`olaria.cards.settings.read_settings`.
         UsageError: there is no such lesson or format.
         StorageError: a file is in the way.
     """
@@ -142,7 +141,7 @@ def _write(path: Path, html: str, kind: Format, may_replace: bool) -> None:
 
 
 def compared(runs: Sequence[Run]) -> Comparison:
-    """What :mod:`olaria.workflows.comparison` says of the runs; empty where no two are of a kind."""
+    """What :mod:`olaria.cards.comparison` says of the runs; empty where no two are of a kind."""
     groups = comparison.compare([run.path for run in runs])
     apart = dict.fromkeys(
         name

@@ -12,8 +12,8 @@ from olaria.data import DATASETS, DataConfig, ImageData, Images, load
 from olaria.data.base import Progress
 from olaria.data.images import load_pictures
 from olaria.errors import DataError, UsageError, suggestion
+from olaria.families import MODELS
 from olaria.i18n import N_, Message
-from olaria.models import MODELS
 from olaria.models.base import Model
 from olaria.runs import Run
 from olaria.sampling import latent

@@ -13,27 +13,29 @@ from olaria.data import DATASETS
 from olaria.data.base import Progress
 from olaria.data.codes import CODES
 from olaria.errors import NonFiniteLossError, OlariaError, UsageError
+from olaria.families.gan import GameConfig
 from olaria.i18n import N_
-from olaria.models.game import GameConfig
+from olaria.kinds.prepare import prepare
 from olaria.recipes import Recipe, Size
 from olaria.recipes import preset as find_preset
-from olaria.runs import Run, build_model, check_weights
+from olaria.runs import Run, check_weights
+from olaria.runs.tuning import check_unchanged, resumed, tuned_recipe
 from olaria.storage import folder as files
 from olaria.storage.folder import RunFolder, find_run, new_run_path
+from olaria.training import records, teamwork
+from olaria.training.building import build_model
 from olaria.training.engine import Trainer
 from olaria.training.events import Event, Forecast, Listener
 from olaria.training.health import Health
+from olaria.training.interruption import INTERRUPTED, Interrupted, Interruption, handling
 from olaria.training.memory import keep_freed_memory
+from olaria.training.prepared import Prepared
 from olaria.training.recorder import Recorder
 from olaria.training.rescue import Rescue
 from olaria.training.schedule import Clock
+from olaria.training.sizing import Notes, room
 from olaria.training.stopping import Patience
 from olaria.training.team import Team
-from olaria.workflows import records, teamwork
-from olaria.workflows.interruption import INTERRUPTED, Interrupted, Interruption, handling
-from olaria.workflows.prepare import Prepared, prepare
-from olaria.workflows.sizing import Notes, room
-from olaria.workflows.tuning import check_unchanged, resumed, tuned_recipe
 
 
 def train(

@@ -15,8 +15,8 @@ import pytest
 import torch
 from torch import nn
 
-from olaria.models.gpt import GPTConfig
-from olaria.models.language import LanguageConfig
+from olaria.families.gpt import GPTConfig
+from olaria.families.language import LanguageConfig
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 

@@ -9,9 +9,9 @@ import pytest
 
 from olaria.cli.main import main
 from olaria.data.tokenizer import Kind
+from olaria.kinds import generate
 from olaria.runs import Run
 from olaria.sampling.autoregressive import SamplingConfig
-from olaria.workflows import generate
 from olaria.workflows.open import OpenRun
 from olaria.workflows.train import train
 

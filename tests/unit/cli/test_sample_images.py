@@ -12,9 +12,9 @@ from PIL import Image
 from olaria.cli.main import main
 from olaria.data import ImageData
 from olaria.errors import RunError, UsageError
+from olaria.kinds.generate import sample_images
 from olaria.runs import Run
 from olaria.sampling import latent
-from olaria.workflows.generate import sample_images
 from olaria.workflows.reconstruct import reconstruct
 from olaria.workflows.train import train
 

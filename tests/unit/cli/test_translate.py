@@ -9,12 +9,12 @@ import pytest
 
 from olaria.cli.main import main
 from olaria.errors import ConfigError, RunError, UsageError
+from olaria.kinds.translate import translate_texts
 from olaria.runs import Run
 from olaria.workflows.evaluate import evaluate
 from olaria.workflows.open import OpenRun
 from olaria.workflows.report import report
 from olaria.workflows.train import replay, resume, train
-from olaria.workflows.translate import translate_texts
 
 WORDS = (
     "gato",

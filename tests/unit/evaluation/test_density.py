@@ -8,7 +8,8 @@ from torch import Tensor
 
 from olaria.errors import EvaluationError
 from olaria.evaluation import density
-from olaria.models.vae import VAE, Draw, VAEConfig, binarize
+from olaria.families.vae import VAEConfig
+from olaria.models.vae import VAE, Draw, binarize
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 from olaria.data import load
 from olaria.errors import DataError, LessonError
+from olaria.families.translation import TranslationConfig
 from olaria.lessons.base import Asked, Step
 from olaria.lessons.by_numpy.float64 import decode, encode, weights_of
 from olaria.lessons.figures import Bars, Choice, Figure, Heat, Table, Tokens
@@ -23,7 +24,7 @@ from olaria.lessons.translation.pair import (
     self_attention_weights,
 )
 from olaria.lessons.translation.tried import after_mistake
-from olaria.models.translation import Translation, TranslationConfig
+from olaria.models.translation import Translation
 from olaria.runs import Run
 from olaria.sampling.translation import DecodingConfig, translate
 

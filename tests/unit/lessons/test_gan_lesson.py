@@ -18,7 +18,9 @@ from scipy.optimize import minimize_scalar
 from olaria.errors import DamagedError, LessonError
 from olaria.evaluation.anomaly import auroc
 from olaria.evaluation.plane import evaluate_points
+from olaria.families.gan import AdversarialLoss, GANConfig, PlaneGANConfig
 from olaria.i18n import Message
+from olaria.kinds.watching import NUM_WATCHED
 from olaria.lessons.base import Asked, Step
 from olaria.lessons.by_numpy import games
 from olaria.lessons.figures import Bars, Choice, Figure, Heat, Images, Plot, Scatter, Table
@@ -36,14 +38,13 @@ from olaria.lessons.gan import path as game_path
 from olaria.lessons.gan import plane as game
 from olaria.lessons.gan import pull as gan_pull
 from olaria.lessons.gan import scene as game_scene
-from olaria.models.gan import GAN, GANConfig
-from olaria.models.plane import PlaneGAN, PlaneGANConfig
-from olaria.objectives.adversarial import AdversarialLoss, discriminator_loss, generator_loss
+from olaria.models.gan import GAN
+from olaria.models.plane import PlaneGAN
+from olaria.objectives.adversarial import discriminator_loss, generator_loss
 from olaria.runs import Run
 from olaria.sampling import latent, plane
 from olaria.storage.files import append_line
 from olaria.storage.images import make_grid, save_png
-from olaria.workflows.watching import NUM_WATCHED
 
 TinyRun = Callable[..., Run]
 LOSSES: tuple[AdversarialLoss, ...] = get_args(AdversarialLoss)
@@ -461,8 +462,8 @@ def test_spread_and_distance_of_known_images() -> None:
 
 
 def test_the_spread_is_the_one_that_the_run_watches(digits: Run) -> None:
+    from olaria.kinds.watching import WATCHED_DRAWS
     from olaria.training.randomness import generator
-    from olaria.workflows.watching import WATCHED_DRAWS
 
     data: Any = digits.data()
     drawn = latent.prior(digits.model(), WATCHED_DRAWS, generator(0, "coverage"))

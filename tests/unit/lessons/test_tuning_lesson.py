@@ -12,13 +12,15 @@ import torch
 import torch.nn.functional as F
 
 from olaria.errors import LessonError
+from olaria.families.gpt import GPTConfig
+from olaria.families.language import RUNGS, BigramConfig, LanguageConfig
 from olaria.lessons.base import Asked, Step
 from olaria.lessons.by_numpy.float64 import language_logits, weights_of
 from olaria.lessons.figures import Bars, Plot, Table, Tokens
 from olaria.lessons.tuning import LESSON
 from olaria.lessons.tuning.base import open_tuned
-from olaria.models.gpt import GPT, GPTConfig
-from olaria.models.language import RUNGS, Bigram, BigramConfig, LanguageConfig, LanguageModel
+from olaria.models.gpt import GPT
+from olaria.models.language import Bigram, LanguageModel
 from olaria.runs import Run
 
 NEW = "a oleira gira a roda e o barro vira vaso; não é mágica\n" * 40

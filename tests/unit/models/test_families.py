@@ -11,12 +11,17 @@ from torch import nn
 from torch.distributions import Normal, kl_divergence
 
 from olaria.errors import ConfigError
-from olaria.models.autoencoder import AutoEncoder, AutoEncoderConfig, corrupted
+from olaria.families.autoencoder import AutoEncoderConfig
+from olaria.families.gan import GANConfig
+from olaria.families.gpt import GPTConfig
+from olaria.families.language import BigramConfig
+from olaria.families.vae import VAEConfig
+from olaria.models.autoencoder import AutoEncoder, corrupted
 from olaria.models.base import Batch, Loss, num_parameters
-from olaria.models.gan import GAN, GANConfig
-from olaria.models.gpt import GPT, GPTConfig
-from olaria.models.language import Bigram, BigramConfig
-from olaria.models.vae import VAE, VAEConfig, binarize
+from olaria.models.gan import GAN
+from olaria.models.gpt import GPT
+from olaria.models.language import Bigram
+from olaria.models.vae import VAE, binarize
 from olaria.objectives.reconstruction import squared_error
 from olaria.training.randomness import generator, seeded
 

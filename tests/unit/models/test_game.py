@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from olaria.families.gan import GANConfig
 from olaria.models.base import Batch
-from olaria.models.gan import GAN, GANConfig
+from olaria.models.gan import GAN
 from olaria.training.randomness import generator, seeded
 
 

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from olaria.errors import ConfigError
+from olaria.families.gpt import SIZES as GPT_SIZES
+from olaria.families.language import RUNGS, SIZES, LanguageConfig, Rung
 from olaria.models.base import Batch, num_parameters
-from olaria.models.gpt import SIZES as GPT_SIZES
-from olaria.models.language import RUNGS, SIZES, LanguageConfig, LanguageModel, Rung
+from olaria.models.language import LanguageModel
 from olaria.recipes import PRESETS, preset
 from olaria.training.randomness import generator, seeded
 

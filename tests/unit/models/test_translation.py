@@ -11,14 +11,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from olaria.errors import ConfigError
+from olaria.families.translation import TranslationConfig
 from olaria.models.base import Batch
-from olaria.models.translation import (
-    Memory,
-    Specials,
-    Translation,
-    TranslationConfig,
-    positions,
-)
+from olaria.models.translation import Memory, Specials, Translation, positions
 from olaria.nn.attention import attention
 from olaria.training.randomness import generator, seeded
 

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from olaria.models.gpt import GPT, GPTConfig
+from olaria.families.gpt import GPTConfig
+from olaria.models.gpt import GPT
 from olaria.nn.attention import rotary_angles
 from olaria.nn.fused import chunk_masks, feed_forward, self_attention
 

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from olaria.errors import ConfigError
-from olaria.models import MODELS
+from olaria.families import MODELS
+from olaria.models import build
 from olaria.models.base import Batch, Model
 from olaria.nn.lora import LowRank, adapter_parameters, add_adapters, merge_adapters
-from olaria.training.config import TrainingConfig
+from olaria.recipes.training import TrainingConfig
 from olaria.training.engine import Trainer
 from olaria.training.feed import TextFeed
 from olaria.training.randomness import generator, seeded
@@ -28,7 +29,7 @@ every_family = pytest.mark.parametrize("family", ["gpt", "language"])
 def model_of(family: str, seed: int = 0) -> Model:
     """A tiny model with weights that matter."""
     with seeded(seed, "weights"):
-        model = MODELS[family].build(MODELS[family].sizes["tiny"], VOCAB)
+        model = build(MODELS[family].sizes["tiny"], VOCAB)
         for parameter in model.parameters():
             nn.init.normal_(parameter, std=0.3)
     return model
@@ -164,7 +165,7 @@ def test_an_adapter_of_the_head_trains_too() -> None:
 def test_without_adapters_all_is_trained_as_ever() -> None:
     for family in MODELS:
         shape = VOCAB if MODELS[family].data != "images" else (1, 8, 8)
-        model = MODELS[family].build(MODELS[family].sizes["tiny"], shape)
+        model = build(MODELS[family].sizes["tiny"], shape)
         pairs = zip(model.phases(), model.trained_phases(), strict=True)
         for plain, trained in pairs:
             for left, right in zip(plain.groups, trained.groups, strict=True):

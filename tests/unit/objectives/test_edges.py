@@ -8,7 +8,8 @@ from typing import get_args
 import pytest
 import torch
 
-from olaria.objectives.adversarial import AdversarialLoss, discriminator_loss, generator_loss
+from olaria.families.gan import AdversarialLoss
+from olaria.objectives.adversarial import discriminator_loss, generator_loss
 from olaria.objectives.divergence import gaussian_kl, normal_kl
 from olaria.objectives.likelihood import importance_weighted_bound
 from olaria.objectives.reconstruction import bernoulli_nll

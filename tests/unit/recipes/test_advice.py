@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from olaria.families.gpt import SIZES as GPT_SIZES
 from olaria.models.gpt import GPT
-from olaria.models.gpt import SIZES as GPT_SIZES
 from olaria.recipes.advice import (
     BUDGET_S,
     NUM_WEIGHTS,

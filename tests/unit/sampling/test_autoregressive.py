@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from olaria.errors import ConfigError, SamplingError
-from olaria.models.gpt import GPT, GPTConfig
-from olaria.models.language import Bigram, BigramConfig
+from olaria.families.gpt import GPTConfig
+from olaria.families.language import BigramConfig
+from olaria.models.gpt import GPT
+from olaria.models.language import Bigram
 from olaria.sampling.autoregressive import (
     SamplingConfig,
     filter_logits,

@@ -9,7 +9,8 @@ import torch
 from scipy.stats import norm
 
 from olaria.errors import SamplingError
-from olaria.models import MODELS
+from olaria.families import MODELS
+from olaria.models import build
 from olaria.models.base import Model
 from olaria.sampling import latent
 from olaria.training.randomness import generator, seeded
@@ -20,7 +21,7 @@ def model(family: str, **changes: Any) -> Model:
     entry = MODELS[family]
     config = entry.config.parse({**entry.sizes["tiny"].model_dump(), **changes}, "test")
     with seeded(0, "weights"):
-        return entry.build(config, (1, 8, 8) if entry.data == "images" else 11).eval()
+        return build(config, (1, 8, 8) if entry.data == "images" else 11).eval()
 
 
 def normal(*shape: int) -> torch.Tensor:

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from olaria.models.plane import PlaneGAN, PlaneGANConfig
+from olaria.families.gan import PlaneGANConfig
+from olaria.models.plane import PlaneGAN
 from olaria.sampling import plane
 from olaria.training.randomness import seeded
 

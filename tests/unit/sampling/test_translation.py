@@ -12,13 +12,8 @@ from torch import Tensor, nn
 
 from olaria.data.tokenizer import fit_tokenizer
 from olaria.errors import ConfigError, DataError
-from olaria.models.translation import (
-    KeysValues,
-    Memory,
-    Specials,
-    Translation,
-    TranslationConfig,
-)
+from olaria.families.translation import TranslationConfig
+from olaria.models.translation import KeysValues, Memory, Specials, Translation
 from olaria.sampling.translation import (
     SIDE_BY_SIDE,
     DecodingConfig,

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from olaria.models.language import RUNGS
+from olaria.families.language import RUNGS
 from olaria.recipes import preset
 
 ROOT = Path(__file__).parents[3]

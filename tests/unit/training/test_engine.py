@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from olaria.families import MODELS
 from olaria.i18n import Message
-from olaria.models import MODELS
+from olaria.models import build
 from olaria.models.base import Batch, Loss, Model, ParameterGroup, Phase
-from olaria.training.config import TrainingConfig
+from olaria.recipes.training import TrainingConfig
 from olaria.training.engine import Trainer
 from olaria.training.events import (
     Began,
@@ -49,7 +50,7 @@ def trainer(family: str = "autoencoder", watch: Watch | None = None, **training:
         training.setdefault("steps", 6)
     config = TrainingConfig.parse({"precision": "float32", **training}, "test")
     with seeded(0, "weights"):
-        model = MODELS[family].build(MODELS[family].sizes["tiny"], (1, 8, 8))
+        model = build(MODELS[family].sizes["tiny"], (1, 8, 8))
     blind = Watch(lambda model: {}, lambda model: None)
     return Trainer(model, feed(), config, 0, watch or blind, **options)
 

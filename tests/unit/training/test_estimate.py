@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from olaria.errors import ResourceError
-from olaria.models import MODELS
+from olaria.families import MODELS
+from olaria.models import build
 from olaria.models.base import Batch, Model
-from olaria.training.config import TrainingConfig
+from olaria.recipes.training import TrainingConfig
 from olaria.training.estimate import (
     GAPS,
     MOST_TENSORS,
@@ -46,7 +47,7 @@ def built(family: str, size: str = "tiny") -> tuple[Model, Model, Batch]:
     dimensions, batch = shapes(family)
 
     def build() -> Model:
-        return MODELS[family].build(MODELS[family].sizes[size], dimensions)
+        return build(MODELS[family].sizes[size], dimensions)
 
     hollow = without_content(build)
     assert hollow is not None
@@ -196,7 +197,7 @@ def test_c5_the_absurd_is_refused_and_nothing_is_allocated(
     config = type(tiny).parse({**tiny.model_dump(mode="json"), **changes}, "test")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(ResourceError, match="GB of memory and there are 16 GB"):
-        without_content(lambda: MODELS[family].build(config, vocab or (1, 28, 28)), 16 * 10**9)
+        without_content(lambda: build(config, vocab or (1, 28, 28)), 16 * 10**9)
     grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown_kb < 300_000  # what PyTorch imports for it, the first time
 

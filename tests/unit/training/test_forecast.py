@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from olaria.models import MODELS
+from olaria.families import MODELS
+from olaria.models import build
 from olaria.models.base import Batch
+from olaria.recipes.training import TrainingConfig
 from olaria.training import forecast, precision
-from olaria.training.config import TrainingConfig
 from olaria.training.engine import Trainer
 from olaria.training.events import Began, Forecast
 from olaria.training.feed import TextFeed
@@ -27,7 +28,7 @@ def trainer(**training: Any) -> Trainer:
     config = TrainingConfig.parse({"precision": "float32", **training}, "test")
     settings = MODELS["gpt"].sizes["tiny"].model_copy(update={"dropout": 0.2})
     with seeded(0, "weights"):
-        model = MODELS["gpt"].build(settings, 11)
+        model = build(settings, 11)
     watch = Watch(lambda model: {}, lambda model: None)
     return Trainer(model, TextFeed(TOKENS, 32, 4, 0), config, 0, watch)
 
@@ -42,7 +43,7 @@ def told(monkeypatch: pytest.MonkeyPatch, step_s: float | None, **options: Any) 
         return step_s
 
     monkeypatch.setattr(forecast, "step_seconds", timed)
-    model = MODELS["gpt"].build(MODELS["gpt"].sizes["tiny"], 11)
+    model = build(MODELS["gpt"].sizes["tiny"], 11)
     batch = Batch(TOKENS[None, :32], TOKENS[None, 1:33])
     config = TrainingConfig.parse(options or {"steps": 1}, "test")
     choice = Choice("float32", compiled, (), measured)

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch.optim import AdamW
 
-from olaria.models import MODELS
+from olaria.families import MODELS
+from olaria.models import build
 from olaria.models.base import ParameterGroup
-from olaria.training.config import TrainingConfig
+from olaria.recipes.training import TrainingConfig
 from olaria.training.optim import Muon, build_optimizers, set_learning_rate
 
 CONFIG = TrainingConfig(
@@ -51,7 +52,7 @@ def test_the_factor_multiplies_the_initial_rate_each_time() -> None:
 
 def test_matrices_are_matrices_or_kernels() -> None:
     for family in MODELS.values():
-        model = family.build(family.sizes["tiny"], (1, 8, 8) if family.data == "images" else 11)
+        model = build(family.sizes["tiny"], (1, 8, 8) if family.data == "images" else 11)
         for phase in model.phases():
             for group in phase.groups:
                 assert group.kind != "matrix" or all(p.dim() in (2, 4) for p in group.parameters)

@@ -7,17 +7,18 @@ from typing import Any
 import pytest
 import torch
 
-from olaria.models import MODELS
+from olaria.families import MODELS
+from olaria.models import build
 from olaria.models.base import Batch
+from olaria.recipes.training import TrainingConfig
 from olaria.training import precision
-from olaria.training.config import TrainingConfig
 from olaria.training.precision import Choice, autocast, choose
 
 
 def chosen(compilable: bool = False, **training: Any) -> Choice:
     """The choice for a tiny GPT."""
     config = TrainingConfig.parse(training, "test")
-    model = MODELS["gpt"].build(MODELS["gpt"].sizes["tiny"], 11)
+    model = build(MODELS["gpt"].sizes["tiny"], 11)
     tokens = torch.zeros(2, 8).long()
     model.__dict__["compilable"] = compilable
     return choose(model, Batch(tokens, tokens), config)
@@ -60,7 +61,7 @@ def test_a_budget_takes_the_faster(
 
 
 def test_the_probe_leaves_the_model_alone(fast: None) -> None:
-    model = MODELS["gpt"].build(MODELS["gpt"].sizes["tiny"], 11).eval()
+    model = build(MODELS["gpt"].sizes["tiny"], 11).eval()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     tokens = torch.zeros(2, 8).long()
     config = TrainingConfig(steps=1, optimizer="muon")

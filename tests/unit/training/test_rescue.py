@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from olaria.errors import ConfigError
+from olaria.families.gan import GANConfig
 from olaria.i18n import Message
-from olaria.models.gan import GANConfig
-from olaria.training.config import TrainingConfig
+from olaria.recipes.training import TrainingConfig
 from olaria.training.events import Change, Stepped, Warned
 from olaria.training.rescue import MOST_RESTARTS, Rescue
 

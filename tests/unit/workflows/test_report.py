@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from olaria.cards.context import RunCard
+from olaria.cards.run_card import command_of, run_card
+from olaria.cards.settings import ReportSettings
 from olaria.cli.main import main
 from olaria.errors import LessonError, StorageError, UsageError
-from olaria.reports.context import RunCard
 from olaria.runs import Run
 from olaria.workflows.evaluate import Effort, evaluate
 from olaria.workflows.open import OpenRun
 from olaria.workflows.report import compared, report
-from olaria.workflows.report_cards import command_of, run_card
-from olaria.workflows.report_settings import ReportSettings
 from olaria.workflows.train import train
 
 FEW = Effort(num_examples=50, num_samples=60, num_chars=100, num_neighbours=60)

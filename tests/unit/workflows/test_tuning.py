@@ -15,16 +15,17 @@ from torch import Tensor
 from olaria.cli.main import main
 from olaria.data.tokenizer import fit_tokenizer
 from olaria.errors import OlariaError, RunError, UsageError
+from olaria.families.language import LanguageConfig
 from olaria.i18n import Message
-from olaria.models.language import LanguageConfig, LanguageModel
+from olaria.models.language import LanguageModel
 from olaria.runs import Run
+from olaria.runs.tuning import extended
 from olaria.training.events import Answer, Event, Stepped, Stop
 from olaria.training.inheritance import grow, model_sha256
+from olaria.training.interruption import INTERRUPTED
 from olaria.training.randomness import seeded
 from olaria.workflows.export import export_huggingface
-from olaria.workflows.interruption import INTERRUPTED
 from olaria.workflows.train import replay, resume, train
-from olaria.workflows.tuning import extended
 
 BASE = "the potter turns the wheel and the clay turns into a bowl\n" * 40
 NEW = "a oleira gira a roda e o barro vira vaso; não é mágica\n" * 40
@@ -178,8 +179,8 @@ def test_it_opens_goes_on_and_is_evaluated_when_the_base_is_gone(
 
 
 def sampled(run: Run) -> Any:
+    from olaria.kinds.generate import sample_text
     from olaria.sampling.autoregressive import SamplingConfig
-    from olaria.workflows.generate import sample_text
 
     return sample_text(run, prompt="o b", config=SamplingConfig(max_tokens=20))
 

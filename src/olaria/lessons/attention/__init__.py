@@ -38,11 +38,7 @@ from olaria.lessons.inside import Look
 from olaria.models import gpt
 from olaria.models.gpt import GPT
 from olaria.models.language import Block, LanguageModel
-from olaria.models.translation import (
-    CrossAttention,
-    SelfAttention,
-    Translation,
-)
+from olaria.models.translation import CrossAttention, SelfAttention, Translation
 from olaria.nn.attention import attention, rotate
 
 MOST_FEATURES = 32

@@ -9,13 +9,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from olaria.families.autoencoder import AutoEncoderConfig
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.autoencoder.seen import Seen
 from olaria.lessons.base import Array, Step, numbers
 from olaria.lessons.by_numpy import networks
 from olaria.lessons.figures import Choice, Control, Curve, Images, Plot
 from olaria.lessons.images import checked, strip, together, value
-from olaria.models.autoencoder import AutoEncoderConfig, corrupted
+from olaria.models.autoencoder import corrupted
 from olaria.objectives.reconstruction import squared_error
 from olaria.sampling import latent
 

@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from olaria.families.gpt import GPTConfig
+from olaria.families.language import LanguageConfig
+from olaria.families.translation import TranslationConfig
 from olaria.i18n import N_, Message
 from olaria.lessons.base import Array
-from olaria.models.gpt import LOGIT_CAP, GPTConfig
-from olaria.models.language import LanguageConfig
-from olaria.models.translation import TranslationConfig
+from olaria.models.gpt import LOGIT_CAP
 
 Weights = Mapping[str, Array]
 Ids = NDArray[np.int64]

@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from olaria.families.gan import AdversarialLoss
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array
 from olaria.lessons.by_numpy.networks import sigmoid
 from olaria.lessons.figures import Table, Words
-from olaria.objectives.adversarial import AdversarialLoss, discriminator_loss, generator_loss
+from olaria.objectives.adversarial import discriminator_loss, generator_loss
 from olaria.runs import Run
 from olaria.storage.folder import EVENTS
 
@@ -39,7 +40,7 @@ _FREE: dict[AdversarialLoss, tuple[float, float]] = {
 def loss_of(run: Run, events: list[dict[str, Any]]) -> AdversarialLoss:
     """The loss that the run ended with: a rescue may have changed it."""
     changed = [e["value"] for e in events if e["event"] == "changed" and e["path"] == "model.loss"]
-    loss: AdversarialLoss = changed[-1] if changed else run.recipe.model.loss  # type: ignore[union-attr]
+    loss: AdversarialLoss = changed[-1] if changed else run.recipe.model.loss  # type: ignore[attr-defined]
     return loss
 
 

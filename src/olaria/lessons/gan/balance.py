@@ -23,12 +23,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from olaria.families.gan import AdversarialLoss
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array, Check, Step, numbers
 from olaria.lessons.figures import Curve, Plot, Words
 from olaria.lessons.gan.answers import LOGISTIC, recorded, terms, terms_by_hand, unit
 from olaria.lessons.gan.losses import REFERENCE, span
-from olaria.objectives.adversarial import AdversarialLoss, discriminator_loss, generator_loss
+from olaria.objectives.adversarial import discriminator_loss, generator_loss
 from olaria.runs import Run
 
 LAST_SHARE = 0.1

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from olaria.data.base import ImageData
 from olaria.data.base import Images as Kept
+from olaria.families.gan import AdversarialLoss
 from olaria.lessons.base import Array, Asked, numbers
 from olaria.lessons.by_numpy import games
 from olaria.lessons.gan.answers import (
@@ -18,7 +19,6 @@ from olaria.lessons.gan.answers import (
     loss_of,
 )
 from olaria.models.gan import GAN
-from olaria.objectives.adversarial import AdversarialLoss
 from olaria.runs import Run
 from olaria.sampling import latent
 

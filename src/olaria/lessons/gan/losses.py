@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from olaria.families.gan import AdversarialLoss
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array, Check, Step, numbers
 from olaria.lessons.figures import Curve, Plot
 from olaria.lessons.gan.answers import LOGISTIC, terms, terms_by_hand, unit
-from olaria.objectives.adversarial import AdversarialLoss, discriminator_loss, generator_loss
+from olaria.objectives.adversarial import discriminator_loss, generator_loss
 
 REFERENCE = (
     "Goodfellow et al. 2014, equation 1 and proposition 1; Mao et al. 2017, equation 2; Lim & Ye 2017; Arjovsky et al. "

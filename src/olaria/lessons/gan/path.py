@@ -37,8 +37,8 @@ from olaria.lessons.gan.scene import (
     surface_by_hand,
 )
 from olaria.models.plane import PlaneGAN
-from olaria.runs import build_model
 from olaria.sampling import plane
+from olaria.training.building import build_model
 
 KEPT = 4
 """Checkpoints that are shown."""

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from olaria.evaluation.plane import clusters
+from olaria.families.gan import AdversarialLoss
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array, Check, Step, numbers
 from olaria.lessons.by_numpy import games
@@ -49,7 +50,7 @@ from olaria.lessons.gan.scene import (
     surface_by_hand,
 )
 from olaria.models.plane import PlaneGAN
-from olaria.objectives.adversarial import AdversarialLoss, generator_loss
+from olaria.objectives.adversarial import generator_loss
 from olaria.sampling import plane
 
 ARROWS = 60

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from olaria.families.gan import AdversarialLoss
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array, Check, Step, numbers
 from olaria.lessons.by_numpy import games
@@ -28,7 +29,7 @@ from olaria.lessons.gan.answers import answer, scale, terms_by_hand
 from olaria.lessons.gan.gallery import Gallery, as_classes
 from olaria.lessons.gan.images import notes_of
 from olaria.models.gan import GAN
-from olaria.objectives.adversarial import AdversarialLoss, generator_loss
+from olaria.objectives.adversarial import generator_loss
 
 PULLED = 3
 DIRECTIONS = 3

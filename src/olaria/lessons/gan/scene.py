@@ -16,13 +16,13 @@ from torch import Generator, Tensor
 from olaria.data.base import PointData
 from olaria.evaluation import diversity
 from olaria.evaluation.plane import NEAR
+from olaria.families.gan import AdversarialLoss
 from olaria.lessons.base import Array, Asked, numbers
 from olaria.lessons.by_numpy import games
 from olaria.lessons.by_numpy.networks import sigmoid
 from olaria.lessons.gan.answers import LOGISTIC, events_of, loss_of
 from olaria.models.base import last_layer
 from olaria.models.plane import PlaneGAN
-from olaria.objectives.adversarial import AdversarialLoss
 from olaria.runs import Run
 from olaria.sampling import plane
 

@@ -1,0 +1,275 @@
+"""Gather what a report shows of a run and of its data: the model draws here, the report only lays out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Generator, Tensor
+
+from olaria.cards.architecture import architecture
+from olaria.cards.context import DataCard, Incident, RunCard
+from olaria.cards.incidents import incidents
+from olaria.data import AnyData, ImageData, PairData, PointData, TextData
+from olaria.data.codes import CODES
+from olaria.errors import SamplingError
+from olaria.i18n import N_, Message
+from olaria.kinds.generate import sample_text
+from olaria.kinds.other_samples import sample_coded
+from olaria.kinds.translate import translate_texts
+from olaria.models.base import Model
+from olaria.models.vq import VQ
+from olaria.recipes import preset
+from olaria.runs import Run
+from olaria.sampling import latent
+from olaria.sampling.autoregressive import SamplingConfig
+from olaria.storage.images import animate
+
+NUM_SHOWN = 64
+NUM_EXAMPLES = 40
+MAX_FRAMES = 36
+FRAME_SIDE = 256
+NUM_PAIRS = 10
+NUM_TRANSLATED = 10
+NUM_SCATTERED = 3000
+MANIFOLD_SIDE = 18
+TEXT_CHARS = 700
+_SEED = 0
+
+
+def run_card(run: Run, *, offline: bool = False) -> RunCard:
+    """Everything that a report shows of one run."""
+    data = run.data(offline=offline)
+    provenance = run.provenance
+    model = run.model()
+    card = RunCard(
+        name=run.name,
+        family=run.family,
+        data=data_card(data),
+        recipe=_shared(run.recipe.model_dump(mode="json")),
+        result=run.result,
+        evaluation=run.evaluation,
+        metrics=run.metrics(),
+        provenance={**provenance.get("machine", {}), **provenance},
+        command=command_of(run),
+        architecture=architecture(model, run.dimensions()),
+        incidents=incidents(run),
+        is_watched=run.recipe.training.health,
+        differences=frozenset(_differences(run)),
+    )
+    if isinstance(data, TextData):
+        return _language_card(card, run)
+    if isinstance(data, PairData):
+        return _translation_card(card, run, data)
+    if isinstance(data, PointData):
+        return dataclasses.replace(card, family="gan", **_game(run))  # the same lesson
+    return _image_card(card, run, model, data)
+
+
+def data_card(data: AnyData) -> DataCard:
+    """What a report says of a data set."""
+    card = DataCard(
+        name=data.name,
+        title=data.title,
+        source=data.source,
+        citation=data.citation,
+        licence=data.licence,
+        sha256=data.sha256,
+        notes=data.notes,
+    )
+    if data.name.startswith(CODES):
+        origin = N_("images that run {name} encodes: a line for each, a letter for each code")
+        fields = {"name": data.name.removeprefix(CODES)}
+        card = dataclasses.replace(card, origin=Message(origin, fields))
+    if isinstance(data, TextData):
+        sizes = {"train": len(data.train), "validation": len(data.validation)}
+        return dataclasses.replace(card, sizes=sizes, excerpt=data.train[:TEXT_CHARS])
+    if isinstance(data, PairData):
+        sizes = {"train": len(data.train), "validation": len(data.validation)}
+        return dataclasses.replace(card, sizes=sizes)
+    splits = {"train": data.train, "validation": data.validation, "test": data.test}
+    card = dataclasses.replace(card, sizes={name: len(part) for name, part in splits.items()})
+    if isinstance(data, PointData):
+        return card
+    return dataclasses.replace(card, examples=_array(data.train.x[:NUM_EXAMPLES]))
+
+
+def _shared(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe in which files and runs go by their last names: it is handed to others."""
+    recipe = {**recipe, "data": {**recipe["data"], "name": _last_name(recipe["data"]["name"])}}
+    if recipe.get("tuning"):
+        recipe["tuning"] = {**recipe["tuning"], "start": _last_name(recipe["tuning"]["start"])}
+    return recipe
+
+
+def _last_name(name: str) -> str:
+    """Of a path, whichever system's; the name itself where it is none."""
+    prefix = CODES if name.startswith(CODES) else ""
+    return prefix + PureWindowsPath(name.removeprefix(prefix)).name
+
+
+# -- the command that repeats it -------------------------------------------------------------------
+
+
+def command_of(run: Run) -> str:
+    """The command that makes a run of the same recipe again."""
+    recipe = run.recipe
+    words = ["olaria", "train", recipe.preset, "--data", _last_name(recipe.data.name)]
+    if recipe.training.steps is not None:
+        words += ["--steps", str(recipe.training.steps)]
+    else:
+        words += ["--budget", f"{recipe.training.budget:g}s"]
+    words += ["--size", recipe.size, "--seed", str(recipe.seed)]
+    different = _differences(run)
+    for path, value in different.items():
+        part, _, name = path.partition(".")
+        if part == "data" and name != "name" and value is not None:
+            option = "--" + name.replace("_", "-")
+            words += [option] if value is True else [option, str(value)]
+    if recipe.tuning is not None:
+        words += ["--from", _last_name(recipe.tuning.start)]
+        if recipe.tuning.rank is not None:
+            words += ["--lora-rank", str(recipe.tuning.rank)]
+            words += ["--lora-targets", ",".join(recipe.tuning.targets)]
+            words += ["--lora-alpha", f"{recipe.tuning.alpha:g}"]
+    for path, value in different.items():
+        is_setting = path.startswith(("model.", "training."))
+        if is_setting and path not in ("training.steps", "training.budget"):
+            shown = value if isinstance(value, str) else json.dumps(value)
+            words += ["--set", f"{path}={shown}"]
+    return shlex.join(words)
+
+
+def _differences(run: Run) -> dict[str, Any]:
+    """Settings in which a run's recipe differs from its preset, by dotted path."""
+    usual = preset(run.recipe.preset, run.recipe.size).model_dump(mode="json")
+    actual = run.recipe.model_dump(mode="json")
+    return {
+        f"{part}.{name}": value
+        for part in ("data", "model", "training")
+        for name, value in actual[part].items()
+        if value != usual[part].get(name)
+    }
+
+
+# -- what a model shows ----------------------------------------------------------------------------
+
+
+def _language_card(card: RunCard, run: Run) -> RunCard:
+    if run.recipe.data.name.startswith(CODES):  # its texts are images
+        try:
+            images = sample_coded(run, count=NUM_SHOWN, seed=_SEED).images
+        except SamplingError as error:  # what it cannot do yet is told, and the rest is reported
+            told = [*(card.incidents or ()), Incident("gap", error.message)]
+            return dataclasses.replace(card, incidents=told)
+        return dataclasses.replace(card, samples=_array(images))
+    pieces = sample_text(run, config=SamplingConfig(max_tokens=TEXT_CHARS), seed=_SEED)
+    return dataclasses.replace(card, text="".join(pieces).strip("\n"))
+
+
+def _translation_card(card: RunCard, run: Run, data: PairData) -> RunCard:
+    shown = data.validation[:NUM_TRANSLATED]
+    outputs = translate_texts(run, [source for source, _ in shown])
+    rows = [(*pair, output) for pair, output in zip(shown, outputs, strict=True)]
+    return dataclasses.replace(card, translations=rows)
+
+
+def _image_card(card: RunCard, run: Run, model: Model, data: ImageData) -> RunCard:
+    draws = Generator().manual_seed(_SEED)
+    shown: dict[str, Any] = {"class_names": data.class_names}
+    if run.family == "gan":
+        shown |= _game(run)
+    if run.family in ("vae", "gan"):
+        shown["samples"] = _array(latent.prior(model, NUM_SHOWN, draws))
+    if run.family in ("autoencoder", "vae"):
+        shown |= _through_the_bottleneck(model, data, draws)
+    if isinstance(model, VQ):
+        shown |= _through_the_codes(model, data, draws)
+    return dataclasses.replace(card, **shown)
+
+
+def _through_the_codes(model: VQ, data: ImageData, draws: Generator) -> dict[str, Any]:
+    chosen = torch.randperm(len(data.test), generator=draws)[:NUM_SCATTERED]
+    x = data.test.x[chosen].float() / 255
+    codes = torch.cat([model.encode(part) for part in x.split(NUM_SCATTERED // 10)])
+    counts = codes.flatten().bincount(minlength=model.config.codes)
+    return {
+        "originals": _array(x[:NUM_PAIRS]),
+        "reconstructions": _array(model.logits(codes[:NUM_PAIRS]).sigmoid()),
+        "code_counts": counts.numpy(),
+    }
+
+
+def _through_the_bottleneck(model: Model, data: ImageData, draws: Generator) -> dict[str, Any]:
+    chosen = torch.randperm(len(data.test), generator=draws)[:NUM_SCATTERED]
+    x = data.test.x[chosen].float() / 255
+    classes = data.test.y[chosen] if latent.classes_of(model) and data.test.y is not None else None
+    codes = latent.encode(model, x, classes)
+
+    def of(count: int) -> Tensor | None:
+        return None if classes is None else classes[:count]
+
+    shown: dict[str, Any] = {
+        "originals": _array(x[:NUM_PAIRS]),
+        "reconstructions": _array(latent.decode(model, codes[:NUM_PAIRS], of(NUM_PAIRS))),
+        "interpolation": _array(
+            latent.interpolate(model, codes[:4], codes[4:8], steps=11, y=of(4))
+        ),
+    }
+    if codes.shape[1] == 2:
+        shown["latents"] = codes.numpy()
+        shown["labels"] = None if data.test.y is None else data.test.y[chosen].numpy()
+        if model.family == "vae":
+            shown["manifold"] = _array(latent.manifold(model, MANIFOLD_SIDE))
+    return shown
+
+
+def _game(run: Run) -> dict[str, Any]:
+    """A GAN's first and last watching sheets, and the way between them as an animation."""
+    paths = _spread(run.samples(), MAX_FRAMES)
+    if not paths:
+        return {}
+    frames = [Image.open(path).convert("L" if _is_gray(path) else "RGB") for path in paths]
+    return {
+        "first": _sheet(frames[0]),
+        "last": _sheet(frames[-1]),
+        "animation": animate([_at_most(frame, FRAME_SIDE) for frame in frames]),
+    }
+
+
+def _spread(paths: list[Path], most: int) -> list[Path]:
+    """At most ``most`` of ``paths``, the first and the last among them."""
+    if len(paths) <= most:
+        return paths
+    return [paths[round(i * (len(paths) - 1) / (most - 1))] for i in range(most)]
+
+
+def _at_most(picture: Image.Image, side: int) -> Image.Image:
+    """Shrunk by a whole factor until its longer side is at most ``side``, where pixels are blocks of equal ones."""
+    factor = -(-max(picture.size) // side)
+    size = (picture.width // factor, picture.height // factor)
+    return picture.resize(size, Image.Resampling.NEAREST) if factor > 1 else picture
+
+
+def _is_gray(path: Path) -> bool:
+    with Image.open(path) as picture:
+        return picture.mode == "L"
+
+
+def _sheet(picture: Image.Image) -> NDArray[np.uint8]:
+    """A whole sheet as one image (1, C, H, W)."""
+    array = np.asarray(picture)
+    return array[None, None] if array.ndim == 2 else array.transpose(2, 0, 1)[None]
+
+
+def _array(images: Tensor) -> NDArray[Any]:
+    if images.dtype != torch.uint8:
+        images = (images.clamp(0, 1) * 255).round().to(torch.uint8)
+    return images.numpy()

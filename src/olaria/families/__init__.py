@@ -1,0 +1,19 @@
+"""The families, as one table. Nothing here loads torch: networks are in :mod:`olaria.models`."""
+
+from __future__ import annotations
+
+from olaria.families.autoencoder import AUTOENCODER
+from olaria.families.base import Family
+from olaria.families.gan import GAN, PLANE_GAN
+from olaria.families.gpt import GPT
+from olaria.families.language import BIGRAM, LANGUAGE
+from olaria.families.translation import TRANSLATION
+from olaria.families.vae import VAE
+from olaria.families.vq import VQ
+
+__all__ = ["MODELS", "Family"]
+
+MODELS: dict[str, Family] = {
+    family.name: family
+    for family in (AUTOENCODER, VAE, VQ, GAN, PLANE_GAN, BIGRAM, LANGUAGE, GPT, TRANSLATION)
+}

@@ -1,0 +1,69 @@
+"""Settings and words of the autoencoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from olaria.config import setting_problem
+from olaria.families.base import Family, ModelConfig, Size
+from olaria.i18n import N_
+
+Noise = Literal["gaussian", "masking", "salt-and-pepper"]
+
+
+class AutoEncoderConfig(ModelConfig):
+    """Settings of :class:`AutoEncoder`."""
+
+    family: Literal["autoencoder"] = "autoencoder"
+    latent: int = Field(32, ge=1)
+    """Size of the bottleneck."""
+    network: Literal["dense", "conv"] = "dense"
+    hidden: tuple[int, ...] = (512, 256)
+    """Sizes of the dense hidden layers, encoder side; () is the linear autoencoder."""
+    activation: Literal["relu", "gelu", "silu"] = "gelu"
+    """Of the dense network."""
+    width: int = Field(16, ge=1)
+    """Channels of the convolutional network at full size."""
+    output: Literal["sigmoid", "linear"] = "sigmoid"
+    corruption: float = Field(0.0, ge=0.0)
+    """Of the input while training: the standard deviation of the noise, or the share of pixels that are lost."""
+    noise: Noise = "gaussian"
+    """What ``corruption`` is; see :func:`corrupted`."""
+    sparsity: float = Field(0.0, ge=0.0)
+    """Factor on the size of the codes."""
+    contraction: float = Field(0.0, ge=0.0)
+    """Factor on how much the codes move with the image (Rifai et al. 2011)."""
+
+    @model_validator(mode="after")
+    def _share(self) -> AutoEncoderConfig:
+        if self.noise != "gaussian" and self.corruption > 1:
+            raise setting_problem(
+                N_("a corruption of {share} by {noise} is more than all pixels; give at most 1"),
+                share=self.corruption,
+                noise=self.noise,
+            )
+        return self
+
+
+SIZES: Mapping[Size, AutoEncoderConfig] = {
+    "tiny": AutoEncoderConfig(latent=8, hidden=(64,), width=4),
+    "small": AutoEncoderConfig(),
+    "base": AutoEncoderConfig(hidden=(1024, 512, 256), width=32),
+}
+
+
+AUTOENCODER = Family(
+    config=AutoEncoderConfig,
+    data="images",
+    sizes=SIZES,
+    title=N_("Autoencoder"),
+    activity=N_("Train an autoencoder on {data}: {runs}."),
+    headlines=(
+        "mse",
+        "psnr_db",
+        "knn_accuracy",
+    ),
+)

@@ -1,0 +1,57 @@
+"""What a family of models is, without its network: settings, sizes, and the words in which it is spoken of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from olaria.config import Config, setting_problem
+from olaria.i18n import N_
+
+Size = Literal["tiny", "small", "base"]
+"""``tiny`` trains in seconds, ``small`` in minutes, ``base`` is the largest that two cores train in an hour."""
+Kind = Literal["images", "text", "pairs", "points"]
+"""What a family learns from."""
+
+
+class ModelConfig(Config):
+    """Settings of one family; ``family`` tells the families apart in a recipe."""
+
+    family: str
+
+
+@dataclass(frozen=True)
+class Family:
+    """One entry of :data:`olaria.families.MODELS`.
+
+    Args:
+        config: its settings' class.
+        data: what it learns from.
+        sizes: its settings by size.
+        title: what it is called, a source string.
+        activity: what was done with it, a source string with ``{data}`` and ``{runs}``.
+        headlines: the metrics that stand beside a run where all would be too many, the first ones first.
+    """
+
+    config: type[ModelConfig]
+    data: Kind
+    sizes: Mapping[Size, ModelConfig]
+    title: str
+    activity: str
+    headlines: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Its key in the table: the ``family`` of its settings."""
+        return str(self.config.model_fields["family"].default)
+
+
+def check_heads(width: int, num_heads: int) -> None:
+    """Refuse a width that the heads do not divide into pairs of features; for a config's validator."""
+    if width % (2 * num_heads):
+        raise setting_problem(
+            N_("width {width} must be a multiple of twice the number of heads, {num_heads}"),
+            width=width,
+            num_heads=num_heads,
+        )

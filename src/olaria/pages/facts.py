@@ -1,0 +1,112 @@
+"""What was done and what was found, as lines that claim nothing beyond what the runs' files say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from olaria.cards.context import Compared, Comparison, RunCard
+from olaria.i18n import N_, translate
+from olaria.pages import labels
+
+ACTIVITIES = {
+    "autoencoder": N_("Train an autoencoder on {data}: {runs}."),
+    "vae": N_("Train a variational autoencoder on {data}: {runs}."),
+    "vq": N_("Train a vector-quantized autoencoder on {data}: {runs}."),
+    "gan": N_("Train a generative adversarial network on {data}: {runs}."),
+    "bigram": N_("Train a bigram on {data}: {runs}."),
+    "language": N_("Train language models of the ladder on {data}: {runs}."),
+    "gpt": N_("Train a GPT on {data}: {runs}."),
+    "translation": N_("Train an encoder–decoder on {data}: {runs}."),
+}
+_OTHER = N_("Train a model on {data}: {runs}.")
+
+_MOST_RANKED = 6
+"""Runs whose places by one metric are told in one line."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Lines to write from.
+
+    Args:
+        title: the run's name, or what the lines are about.
+        lines: already in the reader's language.
+    """
+
+    title: str
+    lines: list[str]
+
+
+def activities(runs: Sequence[RunCard], language: str) -> list[str]:
+    """The runs as what was asked for, those of one family on one data set together."""
+    together: dict[tuple[str, str], list[str]] = {}
+    for run in runs:
+        data = labels.data_name(run.data.title, language)
+        together.setdefault((run.family, data), []).append(labels.without_folders(run.name))
+    return [
+        translate(ACTIVITIES.get(family, _OTHER), language).format(data=data, runs=", ".join(names))
+        for (family, data), names in together.items()
+    ]
+
+
+def facts(runs: Sequence[RunCard], comparison: Comparison, language: str) -> list[Facts]:
+    """Of each run how it was made and its main metrics with their protocol; then what may be ranked."""
+    found = [
+        Facts(labels.without_folders(run.name), [*_made(run, language), *_found(run, language)])
+        for run in runs
+    ]
+    ranked = [line for group in comparison.groups for line in _ranked(group, language)]
+    if ranked:
+        found.append(Facts(translate(N_("Side by side"), language), ranked))
+    return [one for one in found if one.lines]
+
+
+def _made(run: RunCard, language: str) -> Iterator[str]:
+    result = run.result
+    parts = []
+    if result.get("num_parameters") is not None:
+        text = translate(N_("{num} parameters"), language)
+        parts.append(text.format(num=labels.value_text(result["num_parameters"], language)))
+    if result.get("steps") is not None and result.get("train_s") is not None:
+        text = translate(N_("{steps} steps in {time}"), language)
+        time = labels.duration(result["train_s"], language).replace(" ", "\N{NO-BREAK SPACE}")
+        parts.append(text.format(steps=labels.value_text(result["steps"], language), time=time))
+    if parts:
+        yield "; ".join(parts)
+    if run.incidents is not None:
+        count = sum(incident.kind == "warning" for incident in run.incidents)
+        text = translate(N_("warnings recorded while it trained: {count}"), language)
+        yield text.format(count=count)
+
+
+def _found(run: RunCard, language: str) -> Iterator[str]:
+    protocol = protocol_in_short(run, language)
+    for key in labels.HEADLINES.get(run.family, ()):
+        if run.measured.get(key) is not None:
+            row = labels.metric_row(key, run.measured[key], language)
+            yield f"{row.name}: {row.value}" + (f" ({protocol})" if protocol else "")
+
+
+def protocol_in_short(run: RunCard, language: str) -> str:
+    """The split and how much of it: “test, 10,000 examples”."""
+    protocol, parts = run.protocol, []
+    split = protocol.get("split")
+    if split is not None:
+        parts.append(translate(labels.SPLIT_LABELS.get(split, str(split)), language))
+    if protocol.get("num_examples") is not None:
+        text = translate(N_("{num} examples"), language)
+        parts.append(text.format(num=labels.value_text(protocol["num_examples"], language)))
+    return labels.without_folders(", ".join(parts))
+
+
+def _ranked(group: Compared, language: str) -> Iterator[str]:
+    for key, places in group.ranks.items():
+        values = dict(zip(group.names, group.values[key], strict=True))
+        order = sorted(places, key=lambda name: (places[name], name))[:_MOST_RANKED]
+        shown = "; ".join(
+            f"{places[name]}. {labels.without_folders(name)} "
+            f"{labels.metric_row(key, values[name], language).value}"
+            for name in order
+        )
+        yield f"{labels.metric_row(key, None, language).name}: {shown}"

@@ -1,0 +1,98 @@
+"""What every page shares: its templates, and source strings as HTML.
+
+A page's words are English source strings, translated by ``_`` in its template; in them ``*words*`` are emphasised and
+``$z$`` is a mathematical sign. Longer formulas are in :mod:`olaria.pages.formulas`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
+from markupsafe import Markup, escape
+
+from olaria.i18n import Message, Number, format_number, translate
+from olaria.lessons.figures import Words
+
+_SIGNS = re.compile(r"\$([^$]+)\$")
+_INDEX = re.compile(r"_(\w)")
+_UPRIGHT = re.compile(r"(log|exp|[0-9½]+)")
+_EMPHASIS = re.compile(r"\*([^*\s][^*]*)\*")
+
+
+class _Templates(BaseLoader):
+    """Templates beside this module, wherever the package is installed."""
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Any]:
+        file = resources.files("olaria.pages").joinpath("templates", template)
+        if not file.is_file():
+            raise TemplateNotFound(template)
+        return file.read_text(encoding="utf-8"), None, lambda: True
+
+
+@cache
+def environment() -> Environment:
+    """The templates' environment; everything that is not marked safe is escaped."""
+    made = Environment(
+        loader=_Templates(),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    made.globals["_"] = lambda text, **fields: rich_text(text, "en", **fields)
+    return made
+
+
+def rich_text(text: str, language: str, /, **fields: Any) -> Markup:
+    """A source string in ``language`` as HTML: ``*emphasis*``, ``$signs$``; the fields' values are escaped.
+
+    >>> str(rich_text("*no* {x}", "en", x="<b>"))
+    '<em>no</em> &lt;b&gt;'
+    """
+    words = str(escape(translate(text, language)))
+    words = _EMPHASIS.sub(r"<em>\1</em>", words)
+    words = _SIGNS.sub(_sign, words)
+    return Markup(words).format(**fields)
+
+
+def rich_words(words: Words, language: str) -> Markup:
+    """Words of a lesson as HTML: a message's markup is read (see :func:`rich_text`), data is escaped."""
+    if not isinstance(words, Message):
+        return escape(words)
+    return rich_text(words.id, language, **_fields(words, language, rich_words))
+
+
+def plain_words(words: Words, language: str) -> str:
+    """Words of a lesson as plain text, for places that know no markup."""
+    if not isinstance(words, Message):
+        return words
+    text = _EMPHASIS.sub(r"\1", _SIGNS.sub(r"\1", translate(words.id, language)))
+    return text.format(**_fields(words, language, plain_words))
+
+
+def _fields(
+    message: Message, language: str, within: Callable[[Message, str], str]
+) -> dict[str, Any]:
+    """Numbers in the reader's notation; a message in a message by ``within``."""
+
+    def written(value: Any) -> Any:
+        if isinstance(value, Message):
+            return within(value, language)
+        if isinstance(value, Number):
+            return value.text(language)
+        is_count = isinstance(value, int) and not isinstance(value, bool)
+        return format_number(value, language, 0) if is_count else value
+
+    return {name: written(value) for name, value in message.fields.items()}
+
+
+def _sign(found: re.Match[str]) -> str:
+    """Names in italics, numbers and function names upright, ``_x`` as an index."""
+    body = _INDEX.sub(r"<sub>\1</sub>", found[1])
+    body = _UPRIGHT.sub(r"<span>\1</span>", body)
+    return f'<i class="sign">{body}</i>'

@@ -1,0 +1,32 @@
+"""A recipe with its data in memory and everything that the loop needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from olaria.data import AnyData
+from olaria.i18n import Message
+from olaria.models.base import Model
+from olaria.recipes import Recipe
+from olaria.training.feed import Feed
+from olaria.training.sizing import Sized
+from olaria.training.watch import Watch
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A recipe with its data in memory, ready for the loop."""
+
+    recipe: Recipe
+    data: AnyData
+    dimensions: tuple[int, int, int] | int
+    feed: Feed
+    watch: Watch
+    model: Model
+    sized: Sized
+    tokenizer: dict[str, Any] | None = None
+    notes: tuple[Message, ...] = ()
+    """What a person should know of how the data was read."""
+    base: dict[str, Any] | None = None
+    """Where a tuned run began; see :meth:`olaria.runs.tuning.Start.model`."""

@@ -1,0 +1,109 @@
+"""What a run's folder tells about how it was made: where it began, what it became, what has changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+from olaria.i18n import N_, Message
+from olaria.models.base import num_parameters
+from olaria.storage.folder import EVENTS, RunFolder
+from olaria.training import machine
+from olaria.training.engine import Trainer
+from olaria.training.events import (
+    Answer,
+    Evaluated,
+    Event,
+    Finished,
+    Restarted,
+    Stepped,
+    Warned,
+)
+
+if TYPE_CHECKING:
+    from olaria.training.prepared import Prepared
+
+
+def provenance(prepared: Prepared) -> dict[str, Any]:
+    """provenance.json of a run that begins; precision and compilation are filled in when they are chosen."""
+    dimensions = prepared.dimensions
+    return {
+        "format": 1,
+        "machine": machine.describe(),
+        "commit": machine.commit(),
+        "data_source": prepared.data.source,
+        "data_sha256": prepared.data.sha256,
+        "dimensions": dimensions if isinstance(dimensions, int) else list(dimensions),
+        "seed": prepared.recipe.seed,
+        "precision": None,
+        "compile": None,
+        **({} if prepared.base is None else {"base": prepared.base}),
+    }
+
+
+def result(trainer: Trainer, prepared: Prepared, finished: Finished) -> dict[str, Any]:
+    """result.json of a run whose loop has ended."""
+    return {
+        "format": 1,
+        "family": prepared.recipe.model.family,
+        "steps": finished.step,
+        "elapsed_s": round(finished.elapsed_s, 3),
+        "train_s": round(finished.train_s, 3),
+        f"{prepared.feed.unit}_per_s": round(finished.rate, 1),
+        "peak_memory_bytes": machine.peak_memory_bytes(),
+        "num_parameters": num_parameters(prepared.model),
+        "epochs": round(trainer.progress.updates / prepared.feed.batches_per_epoch, 3),
+        "predicted": vars(trainer.forecast),
+        "reason": finished.reason.to_json(),
+        "final": finished.model_dump(mode="json")["final"],
+    }
+
+
+def past(folder: RunFolder) -> Iterator[Stepped | Evaluated | Restarted]:
+    """What a run's events tell of how it went, in order; nothing of a run that only begins."""
+    kinds: dict[str, type[Stepped | Evaluated]] = {"step": Stepped, "evaluated": Evaluated}
+    for line in folder.lines(EVENTS):
+        if line["event"] == "restarted":
+            yield Restarted.model_validate(line)
+        elif line["event"] in kinds:
+            values = {name: nan if v is None else v for name, v in line["values"].items()}
+            yield kinds[line["event"]].model_validate({**line, "values": values})
+
+
+def passed_over(folder: RunFolder, step: int) -> list[Message]:
+    """What to say of checkpoints after ``step`` that a crash left half written."""
+    half = [path for path in folder.half_checkpoints() if path.name > f"step-{step:06d}"]
+    note = N_("{path} was never finished: going on from step {step}")
+    return [Message(note, {"path": str(path), "step": step}) for path in half]
+
+
+class Changed:
+    """Says once what differs from the machine on which the run began.
+
+    Args:
+        stored: provenance.json.
+    """
+
+    def __init__(self, stored: dict[str, Any]) -> None:
+        now = machine.describe()
+        self._names = [
+            name
+            for name, was, is_now in (
+                ("num_threads", stored["machine"]["num_threads"], now["num_threads"]),
+                ("torch", stored["machine"]["versions"]["torch"], now["versions"]["torch"]),
+            )
+            if was != is_now
+        ]
+
+    def __call__(self, event: Event) -> Answer:
+        if not self._names:
+            return None
+        names, self._names = ", ".join(self._names), []
+        message = Message(
+            N_(
+                "not the same as when the run began: {names}; numbers may differ in their last digits"
+            ),
+            {"names": names},
+        )
+        return Warned(step=event.step, elapsed_s=event.elapsed_s, message=message)

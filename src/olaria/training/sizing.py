@@ -1,0 +1,169 @@
+"""Whether a recipe fits the machine and its text, asked before anything large is allocated."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from olaria.data import TextData
+from olaria.families import MODELS
+from olaria.i18n import N_, Message
+from olaria.models.base import Model
+from olaria.recipes import Recipe
+from olaria.recipes.advice import memorising
+from olaria.storage.files import free_bytes, in_megabytes
+from olaria.training import machine
+from olaria.training.building import build_model
+from olaria.training.estimate import Memory, check, estimate, without_content
+from olaria.training.events import Answer, Event, Warned
+from olaria.training.feed import Feed
+from olaria.training.precision import has_fast_bfloat16, will_compile
+
+Dimensions = tuple[int, int, int] | int
+_SMALLEST_IMAGE = (1, 8, 8)
+_FEWEST = 2
+"""Tokens of a vocabulary, coordinates of a point."""
+_ADVISED = ("gpt", "language")
+
+
+@dataclass(frozen=True)
+class Sized:
+    """What is known of a run's size before it begins.
+
+    Args:
+        memory: predicted; None where the model cannot be built without content.
+        notes: what a person should know.
+    """
+
+    memory: Memory | None
+    notes: tuple[Message, ...] = ()
+
+
+def refuse_absurd(recipe: Recipe) -> None:
+    """Refuse a model that no data could make small enough, before any is read.
+
+    Raises:
+        ResourceError: its weights alone are beyond the machine's memory.
+    """
+    is_image = MODELS[recipe.model.family].data == "images"
+    smallest: Dimensions = _SMALLEST_IMAGE if is_image else _FEWEST
+    without_content(lambda: build_model(recipe, smallest), machine.memory_limit_bytes())
+
+
+def size_up(
+    recipe: Recipe, dimensions: Dimensions, feed: Feed, data: object, watched: int
+) -> Sized:
+    """Predict the memory of a run whose data is loaded, and compare its model with its text.
+
+    Args:
+        recipe: what is trained.
+        dimensions: (C, H, W) of the images, or the size of the vocabulary.
+        feed: of the batches.
+        data: the data set.
+        watched: examples that are measured at once while training.
+
+    Raises:
+        ResourceError: it takes more memory than the machine has.
+    """
+    available = machine.memory_limit_bytes()
+    model = without_content(lambda: build_model(recipe, dimensions), available)
+    if model is None:
+        return Sized(None)
+    config = recipe.training
+    is_bfloat16 = config.precision == "bfloat16" or (
+        config.precision == "auto" and has_fast_bfloat16()
+    )
+    memory = estimate(
+        model,
+        feed.largest(),
+        config,
+        precision="bfloat16" if is_bfloat16 else "float32",
+        compiled=will_compile(config, model.compilable),
+        data_bytes=held_bytes((data, vars(feed))),
+        watched=watched,
+    )
+    notes = [check(memory, available)]
+    is_tuned = getattr(recipe, "tuning", None) is not None  # there a small text is the point
+    if isinstance(data, TextData) and recipe.model.family in _ADVISED and not is_tuned:
+        notes.append(memorising(_num_weights(model), len(data.train), recipe.size))
+    return Sized(memory, tuple(note for note in notes if note is not None))
+
+
+def room(memory: Memory | None, folder: Path, keep_last: int) -> list[Message]:
+    """A warning where the disk of ``folder`` has no room for the best checkpoint, the kept ones and a new one."""
+    if memory is None:
+        return []
+    needed, free = (keep_last + 2) * memory.checkpoint, free_bytes(folder)
+    if free >= needed:
+        return []
+    note = N_(
+        "the checkpoints in {path} will take about {needed} MB and {free} MB are free; free some, or "
+        "choose another place with --out"
+    )
+    fields = {
+        "path": str(folder),
+        "needed": in_megabytes(needed),
+        "free": in_megabytes(free),
+    }
+    return [Message(note, fields)]
+
+
+def _num_weights(model: Model) -> int:
+    """Numbers in the matrices of its layers, which every token passes through."""
+    groups = [group for phase in model.phases() for group in phase.groups]
+    matrices = [group for group in groups if group.kind == "matrix"]
+    return sum(p.numel() for group in matrices for p in group.parameters)
+
+
+def held_bytes(value: object) -> int:
+    """Bytes of all tensors and texts that a value holds, each once."""
+    return sum(_held(value, set()))
+
+
+def _held(value: object, seen: set[int]) -> Iterable[int]:
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, Tensor):
+        yield value.nbytes
+    elif isinstance(value, str | bytes):
+        yield sys.getsizeof(value)
+    else:
+        for part in _parts(value):
+            yield from _held(part, seen)
+
+
+def _parts(value: Any) -> Iterable[object]:
+    if isinstance(value, Mapping):
+        return value.values()
+    if isinstance(value, list | tuple):
+        return value
+    if is_dataclass(value):
+        return [getattr(value, field.name) for field in fields(value)]
+    return ()
+
+
+class Notes:
+    """A listener that gives its notes when the run begins.
+
+    Args:
+        notes: each once.
+        is_note: see :class:`olaria.training.events.Warned`.
+    """
+
+    def __init__(self, notes: Iterable[Message], *, is_note: bool = False) -> None:
+        self._notes = list(notes)
+        self._is_note = is_note
+
+    def __call__(self, event: Event) -> Answer:
+        """Answer with the next note; a warning is an event too, so that all are told one after the other."""
+        if not self._notes:
+            return None
+        message = self._notes.pop(0)
+        step, elapsed_s = event.step, event.elapsed_s
+        return Warned(step=step, elapsed_s=elapsed_s, message=message, is_note=self._is_note)

@@ -1,0 +1,71 @@
+"""What is measured while a game is played."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from olaria.data.base import ImageData, Images
+from olaria.evaluation import extractor
+from olaria.families.gan import GAN_SIZES as SIZES
+from olaria.kinds.watching import watch_images
+from olaria.models.gan import GAN
+
+
+@pytest.fixture(scope="module")
+def data() -> ImageData:
+    """Noise of the size of digits."""
+    x = torch.randint(0, 256, (600, 1, 28, 28), generator=torch.Generator().manual_seed(1))
+    images = Images(x.to(torch.uint8), torch.arange(600) % 10)
+    return ImageData(
+        name="noise", title="noise", train=images, validation=images, test=images,
+        class_names=tuple("0123456789"), source="generated", sha256="0" * 64, citation="", licence="",
+    )  # fmt: skip
+
+
+class Drawer(nn.Module):
+    """Draws the images it is given, in their order, whatever the noise."""
+
+    latent, classes = 1, 0
+
+    def __init__(self, images: Tensor) -> None:
+        super().__init__()
+        self.images = images
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """As many as there is noise for."""
+        return self.images[: len(z)]
+
+
+def drawing(images: Tensor) -> GAN:
+    """A GAN whose generator draws given images."""
+    model = GAN(SIZES["tiny"], (1, 28, 28))
+    model.generator = Drawer(images.float() / 255)  # type: ignore[assignment]
+    return model
+
+
+def test_the_spread_is_that_of_the_data_or_nothing(data: ImageData) -> None:
+    watch = watch_images("gan", data, seed=0)
+    assert watch.monitor is None
+    values = watch.evaluate(drawing(data.validation.x))
+    assert values == {"spread": pytest.approx(1.0)}
+    same = data.validation.x[:1].expand(600, -1, -1, -1)
+    assert watch.evaluate(drawing(same))["spread"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_where_features_tell_coverage_and_classes_are_there(
+    data: ImageData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = extractor.load("mnist")
+    assert network is not None
+    fitting = replace(network, data="noise", data_sha256=data.sha256)
+    monkeypatch.setattr("olaria.kinds.watching.for_data", lambda _: fitting)
+    watch = watch_images("gan", data, seed=0)
+    values = watch.evaluate(drawing(data.validation.x))
+    assert set(values) == {"spread", "coverage", "classes_covered"}
+    assert values["coverage"] == 1.0
+    same = data.validation.x[:1].expand(600, -1, -1, -1)
+    assert watch.evaluate(drawing(same))["coverage"] < 0.05

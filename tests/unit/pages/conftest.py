@@ -1,0 +1,104 @@
+"""A small report with a run of each kind, for the tests of what is made of it."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from olaria.cards.context import DataCard, ReportContext, RunCard
+from olaria.i18n import Message
+from olaria.pages.report import build_report
+
+AUTHORS = "Ana Conceição & João"
+TITLE = "Modelos gerativos: uma prática"
+MARKED = "a_b_*c*_[d](e)|`f`<g>"
+"""A run's name that is full of Markdown."""
+
+
+def animation() -> bytes:
+    """Black, then white."""
+    frames = [Image.new("L", (8, 8), shade) for shade in (0, 255)]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    return buffer.getvalue()
+
+
+def _card(name: str, family: str, data: DataCard, **more: Any) -> RunCard:
+    evaluation = {
+        "protocol": {"split": "test", "num_examples": 500},
+        "metrics": more.pop("measured", {}),
+    }
+    return RunCard(
+        name, family, data,
+        recipe={"preset": f"{family}-digits", "seed": 7, "model": {"family": family, "latent": 2}},
+        result={"num_parameters": 123456, "steps": 678, "train_s": 9.5},
+        evaluation=evaluation,
+        provenance={"machine": {"cpu": "A Processor", "num_threads": 2}},
+        command=f"olaria train {family}-digits",
+        **more,
+    )  # fmt: skip
+
+
+def _losses(*keys: str) -> list[dict[str, Any]]:
+    return [
+        {"step": i, "elapsed_s": i / 10, "split": "train", "values": dict.fromkeys(keys, 3 / (i + 1))}
+        for i in range(30)
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def small_context() -> ReportContext:
+    """An autoencoder, a VAE, a GAN with an animation and a language model whose text has fences and tags."""
+    rng = np.random.default_rng(0)
+    images = rng.random((12, 1, 8, 8)).astype(np.float32)
+    plane = {"latents": rng.normal(size=(40, 2)), "labels": np.arange(40) % 10}
+    digits = DataCard("digits", "Digits", "bundled", "A. Author, 1998.", "CC BY", "ab" * 32,
+                      {"train": 1000, "test": 500}, images)  # fmt: skip
+    plays = DataCard(
+        "plays", "Plays", "cache", sizes={"train": 900}, excerpt="First: *speak*\n\n  # Act"
+    )
+    return ReportContext(
+        [
+            _card(MARKED, "autoencoder", digits, originals=images, reconstructions=images,
+                  metrics=_losses("loss"), measured={"mse": 0.0123}, **plane),
+            _card("vae-" + "x" * 60, "vae", digits, samples=images, manifold=images[:9], manifold_extent=2.0,
+                  metrics=_losses("reconstruction_nats", "kl_nats"), measured={"elbo_nats": -98.76}, **plane),
+            _card("gan", "gan", digits, first=images, last=images, animation=animation(),
+                  metrics=_losses("discriminator_loss", "generator_loss"), measured={"fd": 31.5}),
+            _card("gpt", "gpt", plays, text="O *Romeo*\n```\n\n\n<b>  & more", prompt="# ROMEO:",
+                  metrics=_losses("loss_nats_per_token"), measured={"loss_nats_per_char": 1.531}),
+        ],
+        title=TITLE,
+        authors=AUTHORS,
+        date="2026-03-31",
+        command="olaria demo",
+        notes=[Message("1. # *a note* of {name}", {"name": "b_c"})],
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session", params=["en", "pt"])
+def small_language(request: pytest.FixtureRequest) -> str:
+    """Each language."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def small_report(small_context: ReportContext, small_language: str) -> str:
+    """The report as HTML."""
+    return build_report(small_context, small_language)
+
+
+@pytest.fixture(scope="module", params=["en", "pt"])
+def language(request: pytest.FixtureRequest) -> str:
+    """Of the report; a test that asks for one is done in both."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def html(context: ReportContext, language: str) -> str:
+    """The whole report of the module's own context, built once for each language."""
+    return build_report(context, language)

@@ -1,0 +1,216 @@
+"""The page of a lesson: every kind of figure laid out, self-contained, checked numbers told, hostile text harmless."""
+
+from __future__ import annotations
+
+import html
+import re
+import xml.etree.ElementTree as ET
+from typing import Any
+
+import numpy as np
+import pytest
+
+from olaria.i18n import Message, Number
+from olaria.lessons.base import Check, Step
+from olaria.lessons.figures import (
+    Bars,
+    Choice,
+    Cloud,
+    Control,
+    Curve,
+    Figure,
+    Gaussians,
+    Heat,
+    Images,
+    NextToken,
+    Plot,
+    Scatter,
+    Strip,
+    Table,
+    Tokens,
+)
+from olaria.pages.cells import mixed
+from olaria.pages.drawing import ticks
+from olaria.pages.lesson_page import LessonContext, difference, lesson_page, lesson_section
+from olaria.pages.steps import Views
+
+HOSTILE = "<script>alert(1)</script>{0}$*a*$"
+X = np.linspace(0, 1, 201)
+LINE = Plot("a plot", (Curve("up", X, X), Curve("down", X, 1 - X)), "x", "y", (("half", 0.5),))
+FIGURES: dict[str, Figure] = {
+    "plot": LINE,
+    "area": Plot("", (Curve("signed", X, X - 0.5, "area"),), "x", "y", marks=(("here", 0.5),)),
+    "scatter": Scatter(
+        "points",
+        (
+            Cloud("a", np.random.default_rng(0).normal(size=(30, 2)), np.arange(30) % 3),
+            Cloud("b", np.zeros((4, 2))),
+        ),
+        ("zero", "one", "two"),
+        panels=True,
+        circles=(1.0,),
+    ),
+    "surface": Scatter(
+        "a surface",
+        (Cloud("data", np.zeros((2, 2))),),
+        surface=np.array([[0.0, 0.5], [0.5, 1.0]]),
+        extent=(-1.0, 1.0, -1.0, 1.0),
+        arrows=np.array([[0.0, 0.0, 0.5, 0.5]]),
+    ),
+    "bars": Bars("bars", ("one", " "), (("now", np.array([0.25, -0.5])),), "nats"),
+    "heat": Heat(
+        "cells", np.array([[0.1, np.nan], [-0.2, 1.0]]), ("r", "\n"), ("a", "b"), signed=True
+    ),
+    "tokens": Tokens(
+        "a text", ("To", " ", "b"), np.array([0.1, np.nan, 2.0]), ("1", "2", "3"), "nats"
+    ),
+    "table": Table("rows", ("word", "number"), (("x", 1.5), ("y", 2)), equal=(1,)),
+    "images": Images("pictures", (Strip("one", np.zeros((2, 1, 4, 4)), ("p", "q")),)),
+    "colour": Images("", (Strip("one", np.full((1, 3, 4, 4), 255, np.uint8)),)),
+    "choice": Choice(
+        "pick",
+        (Control("layer", ("1", "2"), "select", 1), Control("head", ("a", "b", "c"), plays=True)),
+        tuple(Bars(f"number {i}", ("v",), (("s", np.array([float(i)])),)) for i in range(6)),
+        printed=(0, 5),
+    ),
+    "gaussians": Gaussians("move", (0.3, 0.1), (0.0, 1.0), fixed_q=True),
+    "next-token": NextToken("next", ("a", "b", "c"), np.array([0.0, 2.0, 1.0]), 2),
+}
+
+
+def lesson(*figures: Figure, checks: tuple[Check, ...] = ()) -> LessonContext:
+    step = Step(
+        Message("a step"),
+        Message("it is {x}", {"x": Number(0.5)}),
+        r"\log\frac{a}{b}",
+        figures,
+        source=(difference,),
+        checks=checks,
+        reference="A 2014, equation 3",
+    )
+    runs = [("my run", Message("{family} on {data}", {"family": "VAE", "data": "digits"}))]
+    return LessonContext(
+        Message("a lesson"), Message("about it"), (step,), runs, "olaria explain kl"
+    )
+
+
+def text_of(page: str) -> str:
+    return html.unescape(re.sub(r"<[^>]+>", " ", page))
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_every_kind_is_laid_out(kind: str, language: str) -> None:
+    page = lesson_page(lesson(FIGURES[kind]), language)
+    assert (
+        "{"
+        not in text_of(page.split("<main")[1].split("</main>")[0])
+        .replace(str(difference), "")
+        .split("def ")[0]
+    )
+    for svg in re.findall(r"<svg.*?</svg>", page, re.S):
+        ET.fromstring(svg)
+    assert lesson_section(lesson(FIGURES[kind]), language).count("<figure") == 1
+
+
+def test_nothing_is_loaded_and_every_link_stays() -> None:
+    page = lesson_page(lesson(*FIGURES.values()))
+    assert "default-src 'none'" in page
+    for address in re.findall(r'(?:src|href|data|action)="([^"]*)"', page):
+        assert address.startswith(("data:image/", "#")), address
+
+
+def test_hostile_words_stay_words() -> None:
+    message = Message("{name}", {"name": HOSTILE})
+    figures = (
+        Plot(message, (Curve(HOSTILE, X, X), Curve(message, X, X)), HOSTILE, message),
+        Bars(HOSTILE, (HOSTILE,), ((HOSTILE, np.ones(1)),), HOSTILE),
+        Heat(HOSTILE, np.ones((1, 1)), (HOSTILE,), (message,), HOSTILE, HOSTILE, HOSTILE),
+        Tokens(HOSTILE, (HOSTILE,), None, (HOSTILE,)),
+        Choice(HOSTILE, (Control(HOSTILE, (HOSTILE,)),), (LINE,)),
+        NextToken(HOSTILE, (HOSTILE,), np.ones(1)),
+        Scatter(HOSTILE, (Cloud(HOSTILE, np.zeros((1, 2)), np.zeros(1, int)),), (HOSTILE,)),
+    )
+    page = lesson_page(lesson(*figures))
+    body = page.split("<main")[1].split("</main>")[0]
+    assert "<script>alert" not in body and "alert(1)" in body
+
+
+def test_numbers_are_written_as_the_reader_writes_them() -> None:
+    page = lesson_page(lesson(FIGURES["bars"]), "pt")
+    assert "it is 0,5" in page and ">−0,5<" in page and 'lang="pt-BR"' in page
+
+
+def test_checks_are_told_with_their_counts_and_a_broken_one_is_loud() -> None:
+    good = Check(Message("good"), [1.0, 2.0], [1.0, 2.0 + 1e-6])
+    bad = Check(Message("bad"), 1.0, 2.0)
+    page = lesson_page(lesson(checks=(good, good)))
+    assert "numbers compared: 2; largest difference: 5.0·10⁻⁷" in page
+    assert "4 numbers of this page" in page and "do not hold" not in page
+    page = lesson_page(lesson(checks=(good, bad)))
+    assert 'class="broken"' in page and "1 checks do not hold" in page
+
+
+def test_the_code_of_the_source_is_shown_escaped() -> None:
+    page = lesson_page(lesson())
+    assert "olaria.pages.lesson_page.difference" in page
+    assert "def difference(value: float, language: str) -&gt; str:" in page
+
+
+def test_a_choice_shows_its_start_and_prints_what_it_is_told_to() -> None:
+    page = lesson_page(lesson(FIGURES["choice"]))
+    panels = re.findall(r'<div class="panel"( hidden)?>', page)
+    assert [i for i, hidden in enumerate(panels) if not hidden] == [3]  # layer 2, head a
+    printed = lesson_section(lesson(FIGURES["choice"]))
+    assert "layer: 1, head: a" in printed and "layer: 2, head: c" in printed
+    assert (
+        printed.count('class="printed"') == 2
+        and "<input" not in printed
+        and "hidden" not in printed
+    )
+
+
+def test_the_picture_is_the_table() -> None:
+    views = Views("en")
+    heat: Any = views.of(FIGURES["heat"])
+    assert [[cell.text for cell in row] for row in heat["rows"]] == [
+        ["0.10", ""],
+        ["−0.20", "1.00"],
+    ]
+    assert (
+        heat["rows"][1][1].colour == mixed(1.0)[0] and heat["rows"][1][0].colour == mixed(-0.2)[0]
+    )
+    bars: Any = views.of(FIGURES["bars"])
+    (first,), (second,) = bars["rows"]
+    assert second.left == 0 and first.left == pytest.approx(second.width)  # both from zero
+    assert second.width == pytest.approx(2 * first.width)
+
+
+def test_a_long_curve_is_given_in_a_short_table() -> None:
+    view: Any = Views("en").of(LINE)
+    (table,) = view["tables"]  # both curves share their x
+    assert len(table["rows"]) <= 80 and len(table["columns"]) == 3
+    assert table["rows"][0] == ["0", "0", "1"]
+
+
+def test_equal_numbers_share_a_colour() -> None:
+    rows: Any = Views("en").of(FIGURES["table"])["rows"]
+    assert [row[1].kind for row in rows] == ["n eq", "n eq"]
+    assert [row[1].text for row in rows] == ["1.5", "2"]
+
+
+def test_the_likeliest_token_comes_first() -> None:
+    view: Any = Views("en").of(FIGURES["next-token"])
+    assert [text for text, _ in view["rows"]] == ["b", "c"]
+    assert [text for text, _ in view["data"]] == ["b", "c", "a"]
+    weights = np.exp([2.0, 1.0, 0.0])
+    assert view["rows"][0][1].text == f"{weights[0] / weights.sum():.3f}"
+
+
+@pytest.mark.parametrize(
+    ("least", "largest"), [(0.0, 1.0), (-3.2, 7.9), (1e-7, 3e-7), (0.0, 1e6), (5.0, 5.0)]
+)
+def test_ticks_are_few_round_and_inside(least: float, largest: float) -> None:
+    found = ticks(least, largest)
+    assert 1 <= len(found) <= 6
+    assert all(least - 1e-9 <= tick <= largest + 1e-9 for tick in found)
