@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olaria.data.base import fingerprint
-from olaria.data.sources import home, write_atomically
+from olaria.data.sources import home, write_kept
 from olaria.errors import StorageError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def keep(key: str, text: str) -> None:
     """
     content = text.encode()
     try:
-        write_atomically(_path(key), fingerprint([content]).encode() + b"\n" + content)
+        write_kept(_path(key), fingerprint([content]).encode() + b"\n" + content)
     except StorageError:
         return
 

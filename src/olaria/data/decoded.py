@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from olaria.data.base import DataConfig, Pictures
-from olaria.data.sources import home, write_atomically
+from olaria.data.sources import home, write_kept
 from olaria.data.user import Entry
 from olaria.errors import StorageError
 from olaria.i18n import Message
@@ -63,7 +63,7 @@ def keep(entries: Sequence[Entry], options: DataConfig, pictures: Pictures) -> N
     about = {"names": list(pictures.names), "notes": notes}
     content = save({"x": pictures.x.contiguous()}, {"about": json.dumps(about)})
     try:
-        write_atomically(_path(entries, options), content)
+        write_kept(_path(entries, options), content)
     except StorageError:
         return
 

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from olaria.data.archives import Archive, gunzip
@@ -22,12 +20,10 @@ from olaria.data.download import Downloader, DownloadFailed
 from olaria.data.split import split_images
 from olaria.errors import IntegrityError, SourceError, StorageError
 from olaria.i18n import N_, Message
+from olaria.storage.files import write_bytes
+from olaria.storage.locks import locked
 
 LOCK_TIMEOUT_S = 1800.0
-_CANNOT_WRITE = N_(
-    "cannot write {path} ({reason}); free some space, or use another folder (OLARIA_HOME=DIR is "
-    "where data sets are kept)"
-)
 
 
 @dataclass
@@ -111,7 +107,9 @@ def obtain(request: Request) -> Obtained:
     _read_cache(data_set, obtained)
     if not _missing(data_set, obtained):
         return obtained
-    with _locked(data_set.name):
+    # One process at a time fetches a data set; the others wait and find it in the cache.
+    busy = partial(_busy, data_set.name)
+    with locked(lock_path(data_set.name), busy, LOCK_TIMEOUT_S, cannot_write):
         # Another process may have fetched everything while this one waited.
         _read_cache(data_set, obtained)
         fetched = _fetch(request, obtained)
@@ -152,32 +150,25 @@ def read_published(file: File, folder: Path) -> bytes | None:
     return None
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Publish ``content`` at ``path`` whole or not at all.
+def write_kept(path: Path, content: bytes) -> None:
+    """Publish ``content`` at ``path``, in Olaria's own folder or a mirror, whole or not at all.
 
     Raises:
         StorageError: no space, or no permission.
     """
-    temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", suffix=".partial", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise _cannot_write(path, error) from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    write_bytes(path, content, cannot_write)
 
 
-def _cannot_write(path: Path, error: OSError) -> StorageError:
-    return StorageError(_CANNOT_WRITE, path=str(path), reason=error.strerror or str(error))
+def cannot_write(path: Path, error: OSError) -> StorageError:
+    """The error of a file that data are kept in."""
+    return StorageError(
+        N_(
+            "cannot write {path} ({reason}); free some space, or use another folder "
+            "(OLARIA_HOME=DIR is where data sets are kept)"
+        ),
+        path=str(path),
+        reason=error.strerror or str(error),
+    )
 
 
 def _missing(data_set: DataSet, obtained: Obtained) -> list[File]:
@@ -328,7 +319,7 @@ def _unpack(
 
 
 def _keep(data_set: DataSet, file: File, content: bytes, obtained: Obtained) -> None:
-    write_atomically(cached_path(data_set, file), content)
+    write_kept(cached_path(data_set, file), content)
     obtained.content[file.decoded_name] = content
 
 
@@ -338,28 +329,12 @@ def _decoded(file: File, content: bytes, where: str) -> bytes:
     return content
 
 
-@contextmanager
-def _locked(name: str) -> Iterator[None]:
-    """One process at a time fetches a data set; the others wait and find it in the cache."""
-    from filelock import FileLock, Timeout
-
-    path = lock_path(name)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path, timeout=LOCK_TIMEOUT_S)
-        lock.acquire()
-    except Timeout:
-        raise StorageError(
-            N_("{path} is held by another process that is fetching {name}; wait for it or end it"),
-            path=str(path),
-            name=name,
-        ) from None
-    except OSError as error:
-        raise _cannot_write(path, error) from None
-    try:
-        yield
-    finally:
-        lock.release()
+def _busy(name: str) -> StorageError:
+    return StorageError(
+        N_("{path} is held by another process that is fetching {name}; wait for it or end it"),
+        path=str(lock_path(name)),
+        name=name,
+    )
 
 
 def _no_source(data_set: DataSet, obtained: Obtained, offline: bool) -> SourceError:

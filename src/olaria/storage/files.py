@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import json
 import os
 import shutil
@@ -15,17 +16,26 @@ from typing import Any
 from olaria.errors import DamagedError, StorageError
 from olaria.i18n import N_
 
+UNFINISHED = ".tmp"
+"""Ends the name of a file that is being written."""
 FORMAT = 1
 """Of the documents of a run. It grows when an older Olaria could misread a newer one."""
 
 
+Explain = Callable[[Path, OSError], StorageError]
+"""Words for the operating system's refusal of a file that is no run's: their remedy is another setting."""
+
+
 @contextmanager
-def storage_errors(path: Path, size_bytes: int | None = None) -> Iterator[None]:
+def storage_errors(
+    path: Path, size_bytes: int | None = None, explain: Explain | None = None
+) -> Iterator[None]:
     """Turn the operating system's refusals into one line each.
 
     Args:
         path: what is read or written.
         size_bytes: of what is written, where it is known.
+        explain: makes that line; where None it is about a file of a run.
 
     Raises:
         StorageError: no space, no permission, or another failure at ``path``.
@@ -33,6 +43,8 @@ def storage_errors(path: Path, size_bytes: int | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if explain is not None:
+            raise explain(path, error) from error
         if error.errno == errno.ENOSPC and size_bytes is not None:
             raise StorageError(
                 N_(
@@ -68,7 +80,10 @@ def in_megabytes(size_bytes: int) -> float:
 
 
 def write_atomic(
-    path: Path, write: Callable[[Path], object], size_bytes: int | None = None
+    path: Path,
+    write: Callable[[Path], object],
+    size_bytes: int | None = None,
+    explain: Explain | None = None,
 ) -> None:
     """Publish at ``path`` what ``write`` puts into a temporary file; on failure ``path`` stays as it was.
 
@@ -76,14 +91,17 @@ def write_atomic(
         path: the final name.
         write: fills the file whose path it is given.
         size_bytes: of what it writes, where it is known.
+        explain: see :func:`storage_errors`.
 
     Raises:
         StorageError: see :func:`storage_errors`.
     """
-    with storage_errors(path, size_bytes):
+    with storage_errors(path, size_bytes, explain):
         path.parent.mkdir(parents=True, exist_ok=True)
         # Beside the target: a rename is atomic only within one file system.
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        descriptor, name = tempfile.mkstemp(
+            prefix=f".{path.name}.", suffix=UNFINISHED, dir=path.parent
+        )
         os.close(descriptor)
         temporary = Path(name)
         try:
@@ -96,9 +114,19 @@ def write_atomic(
             temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes, explain: Explain | None = None) -> None:
     """Publish ``content``; see :func:`write_atomic`."""
-    write_atomic(path, lambda temporary: temporary.write_bytes(content), len(content))
+    write_atomic(path, lambda temporary: temporary.write_bytes(content), len(content), explain)
+
+
+def unfinished(path: Path) -> list[Path]:
+    """What writers of ``path`` left beside it that were ended before they published."""
+    # ".partial" is how data sets were fetched before this module wrote them.
+    return [
+        left
+        for suffix in (UNFINISHED, ".partial")
+        for left in sorted(path.parent.glob(f".{glob.escape(path.name)}.*{suffix}"))
+    ]
 
 
 def write_text(path: Path, text: str) -> None:

@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from torch import Tensor
 
 from olaria.errors import DamagedError, RunError, StorageError, suggestion
@@ -33,6 +32,7 @@ from olaria.storage.files import (
     write_json,
     write_text,
 )
+from olaria.storage.locks import locked
 
 RECIPE, PROVENANCE, TOKENIZER = "recipe.json", "provenance.json", "tokenizer.json"
 STATUS, RESULT, EVALUATION = "status.json", "result.json", "evaluation.json"
@@ -136,23 +136,18 @@ class RunFolder:
         """
         with storage_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path / LOCK)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            holder = self.read(STATUS, {}).get("pid", "?")
-            raise RunError(
-                N_("run {path} is being written by process {pid}; wait for it or stop it"),
-                path=str(self.path),
-                pid=holder,
-            ) from None
-        try:
+        with locked(self.path / LOCK, self._busy):
             status = self.read(STATUS)
             if status is not None:
                 self.write(STATUS, {**status, "pid": os.getpid()})
             yield
-        finally:
-            lock.release()
+
+    def _busy(self) -> RunError:
+        return RunError(
+            N_("run {path} is being written by process {pid}; wait for it or stop it"),
+            path=str(self.path),
+            pid=self.read(STATUS, {}).get("pid", "?"),
+        )
 
     def status(self, state: str, step: int) -> None:
         """Publish ``running``, ``stopped``, ``failed`` or ``done``."""

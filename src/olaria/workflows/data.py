@@ -6,7 +6,6 @@ Each returns plain JSON values. Torch is imported only where a data set is reall
 from __future__ import annotations
 
 import gzip
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from olaria.data import (
 from olaria.data.base import File, Progress, kind_of
 from olaria.errors import StorageError, UsageError, suggestion
 from olaria.i18n import N_
+from olaria.storage.files import unfinished
 
 FORMAT = 1
 GZIP_LEVEL = 6
@@ -171,7 +171,7 @@ def mirror(folder: str | Path) -> dict[str, Any]:
             assert content is not None
             packed = _published(file, content)
             path = target / data_set.name / file.name
-            sources.write_atomically(path, packed)
+            sources.write_kept(path, packed)
             written.append({"path": str(path), "size_bytes": len(packed)})
     return {
         "format": FORMAT,
@@ -300,12 +300,10 @@ def _pair_stats(data: PairData) -> dict[str, Any]:
 
 
 def _ours(data_set: DataSet) -> list[Path]:
-    folder = sources.cache_folder() / data_set.name
-    names = [file.decoded_name for file in data_set.files]
-    found: Sequence[Path] = [folder / name for name in names]
-    unfinished = [path for name in names for path in folder.glob(f".{name}.*.partial")]
+    found = [sources.cached_path(data_set, file) for file in data_set.files]
+    left = [path for file in found for path in unfinished(file)]
     lock = sources.lock_path(data_set.name)
-    return [path for path in (*found, *unfinished, lock) if path.is_file()]
+    return [path for path in (*found, *left, lock) if path.is_file()]
 
 
 def _delete(path: Path) -> None:

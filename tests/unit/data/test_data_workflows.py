@@ -65,12 +65,15 @@ def test_get_verify_mirror_and_clean(stick: Path, tmp_path: Path) -> None:
 
     stranger = Path(file["path"]).with_name("notes.txt")
     stranger.write_text("mine")
+    ended = [stranger.with_name(f".input.txt.abc.{end}") for end in ("tmp", "partial")]
+    for left in ended:
+        left.write_bytes(b"half")
     listed = workflow.clean()
     assert listed["deleted"] is False
     assert Path(file["path"]).exists()
     assert workflow.clean(confirm=True)["size_bytes"] == listed["size_bytes"] > 0
     assert not Path(file["path"]).exists()
-    assert stranger.read_text() == "mine"
+    assert stranger.read_text() == "mine" and not any(map(Path.exists, ended))
     for result in (got, made, listed, workflow.where(), workflow.list_datasets()):
         json.dumps(result)
 

@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from olaria.data import download, package_index, sources
 from olaria.data.archives import Archive, zip_members
@@ -237,9 +238,21 @@ def test_e3_a_failed_write_leaves_the_old_file_and_no_other(
 
     monkeypatch.setattr(sources.os, step, full)
     with pytest.raises(StorageError, match="No space left"):
-        sources.write_atomically(target, b"new")
+        sources.write_kept(target, b"new")
     assert target.read_bytes() == b"old"
     assert files_below(tmp_path) == {"file"}
+
+
+def test_a_lock_held_by_another_process_is_one_line_in_the_end(
+    server: Server, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "LOCK_TIMEOUT_S", 0.0)
+    path = sources.lock_path("toy")
+    path.parent.mkdir(parents=True)
+    with FileLock(path), pytest.raises(StorageError) as caught:
+        obtain(data_set(server.put("/data.gz", gzip.compress(CONTENT))))
+    assert str(path) in str(caught.value) and "fetching toy" in str(caught.value)
+    assert server.asked == []
 
 
 # --- the package index
