@@ -68,7 +68,7 @@ def _idx_seeds() -> list[bytes]:
 
 def read_image(content: bytes) -> None:
     """As the images of a class folder, some of them sound."""
-    from olaria.data.base import DataConfig
+    from olaria.data.config import DataConfig
     from olaria.data.images import load_images
     from olaria.data.user import Entry
     from olaria.errors import DataError
@@ -94,7 +94,7 @@ def _picture(kind: str) -> bytes:
 
 def read_text(content: bytes) -> None:
     """As each kind of text; the first byte chooses which."""
-    from olaria.data.base import DataConfig
+    from olaria.data.config import DataConfig
     from olaria.data.plane import load_csv
     from olaria.data.text import load_text
     from olaria.data.user import Entry

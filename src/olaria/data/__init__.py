@@ -1,38 +1,31 @@
 """Data sets by name, and the user's own files by path.
 
+The names load on first use, so that whoever needs :mod:`olaria.data.config` alone, as a recipe does, loads no more.
+
+>>> from olaria.data import DATASETS
 >>> "mnist" in DATASETS
 True
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from olaria.data.base import (
-    AnyData,
-    DataConfig,
-    DataSet,
-    DownloadProgress,
-    ImageData,
-    Images,
-    Kind,
-    PairData,
-    PointData,
-    Progress,
-    Request,
-    TextData,
-)
-from olaria.data.cifar import CIFAR10
-from olaria.data.dates import DATES
-from olaria.data.digits import DIGITS
-from olaria.data.mnist import FASHION_MNIST, MNIST
-from olaria.data.pairs import PAIR_SUFFIX, REVERSE, TOY_TRANSLATION, load_tsv
-from olaria.data.plane import GRID, RING, SPIRAL, load_csv
-from olaria.data.shakespeare import SHAKESPEARE, TINY_SHAKESPEARE
-from olaria.data.tokenizer import check_vocab_size
-from olaria.data.toy_language import TOY_LANGUAGE
-from olaria.errors import UsageError, suggestion
-from olaria.i18n import N_
+_PUBLIC = {
+    "DATASETS": "loading",
+    "AnyData": "base",
+    "DataConfig": "config",
+    "DataSet": "base",
+    "DownloadProgress": "base",
+    "ImageData": "base",
+    "Images": "base",
+    "Kind": "config",
+    "PairData": "base",
+    "PointData": "base",
+    "TextData": "base",
+    "load": "loading",
+}
 
 __all__ = [
     "DATASETS",
@@ -42,109 +35,33 @@ __all__ = [
     "DownloadProgress",
     "ImageData",
     "Images",
+    "Kind",
     "PairData",
     "PointData",
     "TextData",
     "load",
 ]
 
-DATASETS: dict[str, DataSet] = {
-    data_set.name: data_set
-    for data_set in (
-        MNIST,
-        FASHION_MNIST,
-        CIFAR10,
-        DIGITS,
-        TINY_SHAKESPEARE,
-        SHAKESPEARE,
-        TOY_LANGUAGE,
-        REVERSE,
-        DATES,
-        TOY_TRANSLATION,
-        RING,
-        GRID,
-        SPIRAL,
+if TYPE_CHECKING:
+    from olaria.data.base import (
+        AnyData,
+        DataSet,
+        DownloadProgress,
+        ImageData,
+        Images,
+        PairData,
+        PointData,
+        TextData,
     )
-}
-POINT_SUFFIXES = (".csv", ".tsv", ".txt")
-IMAGE_SETTINGS = ("resize", "gray", "leave_out")
-TEXT_SETTINGS = ("encoding", "column", "tokenizer", "vocab_size", "unseen")
+    from olaria.data.config import DataConfig, Kind
+    from olaria.data.loading import DATASETS, load
 
 
-def load(
-    name_or_path: str,
-    options: DataConfig | None = None,
-    *,
-    offline: bool = False,
-    progress: Progress | None = None,
-    wanted: Kind | None = None,
-) -> AnyData:
-    """A data set by name, or the user's own files by path.
-
-    Args:
-        name_or_path: a name of :data:`DATASETS`; else a file, a folder or a zip.
-        options: how to read it; the defaults where None.
-        offline: open no connection (``OLARIA_OFFLINE=1`` says the same).
-        progress: called as a download advances.
-        wanted: what a file is read as that could be several kinds: a table may be text, pairs or points.
-
-    Raises:
-        UsageError: there is no such name or path.
-        SourceError: no source has the data set.
-        DataError: the user's files cannot be used.
-    """
-    options = options or DataConfig(name=name_or_path)
-    check_vocab_size(options.tokenizer, options.vocab_size)
-    if name_or_path in DATASETS:
-        data_set = DATASETS[name_or_path]
-        _check_options(name_or_path, data_set.kind, options, ("encoding", "column"))
-        data = data_set.load(Request(data_set, options, offline, progress))
-        if isinstance(data, ImageData) and (options.resize is not None or options.gray):
-            from olaria.data.images import adapted
-
-            data = adapted(data, options)
-        return _all_but(data, options)
-    path = Path(name_or_path).expanduser()
-    if not path.exists():
-        raise UsageError(
-            N_("there is no data set, file or folder named {name}: {hint}"),
-            name=name_or_path,
-            hint=suggestion(name_or_path, DATASETS),
-        )
-    if wanted == "points" and path.suffix.lower() in POINT_SUFFIXES and path.is_file():
-        _check_options(path.name, "points", options)
-        return load_csv(path)
-    if path.suffix.lower() == PAIR_SUFFIX and path.is_file():
-        _check_options(path.name, "pairs", options, ("column",))
-        return load_tsv(path, options)
-    from olaria.data.user import load_path
-
-    data = load_path(path, options)
-    _check_options(path.name, "images" if isinstance(data, ImageData) else "text", options)
-    return _all_but(data, options)
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
 
 
-def _all_but(data: AnyData, options: DataConfig) -> AnyData:
-    """The data without the class that nothing is learnt of, where there is one."""
-    if isinstance(data, ImageData) and options.leave_out is not None:
-        from olaria.data.images import without_class
-
-        return without_class(data, options.leave_out)
-    return data
-
-
-def _check_options(
-    name: str, kind: str, options: DataConfig, not_here: tuple[str, ...] = ()
-) -> None:
-    """A setting that would have no effect is an error, not a silence."""
-    foreign = {
-        "images": TEXT_SETTINGS,
-        "points": (*IMAGE_SETTINGS, *TEXT_SETTINGS),
-    }.get(kind, IMAGE_SETTINGS)
-    for setting in (*foreign, *not_here):
-        if getattr(options, setting) != DataConfig.model_fields[setting].default:
-            raise UsageError(
-                N_("the setting {setting} has no effect on {name}; leave it out"),
-                setting=setting,
-                name=name,
-            )
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -10,18 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
-
-from olaria.config import Config
+from olaria.data.config import DataConfig, Kind
 from olaria.i18n import N_, Message
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from olaria.data.archives import Archive
-
-Kind = Literal["images", "text", "pairs", "points"]
-"""What a data set holds, and what a family learns from."""
 
 Source = Literal[
     "cache",
@@ -46,32 +41,6 @@ SOURCE_TITLES: dict[str, str] = {
     "user file": N_("the user's own file"),
 }
 """Each source in words."""
-
-
-class DataConfig(Config):
-    """Which data, and how the user's own files are read.
-
-    Attributes:
-        name: a name of ``DATASETS``, or the path of a file, folder or zip.
-        resize: side in pixels of the square images to make; None keeps their size.
-        gray: reduce colour to one channel.
-        leave_out: a class, from 0, of which nothing is trained on: what is to be found as an anomaly.
-        encoding: of text files; decoding is strict.
-        column: of a ``.csv`` or ``.jsonl`` file.
-        tokenizer: how text becomes integers.
-        vocab_size: tokens of the tokenizer ``bpe``: the 256 bytes and the merges; 512 where None.
-        unseen: what to do with a character that is not in the alphabet.
-    """
-
-    name: str
-    resize: int | None = Field(default=None, ge=4, le=1024)
-    gray: bool = False
-    leave_out: int | None = Field(default=None, ge=0)
-    encoding: str = "utf-8"
-    column: str | None = None
-    tokenizer: Literal["char", "byte", "word", "bpe"] = "char"
-    vocab_size: int | None = Field(default=None, ge=257, le=1_000_000)
-    unseen: Literal["error", "replace", "skip"] = "error"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from olaria.data.base import DataConfig, Pictures
+from olaria.data.base import Pictures
+from olaria.data.config import DataConfig
 from olaria.data.sources import home, write_kept
 from olaria.data.user import Entry
 from olaria.errors import StorageError

@@ -13,7 +13,8 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from olaria.data.base import DataConfig, ImageData, Images, Pictures, fingerprint
+from olaria.data.base import ImageData, Images, Pictures, fingerprint
+from olaria.data.config import DataConfig
 from olaria.data.split import cut_three, shuffled, split_images, take
 from olaria.data.user import IMAGE_SUFFIXES, Entry, find_entries
 from olaria.errors import DataError

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from olaria.data.base import DataConfig, DataSet, Pair, PairData, Request, fingerprint
+from olaria.data.base import DataSet, Pair, PairData, Request, fingerprint
+from olaria.data.config import DataConfig
 from olaria.data.split import split_pairs
 from olaria.errors import DataError
 from olaria.i18n import N_, Message

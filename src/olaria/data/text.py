@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
-from olaria.data.base import DataConfig, TextData, fingerprint
+from olaria.data.base import TextData, fingerprint
+from olaria.data.config import DataConfig
 from olaria.data.decoding import decode, is_utf8_with_accents, normalise
 from olaria.data.split import split_documents, split_text
 from olaria.data.user import Entry

@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from olaria.data.archives import is_regular
-from olaria.data.base import DataConfig, ImageData, TextData
+from olaria.data.base import ImageData, TextData
+from olaria.data.config import DataConfig
 from olaria.errors import DataError, StorageError
 from olaria.i18n import N_, Message
 

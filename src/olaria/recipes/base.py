@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
 from pydantic import Discriminator, Field
 
 from olaria.config import Config, parse_value
-from olaria.data import DataConfig
+from olaria.data.config import DataConfig
 from olaria.errors import UsageError
 from olaria.families import MODELS
 from olaria.families.base import ModelConfig, Size

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from olaria.data import DataConfig
+from olaria.data.config import DataConfig
 from olaria.families.autoencoder import SIZES as AUTOENCODER_SIZES
 from olaria.families.base import Size
 from olaria.families.gan import GAN_SIZES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from olaria.data import DataConfig
+from olaria.data.config import DataConfig
 from olaria.families.base import Size
 from olaria.families.gpt import SIZES as GPT_SIZES
 from olaria.families.language import BIGRAM_SIZES, Rung

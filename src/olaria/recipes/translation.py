@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from olaria.data import DataConfig
+from olaria.data.config import DataConfig
 from olaria.families.base import Size
 from olaria.families.translation import SIZES as TRANSLATION_SIZES
 from olaria.recipes.base import Recipe

@@ -11,8 +11,9 @@ from torch import Generator, Tensor
 
 from olaria.data import AnyData, DataConfig, ImageData, PairData, TextData, load
 from olaria.data import codes as kept_codes
-from olaria.data.base import Kind, Progress, fingerprint, kind_of, lines_of
+from olaria.data.base import Progress, fingerprint, kind_of, lines_of
 from olaria.data.codes import CODES
+from olaria.data.config import Kind
 from olaria.data.tokenizer import Tokenizer, fit_tokenizer, tokenizer_from_json
 from olaria.errors import RunError
 from olaria.families import MODELS

@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from olaria.data import cifar, package_index
-from olaria.data.base import DataConfig, DataSet, File, Request
+from olaria.data.base import DataSet, File, Request
 from olaria.data.cifar import CIFAR10, RECORD_BYTES, read_records
+from olaria.data.config import DataConfig
 from olaria.data.pip_config import PipConfig
 from olaria.errors import IntegrityError, SourceError
 from olaria.workflows.data import where

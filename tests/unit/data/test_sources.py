@@ -19,7 +19,8 @@ from filelock import FileLock
 
 from olaria.data import download, package_index, sources
 from olaria.data.archives import Archive, zip_members
-from olaria.data.base import DataConfig, DataSet, DownloadProgress, File, Request, TextData
+from olaria.data.base import DataSet, DownloadProgress, File, Request, TextData
+from olaria.data.config import DataConfig
 from olaria.data.pip_config import PipConfig, read_pip_config
 from olaria.errors import SourceError, StorageError
 

@@ -1,0 +1,44 @@
+"""What a recipe says of its data; read without NumPy, Pillow or torch.
+
+>>> DataConfig(name="mnist").gray
+False
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from olaria.config import Config
+from olaria.data.tokens import Kind as TokenizerKind
+from olaria.data.tokens import Unseen
+
+Kind = Literal["images", "text", "pairs", "points"]
+"""What a data set holds, and what a family learns from."""
+
+
+class DataConfig(Config):
+    """Which data, and how the user's own files are read.
+
+    Attributes:
+        name: a name of ``DATASETS``, or the path of a file, folder or zip.
+        resize: side in pixels of the square images to make; None keeps their size.
+        gray: reduce colour to one channel.
+        leave_out: a class, from 0, of which nothing is trained on: what is to be found as an anomaly.
+        encoding: of text files; decoding is strict.
+        column: of a ``.csv`` or ``.jsonl`` file.
+        tokenizer: how text becomes integers.
+        vocab_size: tokens of the tokenizer ``bpe``: the 256 bytes and the merges; 512 where None.
+        unseen: what to do with a character that is not in the alphabet.
+    """
+
+    name: str
+    resize: int | None = Field(default=None, ge=4, le=1024)
+    gray: bool = False
+    leave_out: int | None = Field(default=None, ge=0)
+    encoding: str = "utf-8"
+    column: str | None = None
+    tokenizer: TokenizerKind = "char"
+    vocab_size: int | None = Field(default=None, ge=257, le=1_000_000)
+    unseen: Unseen = "error"
