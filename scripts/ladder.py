@@ -19,13 +19,13 @@ from typing import Any
 
 import olaria
 from olaria.errors import OlariaError, UsageError
-from olaria.kinds.prepare import prepare
+from olaria.kinds import prepare
+from olaria.kinds.base import REDUCED
 from olaria.recipes import Recipe, preset
 from olaria.storage.files import write_text
 from olaria.storage.folder import is_run
 from olaria.training.events import Evaluated, Event
 from olaria.training.machine import set_num_threads
-from olaria.workflows.evaluate import REDUCED
 from olaria.workflows.open import OpenRun
 from olaria.workflows.runs import remove
 

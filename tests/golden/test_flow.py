@@ -129,4 +129,4 @@ def test_a_flow_vae_rebuilds_what_its_posterior_says(classes: int) -> None:
     direct = model.decoder(inputs) + model.statistics.logit
     for answer in (model.reconstruct(x, y), latent.reconstruct(model, x, y)):
         assert torch.allclose(answer, direct.sigmoid(), atol=1e-4)
-    assert not torch.allclose(model.code(x, y), model.posterior(x)[0], atol=0.1)
+    assert not torch.allclose(model.codes(x, y), model.posterior(x)[0], atol=0.1)

@@ -18,18 +18,15 @@ from olaria.cards.architecture import architecture
 from olaria.cards.context import DataCard, Incident, RunCard
 from olaria.cards.incidents import incidents
 from olaria.data import AnyData, ImageData, PairData, PointData, TextData
-from olaria.data.codes import CODES
+from olaria.data.config import CODES
 from olaria.errors import SamplingError
 from olaria.i18n import N_, Message
-from olaria.kinds.generate import sample_text
-from olaria.kinds.other_samples import sample_coded
-from olaria.kinds.translate import translate_texts
-from olaria.models.base import Model
+from olaria.kinds import draw
+from olaria.models.base import ImageModel
 from olaria.models.vq import VQ
 from olaria.recipes import preset
 from olaria.runs import Run
 from olaria.sampling import latent
-from olaria.sampling.autoregressive import SamplingConfig
 from olaria.storage.images import animate
 
 NUM_SHOWN = 64
@@ -70,6 +67,7 @@ def run_card(run: Run, *, offline: bool = False) -> RunCard:
         return _translation_card(card, run, data)
     if isinstance(data, PointData):
         return dataclasses.replace(card, family="gan", **_game(run))  # the same lesson
+    assert isinstance(model, ImageModel)
     return _image_card(card, run, model, data)
 
 
@@ -163,25 +161,25 @@ def _differences(run: Run) -> dict[str, Any]:
 
 
 def _language_card(card: RunCard, run: Run) -> RunCard:
-    if run.recipe.data.name.startswith(CODES):  # its texts are images
+    if run.recipe.kind == "codes":  # its texts are images
         try:
-            images = sample_coded(run, count=NUM_SHOWN, seed=_SEED).images
+            images = draw(run, count=NUM_SHOWN, seed=_SEED).value
         except SamplingError as error:  # what it cannot do yet is told, and the rest is reported
             told = [*(card.incidents or ()), Incident("gap", error.message)]
             return dataclasses.replace(card, incidents=told)
         return dataclasses.replace(card, samples=_array(images))
-    pieces = sample_text(run, config=SamplingConfig(max_tokens=TEXT_CHARS), seed=_SEED)
-    return dataclasses.replace(card, text="".join(pieces).strip("\n"))
+    text = draw(run, max_tokens=TEXT_CHARS, seed=_SEED).value
+    return dataclasses.replace(card, text=text.strip("\n"))
 
 
 def _translation_card(card: RunCard, run: Run, data: PairData) -> RunCard:
     shown = data.validation[:NUM_TRANSLATED]
-    outputs = translate_texts(run, [source for source, _ in shown])
+    outputs = draw(run, prompt=[source for source, _ in shown]).value
     rows = [(*pair, output) for pair, output in zip(shown, outputs, strict=True)]
     return dataclasses.replace(card, translations=rows)
 
 
-def _image_card(card: RunCard, run: Run, model: Model, data: ImageData) -> RunCard:
+def _image_card(card: RunCard, run: Run, model: ImageModel, data: ImageData) -> RunCard:
     draws = Generator().manual_seed(_SEED)
     shown: dict[str, Any] = {"class_names": data.class_names}
     if run.family == "gan":
@@ -207,10 +205,10 @@ def _through_the_codes(model: VQ, data: ImageData, draws: Generator) -> dict[str
     }
 
 
-def _through_the_bottleneck(model: Model, data: ImageData, draws: Generator) -> dict[str, Any]:
+def _through_the_bottleneck(model: ImageModel, data: ImageData, draws: Generator) -> dict[str, Any]:
     chosen = torch.randperm(len(data.test), generator=draws)[:NUM_SCATTERED]
     x = data.test.x[chosen].float() / 255
-    classes = data.test.y[chosen] if latent.classes_of(model) and data.test.y is not None else None
+    classes = data.test.y[chosen] if model.classes and data.test.y is not None else None
     codes = latent.encode(model, x, classes)
 
     def of(count: int) -> Tensor | None:

@@ -53,8 +53,9 @@ if TYPE_CHECKING:
         PointData,
         TextData,
     )
-    from olaria.data.config import DataConfig, Kind
+    from olaria.data.config import DataConfig
     from olaria.data.loading import DATASETS, load
+    from olaria.families.base import Kind
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from olaria.data.config import DataConfig, Kind
+from olaria.data.config import DataConfig
+from olaria.families.base import Kind
 from olaria.i18n import N_, Message
 
 if TYPE_CHECKING:

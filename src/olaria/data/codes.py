@@ -16,8 +16,6 @@ from olaria.errors import StorageError
 if TYPE_CHECKING:
     from torch import Tensor
 
-CODES = "codes:"
-"""Begins the name of data that are the codes of a run's images."""
 FIRST_LETTER = 0x100
 """Ā: from here on 512 letters follow each other, none of which combines with another."""
 

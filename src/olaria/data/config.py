@@ -6,16 +6,14 @@ False
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from olaria.config import Config
 from olaria.data.tokens import Kind as TokenizerKind
 from olaria.data.tokens import Unseen
 
-Kind = Literal["images", "text", "pairs", "points"]
-"""What a data set holds, and what a family learns from."""
+CODES = "codes:"
+"""Begins the name of data that are the codes of a run's images."""
 
 
 class DataConfig(Config):
@@ -42,3 +40,12 @@ class DataConfig(Config):
     tokenizer: TokenizerKind = "char"
     vocab_size: int | None = Field(default=None, ge=257, le=1_000_000)
     unseen: Unseen = "error"
+
+    @property
+    def coded_run(self) -> str | None:
+        """The run whose images are the data, as lines of codes; None for any other data.
+
+        >>> DataConfig(name="codes:vq-mnist").coded_run
+        'vq-mnist'
+        """
+        return self.name.removeprefix(CODES) if self.name.startswith(CODES) else None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from olaria.data.base import AnyData, DataSet, ImageData, Progress, Request
 from olaria.data.cifar import CIFAR10
-from olaria.data.config import DataConfig, Kind
+from olaria.data.config import DataConfig
 from olaria.data.dates import DATES
 from olaria.data.digits import DIGITS
 from olaria.data.mnist import FASHION_MNIST, MNIST
@@ -16,6 +16,7 @@ from olaria.data.shakespeare import SHAKESPEARE, TINY_SHAKESPEARE
 from olaria.data.tokenizer import check_vocab_size
 from olaria.data.toy_language import TOY_LANGUAGE
 from olaria.errors import UsageError, suggestion
+from olaria.families.base import Kind
 from olaria.i18n import N_
 
 DATASETS: dict[str, DataSet] = {

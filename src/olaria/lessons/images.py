@@ -16,9 +16,8 @@ from olaria.evaluation.projection import PrincipalComponents
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array, Asked, Check
 from olaria.lessons.figures import Bars, Curve, Figure, Heat, Plot, Strip, Words
-from olaria.models.base import Model
+from olaria.models.base import ImageModel
 from olaria.runs import Run
-from olaria.sampling import latent
 from olaria.training import randomness
 
 MOST_BARS = 16
@@ -46,7 +45,7 @@ class Opened:
     """
 
     asked: Asked
-    model: Model
+    model: ImageModel
     data: ImageData
     x: Tensor
     y: Tensor | None
@@ -57,7 +56,7 @@ class Opened:
 
     def told(self, rows: slice | Tensor = slice(None)) -> Tensor | None:
         """The classes of some of the images, where the model is told them."""
-        return None if self.y is None or not latent.classes_of(self.model) else self.y[rows]
+        return None if self.y is None or not self.model.classes else self.y[rows]
 
     def words(self, row: int) -> Message:
         """What an image is called in a sentence: by its class, or by its place."""
@@ -86,7 +85,9 @@ def opened(asked: Asked, most: int) -> Opened:
     generator = randomness.generator(asked.seed, "images")
     test = data.test if len(data.test) >= FEW else _both(data.test, data.validation)
     x, y = some(test, most, generator, run.recipe.data.leave_out)
-    return Opened(asked, run.model(), data, x, y)
+    model = run.model()
+    assert isinstance(model, ImageModel)
+    return Opened(asked, model, data, x, y)
 
 
 def _both(one: Images, other: Images) -> Images:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from olaria.families.base import ModelConfig
@@ -16,11 +15,11 @@ from olaria.models.translation import Translation
 from olaria.models.vae import VAE
 from olaria.models.vq import VQ
 
-NETWORKS: dict[str, Callable[[Any, Any], Model]] = {
+NETWORKS: dict[str, Any] = {
     network.family: network
     for network in (AutoEncoder, VAE, VQ, GAN, PlaneGAN, Bigram, LanguageModel, GPT, Translation)
 }
-"""Family to its model: a function of its settings and of the data's dimensions."""
+"""Family to the class of its model, a function of its settings and of the data's dimensions."""
 
 
 def build(config: ModelConfig, dimensions: tuple[int, int, int] | int) -> Model:
@@ -31,4 +30,5 @@ def build(config: ModelConfig, dimensions: tuple[int, int, int] | int) -> Model:
         dimensions: (C, H, W) of images; the vocabulary's size for text and for pairs of texts; the number of
             coordinates of a point.
     """
-    return NETWORKS[config.family](config, dimensions)
+    model: Model = NETWORKS[config.family](config, dimensions)
+    return model

@@ -11,19 +11,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, final
 
-import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from olaria import draws
 from olaria.families.autoencoder import AutoEncoderConfig, Noise
-from olaria.models.base import Batch, Loss, Model, Phase, Shape, hidden_apart, last_layer
-from olaria.nn.conv import ConvDecoder, ConvEncoder
-from olaria.nn.mlp import mlp
+from olaria.models.base import Batch, ImageModel, Loss, Phase, Shape, hidden_apart, last_layer
+from olaria.models.pair import ImageStatistics, image_pair
 from olaria.objectives.penalties import contraction, sparsity
 from olaria.objectives.reconstruction import squared_error
 
 if TYPE_CHECKING:
-    from olaria.families.vae import VAEConfig
+    pass
 
 
 def corrupted(x: Tensor, noise: Noise, level: float, generator: Generator) -> Tensor:
@@ -49,52 +47,8 @@ def corrupted(x: Tensor, noise: Noise, level: float, generator: Generator) -> Te
     return x.masked_fill(chance < level / 2, 0.0).masked_fill(chance >= 1 - level / 2, 1.0)
 
 
-class ImageStatistics(nn.Module):
-    r"""The mean image :math:`\bar x` of the data and its logit.
-
-    The encoder sees :math:`x - \bar x`, and the decoder's answer is added to the mean (or to its logit): the untrained
-    model already answers with the mean image, and the weights learn differences from it.
-    """
-
-    mean: Tensor
-    logit: Tensor
-
-    def __init__(self, shape: Shape) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.full(shape, 0.5))
-        self.register_buffer("logit", torch.zeros(shape))
-
-    def measure(self, x: Tensor) -> None:
-        """Take the statistics of images (N, C, H, W) in [0, 1]."""
-        self.mean.copy_(x.mean(0))
-        # Kept off 0 and 1: a pixel that was never lit may be lit tomorrow.
-        self.logit.copy_(self.mean.clamp(1e-3, 1 - 1e-3).logit())
-
-
-def dense_pair(
-    shape: Shape, hidden: tuple[int, ...], activation: str, num_codes: int, latent: int
-) -> tuple[nn.Module, nn.Module]:
-    """A dense encoder to ``num_codes`` numbers and the mirrored decoder from ``latent`` numbers."""
-    num_pixels = shape[0] * shape[1] * shape[2]
-    encoder = nn.Sequential(nn.Flatten(), mlp([num_pixels, *hidden, num_codes], activation))
-    decoder = nn.Sequential(
-        mlp([latent, *reversed(hidden), num_pixels], activation), nn.Unflatten(1, shape)
-    )
-    return encoder, decoder
-
-
-def image_pair(
-    config: AutoEncoderConfig | VAEConfig, shape: Shape, num_codes: int, num_inputs: int
-) -> tuple[nn.Module, nn.Module]:
-    """Encoder to ``num_codes`` numbers and decoder from ``num_inputs``, which gives unbounded (B, C, H, W)."""
-    if config.network == "conv":
-        encoder = ConvEncoder(shape, config.width, num_codes)
-        return encoder, ConvDecoder(num_inputs, config.width, shape)
-    return dense_pair(shape, config.hidden, config.activation, num_codes, num_inputs)
-
-
 @final
-class AutoEncoder(Model):
+class AutoEncoder(ImageModel):
     """Deterministic encoder and decoder.
 
     Args:
@@ -103,6 +57,9 @@ class AutoEncoder(Model):
     """
 
     family: ClassVar[str] = "autoencoder"
+    encodes: ClassVar[bool] = True
+    detects: ClassVar[bool] = True
+    measured_by = "error"
 
     def __init__(self, config: AutoEncoderConfig, shape: Shape) -> None:
         super().__init__()
@@ -131,11 +88,26 @@ class AutoEncoder(Model):
         """``decode(encode(x))``."""
         return self.decode(self.encode(x))
 
+    def codes(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """As :meth:`encode`, in float32."""
+        return self.encode(x).float()
+
+    def images(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """As :meth:`decode`, cut to [0, 1]."""
+        return self.decode(z).clamp(0, 1)
+
+    def disturbed(self, x: Tensor, generator: Generator) -> Tensor | None:
+        """See :func:`corrupted`."""
+        config = self.config
+        if config.corruption == 0:
+            return None
+        return corrupted(x, config.noise, config.corruption, generator)
+
     def loss(self, batch: Batch, generator: Generator) -> Loss:
         """Mean squared error of the rebuilt clean image, per pixel, and the penalties that were asked for."""
         config, x = self.config, batch.x
-        if config.corruption > 0:
-            x = corrupted(x, config.noise, config.corruption, generator)
+        disturbed = self.disturbed(x, generator)
+        x = x if disturbed is None else disturbed
         if config.contraction > 0:
             x = x.detach().requires_grad_()
         z = self.encode(x)

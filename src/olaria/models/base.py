@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from torch import Generator, Tensor, nn
 
+from olaria.i18n import N_
 from olaria.nn.lora import adapter_parameters
 
 Shape = tuple[int, int, int]
@@ -153,6 +154,55 @@ class Model(nn.Module, ABC):
                     groups.append(replace(group, parameters=kept))
             phases.append(replace(phase, groups=groups))
         return phases
+
+
+class ImageModel(Model):
+    """A model of images through latent vectors: what every family of images answers to.
+
+    A family says what it can do by :attr:`encodes`, :attr:`has_prior`, :attr:`detects` and :attr:`measured_by`, and
+    whoever uses it asks for nothing else.
+    """
+
+    encodes: ClassVar[bool] = False
+    """Whether :meth:`codes` is there."""
+    has_prior: ClassVar[bool] = False
+    """Whether its images follow from z ~ N(0, I)."""
+    detects: ClassVar[bool] = False
+    """Whether its codes and reconstructions show how strange an image is."""
+    measured_by: ClassVar[Literal["error", "bound", "codes", "samples"]]
+    """What tells how good it is: the error of reconstructions, a bound on the likelihood, the likelihood given the
+    codes, or its samples alone."""
+    no_prior: ClassVar[str] = N_(
+        "the family {family} has no prior to draw from; use --mode reconstruct or "
+        "interpolate, or train a VAE"
+    )
+    """Why :attr:`has_prior` is false, a source string with ``{family}``."""
+    latent: int
+    """Numbers in a latent vector."""
+    classes: int = 0
+    """Classes that it draws images for; 0 where it is given none."""
+
+    def codes(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Images in [0, 1], (B, C, H, W), to latent vectors (B, latent).
+
+        Args:
+            x: the images.
+            y: their classes, (B,), where the model is given classes.
+        """
+        raise AssertionError(f"{self.family} has no encoder")
+
+    @abstractmethod
+    def images(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Latent vectors (B, latent) to images in [0, 1], (B, C, H, W); of random pixels their means.
+
+        Args:
+            z: latent vectors.
+            y: classes, (B,), where the model is given classes.
+        """
+
+    def disturbed(self, x: Tensor, generator: Generator) -> Tensor | None:
+        """Images as training disturbs them; None where it leaves them as they are."""
+        return None
 
 
 def num_parameters(model: nn.Module) -> int:

@@ -19,7 +19,7 @@ from torch import Generator, Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from olaria.families.gan import GANConfig
-from olaria.models.base import Shape
+from olaria.models.base import ImageModel, Shape
 from olaria.models.game import Game, Side
 from olaria.nn.augment import augmented
 from olaria.nn.classes import with_class
@@ -44,7 +44,7 @@ class ImageGenerator(nn.Module):
 
 
 @final
-class GAN(Game):
+class GAN(Game, ImageModel):
     """Convolutional generator and discriminator.
 
     Args:
@@ -53,6 +53,8 @@ class GAN(Game):
     """
 
     family: ClassVar[str] = "gan"
+    has_prior: ClassVar[bool] = True
+    measured_by = "samples"
     config: GANConfig
     generator: ImageGenerator
     augment_probability: Tensor
@@ -80,6 +82,11 @@ class GAN(Game):
             self.class_rows: nn.Module = spectral_norm(rows) if config.spectral else rows
         if config.augment == "adaptive":
             self.register_buffer("augment_probability", torch.zeros(()))
+
+    def images(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """As the generator makes them."""
+        x: Tensor = self.generator(z, y)
+        return x
 
     def discriminate(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         r"""Images in [0, 1], (B, C, H, W), to logits of being real, (B,).

@@ -22,8 +22,8 @@ from torch.distributions import Bernoulli, Distribution, Normal
 
 from olaria import draws
 from olaria.families.vae import VAEConfig
-from olaria.models.autoencoder import ImageStatistics, image_pair
-from olaria.models.base import Batch, Loss, Model, Phase, Shape, hidden_apart, last_layer
+from olaria.models.base import Batch, ImageModel, Loss, Phase, Shape, hidden_apart, last_layer
+from olaria.models.pair import ImageStatistics, image_pair
 from olaria.nn.classes import with_class
 from olaria.nn.flow import Flow
 from olaria.nn.ladder import LadderDecoder, LadderEncoder, Single
@@ -59,7 +59,7 @@ class Draw:
 
 
 @final
-class VAE(Model):
+class VAE(ImageModel):
     r"""Diagonal Gaussian encoder, standard normal prior, independent pixels.
 
     With ``flow`` the encoder and the decoder speak of a variable h whose prior follows the data, and the latent vector
@@ -77,6 +77,10 @@ class VAE(Model):
     """
 
     family: ClassVar[str] = "vae"
+    encodes: ClassVar[bool] = True
+    has_prior: ClassVar[bool] = True
+    detects: ClassVar[bool] = True
+    measured_by = "bound"
 
     def __init__(self, config: VAEConfig, shape: Shape) -> None:
         super().__init__()
@@ -143,7 +147,7 @@ class VAE(Model):
         mean, log_var = (torch.cat(column, 1) for column in zip(*rows, strict=True))
         return mean, log_var
 
-    def code(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def codes(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Images (B, C, H, W), and the classes (B,) where there are some, to z of the posterior means, (B, latent)."""
         mean = self.posterior(x)[0]
         return mean if self.flow is None else self.flow(mean, y)[0]
@@ -172,6 +176,10 @@ class VAE(Model):
         answer: Tensor = self.decoder(with_class(state, y, self.classes))
         return answer.float() + self.statistics.logit
 
+    def images(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """The means of the pixels, (B, C, H, W)."""
+        return self.logits(z, y).sigmoid()
+
     @property
     def scale(self) -> Tensor:
         """Of the pixels' noise, a scalar; a Bernoulli pixel has none."""
@@ -195,7 +203,7 @@ class VAE(Model):
 
     def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The decoder's mean at the posterior's mean, (B, C, H, W)."""
-        return self.logits(self.code(x, y), y).sigmoid()
+        return self.logits(self.codes(x, y), y).sigmoid()
 
     # -- the bound ----------------------------------------------------------------------------------
 

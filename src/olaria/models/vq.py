@@ -20,8 +20,8 @@ from torch import Generator, Tensor, nn
 from olaria.errors import ConfigError
 from olaria.families.vq import VQConfig
 from olaria.i18n import N_
-from olaria.models.autoencoder import ImageStatistics
-from olaria.models.base import Batch, Loss, Model, Phase, Shape, hidden_apart
+from olaria.models.base import Batch, ImageModel, Loss, Phase, Shape, hidden_apart
+from olaria.models.pair import ImageStatistics
 from olaria.models.vae import binarize
 from olaria.nn.conv import Conv, UpConv
 from olaria.nn.quantize import Codebook, Quantized
@@ -32,7 +32,7 @@ STRIDE = 4
 
 
 @final
-class VQ(Model):
+class VQ(ImageModel):
     """Convolutional encoder and decoder around a codebook.
 
     Args:
@@ -44,6 +44,12 @@ class VQ(Model):
     """
 
     family: ClassVar[str] = "vq"
+    encodes: ClassVar[bool] = True
+    measured_by = "codes"
+    no_prior: ClassVar[str] = N_(
+        "the family {family} has no prior of its own; train gpt-shakespeare with --data codes:RUN, "
+        "and sample that"
+    )
 
     def __init__(self, config: VQConfig, shape: Shape) -> None:
         super().__init__()
@@ -122,13 +128,17 @@ class VQ(Model):
         answer: Tensor = self.decoder(vectors.permute(0, 3, 1, 2))
         return answer.float() + self.statistics.logit
 
-    def vectors(self, x: Tensor) -> Tensor:
+    def codes(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Images in [0, 1] to the entries of their codes, one after the other, (B, latent)."""
         return self.quantize(x).vectors.flatten(1)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Vectors as of :meth:`vectors`, entries or anything between them, to logits (B, C, H, W)."""
+        """Vectors as of :meth:`codes`, entries or anything between them, to logits (B, C, H, W)."""
         return self._answer(z.view(len(z), *self.grid, self.config.latent))
+
+    def images(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """The means of the pixels, (B, C, H, W)."""
+        return self.decode(z).sigmoid()
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """The pixels' means after an image's codes, (B, C, H, W)."""

@@ -52,6 +52,12 @@ class Recipe(Config):
     tuning: TuningConfig | None = None
 
     @property
+    def kind(self) -> str:
+        """Key of what the run learns from in :data:`olaria.kinds.KINDS`: that of its family, or ``codes``."""
+        learns = MODELS[self.model.family].data
+        return "codes" if learns == "text" and self.data.coded_run is not None else learns
+
+    @property
     def window(self) -> int:
         """Tokens of a training example of a language model: its context, where it has no window of its own."""
         tokens: int = getattr(self.model, "training_window", getattr(self.model, "context", 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,11 @@ from torch import Generator, Tensor
 from olaria.data import AnyData, DataConfig, ImageData, PairData, TextData, load
 from olaria.data import codes as kept_codes
 from olaria.data.base import Progress, fingerprint, kind_of, lines_of
-from olaria.data.codes import CODES
-from olaria.data.config import Kind
+from olaria.data.config import CODES
 from olaria.data.tokenizer import Tokenizer, fit_tokenizer, tokenizer_from_json
 from olaria.errors import RunError
 from olaria.families import MODELS
+from olaria.families.base import Kind
 from olaria.i18n import N_
 from olaria.models.base import Model
 from olaria.models.vq import VQ
@@ -37,9 +38,9 @@ def load_data(
         RunError: text for an image model, or any other kind for one that does not learn from it; images without the
             classes that the model asks for.
     """
+    if recipe.kind == "codes":
+        return coded_text(recipe, offline=offline, progress=progress)
     wanted = MODELS[recipe.model.family].data
-    if recipe.data.name.startswith(CODES) and wanted == "text":
-        return coded_text(recipe.data.name, offline=offline, progress=progress)
     data = load(recipe.data.name, recipe.data, offline=offline, progress=progress, wanted=wanted)
     if wanted != kind_of(data):
         raise RunError(_OTHER_KIND[wanted], family=recipe.model.family, data=recipe.data.name)
@@ -48,13 +49,26 @@ def load_data(
     return data
 
 
-def painter_of(name: str) -> tuple[Run, VQ]:
-    """The run that ``codes:RUN`` speaks of, and its model.
+@dataclass(frozen=True, kw_only=True)
+class CodedText(TextData):
+    """The images of a run as lines of letters; see :mod:`olaria.data.codes`.
+
+    Args:
+        painting: the run whose model turns images into codes and codes into images.
+        painter: that model.
+    """
+
+    painting: Run
+    painter: VQ
+
+
+def painter_of(recipe: Recipe) -> tuple[Run, VQ]:
+    """The run whose codes a recipe learns from, and its model.
 
     Raises:
         RunError: there is none, or it has no codes.
     """
-    run = Run(name.removeprefix(CODES))
+    run = Run(recipe.data.coded_run or "")
     model = run.model() if run.family == "vq" else None
     if not isinstance(model, VQ):
         raise RunError(
@@ -65,13 +79,15 @@ def painter_of(name: str) -> tuple[Run, VQ]:
     return run, model
 
 
-def coded_text(name: str, *, offline: bool = False, progress: Progress | None = None) -> TextData:
-    """The images that a run was trained and validated with, as lines of letters; see :mod:`olaria.data.codes`."""
-    run, model = painter_of(name)
+def coded_text(
+    recipe: Recipe, *, offline: bool = False, progress: Progress | None = None
+) -> CodedText:
+    """The images that another run was trained and validated with, as lines of letters."""
+    run, model = painter_of(recipe)
     data = run.data(offline=offline, progress=progress)
     assert isinstance(data, ImageData)
     train, validation = (_codes_of(model, part.x) for part in (data.train, data.validation))
-    return TextData(
+    return CodedText(
         name=f"{CODES}{run.name}",
         title=f"{CODES}{run.name}",
         train=train,
@@ -82,6 +98,8 @@ def coded_text(name: str, *, offline: bool = False, progress: Progress | None = 
         licence=data.licence,
         num_documents=len(data.train) + len(data.validation),
         notes=data.notes,
+        painting=run,
+        painter=model,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from itertools import repeat
 from typing import Literal
 
@@ -12,32 +13,22 @@ from torch.distributions import Normal
 
 from olaria.errors import SamplingError
 from olaria.i18n import N_
-from olaria.models.autoencoder import AutoEncoder
-from olaria.models.base import Model
-from olaria.models.gan import GAN
-from olaria.models.vae import VAE
-from olaria.models.vq import VQ
+from olaria.models.base import ImageModel
 
-Path = Literal["linear", "spherical"]
+Walk = Literal["linear", "spherical"]
 """How to walk from one latent vector to another; see :func:`interpolate`."""
 
 _BLOCK = 1000
 """Images decoded at once: bounds memory."""
 
 
-def classes_of(model: Model) -> int:
-    """How many classes the model draws images for; 0 where it is told none."""
-    return model.classes if isinstance(model, VAE | GAN) else 0
-
-
-def classes_in_turn(model: Model, count: int) -> Tensor | None:
-    """The classes 0, 1, …, K - 1, 0, … of ``count`` images, (count,); None where the model is told none."""
-    num_classes = classes_of(model)
-    return torch.arange(count) % num_classes if num_classes else None
+def classes_in_turn(model: ImageModel, count: int) -> Tensor | None:
+    """The classes 0, 1, …, K - 1, 0, … of ``count`` images, (count,); None where the model is given none."""
+    return torch.arange(count) % model.classes if model.classes else None
 
 
 @torch.no_grad()
-def decode(model: Model, z: Tensor, y: Tensor | None = None) -> Tensor:
+def decode(model: ImageModel, z: Tensor, y: Tensor | None = None) -> Tensor:
     """Latent vectors (N, latent) to images in [0, 1], (N, C, H, W).
 
     A VAE's images are the means of its pixels, not draws of them.
@@ -45,63 +36,42 @@ def decode(model: Model, z: Tensor, y: Tensor | None = None) -> Tensor:
     Args:
         model: decodes.
         z: (N, latent).
-        y: classes, (N,); in turn where the model is told them and none are given.
-
-    Raises:
-        SamplingError: the model has no latent vectors.
+        y: classes, (N,); in turn where the model is given them and none are here.
     """
-    if classes_of(model) == 0:
-        return torch.cat([_decode_block(model, block, None) for block in z.split(_BLOCK)])
-    y = classes_in_turn(model, len(z)) if y is None else y
-    assert y is not None
-    blocks = zip(z.split(_BLOCK), y.split(_BLOCK), strict=True)
-    return torch.cat([_decode_block(model, *block) for block in blocks])
-
-
-def _decode_block(model: Model, z: Tensor, y: Tensor | None) -> Tensor:
-    match model:
-        case VAE():
-            return model.logits(z, y).sigmoid()
-        case GAN():
-            images: Tensor = model.generator(z, y)
-            return images
-        case AutoEncoder():
-            return model.decode(z).clamp(0, 1)
-        case VQ():
-            return model.decode(z).sigmoid()
-    raise _no_latents(model)
+    classes: Iterable[Tensor | None] = repeat(None)
+    if model.classes:
+        y = classes_in_turn(model, len(z)) if y is None else y
+        assert y is not None and len(y) == len(z)
+        classes = y.split(_BLOCK)
+    blocks = zip(z.split(_BLOCK), classes, strict=False)
+    return torch.cat([model.images(*block) for block in blocks])
 
 
 @torch.no_grad()
-def encode(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
+def encode(model: ImageModel, x: Tensor, y: Tensor | None = None) -> Tensor:
     """Images in [0, 1], (N, C, H, W), to latent vectors (N, latent); a VAE's are those of the posterior means.
 
     Args:
         model: encodes.
         x: the images.
-        y: their classes, (N,), where the model is told them.
+        y: their classes, (N,), where the model is given them.
 
     Raises:
         SamplingError: the model has no encoder.
     """
-    blocks = x.split(_BLOCK)
-    match model:
-        case VAE():
-            classes = repeat(None) if y is None else y.split(_BLOCK)
-            return torch.cat([model.code(*block) for block in zip(blocks, classes, strict=False)])
-        case AutoEncoder():
-            return torch.cat([model.encode(block).float() for block in blocks])
-        case VQ():
-            return torch.cat([model.vectors(block) for block in blocks])
-    raise SamplingError(
-        N_(
-            "the family {family} has no encoder: it cannot reconstruct or interpolate images; use --mode prior"
-        ),
-        family=model.family,
-    )
+    if not model.encodes:
+        raise SamplingError(
+            N_(
+                "the family {family} has no encoder: it cannot reconstruct or interpolate images; use --mode prior"
+            ),
+            family=model.family,
+        )
+    classes: Iterable[Tensor | None] = repeat(None) if y is None else y.split(_BLOCK)
+    blocks = zip(x.split(_BLOCK), classes, strict=False)
+    return torch.cat([model.codes(*block) for block in blocks])
 
 
-def prior(model: Model, count: int, generator: Generator, y: Tensor | None = None) -> Tensor:
+def prior(model: ImageModel, count: int, generator: Generator, y: Tensor | None = None) -> Tensor:
     """Images (count, C, H, W) from z ~ N(0, I).
 
     Args:
@@ -113,35 +83,22 @@ def prior(model: Model, count: int, generator: Generator, y: Tensor | None = Non
     Raises:
         SamplingError: the model defines no distribution over its latent vectors.
     """
-    if isinstance(model, VQ):
-        raise SamplingError(
-            N_(
-                "the family vq has no prior of its own; train gpt-shakespeare with --data codes:RUN, "
-                "and sample that"
-            )
-        )
-    if not isinstance(model, VAE | GAN):
-        raise SamplingError(
-            N_(
-                "the family {family} has no prior to draw from; use --mode reconstruct or "
-                "interpolate, or train a VAE"
-            ),
-            family=model.family,
-        )
+    if not model.has_prior:
+        raise SamplingError(model.no_prior, family=model.family)
     return decode(model, torch.randn(count, model.latent, generator=generator), y)
 
 
-def reconstruct(model: Model, x: Tensor, y: Tensor | None = None) -> Tensor:
+def reconstruct(model: ImageModel, x: Tensor, y: Tensor | None = None) -> Tensor:
     """Images in [0, 1], of the classes y where the model is told them, through the bottleneck and back."""
     return decode(model, encode(model, x, y), y)
 
 
 def interpolate(
-    model: Model,
+    model: ImageModel,
     start: Tensor,
     stop: Tensor,
     steps: int = 10,
-    path: Path = "linear",
+    path: Walk = "linear",
     y: Tensor | None = None,
 ) -> Tensor:
     r"""Images on the way from one latent vector to another.
@@ -176,7 +133,9 @@ def interpolate(
     return images.view(len(start), steps, *images.shape[1:])
 
 
-def traverse(model: Model, z: Tensor, dimension: int, values: Tensor, label: int = 0) -> Tensor:
+def traverse(
+    model: ImageModel, z: Tensor, dimension: int, values: Tensor, label: int = 0
+) -> Tensor:
     """Images of one latent vector with one coordinate set to each of ``values``.
 
     Args:
@@ -194,7 +153,7 @@ def traverse(model: Model, z: Tensor, dimension: int, values: Tensor, label: int
     return decode(model, rows, torch.full((len(rows),), label))
 
 
-def manifold(model: Model, side: int = 20, label: int = 0) -> Tensor:
+def manifold(model: ImageModel, side: int = 20, label: int = 0) -> Tensor:
     r"""A map of a two-dimensional latent space.
 
     The grid is even in probability, :math:`z = \Phi^{-1}(u)`, so that each cell stands for an equal share of the prior.
@@ -211,13 +170,12 @@ def manifold(model: Model, side: int = 20, label: int = 0) -> Tensor:
     Raises:
         SamplingError: the latent space is not a plane.
     """
-    latent = getattr(model, "latent", None)
-    if latent != 2:
+    if model.latent != 2:
         raise SamplingError(
             N_(
                 "the map needs two latent dimensions and the model has {latent}; train with model.latent=2"
             ),
-            latent=latent,
+            latent=model.latent,
         )
     line = Normal(0.0, 1.0).icdf(torch.linspace(0.5 / side, 1 - 0.5 / side, side))
     vertical, horizontal = torch.meshgrid(line.flip(0), line, indexing="ij")
@@ -227,7 +185,12 @@ def manifold(model: Model, side: int = 20, label: int = 0) -> Tensor:
 
 @torch.no_grad()
 def attribute(
-    model: Model, x: Tensor, labels: Tensor, source: int, target: int, told: Tensor | None = None
+    model: ImageModel,
+    x: Tensor,
+    labels: Tensor,
+    source: int,
+    target: int,
+    told: Tensor | None = None,
 ) -> Tensor:
     r"""The direction from one class to another in the latent space.
 
@@ -251,10 +214,3 @@ def attribute(
         rows = (labels == label).nonzero().flatten()
         ends.append(encode(model, x[rows], None if told is None else told[rows]).mean(0))
     return ends[0] - ends[1]
-
-
-def _no_latents(model: Model) -> SamplingError:
-    return SamplingError(
-        N_("the family {family} has no latent vectors; give it a --prompt instead"),
-        family=model.family,
-    )

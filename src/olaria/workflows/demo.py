@@ -13,10 +13,11 @@ from olaria.data import load
 from olaria.data.base import Progress
 from olaria.errors import RunError, SourceError
 from olaria.i18n import N_, Message
+from olaria.kinds.base import REDUCED
 from olaria.runs import Run
 from olaria.storage.folder import REPORT, new_run_path
 from olaria.training.events import Listener
-from olaria.workflows.evaluate import REDUCED, evaluate
+from olaria.workflows.evaluate import evaluate
 from olaria.workflows.report import report
 from olaria.workflows.train import train
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,11 @@ from olaria.data.base import Progress
 from olaria.data.split import take
 from olaria.errors import UsageError
 from olaria.evaluation import anomaly
-from olaria.evaluation.anomaly import Detector, Score
+from olaria.evaluation.anomaly import Score
 from olaria.i18n import N_, Message
-from olaria.models.autoencoder import AutoEncoder
-from olaria.models.base import Model
-from olaria.models.vae import VAE
+from olaria.kinds.images import detector_of
+from olaria.models.base import ImageModel
 from olaria.runs import Run
-from olaria.sampling import latent
 from olaria.storage.files import refuse_overwriting
 from olaria.storage.images import make_grid, save_png, with_heat
 from olaria.workflows import shown
@@ -121,6 +118,7 @@ def detect(
     run = run if isinstance(run, Run) else Run(run)
     shown.refuse_other_kinds(run)
     model = run.model(checkpoint)
+    assert isinstance(model, ImageModel)
     own = run.data(offline=offline, progress=progress)
     assert isinstance(own, ImageData)
     detector = detector_of(model, own)
@@ -141,22 +139,6 @@ def detect(
         truth,
         seen.notes,
     )
-
-
-def detector_of(model: Model, data: ImageData) -> Detector:
-    """A detector of what is strange to a model and the first training images.
-
-    Raises:
-        UsageError: the model has no encoder, or is told classes, which strange images have not.
-    """
-    if not isinstance(model, AutoEncoder | VAE) or latent.classes_of(model):
-        raise UsageError(
-            N_(
-                "only an autoencoder or a VAE without classes can tell what is strange to it; train ae-mnist"
-            )
-        )
-    x = data.train.x[: anomaly.NUM_NEIGHBOURS].float() / 255
-    return Detector.fitted(partial(latent.encode, model), partial(latent.decode, model), x)
 
 
 def _seen(

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from olaria.i18n import N_
 from olaria.runs import Run
-from olaria.sampling.autoregressive import SamplingConfig
 
 
 class OpenRun:
@@ -33,38 +30,13 @@ class OpenRun:
 
     def sample(self, count: int | None = None, **options: Any) -> Any:
         """Images (N, C, H, W) in [0, 1], 64 unless ``count`` says; points (N, 2), 2,000 of them; or a text, a list of
-        them where ``count`` is given.
+        them where ``count`` is given; a translation, a list of them where ``prompt`` is one.
 
-        Options as of :mod:`olaria.kinds.generate`: ``mode=``, ``prompt=``, ``temperature=``, ...
+        Options as of ``draw`` in :mod:`olaria.kinds`: ``mode=``, ``prompt=``, ``temperature=``, ...
         """
-        from olaria.families import MODELS
-        from olaria.kinds.generate import sample_images, sample_text, sample_texts
-        from olaria.kinds.other_samples import sample_points
+        from olaria.kinds import draw
 
-        if MODELS[self.run.family].data == "images":
-            return sample_images(self.run, count=64 if count is None else count, **options).images
-        if MODELS[self.run.family].data == "points":
-            return sample_points(self.run, count=2000 if count is None else count, **options).points
-        if MODELS[self.run.family].data == "pairs":
-            return self._translated(count, **options)
-        drawing = {k: options.pop(k) for k in SamplingConfig.model_fields.keys() & options.keys()}
-        options["config"] = SamplingConfig.parse(drawing)
-        if count is not None:
-            return sample_texts(self.run, [options.pop("prompt", None)] * count, **options)
-        return "".join(sample_text(self.run, **options))
-
-    def _translated(self, count: int | None, prompt: str | Sequence[str], **options: Any) -> Any:
-        """One text or a list of them; ``beam`` and ``length_penalty`` as of :class:`DecodingConfig`."""
-        from olaria.errors import UsageError
-        from olaria.kinds.translate import translate_texts
-        from olaria.sampling.translation import DecodingConfig
-
-        if count is not None:
-            raise UsageError(N_("a run that translates takes a list of texts instead of a count"))
-        search = {k: options.pop(k) for k in DecodingConfig.model_fields.keys() & options.keys()}
-        texts = [prompt] if isinstance(prompt, str) else list(prompt)
-        found = translate_texts(self.run, texts, config=DecodingConfig.parse(search), **options)
-        return found[0] if isinstance(prompt, str) else found
+        return draw(self.run, count=count, **options).value
 
     def evaluate(self, **options: Any) -> dict[str, Any]:
         """See :func:`olaria.workflows.evaluate.evaluate`."""

@@ -14,9 +14,8 @@ from olaria.data.images import load_pictures
 from olaria.errors import DataError, UsageError, suggestion
 from olaria.families import MODELS
 from olaria.i18n import N_, Message
-from olaria.models.base import Model
+from olaria.models.base import ImageModel
 from olaria.runs import Run
-from olaria.sampling import latent
 
 Split = Literal["train", "validation", "test"]
 
@@ -51,7 +50,7 @@ class Looked:
         is_own: whether they are of that data.
     """
 
-    model: Model
+    model: ImageModel
     own: ImageData
     shown: Shown
     is_own: bool
@@ -59,7 +58,7 @@ class Looked:
     @property
     def told(self) -> Tensor | None:
         """The images' classes, where the model is told them."""
-        return self.shown.y if latent.classes_of(self.model) else None
+        return self.shown.y if self.model.classes else None
 
 
 def look(
@@ -93,11 +92,12 @@ def look(
     known = run.data(offline=offline, progress=progress)
     assert isinstance(known, ImageData)
     model = run.model(checkpoint)
+    assert isinstance(model, ImageModel)
     if data is None or data == run.recipe.data.name:
         return Looked(model, known, own(known, getattr(known, split or "test")), True)
     if split is not None:
         raise UsageError(N_("--split is of the run's own data; leave it out for {data}"), data=data)
-    if latent.classes_of(model):
+    if model.classes:
         raise UsageError(
             N_("run {name} is told the class of each image, which {data} cannot say"),
             name=run.name,

@@ -11,11 +11,11 @@ from typing import Any
 
 from olaria.data import DATASETS
 from olaria.data.base import Progress
-from olaria.data.codes import CODES
+from olaria.data.config import CODES
 from olaria.errors import NonFiniteLossError, OlariaError, UsageError
 from olaria.families.gan import GameConfig
 from olaria.i18n import N_
-from olaria.kinds.prepare import prepare
+from olaria.kinds import prepare
 from olaria.recipes import Recipe, Size
 from olaria.recipes import preset as find_preset
 from olaria.runs import Run, check_weights

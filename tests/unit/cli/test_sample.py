@@ -9,7 +9,7 @@ import pytest
 
 from olaria.cli.main import main
 from olaria.data.tokenizer import Kind
-from olaria.kinds import generate
+from olaria.kinds import text
 from olaria.runs import Run
 from olaria.sampling.autoregressive import SamplingConfig
 from olaria.workflows.open import OpenRun
@@ -127,11 +127,11 @@ def test_options_change_the_text(run: Run, capsys: pytest.CaptureFixture[str]) -
 def test_prompts_of_unequal_length(run: Run) -> None:
     config = SamplingConfig(max_tokens=12)
     prompts = ["o barro", "a", "o oleir", None]
-    texts = generate.sample_texts(run, prompts, config=config, seed=5)
+    texts = text.several(run, prompts, config, seed=5)
     assert [len(text) for text in texts] == [12] * 4
-    assert texts[0] == "".join(generate.sample_text(run, prompt="o barro", config=config, seed=5))
+    assert texts[0] == "".join(text.one(run, "o barro", config, seed=5))
     # What a text is drawn beside does not matter.
-    assert generate.sample_texts(run, prompts[:2], config=config, seed=5) == texts[:2]
+    assert text.several(run, prompts[:2], config, seed=5) == texts[:2]
 
 
 def test_in_python(run: Run) -> None:
@@ -144,7 +144,7 @@ def test_in_python(run: Run) -> None:
 def test_accents_of_a_byte_model_stream_as_whole_characters(tmp_path: Path) -> None:
     run = made(tmp_path, "byte")
     config = SamplingConfig(max_tokens=300, temperature=2.0)
-    found = list(generate.sample_text(run, prompt="coração — m", config=config))
-    again = generate.sample_texts(run, ["coração — m"], config=config)
+    found = list(text.one(run, "coração — m", config))
+    again = text.several(run, ["coração — m"], config)
     assert "".join(found) == again[0]
     assert all(piece and piece.encode("utf-8") for piece in found)

@@ -12,7 +12,7 @@ from PIL import Image
 from olaria.cli.main import main
 from olaria.data import ImageData
 from olaria.errors import RunError, UsageError
-from olaria.kinds.generate import sample_images
+from olaria.kinds import draw
 from olaria.runs import Run
 from olaria.sampling import latent
 from olaria.workflows.reconstruct import reconstruct
@@ -75,7 +75,7 @@ def test_each_image_may_have_a_file(
     assert main([*words, "-n", "10"]) == 0
     files = sorted(folder.iterdir())
     assert [file.name for file in files] == [f"{number:02}.png" for number in range(1, 11)]
-    expected = sample_images(run, count=10, seed=3).images
+    expected = draw(run, count=10, seed=3).value
     for file, image in zip(files, expected, strict=True):
         pixels = np.asarray(Image.open(file))
         assert pixels.shape == (8, 8)

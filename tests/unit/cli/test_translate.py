@@ -9,7 +9,7 @@ import pytest
 
 from olaria.cli.main import main
 from olaria.errors import ConfigError, RunError, UsageError
-from olaria.kinds.translate import translate_texts
+from olaria.kinds import draw
 from olaria.runs import Run
 from olaria.workflows.evaluate import evaluate
 from olaria.workflows.open import OpenRun
@@ -98,7 +98,7 @@ def test_what_cannot_be_translated_is_told_in_one_line(
 
 
 def test_the_unseen_may_be_skipped(run: Run) -> None:
-    assert translate_texts(run, ["ga!to"], unseen="skip") == translate_texts(run, ["gato"])
+    assert draw(run, prompt="ga!to", unseen="skip").value == draw(run, prompt="gato").value
 
 
 def test_it_watches_translations_and_keeps_the_best(run: Run) -> None:
@@ -172,8 +172,6 @@ def test_only_what_translates_takes_a_beam(
     text.write_text("o oleiro gira o barro\n" * 20, encoding="utf-8")
     made = train("bigram-shakespeare", data=str(text), steps=1, out=tmp_path / "bigram")
     code, _, err = called(capsys, "sample", str(made.path), "--beam", "2")
-    assert code == 2 and "--beam is for runs that translate" in err
-    with pytest.raises(UsageError, match="does not translate"):
-        translate_texts(made, ["a"])
-    with pytest.raises(UsageError, match="instead of a count"):
-        OpenRun(Run(made.path))._translated(3, "a")
+    assert code == 2 and "draws text: leave out beam" in err
+    with pytest.raises(UsageError, match="leave out beam"):
+        draw(made, prompt="a", beam=2)

@@ -18,12 +18,12 @@ from olaria.data.codes import codes_of_lines, keep, lines_of_codes, recall
 from olaria.errors import ConfigError, DataError, RunError, SamplingError
 from olaria.evaluation.codes import evaluate_codes, two_stages
 from olaria.families.vq import VQConfig
-from olaria.kinds.other_samples import sample_coded
+from olaria.kinds import codes as kind
+from olaria.kinds import draw
 from olaria.models.vq import VQ
 from olaria.runs import Run
 from olaria.sampling import codes, latent
 from olaria.training.randomness import generator, seeded
-from olaria.workflows import evaluate as evaluation
 from olaria.workflows.evaluate import evaluate
 from olaria.workflows.report import report
 from olaria.workflows.train import replay, train
@@ -84,7 +84,7 @@ def test_an_image_is_its_codes(painter: Run) -> None:
     expected = painting.logits(grids).sigmoid()
     assert torch.allclose(painting.reconstruct(x), expected, atol=1e-6)
     assert torch.allclose(latent.reconstruct(painting, x), expected, atol=1e-6)
-    assert painting.vectors(x).shape == (9, painting.latent)
+    assert painting.codes(x).shape == (9, painting.latent)
     with pytest.raises(SamplingError, match=r"--data codes:RUN"):
         latent.prior(painting, 1, generator(0))
 
@@ -189,9 +189,9 @@ def test_both_stages_make_a_bound(painter: Run, writer: Run) -> None:
 
 
 def test_its_texts_are_painted(painter: Run, writer: Run, tmp_path: Path) -> None:
-    drawn = sample_coded(writer, count=30, seed=1).images
+    drawn = draw(writer, count=30, seed=1).value
     assert drawn.shape == (30, 1, 8, 8) and drawn.min() >= 0 and drawn.max() <= 1
-    assert torch.equal(drawn, sample_coded(writer, count=30, seed=1).images)
+    assert torch.equal(drawn, draw(writer, count=30, seed=1).value)
     assert (drawn.mean(0) - digits(painter).test.x.float().mean(0) / 255).abs().mean() < 0.1
     with Image.open(writer.samples()[-1]) as sheet:
         assert sheet.mode == "L"
@@ -246,7 +246,7 @@ def test_a_writer_that_cannot_write_images_yet_is_reported_all_the_same(
     def refuse(*words: object, **options: object) -> None:
         raise SamplingError("only {share} are images", share="3%")
 
-    monkeypatch.setattr("olaria.cards.run_card.sample_coded", refuse)
+    monkeypatch.setattr("olaria.cards.run_card.draw", refuse)
     page = report([writer], out=tmp_path / "page.html").read_text(encoding="utf-8")
     assert "only 3% are images" in page
 
@@ -266,11 +266,26 @@ def test_a_code_that_was_never_seen_has_no_bound(
     monkeypatch.setattr(painting, "logits", lambda codes: torch.zeros(len(codes), 1, 8, 8))
     with pytest.raises(DataError):
         two_stages(writer.model(), tokenizer, painting, digits(painter).test.x[:2], generator(0))
-    monkeypatch.setattr(evaluation, "two_stages", _unseen)
+    monkeypatch.setattr(kind, "two_stages", _unseen)
     content = evaluate(writer)
     assert content["metrics"]["elbo_nats"] is None
     assert "a code that no training image has" in content["reasons"]["elbo_nats"]["id"]
     assert content["metrics"]["loss_nats_per_char"] > 0
+
+
+def test_a_model_that_reads_less_than_a_line_has_no_bound(painter: Run, tmp_path: Path) -> None:
+    writer = train(
+        "gpt-shakespeare",
+        data=f"codes:{painter.path}",
+        size="tiny",
+        steps=1,
+        settings=["model.context=3"],
+        out=tmp_path / "short",
+    )
+    content = evaluate(writer)
+    assert content["metrics"]["elbo_nats"] is None
+    assert content["reasons"]["elbo_nats"]["fields"] == {"context": 3, "letters": 4}
+    assert content["metrics"]["fd"] is not None or "fd" in content["reasons"]
 
 
 def _unseen(*_: object) -> dict[str, float]:

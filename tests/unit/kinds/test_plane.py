@@ -11,7 +11,8 @@ from PIL import Image
 import olaria
 from olaria.data import PointData
 from olaria.errors import OlariaError, UsageError
-from olaria.kinds.other_samples import sample_points, save_points
+from olaria.kinds import draw
+from olaria.kinds.points import PointSample
 from olaria.runs import Run
 from olaria.workflows.data import stats
 from olaria.workflows.evaluate import evaluate
@@ -44,20 +45,21 @@ def test_every_frame_is_a_picture(run: Run) -> None:
 
 
 def test_points_and_their_picture(run: Run, tmp_path: Path) -> None:
-    drawn = sample_points(run, count=50, seed=3)
-    assert torch.equal(drawn.points, sample_points(run, count=50, seed=3).points)
+    drawn = draw(run, count=50, seed=3)
+    assert isinstance(drawn, PointSample)
+    assert torch.equal(drawn.points, draw(run, count=50, seed=3).value)
     assert torch.equal(drawn.points, olaria.open(str(run.path)).sample(50, seed=3))
-    save_points(drawn, tmp_path / "points.csv")
+    drawn.save(tmp_path / "points.csv")
     lines = (tmp_path / "points.csv").read_text().splitlines()
     assert lines[0] == "x,y" and len(lines) == 51
     assert [float(cell) for cell in lines[1].split(",")] == pytest.approx(
         drawn.points[0].tolist(), rel=1e-4
     )
-    save_points(drawn, tmp_path / "points.png")
+    drawn.save(tmp_path / "points.png")
     with Image.open(tmp_path / "points.png") as picture:
         assert picture.width > 500
     with pytest.raises(OlariaError, match="already there"):
-        save_points(drawn, tmp_path / "points.png")
+        drawn.save(tmp_path / "points.png")
     again = train("gan-ring", data=str(tmp_path / "points.csv"), steps=2, size="tiny",
                   settings=["training.batch_size=8"], out=tmp_path / "again")  # fmt: skip
     data = again.data()
@@ -69,10 +71,12 @@ def test_points_and_their_picture(run: Run, tmp_path: Path) -> None:
 
 def test_what_is_asked_of_another_kind_is_told(tmp_path: Path, run: Run) -> None:
     digits = train("gan-mnist", data="digits", size="tiny", steps=1, out=tmp_path / "digits")
-    with pytest.raises(UsageError, match="does not draw points"):
-        sample_points(digits)
+    with pytest.raises(UsageError, match=r"draws points.*leave out mode"):
+        draw(run, mode="prior")
+    with pytest.raises(UsageError, match=r"draws images.*leave out temperature"):
+        draw(digits, temperature=2.0)
     with pytest.raises(UsageError, match="at least 1"):
-        sample_points(run, count=0)
+        draw(run, count=0)
 
 
 def test_a_stopped_game_goes_on_to_the_same_end(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from olaria.data.base import ImageData, Images
 from olaria.evaluation import extractor
 from olaria.families.gan import GAN_SIZES as SIZES
-from olaria.kinds.watching import watch_images
+from olaria.kinds.images import watch
 from olaria.models.gan import GAN
 
 
@@ -48,12 +48,12 @@ def drawing(images: Tensor) -> GAN:
 
 
 def test_the_spread_is_that_of_the_data_or_nothing(data: ImageData) -> None:
-    watch = watch_images("gan", data, seed=0)
-    assert watch.monitor is None
-    values = watch.evaluate(drawing(data.validation.x))
+    watched = watch(GAN(SIZES["tiny"], (1, 28, 28)), data, seed=0)
+    assert watched.monitor is None
+    values = watched.evaluate(drawing(data.validation.x))
     assert values == {"spread": pytest.approx(1.0)}
     same = data.validation.x[:1].expand(600, -1, -1, -1)
-    assert watch.evaluate(drawing(same))["spread"] == pytest.approx(0.0, abs=1e-6)
+    assert watched.evaluate(drawing(same))["spread"] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_where_features_tell_coverage_and_classes_are_there(
@@ -62,10 +62,10 @@ def test_where_features_tell_coverage_and_classes_are_there(
     network = extractor.load("mnist")
     assert network is not None
     fitting = replace(network, data="noise", data_sha256=data.sha256)
-    monkeypatch.setattr("olaria.kinds.watching.for_data", lambda _: fitting)
-    watch = watch_images("gan", data, seed=0)
-    values = watch.evaluate(drawing(data.validation.x))
+    monkeypatch.setattr("olaria.kinds.images.extractor.for_data", lambda _: fitting)
+    watched = watch(GAN(SIZES["tiny"], (1, 28, 28)), data, seed=0)
+    values = watched.evaluate(drawing(data.validation.x))
     assert set(values) == {"spread", "coverage", "classes_covered"}
     assert values["coverage"] == 1.0
     same = data.validation.x[:1].expand(600, -1, -1, -1)
-    assert watch.evaluate(drawing(same))["coverage"] < 0.05
+    assert watched.evaluate(drawing(same))["coverage"] < 0.05

@@ -20,7 +20,7 @@ from olaria.evaluation.anomaly import auroc
 from olaria.evaluation.plane import evaluate_points
 from olaria.families.gan import AdversarialLoss, GANConfig, PlaneGANConfig
 from olaria.i18n import Message
-from olaria.kinds.watching import NUM_WATCHED
+from olaria.kinds.images import NUM_WATCHED
 from olaria.lessons.base import Asked, Step
 from olaria.lessons.by_numpy import games
 from olaria.lessons.figures import Bars, Choice, Figure, Heat, Images, Plot, Scatter, Table
@@ -462,7 +462,7 @@ def test_spread_and_distance_of_known_images() -> None:
 
 
 def test_the_spread_is_the_one_that_the_run_watches(digits: Run) -> None:
-    from olaria.kinds.watching import WATCHED_DRAWS
+    from olaria.kinds.images import WATCHED_DRAWS
     from olaria.training.randomness import generator
 
     data: Any = digits.data()

@@ -125,7 +125,7 @@ def test_the_map_is_even_in_probability(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("family", ["vae", "gan"])
 def test_classes_come_in_turn_or_as_asked(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     decoder, z = model(family, classes=3), normal(1, 8).expand(7, -1)
-    assert latent.classes_of(decoder) == 3 and latent.classes_of(model(family)) == 0
+    assert decoder.classes == 3 and model(family).classes == 0
     images = latent.decode(decoder, z)
     alike = [[torch.allclose(a, b, atol=1e-6) for b in images] for a in images]
     assert alike == [[i % 3 == j % 3 for j in range(7)] for i in range(7)]

@@ -102,7 +102,7 @@ def test_a_model_that_is_told_classes_gets_them(tmp_path: Path) -> None:
     model, data = run.model(), run.data()
     assert isinstance(model, VAE) and isinstance(data, ImageData)
     with torch.no_grad():
-        expected = model.code(data.test.x.float() / 255, data.test.y)
+        expected = model.codes(data.test.x.float() / 255, data.test.y)
     assert torch.allclose(encode(run).codes, expected, atol=1e-5)
     Image.new("L", (8, 8)).save(tmp_path / "mine.png")
     with pytest.raises(UsageError, match="told the class of each image"):

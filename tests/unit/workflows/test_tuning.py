@@ -179,10 +179,10 @@ def test_it_opens_goes_on_and_is_evaluated_when_the_base_is_gone(
 
 
 def sampled(run: Run) -> Any:
-    from olaria.kinds.generate import sample_text
+    from olaria.kinds.text import one
     from olaria.sampling.autoregressive import SamplingConfig
 
-    return sample_text(run, prompt="o b", config=SamplingConfig(max_tokens=20))
+    return one(run, "o b", SamplingConfig(max_tokens=20))
 
 
 def test_a_repetition_is_the_same_and_needs_the_same_base(

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from olaria.data import TextData
-from olaria.data.codes import CODES
 from olaria.data.tokens import Tokenizer
 from olaria.lessons.base import Array, Asked
 from olaria.lessons.texts import Sentence, sentence_of
@@ -175,7 +174,7 @@ def opened(asked: Asked) -> Opened:
         validation=sentence.tokenizer.decode(others),
         validation_counts=PairCounts.of_text(others, size),
         normalizers=torch.cat([row.logsumexp(1) for row in rows]).double().numpy(),
-        has_words=not run.recipe.data.name.startswith(CODES),
+        has_words=run.recipe.kind != "codes",
     )
 
 

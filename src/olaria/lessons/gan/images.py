@@ -60,7 +60,7 @@ def noise_step(gallery: Gallery) -> Step:
     model = gallery.model
     a, b = gallery.z[:PATHS], gallery.z[PATHS : 2 * PATHS]
     y = latent.classes_in_turn(model, len(a))
-    path: latent.Path = "spherical" if model.latent >= LEAST_TURNED else "linear"
+    path: latent.Walk = "spherical" if model.latent >= LEAST_TURNED else "linear"
     way = latent.interpolate(model, a, b, STOPS, path, y)
     change = (way[:, 1:] - way[:, :-1]).square().mean().sqrt().item()
     by_hand = _way_by_hand(model, numbers(a), numbers(b), as_classes(y))
@@ -127,7 +127,7 @@ def _index(number: int) -> str:
     return str(number).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
 
 
-def _stops(way: Tensor, path: latent.Path, run: Run) -> Figure:
+def _stops(way: Tensor, path: latent.Walk, run: Run) -> Figure:
     """The images of each stop, one stop at a time."""
     images = tuple(Images("", (Strip("", numbers(way[:, stop])),)) for stop in range(way.shape[1]))
     labels = tuple(f"{stop}/{len(images) - 1}" for stop in range(len(images)))

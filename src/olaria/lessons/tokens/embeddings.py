@@ -21,7 +21,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from olaria.data.codes import CODES
 from olaria.data.tokens import Tokenizer
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array, Check, Step
@@ -137,7 +136,7 @@ def opened(run: Run, tokenizer: Tokenizer, texts: Sequence[str]) -> Embedding:
         total=sum(parameter.numel() for parameter in model.parameters()),
         num_special=len(first.weight) - tokenizer.vocab_size,
         is_bigram=is_bigram,
-        has_letters=not run.recipe.data.name.startswith(CODES),
+        has_letters=run.recipe.kind != "codes",
     )
 
 

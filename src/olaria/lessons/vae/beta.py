@@ -57,14 +57,14 @@ def _runs(seen: Seen, runs: list[tuple[str, VAE]]) -> Step:
     rebuilt = slice(0, NUM_REBUILT)
     strips.append(strip(Message(N_("test images")), seen.target[rebuilt]))
     for name, model in runs:
-        y = seen.told() if latent.classes_of(model) else None
+        y = seen.told() if model.classes else None
         found = elbo(model, seen.target, seen.generator("noise"), y=y)
         units = active_units(model, seen.target, y=y)
         z = torch.randn(NUM_REBUILT, model.latent, generator=seen.generator("prior"))
         nats = found.reconstruction_nats, found.kl_nats
         rows.append((name, model.config.beta, *nats, -found.elbo_nats, units))
         told = latent.classes_in_turn(model, NUM_REBUILT)
-        code = model.code(seen.target[rebuilt], None if y is None else y[rebuilt])
+        code = model.codes(seen.target[rebuilt], None if y is None else y[rebuilt])
         for title, pictures in (
             (
                 N_("{name}, β = {beta}: rebuilt"),

@@ -59,7 +59,7 @@ class Seen(Opened):
     @cached_property
     def codes(self) -> Tensor:
         """z of the posterior means, (N, latent)."""
-        return self.vae.code(self.target, self.told())
+        return self.vae.codes(self.target, self.told())
 
     @cached_property
     def draw(self) -> Draw:

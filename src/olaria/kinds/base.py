@@ -1,0 +1,124 @@
+"""What every kind of data gives the verbs: prepare, measure, draw."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from olaria.i18n import N_, Message
+from olaria.recipes import Recipe
+from olaria.recipes import preset as find_preset
+from olaria.runs import Run
+from olaria.runs.tuning import Start
+from olaria.training.prepared import Prepared
+
+SEED = 1
+"""Of everything drawn in an evaluation: binarization, noise, subsets."""
+BATCHES_PER_EPOCH = 10
+"""Of data that is too small for a preset's batch."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is drawn; stored in the protocol beside every number.
+
+    Args:
+        num_examples: test images; all where None.
+        num_samples: images drawn from the model.
+        num_corrected: images of the likelihood's correction with 5,000 importance samples; 0 leaves it out.
+        num_chars: characters drawn from a language model.
+        num_neighbours: training images whose codes vote.
+    """
+
+    num_examples: int | None = None
+    num_samples: int = 10_000
+    num_corrected: int = 0
+    num_chars: int = 10_000
+    num_neighbours: int = 55_000
+
+
+STANDARD = Effort()
+FULL = Effort(num_corrected=1000)
+REDUCED = Effort(num_examples=1000, num_samples=2000, num_chars=2000, num_neighbours=10_000)
+"""For the demo: minutes are short there, and the report says so."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What an evaluation gives.
+
+    Args:
+        metrics: by key; None where one cannot be had.
+        protocol: how they were obtained.
+        reasons: why one is None, by key.
+    """
+
+    metrics: Mapping[str, Any]
+    protocol: Mapping[str, Any]
+    reasons: Mapping[str, Message] = field(default_factory=dict)
+
+
+class Sample(ABC):
+    """What was drawn from a run."""
+
+    suffix: ClassVar[str]
+    """Ending of the file that it is written to where nobody names one."""
+
+    @property
+    @abstractmethod
+    def value(self) -> Any:
+        """Itself as plain tensors or text."""
+
+    @abstractmethod
+    def save(self, path: Path, *, overwrite: bool = False) -> None:
+        """Write it.
+
+        Raises:
+            StorageError: the file is there already.
+        """
+
+    @abstractmethod
+    def to_json(self, path: Path | None) -> dict[str, Any]:
+        """It, or where it was written, as JSON values."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One entry of :data:`olaria.kinds.KINDS`.
+
+    Args:
+        prepare: recipe and data to what the loop needs; a tuned run begins at the third.
+        measure: run, model and data to metrics, with an effort; opens no connection where the last says so.
+        draw: from a run; its keyword arguments are all that can be asked of this kind.
+        draws: what that is, a source string.
+        split: what is measured.
+    """
+
+    prepare: Callable[[Recipe, Any, Start | None], Prepared]
+    measure: Callable[[Run, Any, Any, Effort, bool], Measured]
+    draw: Callable[..., Sample]
+    draws: str
+    split: Literal["test", "validation"]
+
+
+def opened(run: str | Path | Run) -> Run:
+    """The run itself, whether it is named or open already."""
+    return run if isinstance(run, Run) else Run(run)
+
+
+def fitting(recipe: Recipe, count: int) -> tuple[Recipe, tuple[Message, ...]]:
+    """A recipe whose batches ``count`` examples can fill, and what a person should know of it.
+
+    A preset's batch is that of large data: with few examples it becomes smaller, a tenth of an epoch. One that the user
+    chose stays, and is refused where it is too large.
+    """
+    usual = find_preset(recipe.preset, recipe.size).training.batch_size
+    if count >= usual or recipe.training.batch_size != usual:
+        return recipe, ()
+    size = max(1, count // BATCHES_PER_EPOCH)
+    note = N_("the data has {count} training examples: batches of {size} instead of {usual}")
+    fields = {"count": count, "size": size, "usual": usual}
+    return recipe.updated("training.batch_size", size), (Message(note, fields),)

@@ -1,0 +1,168 @@
+"""Codes: the images of a run as lines of letters. They are learnt as text, and drawn and measured as images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import Generator, Tensor
+
+from olaria.data.base import ImageData
+from olaria.data.tokenizer import Tokenizer, Unseen, tokenizer_from_json
+from olaria.errors import DataError, SamplingError, UsageError
+from olaria.evaluation import extractor
+from olaria.evaluation.codes import two_stages
+from olaria.evaluation.samples import evaluate_image_samples
+from olaria.i18n import N_, Message
+from olaria.kinds import images, text
+from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, opened
+from olaria.kinds.images import ImageSample
+from olaria.models.base import Model
+from olaria.models.vq import VQ
+from olaria.recipes import Recipe
+from olaria.runs import CodedText, Run, painter_of
+from olaria.runs.tuning import Start
+from olaria.sampling import codes
+from olaria.training.prepared import Prepared
+from olaria.training.randomness import generator
+from olaria.training.watch import Watch
+
+
+def prepare(recipe: Recipe, data: CodedText, start: Start | None = None) -> Prepared:
+    """As text, but watched as images."""
+    prepared = text.prepare(recipe, data, start)
+    tokenizer = tokenizer_from_json(prepared.tokenizer or {})
+    watching = watch(prepared.watch, tokenizer, data.painter, recipe.seed)
+    return replace(prepared, watch=watching)
+
+
+def watch(watch: Watch, tokenizer: Tokenizer, painter: VQ, seed: int) -> Watch:
+    """The watch of a text whose texts are shown as images, once they are some."""
+
+    def sample(model: Model) -> Tensor | str:
+        try:
+            draws = generator(seed, "watching")
+            return codes.draw(model, tokenizer, painter, images.NUM_WATCHED, draws)
+        except SamplingError:
+            drawn: str = watch.sample(model)
+            return drawn
+
+    return replace(watch, sample=sample)
+
+
+def measure(
+    run: Run, model: Any, data: CodedText, effort: Effort, offline: bool = False
+) -> Measured:
+    """How good a model of codes is as one of text, and as one of images: the bound of both stages, and samples."""
+    as_text = text.measure(run, model, data, effort, offline)
+    painter, tokenizer = data.painter, run.tokenizer()
+    of_images = data.painting.data(offline=offline)
+    assert isinstance(of_images, ImageData)
+    test = images.part(of_images.test.x, effort.num_examples)
+    draws = Generator().manual_seed(SEED)
+    stages, reasons = _stages(model, tokenizer, painter, test, draws)
+    samples = codes.draw(model, tokenizer, painter, effort.num_samples, draws)
+    drawn = evaluate_image_samples(samples, of_images, extractor.for_data(of_images), draws)
+    images_measured = {
+        "images": of_images.name,
+        "images_sha256": of_images.sha256,
+        "num_images": len(test),
+    }
+    samples_measured = {
+        name: value
+        for name, value in drawn.protocol.items()
+        if name not in ("data", "data_sha256", "split", "num_examples", "seed")
+    }
+    return Measured(
+        {**as_text.metrics, **stages, **drawn.metrics},
+        {**as_text.protocol, **images_measured, **images.pixels_of(painter), **samples_measured},
+        {**as_text.reasons, **reasons, **drawn.reasons},
+    )
+
+
+def _stages(
+    model: Any, tokenizer: Tokenizer, painter: VQ, images: Tensor, draws: Generator
+) -> tuple[dict[str, Any], dict[str, Message]]:
+    """The bound of both stages, or why there is none."""
+    letters = painter.grid[0] * painter.grid[1]
+    if model.context < letters:
+        reason = Message(
+            N_("the model reads {context} tokens, and an image is a line of {letters}"),
+            {"context": model.context, "letters": letters},
+        )
+    else:
+        try:
+            return two_stages(model, tokenizer, painter, images, draws), {}
+        except DataError:  # the tokenizer's: the model gives no probability of what it never read
+            reason = Message(N_("a test image has a code that no training image has"))
+    reasons = dict.fromkeys(("elbo_nats", "reconstruction_nats", "kl_nats"), reason)
+    return dict.fromkeys(reasons), reasons
+
+
+def draw(
+    run: str | Path | Run,
+    *,
+    count: int | None = None,
+    temperature: float | None = None,
+    prompt: str | None = None,
+    max_tokens: int | None = None,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+    repetition_penalty: float | None = None,
+    stop: Sequence[str] | None = None,
+    unseen: Unseen | None = None,
+    seed: int = 0,
+    checkpoint: str | int | None = None,
+    offline: bool = False,
+) -> Sample:
+    """Images that a language model of codes writes, painted by the run that the codes are of; lines where it is given
+    a prompt, see :func:`olaria.kinds.text.draw`.
+
+    Args:
+        run: a run on ``codes:RUN``, its name or its path.
+        count: how many images; 64 where None.
+        temperature: of each code; 1 where None.
+        prompt: the beginning of a line.
+        max_tokens, top_k, top_p, min_p, repetition_penalty, stop, unseen: of lines alone.
+        seed: of the draws.
+        checkpoint: ``best``, ``last`` or a step.
+        offline: open no connection.
+
+    Raises:
+        SamplingError: too many of its lines are no image.
+        UsageError: what is only of lines is given without a prompt.
+    """
+    run = opened(run)
+    of_lines = {
+        "max_tokens": max_tokens,
+        "top_k": top_k,
+        "top_p": top_p,
+        "min_p": min_p,
+        "repetition_penalty": repetition_penalty,
+        "stop": stop,
+        "unseen": unseen,
+    }
+    given = {name: value for name, value in of_lines.items() if value is not None}
+    where: dict[str, Any] = {"seed": seed, "checkpoint": checkpoint, "offline": offline}
+    if prompt is not None:
+        how: dict[str, Any] = {**given, "temperature": temperature, **where}
+        return text.draw(run, count=count, prompt=prompt, **how)
+    if given:
+        words = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise UsageError(
+            N_("run {name} paints codes: it takes -n and --temperature; leave out {words}"),
+            name=run.name,
+            words=words,
+        )
+    count, temperature = 64 if count is None else count, 1.0 if temperature is None else temperature
+    if count < 1:
+        raise UsageError(N_("-n must be at least 1, not {count}"), count=count)
+    painter, draws = painter_of(run.recipe)[1], Generator().manual_seed(seed)
+    model, tokenizer = run.model(checkpoint), run.tokenizer()
+    return ImageSample(codes.draw(model, tokenizer, painter, count, draws, temperature))
+
+
+CODES = Kind(prepare, measure, draw, N_("images by their codes"), "validation")

@@ -1,0 +1,438 @@
+"""Images: batches of pixels, pictures to watch, metrics of reconstructions and of samples, sheets by mode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Generator, Tensor
+
+from olaria.data.base import ImageData
+from olaria.errors import SamplingError, StorageError, UsageError
+from olaria.evaluation import anomaly, diversity, extractor
+from olaria.evaluation.anomaly import Detector
+from olaria.evaluation.codes import evaluate_codes
+from olaria.evaluation.density import active_units, elbo, evaluate_vae
+from olaria.evaluation.projection import PrincipalComponents
+from olaria.evaluation.reconstruction import LinearMap, code_metrics, mse, psnr_db
+from olaria.evaluation.samples import evaluate_image_samples
+from olaria.evaluation.summed import Summed, alone
+from olaria.i18n import N_, Message
+from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, fitting, opened
+from olaria.models import NETWORKS
+from olaria.models.base import ImageModel
+from olaria.objectives.reconstruction import squared_error
+from olaria.recipes import Recipe
+from olaria.runs import Run
+from olaria.runs.tuning import Start
+from olaria.sampling import latent, modes
+from olaria.sampling.latent import Walk
+from olaria.sampling.modes import Mode, Sheet
+from olaria.storage.files import refuse_overwriting
+from olaria.storage.images import make_grid, make_picture, save_png
+from olaria.training.building import build_model
+from olaria.training.feed import ExampleFeed
+from olaria.training.prepared import Prepared
+from olaria.training.randomness import generator
+from olaria.training.sizing import size_up
+from olaria.training.watch import Watch
+
+ADAPTED = 10_000
+"""Training images whose statistics a model may take before it begins."""
+NUM_WATCHED = 64
+"""Images in a watching grid."""
+WATCHED_DRAWS = 500
+"""Images that are drawn while training to be compared with as many of the validation split."""
+BLOCK = 1000
+"""Images that are measured at once while training."""
+
+
+# -- prepare ---------------------------------------------------------------------------------------
+
+
+def prepare(recipe: Recipe, data: ImageData, start: Start | None = None) -> Prepared:
+    """See :class:`olaria.kinds.base.Kind`; a run of images begins from no other."""
+    recipe, notes = fitting(recipe, len(data.train))
+    feed = ExampleFeed(data.train.x, data.train.y, recipe.training.batch_size, recipe.seed)
+    by_samples = NETWORKS[recipe.model.family].measured_by == "samples"
+    sized = size_up(recipe, data.shape, feed, data, WATCHED_DRAWS if by_samples else BLOCK)
+    model = build_model(recipe, data.shape)
+    assert isinstance(model, ImageModel)
+    model.adapt(data.train.x[:ADAPTED].float() / 255)
+    watching = watch(model, data, recipe.seed)
+    notes = (*data.notes, *notes)
+    return Prepared(recipe, data, data.shape, feed, watching, model, sized, notes=notes)
+
+
+# -- watch -----------------------------------------------------------------------------------------
+
+
+def watch(model: ImageModel, data: ImageData, seed: int) -> Watch:
+    """What the loop looks at while a model of images trains: fixed images, or fixed noise, all along."""
+    shown = data.validation.x[:NUM_WATCHED].float() / 255
+
+    def sample(model: Any) -> Tensor:
+        if model.has_prior:
+            return latent.prior(model, NUM_WATCHED, generator(seed, "watching"))
+        pairs = torch.stack((shown, latent.reconstruct(model, shown)), 1)
+        return pairs.flatten(0, 1)[:NUM_WATCHED]
+
+    watched = model.measured_by
+    monitor = None if watched == "samples" else "loss"
+    return Watch(
+        _WATCHES[watched](data, seed), sample, monitor, is_shared=watched in ("error", "bound")
+    )
+
+
+def _watch_error(data: ImageData, seed: int) -> Callable[..., Mapping[str, float]]:
+    validation = data.validation.x
+
+    def evaluate(model: Any, summed: Summed = alone) -> Mapping[str, float]:
+        blocks = [partial(_error, model, block) for block in validation.split(BLOCK)]
+        error = summed(blocks, 1)[0] / len(validation)
+        return {"loss": error, "mse": error}
+
+    return evaluate
+
+
+def _error(model: ImageModel, images: Tensor) -> tuple[float]:
+    """The summed squared errors of images as bytes."""
+    x = images.float() / 255
+    return (squared_error(latent.reconstruct(model, x), x).double().sum().item(),)
+
+
+def _watch_bound(data: ImageData, seed: int) -> Callable[..., Mapping[str, float]]:
+    validation, labels = data.validation.x, data.validation.y
+
+    def evaluate(model: Any, summed: Summed = alone) -> Mapping[str, float]:
+        draws = generator(seed, "validation")
+        x = model.target(validation.float() / 255, draws)
+        y = labels if model.classes else None
+        bound = elbo(model, x, draws, y=y, summed=summed)
+        return {
+            "loss": -bound.elbo_nats,
+            "reconstruction_nats": bound.reconstruction_nats,
+            "kl_nats": bound.kl_nats,
+            "active_units": active_units(model, x, y=y),
+        }
+
+    return evaluate
+
+
+def _watch_codes(data: ImageData, seed: int) -> Callable[..., Mapping[str, float]]:
+    """Nats of the image given its codes, and the codes in use."""
+
+    def evaluate(model: Any) -> Mapping[str, float]:
+        values = evaluate_codes(model, data.validation.x, generator(seed, "validation"))
+        return {"loss": values["reconstruction_nats"], **values}
+
+    return evaluate
+
+
+def _watch_samples(data: ImageData, seed: int) -> Callable[..., Mapping[str, float]]:
+    r"""How much of the validation images a generator's images cover, from the same noise each time.
+
+    ``spread`` is :math:`\sum_i \mathrm{Var}(\tilde x_i) / \sum_i \mathrm{Var}(x_i)` over the pixels i: 1 where the
+    generated images vary as the real ones do, 0 where they are all the same. ``coverage`` and ``classes_covered``
+    are there where a feature network is.
+    """
+    real = data.validation.x[:WATCHED_DRAWS]
+    variance = (real.float() / 255).var(0).sum().clamp_min(1e-12)
+    features_of = extractor.for_data(data)
+
+    @cache  # at the first evaluation, which no budget counts
+    def real_features() -> Tensor | None:
+        return None if features_of is None else features_of.features(real)
+
+    def evaluate(model: Any) -> Mapping[str, float]:
+        images = latent.prior(model, WATCHED_DRAWS, generator(seed, "coverage"))
+        values = {"spread": (images.var(0).sum() / variance).item()}
+        features = real_features()
+        if features_of is not None and features is not None and len(features) > diversity.K:
+            generated, probabilities = features_of.describe(images)
+            values["coverage"] = diversity.prdc(generated, features).coverage
+            values["classes_covered"] = diversity.classes_covered(probabilities)
+        return values
+
+    return evaluate
+
+
+_WATCHES: dict[str, Callable[[ImageData, int], Callable[..., Mapping[str, float]]]] = {
+    "error": _watch_error,
+    "bound": _watch_bound,
+    "codes": _watch_codes,
+    "samples": _watch_samples,
+}
+"""By :attr:`olaria.models.base.ImageModel.measured_by`."""
+
+
+# -- measure ---------------------------------------------------------------------------------------
+
+
+def measure(
+    run: Run, model: ImageModel, data: ImageData, effort: Effort, offline: bool = False
+) -> Measured:
+    """Metrics of a model of images on the test images."""
+    return _MEASURES[model.measured_by](run, model, data, effort)
+
+
+def part(images: Tensor, count: int | None) -> Tensor:
+    """All images, or ``count`` of them drawn with :data:`SEED`."""
+    if count is None or count >= len(images):
+        return images
+    chosen = torch.randperm(len(images), generator=Generator().manual_seed(SEED))[:count]
+    return images[chosen.sort().values]
+
+
+def _by_error(run: Run, model: ImageModel, data: ImageData, effort: Effort) -> Measured:
+    test = part(data.test.x, effort.num_examples).float() / 255
+    codes = latent.encode(model, test)
+    error = mse(latent.decode(model, codes), test)
+    metrics: dict[str, Any] = {"mse": error, "psnr_db": psnr_db(error)}
+    metrics |= _denoising(model, data.train.x[: effort.num_neighbours], test)
+    train = data.train.x[: effort.num_neighbours].float() / 255
+    voters = (train, None if data.train.y is None else data.train.y[: effort.num_neighbours])
+    labels = None if data.test.y is None else part(data.test.y, effort.num_examples)
+    components = PrincipalComponents.fitted(train, model.latent)
+    rebuilt = components.decode(components.encode(test)).view_as(test)
+    metrics["pca_mse"] = mse(rebuilt, test)
+    encode = partial(latent.encode, model)
+    metrics |= code_metrics(encode, voters, (test, labels), codes, components, SEED)
+    reasons = {
+        key: Message(N_("the images have no classes"))
+        for key in ("knn_accuracy", "pca_knn_accuracy")
+        if metrics[key] is None
+    }
+    measured = Measured(metrics, {"num_examples": len(test), "k": 5}, reasons)
+    return _with_detection(run, model, data, measured)
+
+
+def _with_detection(run: Run, model: ImageModel, data: ImageData, measured: Measured) -> Measured:
+    """How well the class that was left out of training is told from the others, where one was."""
+    label = run.recipe.data.leave_out
+    if label is None or data.test.y is None or model.classes or not model.detects:
+        return measured
+    is_anomaly = data.test.y == label
+    scores = detector_of(model, data).look(data.test.x.float() / 255).scores
+    areas = {name: anomaly.auroc(values, is_anomaly) for name, values in scores.items()}
+    chosen = anomaly.DEFAULT_SCORE
+    detection = {
+        "auroc": areas[chosen],
+        "aupr": anomaly.aupr(scores[chosen], is_anomaly),
+    }
+    protocol = {
+        "left_out": label,
+        "prevalence": is_anomaly.double().mean().item(),
+        "anomaly_score": chosen,
+        **{f"auroc_by_{name}": area for name, area in areas.items()},
+    }
+    return Measured(
+        {**measured.metrics, **detection}, {**measured.protocol, **protocol}, measured.reasons
+    )
+
+
+def detector_of(model: ImageModel, data: ImageData) -> Detector:
+    """A detector of what is strange to a model and the first training images.
+
+    Raises:
+        UsageError: the model has no encoder, or is given classes, which strange images have not.
+    """
+    if not model.detects or model.classes:
+        raise UsageError(
+            N_(
+                "only an autoencoder or a VAE without classes can tell what is strange to it; train ae-mnist"
+            )
+        )
+    x = data.train.x[: anomaly.NUM_NEIGHBOURS].float() / 255
+    return Detector.fitted(partial(latent.encode, model), partial(latent.decode, model), x)
+
+
+def _denoising(model: ImageModel, train: Tensor, test: Tensor) -> dict[str, float]:
+    """How well the disturbance of training is taken off, beside the best linear map fitted to the same task."""
+    draws = Generator().manual_seed(SEED)
+    noisy, clean = model.disturbed(test, draws), train.float() / 255
+    if noisy is None:
+        return {}
+    disturbed = model.disturbed(clean, draws)
+    assert disturbed is not None
+    linear = LinearMap.fitted(disturbed, clean)
+    return {
+        "denoised_psnr_db": psnr_db(mse(latent.reconstruct(model, noisy), test)),
+        "linear_denoised_psnr_db": psnr_db(mse(linear(noisy), test)),
+    }
+
+
+def _by_bound(run: Run, model: Any, data: ImageData, effort: Effort) -> Measured:
+    images = part(data.test.x, effort.num_examples)
+    metrics, protocol = evaluate_vae(
+        model,
+        images,
+        labels=None if data.test.y is None else part(data.test.y, effort.num_examples),
+        seed=SEED,
+        num_corrected=min(effort.num_corrected, len(images)),
+    )
+    samples = _by_samples(run, model, data, effort)
+    measured = Measured(
+        {**metrics, **samples.metrics}, {**samples.protocol, **protocol}, samples.reasons
+    )
+    return _with_detection(run, model, data, measured)
+
+
+def _by_codes(run: Run, model: Any, data: ImageData, effort: Effort) -> Measured:
+    images = part(data.test.x, effort.num_examples)
+    metrics = evaluate_codes(model, images, Generator().manual_seed(SEED))
+    return Measured(dict(metrics), {"num_examples": len(images), **pixels_of(model)})
+
+
+def pixels_of(model: Any) -> dict[str, str]:
+    """What a protocol says of the likelihood of the pixels."""
+    likelihood = model.config.likelihood
+    drawn = "dynamic" if likelihood == "bernoulli" else "none"
+    return {"likelihood": likelihood, "binarization": drawn}
+
+
+def _by_samples(run: Run, model: ImageModel, data: ImageData, effort: Effort) -> Measured:
+    """Metrics of images drawn from the prior, for each class in turn; of a VAE, the means of its pixels."""
+    draws = Generator().manual_seed(SEED)
+    classes = latent.classes_in_turn(model, effort.num_samples)
+    images = latent.prior(model, effort.num_samples, draws, classes)
+    feature_net = extractor.for_data(data)
+    found = evaluate_image_samples(images, data, feature_net, draws, labels=classes)
+    return Measured(dict(found.metrics), found.protocol, found.reasons)
+
+
+_MEASURES: dict[str, Callable[[Run, Any, ImageData, Effort], Measured]] = {
+    "error": _by_error,
+    "bound": _by_bound,
+    "codes": _by_codes,
+    "samples": _by_samples,
+}
+"""By :attr:`olaria.models.base.ImageModel.measured_by`."""
+
+
+# -- draw ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ImageSample(Sample):
+    """Images (N, C, H, W) in [0, 1], and how many stand in a row of their sheet."""
+
+    images: Tensor
+    columns: int | None = None
+    suffix: ClassVar[str] = ".png"
+
+    @property
+    def value(self) -> Tensor:
+        """The images."""
+        return self.images
+
+    def save(self, path: Path, *, overwrite: bool = False) -> None:
+        """Write the sheet as PNG; see :meth:`olaria.kinds.base.Sample.save`."""
+        refuse_overwriting(path, overwrite)
+        scale = max(1, 56 // self.images.shape[-1])
+        save_png(path, make_grid(self.images, self.columns, scale))
+
+    def save_each(self, folder: Path, *, overwrite: bool = False) -> None:
+        """Write every image as a PNG of its own, numbered from 1, pixel for pixel: for tools that read folders.
+
+        Raises:
+            StorageError: the folder holds something already; with ``overwrite``, something else than these images.
+        """
+        digits = len(str(len(self.images)))
+        files = [f"{number:0{digits}}.png" for number in range(1, len(self.images) + 1)]
+        there = {path.name for path in folder.iterdir()} if folder.is_dir() else set[str]()
+        if there - (set(files) if overwrite else set()):
+            raise StorageError(
+                N_("folder {path} holds other files; choose an empty one"), path=str(folder)
+            )
+        for name, image in zip(files, self.images, strict=True):
+            save_png(folder / name, make_picture(image))
+
+    def to_json(self, path: Path | None) -> dict[str, Any]:
+        """Where they were written, and their shape."""
+        return {"path": None if path is None else str(path), "shape": [*self.images.shape]}
+
+
+def draw(
+    run: str | Path | Run,
+    *,
+    count: int | None = None,
+    mode: Mode = "prior",
+    label: int | None = None,
+    path: Walk = "linear",
+    attribute: tuple[int, int] | None = None,
+    seed: int = 0,
+    checkpoint: str | int | None = None,
+    offline: bool = False,
+) -> ImageSample:
+    """Images of a run.
+
+    Args:
+        run: a run, its name or its path.
+        count: how many images, 64 where None; of pairs or rows where the mode shows those.
+        mode: ``prior`` draws z ~ N(0, I); ``reconstruct`` pairs test images with their reconstructions;
+            ``interpolate`` walks between the codes of pairs of test images; ``traverse`` moves one latent
+            coordinate a row; ``manifold`` decodes a plane of two latent coordinates; ``attribute`` moves test images
+            along the way from one class to another.
+        label: the class of all images drawn, where the model is given classes; in turn where None.
+        path: of ``interpolate``.
+        attribute: of ``attribute``, the two classes.
+        seed: of the draws.
+        checkpoint: ``best``, ``last`` or a step.
+        offline: open no connection.
+
+    Raises:
+        SamplingError: the model cannot do this, or there is no such class.
+        UsageError: ``attribute`` goes with another mode.
+    """
+    run = opened(run)
+    count = 64 if count is None else count
+    if count < 1:
+        raise UsageError(N_("-n must be at least 1, not {count}"), count=count)
+    if (attribute is None) != (mode != "attribute"):
+        raise UsageError(N_("--mode attribute needs --attribute K:L, the classes, and the reverse"))
+    model, draws = run.model(checkpoint), Generator().manual_seed(seed)
+    assert isinstance(model, ImageModel)
+    _check_class(run, model, label)
+    if mode == "manifold":
+        return ImageSample(latent.manifold(model, modes.MAP_SIDE, label or 0), modes.MAP_SIDE)
+    if mode == "prior":
+        return _sample(modes.drawn(model, count, label, draws))
+    data = run.data(offline=offline)
+    assert isinstance(data, ImageData)
+    if attribute is not None:
+        return _sample(modes.towards(model, data, attribute, count, draws))
+    examples = modes.Examples.drawn(model, data, label, draws)
+    if mode == "reconstruct":
+        return _sample(modes.reconstructions(model, examples, count))
+    if mode == "interpolate":
+        return _sample(modes.walks(model, examples, count, path))
+    return _sample(modes.traversal(model, examples, count))
+
+
+def _sample(sheet: Sheet) -> ImageSample:
+    return ImageSample(sheet.images, sheet.columns)
+
+
+def _check_class(run: Run, model: ImageModel, label: int | None) -> None:
+    if label is None:
+        return
+    if model.classes == 0:
+        raise SamplingError(
+            N_("run {name} was not trained with classes; leave --class out, or train cvae-mnist"),
+            name=run.name,
+        )
+    if not 0 <= label < model.classes:
+        raise SamplingError(
+            N_("there is no class {label}: run {name} knows 0 to {last}"),
+            label=label,
+            name=run.name,
+            last=model.classes - 1,
+        )
+
+
+IMAGES = Kind(prepare, measure, draw, N_("images"), "test")

@@ -1,0 +1,137 @@
+"""Points of the plane: what a game between two small networks learns, and the picture of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from torch import Generator, Tensor
+
+from olaria.data.base import PointData
+from olaria.errors import UsageError
+from olaria.evaluation.plane import evaluate_points
+from olaria.i18n import N_
+from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, fitting, opened
+from olaria.models.plane import PlaneGAN
+from olaria.recipes import Recipe
+from olaria.runs import Run
+from olaria.runs.tuning import Start
+from olaria.sampling import plane
+from olaria.storage.files import refuse_overwriting, write_text
+from olaria.storage.images import make_grid, save_png
+from olaria.training.building import build_model
+from olaria.training.feed import ExampleFeed
+from olaria.training.prepared import Prepared
+from olaria.training.randomness import generator
+from olaria.training.sizing import size_up
+from olaria.training.watch import Watch
+
+WATCHED = 1000
+"""Points that are drawn to be measured while training."""
+SHOWN = 2000
+"""Points of a picture."""
+PICTURE_SCALE = 3
+"""Enlargement of a picture of the plane."""
+
+
+def prepare(recipe: Recipe, data: PointData, start: Start | None = None) -> Prepared:
+    """See :class:`olaria.kinds.base.Kind`; a run of points begins from no other."""
+    recipe, notes = fitting(recipe, len(data.train))
+    size = data.train.shape[1]
+    feed = ExampleFeed(data.train, None, recipe.training.batch_size, recipe.seed)
+    sized = size_up(recipe, size, feed, data, WATCHED)
+    model = build_model(recipe, size)
+    model.adapt(data.train)
+    watching, notes = watch(data, recipe.seed), (*data.notes, *notes)
+    return Prepared(recipe, data, size, feed, watching, model, sized, notes=notes)
+
+
+def watch(data: PointData, seed: int) -> Watch:
+    """What the loop looks at: the points that a fixed noise becomes, and the picture of them."""
+    real, variance = data.validation, data.validation.var(0).sum().clamp_min(1e-12)
+    shown = data.train[:SHOWN]
+
+    def evaluate(model: Any) -> Mapping[str, float]:
+        points = plane.draw(model, WATCHED, generator(seed, "coverage"))
+        values = {"spread": (points.var(0).sum() / variance).item()}
+        metrics, _, reasons = evaluate_points(points, replace(data, test=real))
+        names = ("modes_covered", "high_quality_share", "coverage")
+        return values | {name: float(metrics[name] or 0) for name in names if name not in reasons}
+
+    def sample(model: Any) -> Tensor:
+        points = plane.draw(model, SHOWN, generator(seed, "watching"))
+        return plane.picture(model, shown, points)
+
+    return Watch(evaluate, sample, None)
+
+
+def measure(
+    run: Run, model: PlaneGAN, data: PointData, effort: Effort, offline: bool = False
+) -> Measured:
+    """Metrics of as many points as the test split has."""
+    count = min(len(data.test), effort.num_samples)
+    points = plane.draw(model, count, Generator().manual_seed(SEED))
+    metrics, protocol, reasons = evaluate_points(points, data)
+    return Measured(dict(metrics), dict(protocol), reasons)
+
+
+@dataclass(frozen=True)
+class PointSample(Sample):
+    """Points (N, 2), and the picture (1, 3, H, W) of the game that made them."""
+
+    points: Tensor
+    picture: Tensor
+    suffix: ClassVar[str] = ".png"
+
+    @property
+    def value(self) -> Tensor:
+        """The points."""
+        return self.points
+
+    def save(self, path: Path, *, overwrite: bool = False) -> None:
+        """Write the picture, or the points as a table where the path ends in ``.csv``."""
+        refuse_overwriting(path, overwrite)
+        if path.suffix.lower() != ".csv":
+            save_png(path, make_grid(self.picture, scale=PICTURE_SCALE))
+            return
+        rows = [f"{x:.6g},{y:.6g}\n" for x, y in self.points.tolist()]
+        write_text(path, "".join(["x,y\n", *rows]))
+
+    def to_json(self, path: Path | None) -> dict[str, Any]:
+        """Where they were written, and their shape."""
+        return {"path": None if path is None else str(path), "shape": [*self.points.shape]}
+
+
+def draw(
+    run: str | Path | Run,
+    *,
+    count: int | None = None,
+    seed: int = 0,
+    checkpoint: str | int | None = None,
+    offline: bool = False,
+) -> PointSample:
+    """Points of a run in the plane.
+
+    Args:
+        run: a run, its name or its path.
+        count: how many; 2,000 where None.
+        seed: of the noise.
+        checkpoint: ``best``, ``last`` or a step.
+        offline: open no connection.
+
+    Raises:
+        UsageError: none are asked for.
+    """
+    run = opened(run)
+    count = SHOWN if count is None else count
+    if count < 1:
+        raise UsageError(N_("-n must be at least 1, not {count}"), count=count)
+    model, data = run.model(checkpoint), run.data(offline=offline)
+    assert isinstance(model, PlaneGAN) and isinstance(data, PointData)
+    points = plane.draw(model, count, Generator().manual_seed(seed))
+    return PointSample(points, plane.picture(model, data.test[:count], points))
+
+
+POINTS = Kind(prepare, measure, draw, N_("points"), "test")
