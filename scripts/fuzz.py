@@ -69,8 +69,8 @@ def _idx_seeds() -> list[bytes]:
 def read_image(content: bytes) -> None:
     """As the images of a class folder, some of them sound."""
     from olaria.data.config import DataConfig
+    from olaria.data.entries import Entry
     from olaria.data.images import load_images
-    from olaria.data.user import Entry
     from olaria.errors import DataError
 
     sound = _picture("PNG")
@@ -95,9 +95,9 @@ def _picture(kind: str) -> bytes:
 def read_text(content: bytes) -> None:
     """As each kind of text; the first byte chooses which."""
     from olaria.data.config import DataConfig
+    from olaria.data.entries import Entry
     from olaria.data.plane import load_csv
     from olaria.data.text import load_text
-    from olaria.data.user import Entry
     from olaria.errors import DataError, UsageError
 
     kinds = (".txt", ".csv", ".jsonl", ".srt", ".tsv")

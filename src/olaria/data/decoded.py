@@ -13,8 +13,8 @@ from pathlib import Path
 
 from olaria.data.base import Pictures
 from olaria.data.config import DataConfig
+from olaria.data.entries import Entry
 from olaria.data.sources import home, write_kept
-from olaria.data.user import Entry
 from olaria.errors import StorageError
 from olaria.i18n import Message
 

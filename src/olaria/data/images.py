@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from olaria.data.base import ImageData, Images, Pictures, fingerprint
 from olaria.data.config import DataConfig
+from olaria.data.entries import IMAGE_SUFFIXES, Entry, find_entries
 from olaria.data.split import cut_three, shuffled, split_images, take
-from olaria.data.user import IMAGE_SUFFIXES, Entry, find_entries
 from olaria.errors import DataError
 from olaria.i18n import N_, Message
 

@@ -11,17 +11,14 @@ import json
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import url2pathname
 
 from olaria.data.archives import Archive
 from olaria.data.download import Downloader, DownloadFailed, Fetched, shown
+from olaria.data.obtained import Obtained
 from olaria.data.pip_config import PipConfig, default_index, read_pip_config
 from olaria.i18n import N_, Message
-
-if TYPE_CHECKING:
-    from olaria.data.sources import Obtained
 
 JSON_PAGE = "application/vnd.pypi.simple.v1+json"
 ACCEPT = f"{JSON_PAGE}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"

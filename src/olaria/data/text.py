@@ -17,8 +17,8 @@ from pathlib import Path
 from olaria.data.base import TextData, fingerprint
 from olaria.data.config import DataConfig
 from olaria.data.decoding import decode, is_utf8_with_accents, normalise
+from olaria.data.entries import Entry
 from olaria.data.split import split_documents, split_text
-from olaria.data.user import Entry
 from olaria.errors import DataError, UsageError
 from olaria.i18n import N_, Message
 

@@ -21,6 +21,7 @@ from olaria.data import download, package_index, sources
 from olaria.data.archives import Archive, zip_members
 from olaria.data.base import DataSet, DownloadProgress, File, Request, TextData
 from olaria.data.config import DataConfig
+from olaria.data.obtained import Obtained
 from olaria.data.pip_config import PipConfig, read_pip_config
 from olaria.errors import SourceError, StorageError
 
@@ -89,7 +90,7 @@ def obtain(
     known: DataSet,
     offline: bool = False,
     progress: Callable[[DownloadProgress], None] | None = None,
-) -> sources.Obtained:
+) -> Obtained:
     return sources.obtain(Request(known, DataConfig(name="toy"), offline, progress))
 
 
