@@ -78,14 +78,14 @@ class Downloader:
                 return self._fetch(url, limit_bytes, accept)
             except urllib.error.HTTPError as error:
                 raise _failed(
-                    _at(url, Message(N_("HTTP error {code}"), {"code": error.code}))
+                    at(url, Message(N_("HTTP error {code}"), {"code": error.code}))
                 ) from None
             except urllib.error.URLError as error:
-                self._dead[host] = _at(host, _reason(error.reason))
+                self._dead[host] = at(host, _reason(error.reason))
                 raise _failed(self._dead[host]) from None
             except (http.client.HTTPException, OSError, _Cut) as error:
                 if attempt == NUM_ATTEMPTS:
-                    raise _failed(_at(url, _reason(error))) from None
+                    raise _failed(at(url, _reason(error))) from None
         raise AssertionError("unreachable")
 
     def _fetch(self, url: str, limit_bytes: int, accept: str) -> Fetched:
@@ -110,7 +110,7 @@ class Downloader:
             content += chunk
             if len(content) > limit_bytes:
                 reason = Message(N_("more than the expected {limit} bytes"), {"limit": limit_bytes})
-                raise _failed(_at(url, reason))
+                raise _failed(at(url, reason))
             now = time.monotonic()
             if now - reported >= REPORT_EVERY_S:
                 reported = now
@@ -262,7 +262,8 @@ def _reason(error: object) -> Message:
     return Message(N_("{reason}"), {"reason": getattr(error, "strerror", None) or str(error)})
 
 
-def _at(place: str, reason: Message) -> Message:
+def at(place: str, reason: Message) -> Message:
+    """What went wrong at an address (credentials left out) or in a folder."""
     place = shown(place) if "://" in place else place
     return Message(N_("{place}: {reason}"), {"place": place, "reason": reason})
 

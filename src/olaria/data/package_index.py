@@ -15,7 +15,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import url2pathname
 
 from olaria.data.archives import Archive
-from olaria.data.download import Downloader, DownloadFailed, Fetched, shown
+from olaria.data.download import Downloader, DownloadFailed, Fetched, at
 from olaria.data.obtained import Obtained
 from olaria.data.pip_config import PipConfig, default_index, read_pip_config
 from olaria.i18n import N_, Message
@@ -43,10 +43,10 @@ def fetch_archive(archive: Archive, downloader: Downloader, obtained: Obtained) 
             continue
         if content is None:
             reason = Message(N_("no {file} there"), {"file": archive.file})
-            obtained.absences.append(_note(page, reason))
+            obtained.absences.append(at(page, reason))
         elif hashlib.sha256(content).hexdigest() != archive.sha256:
             reason = Message(N_("{file} has the wrong SHA-256"), {"file": archive.file})
-            obtained.notes.append(_note(page, reason))
+            obtained.notes.append(at(page, reason))
         else:
             return content
     return None
@@ -138,12 +138,7 @@ def _local_path(place: str) -> Path | None:
     return Path(url2pathname(parts.path)) if parts.scheme == "file" else Path(place).expanduser()
 
 
-def _note(page: str, reason: Message) -> Message:
-    place = shown(page) if "://" in page else page
-    return Message(N_("{place}: {reason}"), {"place": place, "reason": reason})
-
-
 def _why(page: str, error: Exception) -> Message:
     if isinstance(error, DownloadFailed):
         return error.message
-    return _note(page, Message(N_("{reason}"), {"reason": str(error)}))
+    return at(page, Message(N_("{reason}"), {"reason": str(error)}))

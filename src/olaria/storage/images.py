@@ -13,7 +13,8 @@ from torch import Tensor
 
 from olaria.storage.files import write_atomic
 
-_GAP = 2
+GAP = 2
+"""Pixels between the images of a grid, and around them, before they are enlarged."""
 
 
 def _bytes(images: Tensor) -> Tensor:
@@ -45,13 +46,13 @@ def make_grid(images: Tensor, columns: int | None = None, scale: int = 1) -> Ima
     columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     sheet = torch.full(
-        (channels, rows * (height + _GAP) + _GAP, columns * (width + _GAP) + _GAP),
+        (channels, rows * (height + GAP) + GAP, columns * (width + GAP) + GAP),
         230,
         dtype=torch.uint8,
     )
     for index, image in enumerate(images):
-        top = _GAP + (index // columns) * (height + _GAP)
-        left = _GAP + (index % columns) * (width + _GAP)
+        top = GAP + (index // columns) * (height + GAP)
+        left = GAP + (index % columns) * (width + GAP)
         sheet[:, top : top + height, left : left + width] = image
     picture = make_picture(sheet)
     if scale > 1:

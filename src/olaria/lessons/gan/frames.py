@@ -13,9 +13,8 @@ from PIL import Image
 from olaria.errors import DamagedError
 from olaria.i18n import N_
 from olaria.runs import Run
+from olaria.storage.images import GAP
 
-GAP = 2
-"""Pixels between the images of a sheet, and around them; see :func:`olaria.storage.images.make_grid`."""
 SCALE = 2
 """Side of the block that a pixel becomes; see :class:`olaria.training.recorder.Recorder`."""
 MOST_FRAMES = 24
