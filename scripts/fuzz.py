@@ -122,6 +122,31 @@ def _text_seeds() -> list[bytes]:
     ]
 
 
+def read_arrays(content: bytes) -> None:
+    """As a file of arrays; the first byte chooses which."""
+    from olaria.data.config import DataConfig
+    from olaria.data.user import load_path
+    from olaria.errors import DataError
+
+    path = _folder() / ("a.npz" if content[:1] > b"\x7f" else "a.npy")
+    path.write_bytes(content[1:])
+    with suppress(DataError):
+        load_path(path, DataConfig(name="a"))
+
+
+def _array_seeds() -> list[bytes]:
+    import numpy as np
+
+    images = np.arange(80, dtype=np.uint8).reshape(5, 4, 4)
+    seeds = []
+    for values in (images, images[..., None] / 255, images.reshape(40, 2) / 9):
+        plain, packed = io.BytesIO(), io.BytesIO()
+        np.save(plain, values)
+        np.savez(packed, x=values, y=np.arange(len(values)))
+        seeds += [b"\0" + plain.getvalue(), b"\xff" + packed.getvalue()]
+    return seeds
+
+
 # -- runs -----------------------------------------------------------------------------------------
 
 
@@ -202,6 +227,7 @@ TARGETS = {
         read_image, lambda: [_picture(kind) for kind in ("PNG", "JPEG", "BMP", "GIF", "WEBP")]
     ),
     "text": Target(read_text, _text_seeds),
+    "arrays": Target(read_arrays, _array_seeds),
     "recipe": Target(read_recipe, _recipe_seeds),
     "manifest": Target(read_manifest, _manifest_seeds),
     "tensors": Target(read_tensors, _tensor_seeds),

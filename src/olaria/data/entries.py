@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -16,8 +18,18 @@ from olaria.i18n import N_
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 TEXT_SUFFIXES = (".txt", ".md", ".csv", ".jsonl", ".srt")
+ARCHIVED_ARRAYS = (".npz",)
+ARRAY_SUFFIXES = (".npy", *ARCHIVED_ARRAYS)
 MAX_BYTES = 1 << 32
-ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
+ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    ValueError,  # a name that is not the UTF-8 it claims to be
+    struct.error,  # a member that begins at the end of the file
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +67,7 @@ def find_entries(path: Path) -> list[Entry]:
     """
     if path.is_dir():
         entries = _folder_entries(path)
-    elif path.suffix.lower() == ".zip":
+    elif path.suffix.lower() in (".zip", *ARCHIVED_ARRAYS):
         entries = _zip_entries(path)
     else:
         entries = [_file_entry(path.name, path)]
@@ -94,9 +106,9 @@ def _zip_entries(path: Path) -> list[Entry]:
     # Left open for the entries, which share it: its list of members is read only once.
     try:
         archive = zipfile.ZipFile(path)
-    except OSError as error:
-        raise _unreadable(path, error) from None
-    except ZIP_ERRORS as error:
+    except (OSError, *ZIP_ERRORS) as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise _unreadable(path, error) from None
         raise DataError(
             N_("{path} is not a whole zip ({reason}); make it again"),
             path=str(path),
@@ -137,9 +149,10 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     path = Path(str(archive.filename))
     try:
         return archive.read(info)
-    except OSError as error:
-        raise _unreadable(path, error) from None
-    except ZIP_ERRORS as error:
+    except (OSError, *ZIP_ERRORS) as error:
+        # A place before the file's start and a broken bzip2 stream are OSErrors too, and no refusal of the disk.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise _unreadable(path, error) from None
         raise DataError(
             N_("{name} in {path} is damaged ({reason}); make the zip again"),
             name=info.filename,

@@ -13,6 +13,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from olaria.data.arrays import MAX_TOTAL_BYTES, image_arrays, is_array_file, read_stored
 from olaria.data.base import ImageData, Images, Pictures, fingerprint
 from olaria.data.config import DataConfig
 from olaria.data.entries import IMAGE_SUFFIXES, Entry, find_entries
@@ -25,12 +26,13 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
+    from olaria.data.arrays import Stored
+
     Pixels = np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]
 
 # What Pillow may open; its other formats have parsers that bytes of strangers should not meet.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 MAX_PIXELS = 64_000_000
-MAX_TOTAL_BYTES = 1 << 32
 MIN_IMAGES = 4
 NUM_EXAMPLES = 3
 
@@ -77,8 +79,42 @@ def load_images(
     """
     pictures = _read_all(path, entries, options, MIN_IMAGES)
     parts, labels, class_names = _organise(path, pictures.names)
-    train, validation, test = _split(path, pictures.x, labels, parts)
-    splits = (train, validation, test)
+    splits = _split(path, pictures.x, labels, parts)
+    return _of_user(path, splits, class_names, (*notes, *pictures.notes))
+
+
+def load_image_arrays(path: Path, stored: Stored, options: DataConfig) -> ImageData:
+    """The images of a file of arrays.
+
+    Raises:
+        DataError: see :func:`olaria.data.arrays.image_arrays`.
+    """
+    images, class_names = _arrays(path, stored, options, MIN_IMAGES)
+    return _of_user(path, cut_three(images), class_names, stored.notes)
+
+
+def _arrays(
+    path: Path, stored: Stored, options: DataConfig, least: int
+) -> tuple[Images, tuple[str, ...]]:
+    import numpy as np
+    import torch
+
+    found = image_arrays(stored.values, stored.labels, str(path), least)
+    # Copied: what was read from a file is not to be written to, as tensors may be.
+    x = torch.from_numpy(np.array(found.x, order="C"))
+    images = Images(x, None if found.y is None else torch.from_numpy(found.y))
+    if options.gray or options.resize is not None:
+        images = _adapt(images, options, str(path))
+    return images, found.class_names
+
+
+def _of_user(
+    path: Path,
+    splits: tuple[Images, Images, Images],
+    class_names: tuple[str, ...],
+    notes: Sequence[Message],
+) -> ImageData:
+    train, validation, test = splits
     return ImageData(
         name=path.name,
         title=path.name,
@@ -90,17 +126,21 @@ def load_images(
         sha256=_fingerprint(splits),
         citation="",
         licence="",
-        notes=(*notes, *pictures.notes, *_absent(class_names, train, test)),
+        notes=(*notes, *_absent(class_names, train, test)),
     )
 
 
 def load_pictures(path: Path, options: DataConfig) -> Pictures:
-    """The images of a file, folder or zip under their own names.
+    """The images of a file, folder or zip under their own names, those of an array under their places in it.
 
     Raises:
         DataError: there is no image that can be read, or they differ in size or channels.
         StorageError: the file cannot be read.
     """
+    if is_array_file(path):
+        stored = read_stored(path)
+        images, _ = _arrays(path, stored, options, 1)
+        return Pictures(tuple(map(str, range(len(images)))), images.x, stored.notes)
     entries = [entry for entry in find_entries(path) if entry.suffix in IMAGE_SUFFIXES]
     return _read_all(path, entries, options, 1)
 
@@ -134,7 +174,8 @@ def _read_all(path: Path, entries: Sequence[Entry], options: DataConfig, least: 
 
 def adapted(data: ImageData, options: DataConfig) -> ImageData:
     """A data set with ``resize`` and ``gray`` applied, and its fingerprint renewed."""
-    splits = tuple(_adapt(part, options) for part in (data.train, data.validation, data.test))
+    parts = (data.train, data.validation, data.test)
+    splits = tuple(_adapt(part, options, data.name) for part in parts)
     train, validation, test = splits
     return replace(data, train=train, validation=validation, test=test, sha256=_fingerprint(splits))
 
@@ -165,11 +206,14 @@ def without_class(data: ImageData, label: int) -> ImageData:
     return replace(data, train=take(data.train, kept[0]), validation=take(data.validation, kept[1]))
 
 
-def _adapt(images: Images, options: DataConfig) -> Images:
+def _adapt(images: Images, options: DataConfig, path: str) -> Images:
     import numpy as np
     import torch
     from PIL import Image
 
+    if options.resize is not None:
+        channels = 1 if options.gray else images.x.shape[1]
+        _check_total(len(images) * channels * options.resize**2, path)
     rows = images.x.permute(0, 2, 3, 1).squeeze(-1).numpy()  # (N, H, W) or (N, H, W, 3)
     shaped = [_channels_first(_shape(Image.fromarray(row), options)) for row in rows]
     return Images(torch.from_numpy(np.stack(shaped)), images.y)
@@ -269,12 +313,15 @@ def _check_alike(path: Path, pixels: dict[str, Pixels]) -> None:
                 first=first,
                 name=name,
             )
-    total = len(pixels) * channels * height * width
-    if total > MAX_TOTAL_BYTES:
+    _check_total(len(pixels) * channels * height * width, str(path))
+
+
+def _check_total(size_bytes: int, path: str) -> None:
+    if size_bytes > MAX_TOTAL_BYTES:
         raise DataError(
             N_("the images of {path} need {size} bytes of memory; use --resize N"),
-            path=str(path),
-            size=total,
+            path=path,
+            size=size_bytes,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from olaria.data.base import AnyData, DataSet, ImageData, Progress, Request
+from olaria.data.base import AnyData, DataSet, ImageData, Progress, Request, kind_of
 from olaria.data.cifar import CIFAR10
 from olaria.data.config import DataConfig
 from olaria.data.dates import DATES
@@ -91,7 +91,7 @@ def load(
     from olaria.data.user import load_path
 
     data = load_path(path, options)
-    _check_options(path.name, "images" if isinstance(data, ImageData) else "text", options)
+    _check_options(path.name, kind_of(data), options)
     return _all_but(data, options)
 
 

@@ -13,13 +13,17 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from olaria.data.arrays import point_array
 from olaria.data.base import DataSet, PointData, Request, fingerprint
+from olaria.data.entries import read_file
 from olaria.data.split import num_test, num_validation, shuffled
 from olaria.errors import DataError
 from olaria.i18n import N_, Message
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from olaria.data.arrays import Array, Stored
 
 NUM_POINTS = 20_000
 RING_MODES, RING_RADIUS, RING_STD = 8, 2.0, 0.1
@@ -112,28 +116,14 @@ def load_csv(path: Path) -> PointData:
     """
     import torch
 
-    from olaria.data.entries import read_file
-
     if path.stat().st_size > MAX_BYTES:
-        raise DataError(
-            N_("{path} is larger than {limit} bytes; take a part of it"),
-            path=str(path),
-            limit=MAX_BYTES,
-        )
+        raise _too_large(path)
     content = read_file(path)
     lines = content.decode("utf-8-sig", "replace").splitlines()
     found = [(number, _point(line)) for number, line in enumerate(lines, 1) if line.strip()]
     kept = [point for _, point in found if point is not None]
-    if len(kept) < LEAST_POINTS:
-        raise DataError(
-            N_("{path} has {count} points, two numbers a line, and {least} are needed at least"),
-            path=str(path),
-            count=len(kept),
-            least=LEAST_POINTS,
-        )
-    points = torch.tensor(kept, dtype=torch.float32)
-    if not bool((points.std(0) > 0).any()):
-        raise DataError(N_("the points of {path} are all the same"), path=str(path))
+    points = torch.tensor(kept, dtype=torch.float32).reshape(-1, 2)
+    check_points(points.numpy(), str(path))
     # A line above the first point names the columns.
     strange = [number for number, point in found if point is None and number > found[0][0]]
     notes: tuple[Message, ...] = ()
@@ -142,6 +132,52 @@ def load_csv(path: Path) -> PointData:
             "{count} lines are not two finite numbers and were left out; the first is line {line}"
         )
         notes = (Message(what, {"count": len(strange), "line": strange[0]}),)
+    return _of_user(path, points, notes)
+
+
+def load_point_array(path: Path, stored: Stored) -> PointData:
+    """The user's points, (N, 2) of floating type.
+
+    Raises:
+        DataError: it is too large, there are too few points, or they are all the same.
+    """
+    import torch
+
+    if stored.values.nbytes > MAX_BYTES:
+        raise _too_large(path)
+    if stored.labels is not None:
+        raise DataError(N_("{path} has labels, and points have none; save x alone"), path=str(path))
+    values = point_array(stored.values, str(path))
+    check_points(values, str(path))
+    return _of_user(path, torch.from_numpy(values), stored.notes)
+
+
+def check_points(points: Array, path: str) -> None:
+    """Refuse points of which nothing can be learnt; float32 (N, 2), finite.
+
+    Raises:
+        DataError: there are too few, or they are all the same.
+    """
+    if len(points) < LEAST_POINTS:
+        raise DataError(
+            N_("{path} has {count} points, two numbers a line, and {least} are needed at least"),
+            path=path,
+            count=len(points),
+            least=LEAST_POINTS,
+        )
+    if bool((points == points[0]).all()):
+        raise DataError(N_("the points of {path} are all the same"), path=path)
+
+
+def _too_large(path: Path) -> DataError:
+    return DataError(
+        N_("{path} is larger than {limit} bytes; take a part of it"),
+        path=str(path),
+        limit=MAX_BYTES,
+    )
+
+
+def _of_user(path: Path, points: Tensor, notes: tuple[Message, ...]) -> PointData:
     train, validation, test = _cut(points[shuffled(len(points))])
     return PointData(
         name=path.stem,

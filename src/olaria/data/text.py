@@ -45,10 +45,7 @@ def load_text(
     if len(files) > 1:
         files = [_set_apart(documents) for documents in files]
     documents = list(chain.from_iterable(files))
-    if sum(len(document.strip()) for document in documents) < 2:
-        raise DataError(
-            N_("{path} holds no text to learn from; give at least a line"), path=str(path)
-        )
+    check_length(documents, str(path))
     train, validation = _split(documents, notes)
     if len(files) > 1:
         validation = validation.removesuffix("\n")
@@ -64,6 +61,16 @@ def load_text(
         num_documents=len(documents),
         notes=tuple(notes),
     )
+
+
+def check_length(documents: Sequence[str], path: str) -> None:
+    """Refuse texts of fewer than two characters: none would be left to validate with.
+
+    Raises:
+        DataError: they are.
+    """
+    if sum(len(document.strip()) for document in documents) < 2:
+        raise DataError(N_("{path} holds no text to learn from; give at least a line"), path=path)
 
 
 def _documents(entry: Entry, options: DataConfig, notes: list[Message]) -> list[str]:

@@ -1,26 +1,33 @@
-"""The user's own data: a file, a folder or a zip, of images or of texts."""
+"""The user's own data: a file, a folder or a zip, of images or of texts; or a file of arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from olaria.data.base import ImageData, TextData
+from olaria.data.arrays import is_array_file, read_stored
+from olaria.data.base import ImageData, PointData, TextData
 from olaria.data.config import DataConfig
 from olaria.data.entries import IMAGE_SUFFIXES, TEXT_SUFFIXES, Entry, find_entries
-from olaria.data.images import load_images
+from olaria.data.images import load_image_arrays, load_images
+from olaria.data.plane import load_point_array
 from olaria.data.text import load_text
 from olaria.errors import DataError
 from olaria.i18n import N_, Message
 
 
-def load_path(path: Path, options: DataConfig) -> ImageData | TextData:
-    """The images or the texts at ``path``: whichever there are more of; the rest is noted.
+def load_path(path: Path, options: DataConfig) -> ImageData | TextData | PointData:
+    """The images or the texts at ``path``: whichever there are more of; the rest is noted. Arrays (N, 2) are points.
 
     Raises:
         DataError: there is nothing to use, or it cannot be used.
         StorageError: it cannot be read.
     """
+    if is_array_file(path):
+        stored = read_stored(path)
+        if stored.is_points:
+            return load_point_array(path, stored)
+        return load_image_arrays(path, stored, options)
     entries = find_entries(path)
     images = [entry for entry in entries if entry.suffix in IMAGE_SUFFIXES]
     texts = [entry for entry in entries if entry.suffix in TEXT_SUFFIXES]

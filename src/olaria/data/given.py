@@ -1,0 +1,142 @@
+"""Arrays and texts handed over in Python, kept as files so that a recipe can name them.
+
+A file is named after the SHA-256 of what it holds: the same data are kept once, and a run that was made of them opens,
+resumes and replays later as one of any other file.
+"""
+
+from __future__ import annotations
+
+import sys
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from olaria.data.arrays import image_arrays, point_array
+from olaria.data.base import fingerprint
+from olaria.data.decoding import decode
+from olaria.data.images import MIN_IMAGES
+from olaria.data.plane import check_points
+from olaria.data.sources import home, write_kept
+from olaria.data.text import check_length
+from olaria.errors import DataError
+from olaria.i18n import N_
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
+
+NAME_LETTERS = 32
+
+
+def keep_data(data: object) -> Path:
+    """Keep images, points or a text, and return the file that stands for them.
+
+    Args:
+        data: images as :func:`keep_images` takes them, alone or as a pair ``(images, labels)``; points (N, 2); or a
+            string, which is taken for the text itself.
+
+    Raises:
+        DataError: it is none of these, or cannot be used; nothing was written.
+        StorageError: there is no room.
+    """
+    if isinstance(data, str):
+        return keep_text(data)
+    if isinstance(data, tuple) and len(data) == 2:
+        return keep_images(*data)
+    values = _array(data, "data")
+    if values.ndim == 2 and values.shape[1] == 2:
+        return keep_points(values)
+    return keep_images(values)
+
+
+def keep_images(images: object, labels: object | None = None) -> Path:
+    """Keep images, and their labels where there are some.
+
+    Args:
+        images: a NumPy array or a tensor, (N, H, W) or (N, H, W, C) with C = 1 or 3, uint8 or floating in [0, 1].
+        labels: (N,) whole numbers.
+
+    Raises:
+        DataError: a wrong shape, type or range; nothing was written.
+        StorageError: there is no room.
+    """
+    values = _array(images, "images")
+    y = None if labels is None else _array(labels, "labels")
+    checked = image_arrays(values, y, "data", MIN_IMAGES)
+    arrays = {"x": checked.x.transpose(0, 2, 3, 1)}
+    if y is not None:
+        arrays["y"] = y  # as they were: the names of the classes
+    return _keep_arrays(arrays)
+
+
+def keep_points(points: object) -> Path:
+    """Keep points in the plane: a NumPy array or a tensor of floating type, (N, 2).
+
+    Raises:
+        DataError: a wrong shape or type, or too few; nothing was written.
+        StorageError: there is no room.
+    """
+    values = point_array(_array(points, "points"), "data")
+    check_points(values, "data")
+    return _keep_arrays({"x": values})
+
+
+def keep_text(text: str) -> Path:
+    """Keep a text, in UTF-8.
+
+    Raises:
+        DataError: it holds no text, or what no text file may hold; nothing was written.
+        StorageError: there is no room.
+    """
+    try:
+        content = text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            N_("the text has an unpaired surrogate at character {offset}; decode its file again"),
+            offset=error.start,
+        ) from None
+    check_length([decode(content, "utf-8", "data")], "data")
+    path = home() / "texts" / f"{fingerprint([content])[:NAME_LETTERS]}.txt"
+    return _keep(path, content)
+
+
+def _array(data: object, name: str) -> Array:
+    import numpy as np
+
+    torch = sys.modules.get("torch")  # where there is a tensor, it is loaded
+    if torch is not None and isinstance(data, torch.Tensor):
+        values = data.detach().cpu().resolve_conj().resolve_neg()
+        # NumPy has no bfloat16.
+        data = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
+    if not isinstance(data, np.ndarray) or isinstance(data, np.ma.MaskedArray):
+        raise DataError(
+            N_("{name} cannot be a {type}; give a NumPy array or a tensor"),
+            name=name,
+            type=type(data).__name__,
+        )
+    return np.asarray(data)
+
+
+def _keep_arrays(arrays: dict[str, Array]) -> Path:
+    import numpy as np
+
+    plain = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
+    parts: list[bytes | memoryview] = []
+    for name, values in plain.items():
+        parts += [f"{name} {values.dtype.str} {values.shape}\n".encode(), values.data.cast("B")]
+    stream = BytesIO()
+    np.savez(stream, allow_pickle=False, **plain)
+    name = f"{fingerprint(parts)[:NAME_LETTERS]}.npz"
+    return _keep(home() / "arrays" / name, stream.getvalue())
+
+
+def _keep(path: Path, content: bytes) -> Path:
+    path = path.absolute()
+    try:
+        if path.read_bytes() == content:
+            return path
+    except OSError:
+        pass  # not there yet, or not to be read: writing it says why
+    write_kept(path, content)
+    return path
