@@ -14,7 +14,7 @@ from olaria.data.tokenizer import Tokenizer, Unseen, tokenizer_from_json
 from olaria.errors import DataError, SamplingError, UsageError
 from olaria.evaluation import extractor
 from olaria.evaluation.codes import two_stages
-from olaria.evaluation.samples import evaluate_image_samples
+from olaria.evaluation.samples import FEATURE_METRICS, evaluate_image_samples
 from olaria.i18n import N_, Message
 from olaria.kinds import images, text
 from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, opened
@@ -63,21 +63,15 @@ def measure(
     test = images.part(of_images.test.x, effort.num_examples)
     draws = Generator().manual_seed(SEED)
     stages, reasons = _stages(model, tokenizer, painter, test, draws)
-    samples = codes.draw(model, tokenizer, painter, effort.num_samples, draws)
-    drawn = evaluate_image_samples(samples, of_images, extractor.for_data(of_images), draws)
+    drawn = _samples(model, tokenizer, painter, of_images, effort.num_samples, draws)
     images_measured = {
         "images": of_images.name,
         "images_sha256": of_images.sha256,
         "num_images": len(test),
     }
-    samples_measured = {
-        name: value
-        for name, value in drawn.protocol.items()
-        if name not in ("data", "data_sha256", "split", "num_examples", "seed")
-    }
     return Measured(
         {**as_text.metrics, **stages, **drawn.metrics},
-        {**as_text.protocol, **images_measured, **images.pixels_of(painter), **samples_measured},
+        {**as_text.protocol, **images_measured, **images.pixels_of(painter), **drawn.protocol},
         {**as_text.reasons, **reasons, **drawn.reasons},
     )
 
@@ -99,6 +93,21 @@ def _stages(
             reason = Message(N_("a test image has a code that no training image has"))
     reasons = dict.fromkeys(("elbo_nats", "reconstruction_nats", "kl_nats"), reason)
     return dict.fromkeys(reasons), reasons
+
+
+def _samples(
+    model: Any, tokenizer: Tokenizer, painter: VQ, data: ImageData, count: int, draws: Generator
+) -> Measured:
+    """Metrics of painted images, or why there are none."""
+    try:
+        samples = codes.draw(model, tokenizer, painter, count, draws)
+    except SamplingError as error:
+        keys = (*FEATURE_METRICS, "nearest_train_distance_ratio")
+        return Measured(dict.fromkeys(keys), {}, dict.fromkeys(keys, error.message))
+    drawn = evaluate_image_samples(samples, data, extractor.for_data(data), draws)
+    of_text = ("data", "data_sha256", "split", "num_examples", "seed")  # those of the run itself
+    protocol = {name: value for name, value in drawn.protocol.items() if name not in of_text}
+    return Measured(dict(drawn.metrics), protocol, drawn.reasons)
 
 
 def draw(

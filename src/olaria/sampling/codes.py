@@ -62,5 +62,5 @@ def draw(
             return torch.cat(images)
     raise SamplingError(
         N_("only {share} of the lines that the model writes are images; train it longer"),
-        share=f"{1 - missing / count:.0%}",
+        share=f"{100 * (count - missing) // count}%",  # never "100%"
     )
