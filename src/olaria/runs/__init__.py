@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,8 @@ class CodedText(TextData):
         painter: that model.
     """
 
-    painting: Run
-    painter: VQ
+    painting: Run = field(compare=False, repr=False)
+    painter: VQ = field(compare=False, repr=False)
 
 
 def painter_of(recipe: Recipe) -> tuple[Run, VQ]:
