@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -13,37 +13,13 @@ from torch.nn.utils import parametrize
 
 from olaria.cards.context import Layer, Stage
 from olaria.i18n import N_, Message
-from olaria.models.autoencoder import AutoEncoder
 from olaria.models.base import Model
-from olaria.models.gan import GAN
-from olaria.models.gpt import GPT
-from olaria.models.language import Bigram, LanguageModel
-from olaria.models.plane import PlaneGAN
-from olaria.models.translation import Translation
-from olaria.models.vae import VAE
-from olaria.models.vq import VQ
+from olaria.models.outline import Outline, Value
 from olaria.nn.conv import UpConv
-from olaria.nn.ladder import LadderDecoder
 from olaria.nn.quantize import Codebook, Quantized
 
 Shape = tuple[int, ...]
 
-
-@dataclass(frozen=True)
-class Part:
-    """A part of a model, before its layers are known.
-
-    Args:
-        title: what it is.
-        names: with which its layers' names begin.
-    """
-
-    title: Message
-    names: tuple[str, ...]
-
-
-Plan = Sequence[Stage | Part]
-"""Values and parts, in the order of reading."""
 
 _ATOMS = (nn.Linear, nn.Conv2d, nn.Embedding, nn.LayerNorm, Codebook)
 """Modules that are shown as one layer, whatever is inside."""
@@ -66,7 +42,6 @@ def architecture(model: Model, dimensions: tuple[int, int, int] | int) -> tuple[
         model: in evaluation mode.
         dimensions: (C, H, W) of the images, or the size of the vocabulary or of a point.
     """
-    run, plan = _GUIDES[type(model)]
     shapes: dict[int, Shape] = {}
 
     def note(module: nn.Module, given: Any, answer: Any) -> None:
@@ -77,11 +52,11 @@ def architecture(model: Model, dimensions: tuple[int, int, int] | int) -> tuple[
     hooks = [atom.register_forward_hook(note) for atom in atoms]
     try:
         with torch.no_grad():
-            run(model, dimensions)
+            model.trace(dimensions)
     finally:
         for hook in hooks:
             hook.remove()
-    return tuple(_stages(_Layers(shapes).of(model), plan(model, dimensions)))
+    return tuple(_stages(_Layers(shapes).of(model), model.outline(dimensions)))
 
 
 class _Layers:
@@ -170,151 +145,16 @@ def _kind(thing: nn.Module | Tensor) -> Message:
     return kind
 
 
-def _stages(layers: list[Layer], plan: Plan) -> Iterator[Stage]:
-    """The plan, filled with the layers; what it does not name comes last, so that none is lost."""
+def _stages(layers: list[Layer], outline: Outline) -> Iterator[Stage]:
+    """The outline, filled with the layers; what it does not name comes last, so that none is lost."""
     left = list(layers)
-    for stage in plan:
-        if isinstance(stage, Stage):
-            yield stage
+    for entry in outline:
+        if isinstance(entry, Value):
+            yield Stage(entry.title, shape=entry.shape)
             continue
-        chosen = [layer for layer in left if layer.name.startswith(stage.names)]
+        chosen = [layer for layer in left if layer.name.startswith(entry.names)]
         left = [layer for layer in left if layer not in chosen]
         if chosen:
-            yield Stage(stage.title, tuple(chosen))
+            yield Stage(entry.title, tuple(chosen))
     if left:
         yield Stage(Message(N_("further numbers")), tuple(left))
-
-
-# -- how each family is read -----------------------------------------------------------------------
-
-
-def _part(title: str, *names: str, **fields: Any) -> Part:
-    return Part(Message(title, fields), names)
-
-
-def _value(title: str, shape: Sequence[int], **fields: Any) -> Stage:
-    return Stage(Message(title, fields), shape=tuple(shape))
-
-
-def _image(model: Any, shape: Any) -> Tensor:
-    return torch.zeros(1, *shape)
-
-
-def _class(model: Any) -> Tensor | None:
-    return torch.zeros(1, dtype=torch.int64) if getattr(model, "classes", 0) else None
-
-
-def _tokens(model: Any) -> Tensor:
-    return torch.zeros(1, model.context, dtype=torch.int64)
-
-
-def _autoencoder(model: AutoEncoder, shape: Any) -> Plan:
-    return [
-        _value(N_("image"), shape),
-        _part(N_("encoder"), "encoder"),
-        _value(N_("latent vector z"), (model.latent,)),
-        _part(N_("decoder"), "decoder"),
-        _value(N_("reconstruction"), shape),
-    ]
-
-
-def _vae(model: VAE, shape: Any) -> Plan:
-    plan: list[Stage | Part] = [_value(N_("image"), shape), _part(N_("encoder"), "encoder")]
-    if isinstance(model.decoder, LadderDecoder):
-        title = N_("latent layers, from the top down")
-        plan.append(_part(title, "decoder.posteriors", "decoder.networks"))
-    size = (model.latent,)
-    if model.flow is None:
-        plan.append(_value(N_("latent vector z, drawn around the encoder's answer"), size))
-    else:
-        plan.append(_value(N_("variable h, drawn around the encoder's answer"), size))
-        plan.append(_part(N_("flow T between h and z"), "flow"))
-        plan.append(_value(N_("latent vector z"), size))
-    if model.classes:
-        title = N_("decoder, told the class, one of {num}")
-        plan.append(_part(title, "decoder", num=model.classes))
-    else:
-        plan.append(_part(N_("decoder"), "decoder"))
-    return [*plan, *_pixels(shape)]
-
-
-def _vq(model: VQ, shape: Any) -> Plan:
-    return [
-        _value(N_("image"), shape),
-        _part(N_("encoder"), "encoder"),
-        _part(N_("codebook"), "codebook"),
-        _value(N_("grid of codes"), model.grid),
-        _part(N_("decoder"), "decoder"),
-        *_pixels(shape),
-    ]
-
-
-def _pixels(shape: Any) -> Plan:
-    return [_value(N_("means of the pixels"), shape), _part(N_("scale of the pixels"), "log_scale")]
-
-
-def _game(model: GAN | PlaneGAN, dimensions: Any) -> Plan:
-    is_image = isinstance(model, GAN)
-    noise = N_("noise z, beside the class, one of {num}") if model.classes else N_("noise z")
-    made = N_("image, generated or real") if is_image else N_("point, generated or real")
-    return [
-        _value(noise, (model.latent,), num=model.classes),
-        _part(N_("generator"), "generator"),
-        _value(made, dimensions if is_image else (dimensions,)),
-        _part(N_("discriminator"), "discriminator", "class_rows"),
-        _value(N_("logit of being real"), (1,)),
-    ]
-
-
-def _language(model: Any, vocab_size: Any) -> Plan:
-    rungs = model.config if isinstance(model, LanguageModel) else None
-    plan: list[Stage | Part] = [
-        _value(N_("tokens"), (model.context,)),
-        _part(N_("table"), "table"),
-        _part(N_("embedding"), "embedding", "positions"),
-        _part(N_("blocks"), "blocks"),
-    ]
-    if rungs is not None and not rungs.has("head"):
-        plan.append(_value(N_("mean of the tokens so far"), (model.context, rungs.width)))
-    plan.append(_part(N_("head"), "norm", "head"))
-    logits = N_("logits of the next token")
-    if rungs is not None and rungs.has("gpt"):
-        logits = N_("logits of the next token, by likeness to each row of the embedding")
-    return [*plan, _value(logits, (model.context, vocab_size))]
-
-
-def _translation(model: Translation, vocab_size: Any) -> Plan:
-    tokens = model.context
-    return [
-        _value(N_("tokens of the source, or of the target so far"), (tokens,)),
-        _part(N_("embedding of both"), "embedding"),
-        _part(N_("encoder, of the source"), "encoder"),
-        _value(N_("a vector for each token of the source"), (tokens, model.config.width)),
-        _part(N_("decoder, of the target"), "decoder"),
-        _part(N_("head"), "head"),
-        _value(N_("logits of the next token"), (tokens, vocab_size + 1)),
-    ]
-
-
-def _play(model: Any, dimensions: Any) -> None:
-    made = model.generator(torch.zeros(1, model.latent), _class(model))
-    model.judge(made, _class(model))
-
-
-def _translate(model: Translation, vocab_size: Any) -> None:
-    model(_tokens(model), _tokens(model))
-
-
-# What calls each layer once on one example, and the order in which it is told. A GPT trains through fused functions
-# that read its layers' weights; the form that writes text calls the layers themselves.
-_GUIDES: dict[type[Model], tuple[Callable[[Any, Any], object], Callable[[Any, Any], Plan]]] = {
-    AutoEncoder: (lambda m, shape: m.reconstruct(_image(m, shape)), _autoencoder),
-    VAE: (lambda m, shape: m.reconstruct(_image(m, shape), _class(m)), _vae),
-    VQ: (lambda m, shape: m.reconstruct(_image(m, shape)), _vq),
-    GAN: (_play, _game),
-    PlaneGAN: (_play, _game),
-    Bigram: (lambda m, _: m(_tokens(m)), _language),
-    LanguageModel: (lambda m, _: m(_tokens(m)), _language),
-    GPT: (lambda m, _: m.continue_from(_tokens(m), []), _language),
-    Translation: (_translate, _translation),
-}

@@ -15,7 +15,9 @@ from torch import Generator, Tensor
 
 from olaria import draws
 from olaria.families.autoencoder import AutoEncoderConfig, Noise
+from olaria.i18n import N_
 from olaria.models.base import Batch, ImageModel, Loss, Phase, Shape, hidden_apart, last_layer
+from olaria.models.outline import Outline, layers_of, value
 from olaria.models.pair import ImageStatistics, image_pair
 from olaria.objectives.penalties import contraction, sparsity
 from olaria.objectives.reconstruction import squared_error
@@ -102,6 +104,16 @@ class AutoEncoder(ImageModel):
         if config.corruption == 0:
             return None
         return corrupted(x, config.noise, config.corruption, generator)
+
+    def outline(self, dimensions: Shape) -> Outline:
+        """Encoder, z, decoder."""
+        return [
+            value(N_("image"), *dimensions),
+            layers_of(N_("encoder"), "encoder"),
+            value(N_("latent vector z"), self.latent),
+            layers_of(N_("decoder"), "decoder"),
+            value(N_("reconstruction"), *dimensions),
+        ]
 
     def loss(self, batch: Batch, generator: Generator) -> Loss:
         """Mean squared error of the rebuilt clean image, per pixel, and the penalties that were asked for."""

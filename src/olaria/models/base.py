@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Generator, Tensor, nn
 
+from olaria.families import MODELS
 from olaria.i18n import N_
+from olaria.models.outline import Outline, plain
 from olaria.nn.lora import adapter_parameters
 
 Shape = tuple[int, int, int]
@@ -132,6 +135,24 @@ class Model(nn.Module, ABC):
         """
         raise AssertionError(f"{name} is fixed")
 
+    def outline(self, dimensions: Any) -> Outline:
+        """Its parts and what flows between them, for people; one plain list unless overridden.
+
+        Args:
+            dimensions: what :func:`olaria.models.build` was given.
+        """
+        return plain(dimensions)
+
+    def trace(self, dimensions: Any) -> None:
+        """Call each layer on one example, so that a hook can note the shape of what it gives.
+
+        The losses do so, unless overridden: where they take another way than the layers' own calls, or draw much.
+        """
+        batch = _example(self, dimensions)
+        with torch.enable_grad():  # which a loss may take
+            for phase in self.phases():
+                phase.loss(batch, Generator().manual_seed(0))
+
     @abstractmethod
     def phases(self) -> list[Phase]:
         """The phases of one step, in order."""
@@ -203,6 +224,24 @@ class ImageModel(Model):
     def disturbed(self, x: Tensor, generator: Generator) -> Tensor | None:
         """Images as training disturbs them; None where it leaves them as they are."""
         return None
+
+    def trace(self, dimensions: Shape) -> None:
+        """A reconstruction where there is an encoder, else what every model does."""
+        if self.encodes:
+            y = torch.zeros(1, dtype=torch.int64) if self.classes else None
+            self.images(self.codes(torch.zeros(1, *dimensions), y), y)
+        else:
+            super().trace(dimensions)
+
+
+def _example(model: Model, dimensions: Any) -> Batch:
+    """A batch of one black image of class 0, of one point, or of the first token over and over."""
+    kind = MODELS[model.family].data
+    if kind in ("images", "points"):
+        shape = dimensions if isinstance(dimensions, tuple) else (dimensions,)
+        return Batch(torch.zeros(1, *shape), torch.zeros(1, dtype=torch.int64))
+    tokens = torch.zeros(1, getattr(model, "context", 1), dtype=torch.int64)
+    return Batch(tokens, tokens)
 
 
 def num_parameters(model: nn.Module) -> int:

@@ -18,7 +18,9 @@ from torch import Generator, Tensor, nn
 
 from olaria import draws
 from olaria.families.gan import GameConfig
-from olaria.models.base import Batch, Loss, Model, Phase, hidden_apart
+from olaria.i18n import N_
+from olaria.models.base import Batch, Loss, Model, Phase, Shape, hidden_apart
+from olaria.models.outline import Outline, layers_of, value
 from olaria.objectives.adversarial import discriminator_loss, generator_loss
 from olaria.objectives.penalties import slope_penalty, zero_slope_penalty
 
@@ -50,6 +52,25 @@ class Game(Model):
     def judge(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         r""":meth:`discriminate`, and :math:`-\log p(y \mid x)`, (B,), where the discriminator tells classes."""
         return self.discriminate(x, y), None
+
+    def outline(self, dimensions: Shape | int) -> Outline:
+        """Noise, generator, what it makes, discriminator."""
+        noise = N_("noise z, beside the class, one of {num}") if self.classes else N_("noise z")
+        is_image = isinstance(dimensions, tuple)
+        made = N_("image, generated or real") if is_image else N_("point, generated or real")
+        shape = dimensions if isinstance(dimensions, tuple) else (dimensions,)
+        return [
+            value(noise, self.latent, num=self.classes),
+            layers_of(N_("generator"), "generator"),
+            value(made, *shape),
+            layers_of(N_("discriminator"), "discriminator", "class_rows"),
+            value(N_("logit of being real"), 1),
+        ]
+
+    def trace(self, dimensions: Shape | int) -> None:
+        """One example made and judged."""
+        y = torch.zeros(1, dtype=torch.int64) if self.classes else None
+        self.judge(self.generator(torch.zeros(1, self.latent), y), y)
 
     def shown(self, x: Tensor, generator: Generator) -> Tensor:
         """Examples as the discriminator gets to see them; as they are unless a family changes them."""

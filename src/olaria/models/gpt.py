@@ -23,8 +23,10 @@ from torch import Generator, Tensor, nn
 
 from olaria import draws
 from olaria.families.gpt import GPTConfig
+from olaria.i18n import N_
 from olaria.models.base import Batch, Loss, Model, ParameterGroup, Phase
 from olaria.models.language import next_token_loss
+from olaria.models.outline import Outline, layers_of, value
 from olaria.nn.attention import attention, local_mask, rotary_angles, rotate
 from olaria.nn.fused import chunk_masks, feed_forward, self_attention
 
@@ -174,6 +176,20 @@ class GPT(Model):
         logits: Tensor = self.head(norm(x))
         # Bounded smoothly: early large steps cannot saturate the softmax (Gemma Team 2024, section 2).
         return LOGIT_CAP * torch.tanh(logits.float() / LOGIT_CAP)
+
+    def outline(self, dimensions: int) -> Outline:
+        """Embedding, blocks, head."""
+        return [
+            value(N_("tokens"), self.context),
+            layers_of(N_("embedding"), "embedding"),
+            layers_of(N_("blocks"), "blocks"),
+            layers_of(N_("head"), "head"),
+            value(N_("logits of the next token"), self.context, dimensions),
+        ]
+
+    def trace(self, dimensions: int) -> None:
+        """As it writes text; it trains through fused functions that read the layers' weights."""
+        self.continue_from(torch.zeros(1, self.context, dtype=torch.int64), [])
 
     def loss(self, batch: Batch, generator: Generator) -> Loss:
         """See :func:`olaria.models.language.next_token_loss`."""

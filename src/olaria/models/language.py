@@ -19,7 +19,9 @@ from torch import Generator, Tensor, nn
 
 from olaria import draws
 from olaria.families.language import BigramConfig, LanguageConfig
+from olaria.i18n import N_
 from olaria.models.base import Batch, Loss, Model, ParameterGroup, Phase
+from olaria.models.outline import Outline, layers_of, value
 from olaria.nn.attention import attention, causal_mask
 from olaria.nn.averaging import average_by_softmax
 from olaria.objectives.likelihood import cross_entropy
@@ -59,6 +61,14 @@ class Bigram(Model):
         """Token ids (B, T) to logits of the next token, (B, T, V)."""
         logits: Tensor = self.table(tokens)
         return logits
+
+    def outline(self, dimensions: int) -> Outline:
+        """The table between tokens and logits."""
+        return [
+            value(N_("tokens"), self.context),
+            layers_of(N_("table"), "table"),
+            value(N_("logits of the next token"), self.context, dimensions),
+        ]
 
     def loss(self, batch: Batch, generator: Generator) -> Loss:
         """See :func:`next_token_loss`."""
@@ -251,6 +261,21 @@ class LanguageModel(Model):
             return F.linear(x, self.embedding.weight)
         logits: Tensor = self.head(x)
         return logits
+
+    def outline(self, dimensions: int) -> Outline:
+        """Embedding, blocks, head; on the rung ``average`` the mean instead of blocks."""
+        has_head = self.config.has("head")
+        mean = value(N_("mean of the tokens so far"), self.context, self.config.width)
+        logits = N_("logits of the next token")
+        if self.config.has("gpt"):
+            logits = N_("logits of the next token, by likeness to each row of the embedding")
+        return [
+            value(N_("tokens"), self.context),
+            layers_of(N_("embedding"), "embedding", "positions"),
+            layers_of(N_("blocks"), "blocks") if has_head else mean,
+            layers_of(N_("head"), "norm", "head"),
+            value(logits, self.context, dimensions),
+        ]
 
     def loss(self, batch: Batch, generator: Generator) -> Loss:
         """See :func:`next_token_loss`."""

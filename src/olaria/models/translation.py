@@ -32,7 +32,9 @@ from torch.nn.utils.rnn import pad_sequence
 
 from olaria import draws
 from olaria.families.translation import TranslationConfig
+from olaria.i18n import N_
 from olaria.models.base import Batch, Loss, Model, ParameterGroup, Phase
+from olaria.models.outline import Outline, layers_of, value
 from olaria.nn.attention import attention, causal_mask, rotary_angles
 from olaria.objectives.likelihood import cross_entropy
 
@@ -350,6 +352,24 @@ class Translation(Model):
             for hook in hooks:
                 hook.remove()
         return found
+
+    def outline(self, dimensions: int) -> Outline:
+        """Both sides' embedding, encoder, decoder, head."""
+        tokens = self.context
+        return [
+            value(N_("tokens of the source, or of the target so far"), tokens),
+            layers_of(N_("embedding of both"), "embedding"),
+            layers_of(N_("encoder, of the source"), "encoder"),
+            value(N_("a vector for each token of the source"), tokens, self.config.width),
+            layers_of(N_("decoder, of the target"), "decoder"),
+            layers_of(N_("head"), "head"),
+            value(N_("logits of the next token"), tokens, dimensions + 1),
+        ]
+
+    def trace(self, dimensions: int) -> None:
+        """A source and a target of the whole context."""
+        tokens = torch.zeros(1, self.context, dtype=torch.int64)
+        self(tokens, tokens)
 
     def loss(self, batch: Batch, generator: Generator) -> Loss:
         """Cross-entropy of the target's tokens and of its end, in nats per token; padding does not count.

@@ -22,7 +22,9 @@ from torch.distributions import Bernoulli, Distribution, Normal
 
 from olaria import draws
 from olaria.families.vae import VAEConfig
+from olaria.i18n import N_
 from olaria.models.base import Batch, ImageModel, Loss, Phase, Shape, hidden_apart, last_layer
+from olaria.models.outline import Outline, Part, Value, layers_of, pixels, value
 from olaria.models.pair import ImageStatistics, image_pair
 from olaria.nn.classes import with_class
 from olaria.nn.flow import Flow
@@ -251,6 +253,30 @@ class VAE(ImageModel):
             allowance = self.config.free_bits * self.latent / len(kl)
             parts["free_nats"] = (allowance - kl).relu().sum()
         return Loss(parts, {name: self.beta for name in parts if name != "reconstruction_nats"})
+
+    def outline(self, dimensions: Shape) -> Outline:
+        """Encoder, latent layers and flow where there are some, z, decoder, pixels."""
+        plan: list[Value | Part] = [
+            value(N_("image"), *dimensions),
+            layers_of(N_("encoder"), "encoder"),
+        ]
+        if isinstance(self.decoder, LadderDecoder):
+            title = N_("latent layers, from the top down")
+            plan.append(layers_of(title, "decoder.posteriors", "decoder.networks"))
+        if self.flow is None:
+            title = N_("latent vector z, drawn around the encoder's answer")
+            plan.append(value(title, self.latent))
+        else:
+            title = N_("variable h, drawn around the encoder's answer")
+            plan.append(value(title, self.latent))
+            plan.append(layers_of(N_("flow T between h and z"), "flow"))
+            plan.append(value(N_("latent vector z"), self.latent))
+        if self.classes:
+            title = N_("decoder, told the class, one of {num}")
+            plan.append(layers_of(title, "decoder", num=self.classes))
+        else:
+            plan.append(layers_of(N_("decoder"), "decoder"))
+        return [*plan, *pixels(dimensions)]
 
     @property
     def beta(self) -> float:

@@ -21,6 +21,7 @@ from olaria.errors import ConfigError
 from olaria.families.vq import VQConfig
 from olaria.i18n import N_
 from olaria.models.base import Batch, ImageModel, Loss, Phase, Shape, hidden_apart
+from olaria.models.outline import Outline, layers_of, pixels, value
 from olaria.models.pair import ImageStatistics
 from olaria.models.vae import binarize
 from olaria.nn.conv import Conv, UpConv
@@ -167,6 +168,17 @@ class VQ(ImageModel):
         }
         pull = self.config.pull
         return Loss(parts, {"codebook": pull, "commitment": pull * self.config.commitment})
+
+    def outline(self, dimensions: Shape) -> Outline:
+        """Encoder, codebook, codes, decoder, pixels."""
+        return [
+            value(N_("image"), *dimensions),
+            layers_of(N_("encoder"), "encoder"),
+            layers_of(N_("codebook"), "codebook"),
+            value(N_("grid of codes"), *self.grid),
+            layers_of(N_("decoder"), "decoder"),
+            *pixels(dimensions),
+        ]
 
     def phases(self) -> list[Phase]:
         """One phase over all parameters; the codebook is no matrix of a layer."""

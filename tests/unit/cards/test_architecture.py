@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, final
 
 import pytest
 import torch
+from torch import Generator, nn
 
 from olaria.cards.architecture import architecture
 from olaria.cards.context import Layer, Stage
 from olaria.families import MODELS
 from olaria.families.language import RUNGS, LanguageConfig
 from olaria.models import build as build_model
-from olaria.models.base import Model, num_parameters
+from olaria.models.base import Batch, Loss, Model, ParameterGroup, Phase, num_parameters
 from olaria.nn.lora import add_adapters, merge_adapters
 
 DIMENSIONS: dict[str, Any] = {"images": (1, 28, 28), "text": 65, "pairs": 40, "points": 2}
@@ -150,3 +151,50 @@ def test_the_words_are_in_portuguese_too() -> None:
                  for message in (stage.title, *(layer.kind for layer in stage.layers))]  # fmt: skip
         assert not any("{" in text for text in texts)
         assert all(math.prod(stage.shape) >= 1 for stage in stages)
+
+
+@final
+class Line(Model):
+    """A family that says nothing of its architecture."""
+
+    family = "autoencoder"  # for the kind of its data
+
+    def __init__(self, pixels: int) -> None:
+        super().__init__()
+        self.narrow = nn.Linear(pixels, 3)
+        self.wide = nn.Linear(3, pixels)
+
+    def phases(self) -> list[Phase]:
+        def loss(batch: Batch, generator: Generator) -> Loss:
+            x = batch.x.flatten(1)
+            return Loss({"mse": (self.wide(self.narrow(x)) - x).square().mean()})
+
+        return [Phase("line", [ParameterGroup(list(self.parameters()))], loss)]
+
+
+def test_a_model_without_an_outline_is_a_plain_list_of_its_layers() -> None:
+    model = Line(64).eval()
+    first, middle, last = architecture(model, (1, 8, 8))
+    assert first.shape == last.shape == (1, 8, 8) and not first.layers and not last.layers
+    assert [(layer.name, layer.shape) for layer in middle.layers] == [
+        ("narrow", (3,)),
+        ("wide", (64,)),
+    ]
+    assert middle.num_parameters == num_parameters(model)
+
+
+@pytest.mark.parametrize("family", MODELS)
+def test_every_layer_is_called_on_an_example(family: str) -> None:
+    """A layer that is not would be shown with its weight's shape, such as 784 × 64 of a linear one."""
+    entry = MODELS[family]
+    model = build_model(entry.sizes["tiny"], DIMENSIONS[entry.data]).eval()
+    called = set()
+    atoms = [
+        module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear | nn.Embedding | nn.Conv2d) and name != "positions"
+    ]  # of which a slice is read
+    for atom in atoms:
+        atom.register_forward_hook(lambda module, given, found: called.add(id(module)))
+    model.trace(DIMENSIONS[entry.data])
+    assert called == {id(atom) for atom in atoms}
