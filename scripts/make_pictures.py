@@ -18,10 +18,10 @@ from pathlib import Path
 from olaria.cards.context import RunCard
 from olaria.cards.run_card import run_card
 from olaria.errors import OlariaError
+from olaria.families import MODELS
 from olaria.i18n import LANGUAGES, translate
 from olaria.lessons.kl import P, Q
 from olaria.pages.areas import kl_figure
-from olaria.pages.labels import FAMILY_LABELS
 from olaria.pages.planes import Cloud, latent_scatter, manifold
 from olaria.pages.style import png
 from olaria.runs import Run
@@ -57,8 +57,8 @@ def chosen(runs: Sequence[Run], family: str, latent: int | None = None) -> Run:
 def cloud(card: RunCard, language: str) -> Cloud:
     """A run's latent plane, named by its family."""
     assert card.latents is not None
-    name = translate(FAMILY_LABELS[card.family], language)
-    return Cloud(name, card.latents, card.labels, prior=card.family == "vae")
+    name = translate(MODELS[card.family].title, language)
+    return Cloud(name, card.latents, card.labels, prior=card.has_prior)
 
 
 def draw(runs: Sequence[Run]) -> None:
@@ -74,7 +74,7 @@ def draw(runs: Sequence[Run]) -> None:
     assert vae.manifold is not None
     write("gan.gif", game.animation)
     for language in LANGUAGES:
-        plane = manifold(vae.manifold, vae.manifold_extent, language)
+        plane = manifold(vae.manifold)
         write(f"vae-manifold.{language}.png", png(plane))
         clouds = [cloud(card, language) for card in (autoencoder, vae)]
         latents = latent_scatter(clouds, vae.class_names, language)

@@ -30,17 +30,6 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 READMES = (ROOT / "README.md", ROOT / "README.pt-BR.md")
 PAGES = (*READMES, *sorted(DOCS.glob("*.md")))
-GUIDES = {
-    "autoencoder": "autoencoder.md",
-    "vae": "vae.md",
-    "vq": "vq.md",
-    "gan": "gan.md",
-    "plane-gan": "plane.md",
-    "bigram": "language.md",
-    "language": "language.md",
-    "gpt": "language.md",
-    "translation": "translation.md",
-}
 PICTURES = ("report", "vae-manifold", "latents", "kl", "lesson-attention", "lesson-kl")
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
@@ -221,9 +210,18 @@ def test_no_path_of_one_machine(page: Path) -> None:
 # --- what the code has ----------------------------------------------------------------------------
 
 
+def test_the_table_of_families_is_that_of_the_code() -> None:
+    table = rows(DOCS / "training.md", "family")
+    assert [row["family"] for row in table] == list(MODELS)
+    for row, family in zip(table, MODELS.values(), strict=True):
+        assert (row["is a"], row["learns from"]) == (family.title, family.data)
+        assert row["guide"] == f"[{family.guide}]({family.guide})"
+        assert row["lesson"] == (family.lesson or "—")
+
+
 @every_family
 def test_every_setting_of_a_family_is_documented(family: str) -> None:
-    page, spec = DOCS / GUIDES[family], MODELS[family]
+    page, spec = DOCS / MODELS[family].guide, MODELS[family]
     check_settings(page, spec.config)
     if len(set(spec.sizes.values())) == 1:
         return
@@ -253,7 +251,10 @@ def test_every_preset_is_documented_as_it_is() -> None:
         assert row["data"] == recipe.data.name
         for setting in ("budget", "batch_size", "learning_rate"):
             assert float(row[setting]) == getattr(recipe.training, setting), (name, setting)
-    guides = "".join((DOCS / name).read_text(encoding="utf-8") for name in set(GUIDES.values()))
+    guides = "".join(
+        (DOCS / name).read_text(encoding="utf-8")
+        for name in {family.guide for family in MODELS.values()}
+    )
     assert [name for name in PRESETS if name not in guides] == []
 
 

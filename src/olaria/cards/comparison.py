@@ -85,6 +85,15 @@ class Group:
     protocol: dict[str, Any] | None
     rows: tuple[Row, ...]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the runs."""
+        return tuple(row.name for row in self.rows)
+
+    def values(self, key: str) -> tuple[float | None, ...]:
+        """One metric of each run; None where a run has none."""
+        return tuple(row.metrics.get(key) for row in self.rows)
+
     def numbers(self) -> list[str]:
         """Metrics that at least one of its runs has as a number, in the order of the table of all metrics."""
         found = {k for row in self.rows for k, value in row.metrics.items() if _is_number(value)}
@@ -146,6 +155,39 @@ def repetitions(groups: Iterable[Group]) -> list[Repetition]:
             metrics = {k: (fmean(v), stdev(v)) for k, v in numbers.items() if len(v) == len(rows)}
             found.append(Repetition(tuple(row.name for row in rows), seeds, metrics))
     return found
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The runs of a report side by side.
+
+    Args:
+        groups: of two runs or more that one protocol measured.
+        repeated: recipes that were run with several seeds.
+        apart: fields of the protocols in which runs of one family differ, so that they are not ranked.
+    """
+
+    groups: Sequence[Group] = ()
+    repeated: Sequence[Repetition] = ()
+    apart: Sequence[str] = ()
+
+
+def side_by_side(runs: Sequence[Run]) -> Comparison:
+    """What may be said of runs together; empty where no two are of a kind."""
+    groups = compare([run.path for run in runs])
+    apart = dict.fromkeys(
+        name
+        for family in dict.fromkeys(run.family for run in runs)
+        for name in differing([_of_family(group, family) for group in groups])
+    )
+    ranked = [group for group in groups if group.protocol is not None and len(group.rows) > 1]
+    return Comparison(ranked, repetitions(groups), list(apart))
+
+
+def _of_family(group: Group, family: str) -> Group:
+    """The same without the runs of other families; without a protocol where none is left."""
+    rows = tuple(row for row in group.rows if row.family == family)
+    return Group(group.protocol if rows else None, rows)
 
 
 def to_json(groups: Sequence[Group]) -> dict[str, Any]:

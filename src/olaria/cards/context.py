@@ -10,6 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from olaria.cards.comparison import Comparison
 from olaria.i18n import Message
 
 Images = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
@@ -112,7 +113,7 @@ class RunCard:
 
     Args:
         name: of the run.
-        family: ``autoencoder``, ``vae``, ``vq``, ``gan``, ``bigram``, ``language``, ``gpt``, ``translation``.
+        family: a key of :data:`olaria.families.MODELS`, whose entry says what of the rest is shown.
         data: its data set.
         recipe: recipe.json.
         result: result.json.
@@ -123,15 +124,15 @@ class RunCard:
         originals: test images.
         reconstructions: of ``originals``, in the same order.
         latents: two-dimensional latent vectors of test images, (N, 2); of a VAE the posterior means.
+        has_prior: whether N(0, I) is the prior of the latent vectors.
         labels: their classes, integers (N,).
         class_names: name of class 0, 1, …
         samples: from the prior.
         interpolation: images from one latent vector to another, (N, C, H, W), or several such strips of equal
             length, (rows, N, C, H, W).
         manifold: decoded square grid of a two-dimensional latent space, (n·n, C, H, W), row by row from the largest z₂
-            (top) to the smallest, in each row from the smallest z₁.
-        manifold_extent: the grid is evenly spaced from −extent to +extent on both axes; None: it is even in the
-            standard normal's probability, z = Φ⁻¹(u).
+            (top) to the smallest, in each row from the smallest z₁; even in the standard normal's probability,
+            z = Φ⁻¹(u).
         first: a GAN's images before the first update.
         last: from the same noise at the end.
         animation: GIF or WebP of the images in between.
@@ -157,12 +158,12 @@ class RunCard:
     originals: Images | None = None
     reconstructions: Images | None = None
     latents: Numbers | None = None
+    has_prior: bool = False
     labels: Numbers | None = None
     class_names: tuple[str, ...] = ()
     samples: Images | None = None
     interpolation: Images | None = None
     manifold: Images | None = None
-    manifold_extent: float | None = None
     first: Images | None = None
     last: Images | None = None
     animation: bytes = b""
@@ -200,53 +201,6 @@ class RunCard:
         steps = np.array([row[x] for row in rows], float)
         values = [row["values"][key] for row in rows]
         return steps, np.array([np.nan if value is None else value for value in values], float)
-
-
-@dataclass(frozen=True)
-class Compared:
-    """Runs that one protocol measured; see :class:`olaria.cards.comparison.Group`.
-
-    Args:
-        names: of the runs.
-        protocol: without what tells of one run only.
-        values: by metric, one of each run; None where it has none.
-        ranks: by metric, the place of each run by name, where it can be ranked.
-    """
-
-    names: tuple[str, ...]
-    protocol: Mapping[str, Any]
-    values: Mapping[str, tuple[float | None, ...]]
-    ranks: Mapping[str, Mapping[str, int]]
-
-
-@dataclass(frozen=True)
-class Repeated:
-    """One recipe with several seeds.
-
-    Args:
-        names: of the runs.
-        seeds: theirs.
-        metrics: mean and sample standard deviation by key.
-    """
-
-    names: tuple[str, ...]
-    seeds: tuple[int, ...]
-    metrics: Mapping[str, tuple[float, float]]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The runs of a report side by side.
-
-    Args:
-        groups: of two runs or more.
-        repeated: recipes that were run with several seeds.
-        apart: fields of the protocols in which runs of one family differ, so that they are not ranked.
-    """
-
-    groups: Sequence[Compared] = ()
-    repeated: Sequence[Repeated] = ()
-    apart: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -293,5 +247,5 @@ class ReportContext:
     notes: Sequence[Message] = ()
     activities: Sequence[str] = ()
     conclusion: str = ""
-    comparison: Comparison = Comparison()
+    comparison: Comparison = field(default_factory=Comparison)
     lessons: Sequence[LessonCard] = ()

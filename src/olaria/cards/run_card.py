@@ -20,6 +20,7 @@ from olaria.cards.incidents import incidents
 from olaria.data import AnyData, ImageData, PairData, PointData, TextData
 from olaria.data.config import CODES
 from olaria.errors import SamplingError
+from olaria.families import MODELS
 from olaria.i18n import N_, Message
 from olaria.kinds import draw
 from olaria.models.base import ImageModel
@@ -65,10 +66,11 @@ def run_card(run: Run, *, offline: bool = False) -> RunCard:
         return _language_card(card, run)
     if isinstance(data, PairData):
         return _translation_card(card, run, data)
-    if isinstance(data, PointData):
-        return dataclasses.replace(card, family="gan", **_game(run))  # the same lesson
-    assert isinstance(model, ImageModel)
-    return _image_card(card, run, model, data)
+    shown = _frames(run) if MODELS[run.family].shows("first-and-last", "animation") else {}
+    if isinstance(data, ImageData):
+        assert isinstance(model, ImageModel)
+        shown |= _images(run, model, data)
+    return dataclasses.replace(card, **shown)
 
 
 def data_card(data: AnyData) -> DataCard:
@@ -179,58 +181,61 @@ def _translation_card(card: RunCard, run: Run, data: PairData) -> RunCard:
     return dataclasses.replace(card, translations=rows)
 
 
-def _image_card(card: RunCard, run: Run, model: ImageModel, data: ImageData) -> RunCard:
-    draws = Generator().manual_seed(_SEED)
+def _images(run: Run, model: ImageModel, data: ImageData) -> dict[str, Any]:
+    """Images that a model makes, as far as its family's panels show them."""
+    shows, draws = MODELS[run.family].shows, Generator().manual_seed(_SEED)
     shown: dict[str, Any] = {"class_names": data.class_names}
-    if run.family == "gan":
-        shown |= _game(run)
-    if run.family in ("vae", "gan"):
+    if shows("samples"):
         shown["samples"] = _array(latent.prior(model, NUM_SHOWN, draws))
-    if run.family in ("autoencoder", "vae"):
-        shown |= _through_the_bottleneck(model, data, draws)
-    if isinstance(model, VQ):
-        shown |= _through_the_codes(model, data, draws)
-    return dataclasses.replace(card, **shown)
-
-
-def _through_the_codes(model: VQ, data: ImageData, draws: Generator) -> dict[str, Any]:
+    if not shows("reconstructions", "interpolation", "latents", "manifold", "codes"):
+        return shown
     chosen = torch.randperm(len(data.test), generator=draws)[:NUM_SCATTERED]
-    x = data.test.x[chosen].float() / 255
+    x, y = data.test.x[chosen].float() / 255, data.test.y
+    labels = None if y is None else y[chosen]
+    shown |= _through_the_bottleneck(run, model, x, labels)
+    if shows("codes"):
+        shown["code_counts"] = _code_counts(model, x)
+    return shown
+
+
+def _code_counts(model: ImageModel, x: Tensor) -> NDArray[Any]:
+    """How often each entry of a codebook stands for a part of an image, (K,)."""
+    assert isinstance(model, VQ)  # whose codes are integers
     codes = torch.cat([model.encode(part) for part in x.split(NUM_SCATTERED // 10)])
-    counts = codes.flatten().bincount(minlength=model.config.codes)
-    return {
-        "originals": _array(x[:NUM_PAIRS]),
-        "reconstructions": _array(model.logits(codes[:NUM_PAIRS]).sigmoid()),
-        "code_counts": counts.numpy(),
-    }
+    return codes.flatten().bincount(minlength=model.config.codes).numpy()
 
 
-def _through_the_bottleneck(model: ImageModel, data: ImageData, draws: Generator) -> dict[str, Any]:
-    chosen = torch.randperm(len(data.test), generator=draws)[:NUM_SCATTERED]
-    x = data.test.x[chosen].float() / 255
-    classes = data.test.y[chosen] if model.classes and data.test.y is not None else None
-    codes = latent.encode(model, x, classes)
+def _through_the_bottleneck(
+    run: Run, model: ImageModel, x: Tensor, labels: Tensor | None
+) -> dict[str, Any]:
+    """What becomes of test images (N, C, H, W) of some classes (N,)."""
+    shows = MODELS[run.family].shows
+    if not shows("latents"):  # which are of many images; the rest is of the first few
+        x, labels = x[:NUM_PAIRS], None if labels is None else labels[:NUM_PAIRS]
+    classes = labels if model.classes else None
 
     def of(count: int) -> Tensor | None:
         return None if classes is None else classes[:count]
 
-    shown: dict[str, Any] = {
-        "originals": _array(x[:NUM_PAIRS]),
-        "reconstructions": _array(latent.decode(model, codes[:NUM_PAIRS], of(NUM_PAIRS))),
-        "interpolation": _array(
-            latent.interpolate(model, codes[:4], codes[4:8], steps=11, y=of(4))
-        ),
-    }
-    if codes.shape[1] == 2:
-        shown["latents"] = codes.numpy()
-        shown["labels"] = None if data.test.y is None else data.test.y[chosen].numpy()
-        if model.family == "vae":
-            shown["manifold"] = _array(latent.manifold(model, MANIFOLD_SIDE))
+    codes = latent.encode(model, x, classes)
+    shown: dict[str, Any] = {}
+    if shows("reconstructions"):
+        shown["originals"] = _array(x[:NUM_PAIRS])
+        rebuilt = latent.decode(model, codes[:NUM_PAIRS], of(NUM_PAIRS))
+        shown["reconstructions"] = _array(rebuilt)
+    if shows("interpolation"):
+        strips = latent.interpolate(model, codes[:4], codes[4:8], steps=11, y=of(4))
+        shown["interpolation"] = _array(strips)
+    if shows("latents") and codes.shape[1] == 2:
+        shown["latents"], shown["has_prior"] = codes.numpy(), model.has_prior
+        shown["labels"] = None if labels is None else labels.numpy()
+    if shows("manifold") and codes.shape[1] == 2:
+        shown["manifold"] = _array(latent.manifold(model, MANIFOLD_SIDE))
     return shown
 
 
-def _game(run: Run) -> dict[str, Any]:
-    """A GAN's first and last watching sheets, and the way between them as an animation."""
+def _frames(run: Run) -> dict[str, Any]:
+    """The first and the last watching sheet, and the way between them as an animation."""
     paths = _spread(run.samples(), MAX_FRAMES)
     if not paths:
         return {}

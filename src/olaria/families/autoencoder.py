@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from olaria.config import setting_problem
 from olaria.families.base import Family, ModelConfig, Size
+from olaria.families.report import Curve, Method, Panel, Section, is_set
 from olaria.i18n import N_
 
 Noise = Literal["gaussian", "masking", "salt-and-pepper"]
@@ -29,7 +30,8 @@ class AutoEncoderConfig(ModelConfig):
     """Channels of the convolutional network at full size."""
     output: Literal["sigmoid", "linear"] = "sigmoid"
     corruption: float = Field(0.0, ge=0.0)
-    """Of the input while training: the standard deviation of the noise, or the share of pixels that are lost."""
+    """Of the input while training: the standard deviation of the noise, or the share of pixels "
+    "that are lost."""
     noise: Noise = "gaussian"
     """What ``corruption`` is; see :func:`corrupted`."""
     sparsity: float = Field(0.0, ge=0.0)
@@ -65,5 +67,36 @@ AUTOENCODER = Family(
         "mse",
         "psnr_db",
         "knn_accuracy",
+    ),
+    guide="autoencoder.md",
+    panels=(
+        Panel("reconstructions"),
+        Panel(
+            "losses",
+            N_(
+                "Reconstruction error of {name} while it trains: each logged value (light) and the "
+                "smoothed curve."
+            ),
+        ),
+        Panel(
+            "interpolation",
+            N_(
+                "Between two latent vectors of {name}. The path is ours: the model itself says "
+                "nothing about the places between images."
+            ),
+        ),
+        Panel("latents"),
+    ),
+    short="AE",
+    lesson="autoencoder",
+    curves=(Curve(N_("reconstruction error"), ("reconstruction", "mse", "loss")),),
+    methods=(
+        Method(N_("disturbed inputs"), ("vincent2010",), is_set("model.corruption")),
+        Method(N_("contraction"), ("rifai2011",), is_set("model.contraction")),
+    ),
+    own_section=Section(
+        latent=N_("a vector, without a distribution"),
+        likelihood=N_("none"),
+        drawing=N_("not defined: it rebuilds"),
     ),
 )

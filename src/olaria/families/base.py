@@ -1,16 +1,19 @@
-"""What a family of models is, without its network: settings, sizes, and the words in which it is spoken of."""
+"""What a family of models is, without its network: settings, sizes, and the words in which it is "
+"spoken of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from olaria.config import Config, setting_problem
+from olaria.families.report import Curve, Method, Panel, PanelKind, Section
 from olaria.i18n import N_
 
 Size = Literal["tiny", "small", "base"]
-"""``tiny`` trains in seconds, ``small`` in minutes, ``base`` is the largest that two cores train in an hour."""
+"""``tiny`` trains in seconds, ``small`` in minutes, ``base`` is the largest that two cores train "
+"in an hour."""
 Kind = Literal["images", "text", "pairs", "points"]
 """What a family learns from."""
 
@@ -32,6 +35,13 @@ class Family:
         title: what it is called, a source string.
         activity: what was done with it, a source string with ``{data}`` and ``{runs}``.
         headlines: the metrics that stand beside a run where all would be too many, the first ones first.
+        guide: its page in ``docs``.
+        panels: what a report shows of its runs, in this order.
+        short: an abbreviation for narrow places; the title where empty.
+        lesson: the lesson that opens its runs up, an id of :data:`olaria.lessons.LESSONS`; empty where there is none.
+        curves: what the panel ``losses`` draws.
+        methods: ideas that its settings may rest on, in the order of mention.
+        own_section: the section of the report that its runs are in; name and title are the family's where empty.
     """
 
     config: type[ModelConfig]
@@ -40,15 +50,33 @@ class Family:
     title: str
     activity: str
     headlines: tuple[str, ...]
+    guide: str
+    panels: tuple[Panel, ...]
+    short: str = ""
+    lesson: str = ""
+    curves: tuple[Curve, ...] = (Curve(N_("loss"), ("loss",)),)
+    methods: tuple[Method, ...] = ()
+    own_section: Section = field(default_factory=Section)
 
     @property
     def name(self) -> str:
         """Its key in the table: the ``family`` of its settings."""
         return str(self.config.model_fields["family"].default)
 
+    @property
+    def section(self) -> Section:
+        """Of the report, in which its runs are."""
+        own = self.own_section
+        return replace(own, name=own.name or self.name, title=own.title or self.title)
+
+    def shows(self, *kinds: PanelKind) -> bool:
+        """Whether a report shows one of some kinds of panel of its runs."""
+        return any(panel.kind in kinds for panel in self.panels)
+
 
 def check_heads(width: int, num_heads: int) -> None:
-    """Refuse a width that the heads do not divide into pairs of features; for a config's validator."""
+    """Refuse a width that the heads do not divide into pairs of features; for a config's "
+    "validator."""
     if width % (2 * num_heads):
         raise setting_problem(
             N_("width {width} must be a multiple of twice the number of heads, {num_heads}"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from pydantic import Field
 
 from olaria.families.base import Family, ModelConfig, Size
+from olaria.families.report import Method, Panel, Section, Setting, is_not_one, is_set
 from olaria.i18n import N_
 
 AdversarialLoss = Literal["minimax", "non-saturating", "least-squares", "hinge", "wasserstein"]
@@ -28,7 +29,8 @@ class GameConfig(ModelConfig):
     """Spectral normalisation of the discriminator."""
     discriminator_updates: int = Field(1, ge=1)
     discriminator_rate: float = Field(0.6, gt=0.0)
-    """Factor on the discriminator's learning rates (Heusel et al. 2017, who give each side its own)."""
+    """Factor on the discriminator's learning rates (Heusel et al. 2017, who give each side its "
+    "own)."""
 
 
 class GANConfig(GameConfig):
@@ -48,9 +50,11 @@ class GANConfig(GameConfig):
     """How the discriminator minds the class: it asks whether an image is real *for its class*, or it also says which
     class it is (Odena et al. 2017)."""
     augment: Literal["none", "adaptive"] = "none"
-    """Change the images that the discriminator sees, the more often the surer it is of real ones; for little data."""
+    """Change the images that the discriminator sees, the more often the surer it is of real ones; "
+    "for little data."""
     augment_target: float = Field(0.6, gt=0.0, lt=1.0)
-    """Mean sign of its logits on real images that is neither too sure nor too unsure (Karras et al. 2020)."""
+    """Mean sign of its logits on real images that is neither too sure nor too unsure (Karras et "
+    "al. 2020)."""
     augment_examples: int = Field(50_000, ge=1)
     """Real images over which the probability of a change may rise from 0 to 1."""
 
@@ -82,35 +86,71 @@ PLANE_SIZES: Mapping[Size, PlaneGANConfig] = {
 }
 
 
+def _conditioned(by: str) -> Callable[[Setting], bool]:
+    return lambda setting: bool(setting("model.classes")) and setting("model.conditioning") == by
+
+
+_TITLE = N_("Generative adversarial network")
+_SECTION = Section(
+    "gan",
+    _TITLE,
+    latent=N_("noise $z$ with the prior $N(0, I)$"),
+    likelihood=N_("none that can be computed"),
+    drawing=N_("draw $z$, pass it through the generator"),
+)
+_ACTIVITY = N_("Train a generative adversarial network on {data}: {runs}.")
+_GAME_METHODS = (
+    Method(N_("least-squares loss"), ("mao2017",), is_set("model.loss", "least-squares")),
+    Method(N_("hinge loss"), ("lim2017", "miyato2018"), is_set("model.loss", "hinge")),
+    Method(N_("Wasserstein loss"), ("arjovsky2017",), is_set("model.loss", "wasserstein")),
+    Method(N_("gradient penalty"), ("gulrajani2017",), is_set("model.penalty", "gradient")),
+    Method(N_("R1 penalty"), ("mescheder2018",), is_set("model.penalty", "r1")),
+    Method(N_("spectral normalization"), ("miyato2018",), is_set("model.spectral")),
+    Method(N_("classes for both networks"), ("mirza2014",), is_set("model.classes")),
+    Method(N_("projection discriminator"), ("miyato2018b",), _conditioned("projection")),
+    Method(N_("auxiliary classifier"), ("odena2017",), _conditioned("auxiliary")),
+    Method(N_("adaptive augmentation"), ("karras2020",), is_set("model.augment", "adaptive")),
+    Method(N_("a rate for each network"), ("heusel2017",), is_not_one("model.discriminator_rate")),
+)
+
 GAN = Family(
     config=GANConfig,
     data="images",
     sizes=GAN_SIZES,
-    title=N_("Generative adversarial network"),
-    activity=N_("Train a generative adversarial network on {data}: {runs}."),
-    headlines=(
-        "fd",
-        "modes_covered",
-        "high_quality_share",
-        "precision",
-        "recall",
-        "coverage",
+    title=_TITLE,
+    activity=_ACTIVITY,
+    headlines=("fd", "precision", "recall", "coverage"),
+    guide="gan.md",
+    panels=(
+        Panel("first-and-last"),
+        Panel("animation"),
+        Panel(
+            "samples",
+            N_("New images by {name}: $z$ drawn from the prior, not chosen by hand."),
+        ),
+        Panel("game-losses"),
     ),
+    short="GAN",
+    lesson="gan",
+    methods=(
+        Method(N_("convolutions in both networks"), ("radford2016",)),
+        Method(N_("pixel norm"), ("karras2018",)),
+        *_GAME_METHODS,
+    ),
+    own_section=_SECTION,
 )
-
 
 PLANE_GAN = Family(
     config=PlaneGANConfig,
     data="points",
     sizes=PLANE_SIZES,
-    title=N_("Generative adversarial network"),
-    activity=N_("Train a generative adversarial network on {data}: {runs}."),
-    headlines=(
-        "fd",
-        "modes_covered",
-        "high_quality_share",
-        "precision",
-        "recall",
-        "coverage",
-    ),
+    title=_TITLE,
+    activity=_ACTIVITY,
+    headlines=("modes_covered", "high_quality_share", "precision", "recall", "coverage"),
+    guide="plane.md",
+    panels=(Panel("first-and-last"), Panel("animation"), Panel("game-losses")),
+    short="GAN",
+    lesson="gan",
+    methods=_GAME_METHODS,
+    own_section=_SECTION,
 )

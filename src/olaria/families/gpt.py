@@ -9,10 +9,13 @@ from pydantic import Field, model_validator
 
 from olaria.config import setting_problem
 from olaria.families.base import Family, ModelConfig, Size, check_heads
+from olaria.families.language import PANELS, SECTION
+from olaria.families.report import MODERN, Method
 from olaria.i18n import N_
 
 WINDOW = 256
-"""Tokens of a training example where nothing else is said: longer ones would make a batch of fewer places."""
+"""Tokens of a training example where nothing else is said: longer ones would make a batch of "
+"fewer places."""
 
 
 class GPTConfig(ModelConfig):
@@ -22,7 +25,8 @@ class GPTConfig(ModelConfig):
     context: int = Field(1024, ge=1)
     """Tokens it reads at once."""
     window: int | None = Field(None, ge=1)
-    """Tokens of a training example; None is :data:`WINDOW`, or the context where that is shorter."""
+    """Tokens of a training example; None is :data:`WINDOW`, or the context where that is "
+    "shorter."""
     chunk: int = Field(16, ge=1)
     """A token attends to the tokens of its own chunk and of the one before."""
     num_layers: int = Field(4, ge=1)
@@ -71,4 +75,14 @@ GPT = Family(
         "bits_per_char",
         "elbo_nats",
     ),
+    guide="language.md",
+    panels=PANELS,
+    short="GPT",
+    lesson="gpt",
+    methods=(
+        Method(N_("local attention"), ("roy2021",)),
+        Method(N_("rotary positions"), ("su2021",)),
+        *MODERN,
+    ),
+    own_section=SECTION,
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, get_args
 
 from pydantic import Field, model_validator
 
 from olaria.config import setting_problem
 from olaria.families.base import Family, ModelConfig, Size
+from olaria.families.report import Method, Panel, Section, Setting, is_set
 from olaria.i18n import N_
 
 
@@ -110,6 +111,33 @@ SIZES: Mapping[Size, LanguageConfig] = {
 }
 
 
+def _reaches(rung: Rung) -> Callable[[Setting], bool]:
+    return is_set("model.rung", *RUNGS[RUNGS.index(rung) :])
+
+
+SECTION = Section(
+    "language",
+    N_("Language models"),
+    latent=N_("none"),
+    likelihood=N_("exact, token by token"),
+    drawing=N_("one token after another"),
+)
+"""All language models share it."""
+
+
+PANELS = (
+    Panel("text"),
+    Panel(
+        "samples",
+        N_(
+            "Images that {name} wrote as lines of codes, painted by the model that the codes are "
+            "of."
+        ),
+    ),
+)
+"""Of a language model: what it writes, or the images that it writes as codes."""
+
+
 BIGRAM = Family(
     config=BigramConfig,
     data="text",
@@ -121,6 +149,10 @@ BIGRAM = Family(
         "loss_nats_per_token",
         "bits_per_char",
     ),
+    guide="language.md",
+    panels=PANELS,
+    lesson="bigram",
+    own_section=SECTION,
 )
 
 
@@ -135,4 +167,13 @@ LANGUAGE = Family(
         "loss_nats_per_token",
         "bits_per_char",
     ),
+    guide="language.md",
+    panels=PANELS,
+    lesson="attention",
+    methods=(
+        Method(N_("residual stream"), ("he2016",), _reaches("residual")),
+        Method(N_("layer norm"), ("ba2016",), _reaches("norm")),
+        Method(N_("norms before each part"), ("xiong2020",), _reaches("norm")),
+    ),
+    own_section=SECTION,
 )

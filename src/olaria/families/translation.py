@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from olaria.families.base import Family, ModelConfig, Size, check_heads
+from olaria.families.report import MODERN, Method, Panel, Section
 from olaria.i18n import N_
 
 
@@ -48,5 +49,14 @@ TRANSLATION = Family(
         "bleu",
         "chrf",
         "loss_nats_per_token",
+    ),
+    guide="translation.md",
+    panels=(Panel("translations"),),
+    lesson="encoder-decoder",
+    methods=(Method(N_("norms before each part"), ("xiong2020",)), *MODERN),
+    own_section=Section(
+        latent=N_("none"),
+        likelihood=N_("exact, of a target given its source"),
+        drawing=N_("the likeliest target is searched for"),
     ),
 )

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from olaria.config import setting_problem
 from olaria.families.base import Family, ModelConfig, Size
+from olaria.families.report import LEVELS, Curve, Method, Panel, Section, is_not_one, is_set
 from olaria.i18n import N_
 
 Likelihood = Literal["bernoulli", "gaussian", "logistic"]
@@ -21,7 +22,8 @@ class VAEConfig(ModelConfig):
     latent: int = Field(32, ge=1)
     """Latent variables; of the lowest layer, where there are several."""
     above: tuple[int, ...] = ()
-    """Sizes of further latent layers above it, from the second to the topmost; of the dense network only."""
+    """Sizes of further latent layers above it, from the second to the topmost; of the dense "
+    "network only."""
     flow: int = Field(0, ge=0)
     """Layers of an invertible map that the prior is learned by, of each class where there are classes; 0 leaves it
     N(0, I)."""
@@ -56,7 +58,8 @@ class VAEConfig(ModelConfig):
         if self.above and (self.network == "conv" or not self.hidden):
             raise setting_problem(
                 N_(
-                    "several latent layers need the dense network and its hidden layers: leave above empty"
+                    "several latent layers need the dense network and its hidden layers: leave "
+                    "above empty"
                 )
             )
         if self.above and min(self.above) < 1:
@@ -73,7 +76,8 @@ class VAEConfig(ModelConfig):
         if self.free_bits and self.importance_samples > 1 and not self.importance_from:
             raise setting_problem(
                 N_(
-                    "free_bits are of the KL term, which a bound of several draws has not: set one of them, or "
+                    "free_bits are of the KL term, which a bound of several draws has not: set one "
+                    "of them, or "
                     "importance_from"
                 )
             )
@@ -97,5 +101,57 @@ VAE = Family(
         "elbo_nats",
         "nll_nats",
         "fd",
+    ),
+    guide="vae.md",
+    panels=(
+        Panel(
+            "samples",
+            N_(
+                "New images by {name}: $z$ drawn from the prior and decoded (the means of the "
+                "pixels)."
+            ),
+        ),
+        Panel("reconstructions"),
+        Panel(
+            "interpolation",
+            N_(
+                "From one latent vector to another by {name}. Unlike an autoencoder's, this space "
+                "has a prior, and it covers the places between images too."
+            ),
+        ),
+        Panel("manifold"),
+        Panel(
+            "losses",
+            N_(
+                "The two terms of the negative bound of {name} while it trains, in nats per image: "
+                "each logged value (light) and the smoothed curve."
+            ),
+        ),
+        Panel("latents"),
+    ),
+    short="VAE",
+    lesson="vae",
+    curves=(
+        Curve(N_("reconstruction term"), ("reconstruction_nats",)),
+        Curve(N_("KL term"), ("kl_nats",)),
+    ),
+    methods=(
+        Method(N_("a weight of the KL term"), ("higgins2017",), is_not_one("model.beta")),
+        Method(
+            N_("a KL term that sets in gradually"),
+            ("bowman2016", "sonderby2016"),
+            is_set("model.warmup"),
+        ),
+        Method(N_("free bits"), ("kingma2016",), is_set("model.free_bits")),
+        Method(N_("several latent layers"), ("sonderby2016",), is_set("model.above")),
+        Method(N_("a prior learned by a flow"), ("dinh2017", "chen2017"), is_set("model.flow")),
+        Method(N_("a decoder that is told the class"), ("sohn2015",), is_set("model.classes")),
+        LEVELS,
+    ),
+    own_section=Section(
+        latent=N_("$z$ with the prior $N(0, I)$"),
+        likelihood=N_("a lower bound (ELBO)"),
+        drawing=N_("draw $z$, decode it"),
+        compares_planes=True,
     ),
 )

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from olaria.families.base import Family, ModelConfig, Size
+from olaria.families.report import LEVELS, Curve, Method, Panel, Section
 from olaria.i18n import N_
 
 
@@ -48,5 +49,29 @@ VQ = Family(
         "psnr_db",
         "codes_used",
         "code_perplexity",
+    ),
+    guide="vq.md",
+    panels=(
+        Panel("reconstructions", N_("Test images and what {name} makes of their codes.")),
+        Panel("codes"),
+        Panel(
+            "losses",
+            N_(
+                "Cost of the pixels given their codes and perplexity of the codes of {name} while "
+                "it trains: each logged value (light), the smoothed curve and, with marks, the "
+                "validation images."
+            ),
+        ),
+    ),
+    short="VQ",
+    curves=(
+        Curve(N_("pixels given their codes"), ("reconstruction_nats",)),
+        Curve(N_("perplexity of the codes"), ("code_perplexity",)),
+    ),
+    methods=(LEVELS, Method(N_("entries of length 1"), ("yu2022",))),
+    own_section=Section(
+        latent=N_("a grid of codes; its prior is a second model"),
+        likelihood=N_("of the pixels given their codes"),
+        drawing=N_("a second model draws codes, it decodes them"),
     ),
 )

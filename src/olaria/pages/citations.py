@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from markupsafe import Markup, escape
 
 from olaria.cards.context import RunCard
+from olaria.families.report import Method
 from olaria.i18n import translate
-from olaria.pages.references import METRIC_REFERENCES, REFERENCES, Method, Reference, methods_of
+from olaria.pages.references import METRIC_REFERENCES, REFERENCES, Reference, methods_of
 
 _ALL_NAMED = {"pt": 3, "en": 6}
 """Authors up to whom all are named; beyond, the first and “et al.”"""

@@ -5,21 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from olaria.cards.context import Compared, Comparison, RunCard
+from olaria.cards.comparison import Comparison, Group
+from olaria.cards.context import RunCard
+from olaria.families import MODELS
 from olaria.i18n import N_, translate
 from olaria.pages import labels
-
-ACTIVITIES = {
-    "autoencoder": N_("Train an autoencoder on {data}: {runs}."),
-    "vae": N_("Train a variational autoencoder on {data}: {runs}."),
-    "vq": N_("Train a vector-quantized autoencoder on {data}: {runs}."),
-    "gan": N_("Train a generative adversarial network on {data}: {runs}."),
-    "bigram": N_("Train a bigram on {data}: {runs}."),
-    "language": N_("Train language models of the ladder on {data}: {runs}."),
-    "gpt": N_("Train a GPT on {data}: {runs}."),
-    "translation": N_("Train an encoder–decoder on {data}: {runs}."),
-}
-_OTHER = N_("Train a model on {data}: {runs}.")
 
 _MOST_RANKED = 6
 """Runs whose places by one metric are told in one line."""
@@ -45,7 +35,7 @@ def activities(runs: Sequence[RunCard], language: str) -> list[str]:
         data = labels.data_name(run.data.title, language)
         together.setdefault((run.family, data), []).append(labels.without_folders(run.name))
     return [
-        translate(ACTIVITIES.get(family, _OTHER), language).format(data=data, runs=", ".join(names))
+        translate(MODELS[family].activity, language).format(data=data, runs=", ".join(names))
         for (family, data), names in together.items()
     ]
 
@@ -82,7 +72,7 @@ def _made(run: RunCard, language: str) -> Iterator[str]:
 
 def _found(run: RunCard, language: str) -> Iterator[str]:
     protocol = protocol_in_short(run, language)
-    for key in labels.HEADLINES.get(run.family, ()):
+    for key in MODELS[run.family].headlines:
         if run.measured.get(key) is not None:
             row = labels.metric_row(key, run.measured[key], language)
             yield f"{row.name}: {row.value}" + (f" ({protocol})" if protocol else "")
@@ -100,13 +90,15 @@ def protocol_in_short(run: RunCard, language: str) -> str:
     return labels.without_folders(", ".join(parts))
 
 
-def _ranked(group: Compared, language: str) -> Iterator[str]:
-    for key, places in group.ranks.items():
-        values = dict(zip(group.names, group.values[key], strict=True))
+def _ranked(group: Group, language: str) -> Iterator[str]:
+    for key in group.numbers():
+        places = group.ranks(key)
+        values = dict(zip(group.names, group.values(key), strict=True))
         order = sorted(places, key=lambda name: (places[name], name))[:_MOST_RANKED]
         shown = "; ".join(
             f"{places[name]}. {labels.without_folders(name)} "
             f"{labels.metric_row(key, values[name], language).value}"
             for name in order
         )
-        yield f"{labels.metric_row(key, None, language).name}: {shown}"
+        if shown:
+            yield f"{labels.metric_row(key, None, language).name}: {shown}"

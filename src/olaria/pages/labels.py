@@ -60,32 +60,6 @@ SPLIT_LABELS: dict[str, str] = {
     "test": N_("test"),
 }
 
-FAMILY_LABELS: dict[str, str] = {
-    "autoencoder": N_("Autoencoder"),
-    "vae": N_("Variational autoencoder"),
-    "vq": N_("Vector-quantized autoencoder"),
-    "gan": N_("Generative adversarial network"),
-    "bigram": N_("Bigram"),
-    "language": N_("Language model"),
-    "gpt": N_("GPT"),
-    "translation": N_("Encoder–decoder"),
-}
-
-LANGUAGE_FAMILIES = ("bigram", "language", "gpt")
-"""Families that share the report's section of language models."""
-
-HEADLINES: dict[str, tuple[str, ...]] = {
-    "autoencoder": ("mse", "psnr_db", "knn_accuracy"),
-    "vae": ("elbo_nats", "nll_nats", "fd"),
-    "vq": ("reconstruction_nats", "psnr_db", "codes_used", "code_perplexity"),
-    "gan": ("fd", "modes_covered", "high_quality_share", "precision", "recall", "coverage"),
-    "bigram": ("loss_nats_per_char", "loss_nats_per_token", "bits_per_char"),
-    "language": ("loss_nats_per_char", "loss_nats_per_token", "bits_per_char"),
-    "gpt": ("loss_nats_per_char", "loss_nats_per_token", "bits_per_char", "elbo_nats"),
-    "translation": ("exact_match", "bleu", "chrf", "loss_nats_per_token"),
-}
-"""Metrics that stand beside a run where all would be too many."""
-
 PROVENANCE_LABELS: dict[str, str] = {
     "cpu": N_("processor"),
     "num_cpus": N_("cores"),

@@ -12,6 +12,8 @@ from itertools import cycle
 import numpy as np
 
 from olaria.cards.context import Images, RunCard, Stage
+from olaria.families import MODELS
+from olaria.families.report import Curve
 from olaria.i18n import N_, translate
 from olaria.lessons.kl import P, Q, divergence
 from olaria.pages import areas, curves, figures, planes
@@ -64,6 +66,11 @@ def data_uri(image: bytes) -> str:
 def _png_width(image: bytes) -> int:
     width: int = struct.unpack(">I", image[16:20])[0]
     return width
+
+
+def has_logistic_loss(run: RunCard) -> bool:
+    """Whether a game's losses have the levels that theory gives for balanced players."""
+    return run.setting("model.loss") in (None, "non-saturating")
 
 
 @cache
@@ -126,7 +133,7 @@ class Pictures:
         """The decoded plane."""
         if run.manifold is None:
             return None
-        image = png(planes.manifold(run.manifold, run.manifold_extent, self.language))
+        image = png(planes.manifold(run.manifold))
         alt = self._say(
             N_("a square map of {num} images decoded from a grid of points of the latent plane"),
             num=len(run.manifold),
@@ -141,9 +148,9 @@ class Pictures:
         clouds = []
         for run in runs:
             assert run.latents is not None
-            vae = run.family == "vae"
-            name = f"{'VAE' if vae else 'AE'}: {shortened(run.name)}"
-            clouds.append(planes.Cloud(name, run.latents, run.labels, vae))
+            entry = MODELS[run.family]
+            name = f"{entry.short or self._say(entry.title)}: {shortened(run.name)}"
+            clouds.append(planes.Cloud(name, run.latents, run.labels, run.has_prior))
         names = [shortened(name, 12) for name in runs[0].class_names]
         wide = svg(planes.latent_scatter(clouds, names, self.language))
         narrow = svg(planes.latent_scatter(clouds, names, self.language, narrow=True))
@@ -163,11 +170,6 @@ class Pictures:
         width = 760 if len(clouds) > 1 else 460
         return Picture(data_uri(wide), alt, width, data_uri(narrow) if len(clouds) > 1 else "")
 
-    def much_wider(self, first: RunCard, second: RunCard) -> bool:
-        """Whether the first run's latents spread so far that the second's are a speck in the same axes."""
-        assert first.latents is not None and second.latents is not None
-        return planes.Cloud("", first.latents).reach > 2 * planes.Cloud("", second.latents).reach
-
     def kl(self) -> Picture:
         """Both directions of the divergence of the lesson's two distributions."""
         wide, narrow = _kl_images(self.language)
@@ -183,28 +185,15 @@ class Pictures:
         return Picture(data_uri(wide), alt, 760, data_uri(narrow))
 
     def losses(self, run: RunCard) -> Picture | None:
-        """The curves of one run, by its family."""
-        if run.family == "gan":
-            return self._gan_losses(run)
-        if run.family == "vae":
-            panels = [
-                self._panel(run, N_("reconstruction term"), "reconstruction_nats"),
-                self._panel(run, N_("KL term"), "kl_nats"),
-            ]
-        elif run.family == "vq":
-            panels = [
-                self._panel(run, N_("pixels given their codes"), "reconstruction_nats"),
-                self._panel(run, N_("perplexity of the codes"), "code_perplexity"),
-            ]
-        else:
-            panels = [self._panel(run, N_("reconstruction error"), "reconstruction", "mse", "loss")]
+        """The curves that the run's family names."""
+        panels = [self._panel(run, curve) for curve in MODELS[run.family].curves]
         return self._curves([panel for panel in panels if panel is not None], [run])
 
-    def _panel(self, run: RunCard, name: str, *keys: str) -> curves.Panel | None:
-        unit = self._say(name)
-        if keys[0].endswith("_nats"):
+    def _panel(self, run: RunCard, curve: Curve) -> curves.Panel | None:
+        unit = self._say(curve.title)
+        if curve.keys[0].endswith("_nats"):
             unit = f"{unit} ({self._say(N_('nats'))})"
-        for key in keys:
+        for key in curve.keys:
             series = []
             for split, word in (("train", N_("training")), ("validation", N_("validation"))):
                 found = run.series(key, split)
@@ -245,12 +234,12 @@ class Pictures:
             N_("curves of {name} over training. {parts}"), name=names, parts="; ".join(parts)
         )
 
-    def _gan_losses(self, run: RunCard) -> Picture | None:
+    def game_losses(self, run: RunCard) -> Picture | None:
+        """Both players' losses."""
         discriminator, generator = run.series("discriminator_loss"), run.series("generator_loss")
         if not len(discriminator[0]) or not len(generator[0]):
             return None
-        logistic = run.setting("model.loss") in (None, "non-saturating")
-        panels = curves.gan_panels(discriminator, generator, self.language, logistic)
+        panels = curves.gan_panels(discriminator, generator, self.language, has_logistic_loss(run))
         return self._curves(panels, [run])
 
     def first_and_last(self, run: RunCard) -> Picture | None:

@@ -22,13 +22,13 @@ _PIXELS = 1000  # about the side of a decoded plane
 _INSIDE = 0.995  # share of each cloud that the axes hold at least
 
 
-def manifold(images: Images, extent: float | None, language: str = "en") -> Figure:
+def manifold(images: Images) -> Figure:
     """A decoded square grid of a two-dimensional latent space; z₁ grows to the right, z₂ upwards.
+
+    The grid is even in the prior's probability, so the axes have no numbers.
 
     Args:
         images: (n·n, C, H, W), from the top row down.
-        extent: the grid reaches from −extent to +extent; None leaves the axes without numbers.
-        language: of the numbers.
     """
     side = math.isqrt(len(images))
     if side * side != len(images):
@@ -41,22 +41,11 @@ def manifold(images: Images, extent: float | None, language: str = "en") -> Figu
         figure = Figure(figsize=(full / 200, tall / 200), dpi=200, facecolor="white")
         box = (margin / full, margin / tall, width / full, height / tall)
         axes = figure.add_axes(box)
-        tidy(axes, language, grid=False)
-        reach = extent or 1.0
-        axes.imshow(
-            sheet, extent=(-reach, reach, -reach, reach), interpolation="nearest", aspect="auto"
-        )
+        tidy(axes, "en", grid=False)
+        axes.imshow(sheet, extent=(-1, 1, -1, 1), interpolation="nearest", aspect="auto")
         axes.spines[:].set_visible(False)
-        ticks = [-reach, 0.0, reach] if extent else []
-        axes.set_xticks(ticks)
-        axes.set_yticks(ticks)
-        # The outer numbers stay inside the picture's edges, where two of them would meet.
-        if extent:
-            across, upwards = axes.get_xticklabels(), axes.get_yticklabels()
-            across[0].set_horizontalalignment("left")
-            across[-1].set_horizontalalignment("right")
-            upwards[0].set_verticalalignment("bottom")
-            upwards[-1].set_verticalalignment("top")
+        axes.set_xticks([])
+        axes.set_yticks([])
         axes.set_xlabel("z₁", fontsize=11, color=INK)
         axes.set_ylabel("z₂", fontsize=11, color=INK, rotation=0, labelpad=4)
     return figure

@@ -5,13 +5,13 @@ How they are written, and cited, is the business of :mod:`olaria.pages.citations
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 from olaria.cards.context import RunCard
-from olaria.families.language import RUNGS, Rung
+from olaria.families import MODELS
+from olaria.families.report import Method, Setting, is_set
 from olaria.i18n import N_
 
 _NEURIPS = "Advances in Neural Information Processing Systems"
@@ -259,88 +259,24 @@ METRIC_REFERENCES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Where a metric comes from."""
 
 
-@dataclass(frozen=True)
-class Method:
-    """Something of others' that a run may use.
-
-    Args:
-        title: a source string, a few words.
-        keys: of :data:`REFERENCES`.
-        families: that can; all where empty.
-        used: whether a run's settings say so: a function of what :meth:`RunCard.setting` gives.
-    """
-
-    title: str
-    keys: tuple[str, ...]
-    families: tuple[str, ...]
-    used: Callable[[Callable[[str], Any]], bool]
+def _averages_a_game(setting: Setting) -> bool:
+    """The work is about games: their players circle around the balance."""
+    return bool(setting("training.ema")) and setting("model.discriminator_rate") is not None
 
 
-def _set(path: str, *values: Any) -> Callable[[Callable[[str], Any]], bool]:
-    """Whether a setting is one of some values; anything that is not nothing, where none are given."""
-    return lambda setting: setting(path) in values if values else bool(setting(path))
-
-
-def _is_rung(least: Rung) -> Callable[[Callable[[str], Any]], bool]:
-    return _set("model.rung", *RUNGS[RUNGS.index(least) :])
-
-
-def _is_weighted(setting: Callable[[str], Any]) -> bool:
-    return setting("model.beta") not in (None, 1, 1.0)
-
-
-_VAE, _GAN, _FAST = ("vae",), ("gan",), ("gpt", "translation")
-METHODS = (
-    Method(N_("disturbed inputs"), ("vincent2010",), ("autoencoder",), _set("model.corruption")),
-    Method(N_("contraction"), ("rifai2011",), ("autoencoder",), _set("model.contraction")),
-    Method(N_("a weight of the KL term"), ("higgins2017",), _VAE, _is_weighted),
-    Method(N_("a KL term that sets in gradually"), ("bowman2016", "sonderby2016"), _VAE, _set("model.warmup")),
-    Method(N_("free bits"), ("kingma2016",), _VAE, _set("model.free_bits")),
-    Method(N_("several latent layers"), ("sonderby2016",), _VAE, _set("model.above")),
-    Method(N_("a prior learned by a flow"), ("dinh2017", "chen2017"), _VAE, _set("model.flow")),
-    Method(N_("a decoder that is told the class"), ("sohn2015",), _VAE, _set("model.classes")),
-    Method(N_("pixels of 256 levels"), ("salimans2017",), ("vae", "vq"), _set("model.likelihood", "logistic")),
-    Method(N_("entries of length 1"), ("yu2022",), ("vq",), _set("model.family", "vq")),
-    Method(N_("convolutions in both networks"), ("radford2016",), _GAN, _set("model.family", "gan")),
-    Method(N_("pixel norm"), ("karras2018",), _GAN, _set("model.family", "gan")),
-    Method(N_("least-squares loss"), ("mao2017",), _GAN, _set("model.loss", "least-squares")),
-    Method(N_("hinge loss"), ("lim2017", "miyato2018"), _GAN, _set("model.loss", "hinge")),
-    Method(N_("Wasserstein loss"), ("arjovsky2017",), _GAN, _set("model.loss", "wasserstein")),
-    Method(N_("gradient penalty"), ("gulrajani2017",), _GAN, _set("model.penalty", "gradient")),
-    Method(N_("R1 penalty"), ("mescheder2018",), _GAN, _set("model.penalty", "r1")),
-    Method(N_("spectral normalization"), ("miyato2018",), _GAN, _set("model.spectral")),
-    Method(N_("classes for both networks"), ("mirza2014",), _GAN, _set("model.classes")),
-    Method(N_("projection discriminator"), ("miyato2018b",), _GAN,
-           lambda s: bool(s("model.classes")) and s("model.conditioning") == "projection"),
-    Method(N_("auxiliary classifier"), ("odena2017",), _GAN,
-           lambda s: bool(s("model.classes")) and s("model.conditioning") == "auxiliary"),
-    Method(N_("adaptive augmentation"), ("karras2020",), _GAN, _set("model.augment", "adaptive")),
-    Method(N_("a rate for each network"), ("heusel2017",), _GAN,
-           lambda s: s("model.discriminator_rate") not in (None, 1, 1.0)),
-    Method(N_("residual stream"), ("he2016",), ("language",), _is_rung("residual")),
-    Method(N_("layer norm"), ("ba2016",), ("language",), _is_rung("norm")),
-    Method(N_("norms before each part"), ("xiong2020",), ("language", "translation"),
-           lambda s: s("model.family") == "translation" or _is_rung("norm")(s)),
-    Method(N_("local attention"), ("roy2021",), ("gpt",), _set("model.family", "gpt")),
-    Method(N_("rotary positions"), ("su2021",), ("gpt",), _set("model.family", "gpt")),
-    Method(N_("root-mean-square norm"), ("zhang2019",), _FAST, _set("model.family", *_FAST)),
-    Method(N_("normalized queries and keys"), ("henry2020",), _FAST, _set("model.family", *_FAST)),
-    Method(N_("squared ReLU"), ("so2021",), _FAST, _set("model.family", *_FAST)),
-    Method(N_("dropout"), ("srivastava2014",), (), _set("model.dropout")),
-    Method(N_("byte-pair tokens"), ("sennrich2016",), (), _set("data.tokenizer", "bpe")),
-    Method(N_("low-rank adapters"), ("hu2022",), (), _set("tuning.rank")),
-    Method(N_("Adam"), ("kingma2015",), (), _set("training.optimizer", "adam", "muon")),
-    Method(N_("Muon for the matrices"), ("jordan2024", "li2025"), (), _set("training.optimizer", "muon")),
-    Method(N_("weight decay"), ("loshchilov2019",), (), _set("training.weight_decay")),
-    Method(N_("averaged weights"), ("yazici2019",), _GAN, _set("training.ema")),
+COMMON = (
+    Method(N_("dropout"), ("srivastava2014",), is_set("model.dropout")),
+    Method(N_("byte-pair tokens"), ("sennrich2016",), is_set("data.tokenizer", "bpe")),
+    Method(N_("low-rank adapters"), ("hu2022",), is_set("tuning.rank")),
+    Method(N_("Adam"), ("kingma2015",), is_set("training.optimizer", "adam", "muon")),
+    Method(N_("Muon for the matrices"), ("jordan2024", "li2025"), is_set("training.optimizer", "muon")),
+    Method(N_("weight decay"), ("loshchilov2019",), is_set("training.weight_decay")),
+    Method(N_("averaged weights"), ("yazici2019",), _averages_a_game),
 )  # fmt: skip
-"""In the order in which they are told."""
+"""What runs of any family may use; what those of one may, its entry in :data:`olaria.families.MODELS` lists."""
 
 
 def methods_of(run: RunCard) -> list[Method]:
-    """What a run used, as its recipe says."""
-    return [
-        method
-        for method in METHODS
-        if (not method.families or run.family in method.families) and method.used(run.setting)
-    ]
+    """What a run used, as its recipe says, in the order of mention."""
+    every = (*MODELS[run.family].methods, *COMMON)
+    return [method for method in every if method.used(run.setting)]

@@ -7,7 +7,8 @@ and found), :mod:`olaria.pages.appendix` (what repeats it) and :mod:`olaria.page
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
@@ -16,10 +17,12 @@ from olaria import __version__
 from olaria.cards.context import DataCard, ReportContext, RunCard, Stage
 from olaria.data.base import SOURCE_TITLES
 from olaria.errors import RunError
+from olaria.families import MODELS
+from olaria.families.report import Section
 from olaria.i18n import LANGUAGES, N_, translate
 from olaria.lessons.base import TOLERANCE
 from olaria.lessons.kl import P, Q, divergence
-from olaria.pages import labels
+from olaria.pages import labels, panels, planes
 from olaria.pages.appendix import machines, recipe_tables
 from olaria.pages.citations import Citations
 from olaria.pages.curves import DISCRIMINATOR_EQUILIBRIUM_NATS, GENERATOR_EQUILIBRIUM_NATS
@@ -46,7 +49,7 @@ INCIDENTS = {
 def build_report(context: ReportContext, language: str = "en") -> str:
     """The report as one HTML text.
 
-    A family's section is there when a run of it is; the divergence's section comes with a VAE.
+    A section is there when a run of one of its families is.
 
     Args:
         context: the runs and what is known of them.
@@ -65,23 +68,19 @@ def build_report(context: ReportContext, language: str = "en") -> str:
 
 def _variables(context: ReportContext, language: str) -> dict[str, Any]:
     """Everything the templates read."""
-    families = {
-        family: [run for run in context.runs if run.family == family]
-        for family in labels.FAMILY_LABELS
-    }
-    citations, contents = Citations(language), Contents(language)
+    parts = _parts(context.runs)
+    citations, contents, pictures = Citations(language), Contents(language), Pictures(language)
     return {
         **_words(language),
         "html_language": {"pt": "pt-BR"}.get(language, language),
         "context": context,
         "version": __version__,
-        "families": families,
-        "language_runs": [run for family in labels.LANGUAGE_FAMILIES for run in families[family]],
-        "planes": _planes(families),
-        "has_flow": any(run.setting("model.flow") for run in families["vae"]),
+        "family_parts": parts,
+        "latent_planes": _latent_planes(parts),
         "data_cards": _data_cards(context.runs),
         "architectures": _architectures(context.runs),
-        "pictures": Pictures(language),
+        "pictures": pictures,
+        "picture": lambda panel, run: panels.picture(panel, run, pictures),
         "labels": labels,
         "source_titles": SOURCE_TITLES,
         "reduced": reduced,
@@ -203,6 +202,10 @@ def _words(language: str) -> dict[str, Any]:
         "missing": labels.missing,
         "metric": lambda key, value: labels.metric_row(key, value, language),
         "family": lambda run: family_title(run, language),
+        "entry": lambda run: MODELS[run.family],
+        "caption": lambda panel, run: rich_text(
+            panels.caption(panel, run), language, name=labels.without_folders(run.name)
+        ),
         "protocol_rows": lambda protocol: labels.protocol_rows(protocol, language),
         "protocol_names": lambda keys: [
             translate(labels.PROTOCOL_LABELS.get(key, key), language) for key in keys
@@ -214,15 +217,69 @@ def _words(language: str) -> dict[str, Any]:
 
 def family_title(run: RunCard, language: str) -> str:
     """What a run is of; on the ladder of language models also the rung."""
-    title = translate(labels.FAMILY_LABELS.get(run.family, run.family), language)
+    title = translate(MODELS[run.family].title, language)
     rung = run.setting("model.rung")
     return labels.without_folders(title if rung is None else f"{title}: {rung}")
 
 
-def _planes(families: Mapping[str, Sequence[RunCard]]) -> list[RunCard]:
-    """The first autoencoder and the first VAE that show a latent plane."""
-    shown = ([r for r in families[f] if r.latents is not None][:1] for f in ("autoencoder", "vae"))
-    return [run for runs in shown for run in runs]
+@dataclass(frozen=True)
+class Part:
+    """A section of the report and the runs that are in it.
+
+    Args:
+        section: as the entries of its families say.
+        runs: by family, in the order of :data:`olaria.families.MODELS`.
+    """
+
+    section: Section
+    runs: list[RunCard]
+
+    def has(self, family: str) -> bool:
+        """Whether a run of a family is in it."""
+        return any(run.family == family for run in self.runs)
+
+    def sets(self, path: str) -> bool:
+        """Whether one of its runs sets something, by its dotted path."""
+        return any(run.setting(path) for run in self.runs)
+
+
+def _parts(runs: Sequence[RunCard]) -> list[Part]:
+    """The sections that the runs need, in the order of their families."""
+    parts: dict[str, Part] = {}
+    for name, family in MODELS.items():
+        for run in runs:
+            if run.family == name:
+                part = parts.setdefault(family.section.name, Part(family.section, []))
+                part.runs.append(run)
+    return list(parts.values())
+
+
+@dataclass(frozen=True)
+class LatentPlanes:
+    """Latent planes for one figure, on the same axes.
+
+    Args:
+        runs: the first of each family that shows one.
+        specks: those among them whose points are a speck there, and of a model whose latent vectors have a prior.
+    """
+
+    runs: list[RunCard]
+    specks: list[RunCard]
+
+
+def _latent_planes(parts: Sequence[Part]) -> LatentPlanes | None:
+    """None where no section compares them."""
+    if not any(part.section.compares_planes for part in parts):
+        return None
+    runs, reach = dict[str, RunCard](), dict[str, float]()
+    for part in parts:
+        for run in part.runs:
+            if run.latents is not None and run.family not in runs:
+                runs[run.family], reach[run.family] = run, planes.Cloud("", run.latents).reach
+    specks = [
+        run for name, run in runs.items() if run.has_prior and 2 * reach[name] < max(reach.values())
+    ]
+    return LatentPlanes(list(runs.values()), specks)
 
 
 def _data_cards(runs: Sequence[RunCard]) -> list[DataCard]:
@@ -247,8 +304,7 @@ def _architectures(runs: Sequence[RunCard]) -> list[tuple[list[RunCard], tuple[S
 
 def reduced(run: RunCard) -> tuple[int, int] | None:
     """(done, full) where an image run was evaluated on fewer images, or with fewer samples, than the protocol says."""
-    is_text = run.family in (*labels.LANGUAGE_FAMILIES, "translation")
-    if is_text or run.setting("model.family") == "plane-gan":  # as many points as the test part has
+    if MODELS[run.family].data != "images":  # texts and points are measured whole
         return None
     split = run.protocol.get("split", "test")
     examples = min(FULL_EVALUATION, run.data.sizes.get(split, FULL_EVALUATION))

@@ -9,14 +9,13 @@ from html import escape
 from pathlib import Path
 
 from olaria.errors import UsageError, suggestion
+from olaria.families import MODELS
 from olaria.i18n import N_, Message, detect_language
 from olaria.lessons import LESSONS, Asked, Check, Step
-from olaria.pages.labels import FAMILY_LABELS
 from olaria.pages.lesson_page import LessonContext, lesson_page
 from olaria.runs import Run
 from olaria.storage.files import write_text
 
-_TITLES = {**FAMILY_LABELS, "plane-gan": FAMILY_LABELS["gan"]}
 _FRAME_HEIGHT = 720
 """Of a page in a notebook, in pixels."""
 
@@ -119,7 +118,7 @@ def explain(
 def _facts(run: Run) -> Message:
     """What a run is, in one line."""
     fields = {
-        "family": Message(_TITLES[run.family]),
+        "family": Message(MODELS[run.family].title),
         "data": Path(run.recipe.data.name).name,
         "steps": run.checkpoint()[0],
         "count": run.result.get("num_parameters", "–"),

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from olaria.cards import comparison
-from olaria.cards.context import Compared, Comparison, LessonCard, Repeated, ReportContext
+from olaria.cards.comparison import side_by_side
+from olaria.cards.context import LessonCard, ReportContext
 from olaria.cards.run_card import run_card
 from olaria.cards.settings import ReportSettings, read_settings
 from olaria.errors import UsageError, suggestion
@@ -95,7 +95,7 @@ def report(
         notes=notes,
         activities=said.activities,
         conclusion=said.conclusion,
-        comparison=compared(opened),
+        comparison=side_by_side(opened),
         lessons=[_lesson(name, opened, language, offline) for name in names],
     )
     _write(path, build_report(context, language), kind, may_replace)
@@ -135,44 +135,6 @@ def _write(path: Path, html: str, kind: Format, may_replace: bool) -> None:
         for name, content in pictures.items():
             write_bytes(path.parent / name, content)
         write_text(path, text)
-
-
-# -- runs side by side -----------------------------------------------------------------------------
-
-
-def compared(runs: Sequence[Run]) -> Comparison:
-    """What :mod:`olaria.cards.comparison` says of the runs; empty where no two are of a kind."""
-    groups = comparison.compare([run.path for run in runs])
-    apart = dict.fromkeys(
-        name
-        for family in dict.fromkeys(run.family for run in runs)
-        for name in comparison.differing([_of_family(group, family) for group in groups])
-    )
-    return Comparison(
-        [
-            _compared(group)
-            for group in groups
-            if group.protocol is not None and len(group.rows) > 1
-        ],
-        [Repeated(one.names, one.seeds, one.metrics) for one in comparison.repetitions(groups)],
-        list(apart),
-    )
-
-
-def _of_family(group: comparison.Group, family: str) -> comparison.Group:
-    """The same without the runs of other families; without a protocol where none is left."""
-    rows = tuple(row for row in group.rows if row.family == family)
-    return comparison.Group(group.protocol if rows else None, rows)
-
-
-def _compared(group: comparison.Group) -> Compared:
-    keys = group.numbers()
-    return Compared(
-        tuple(row.name for row in group.rows),
-        group.protocol or {},
-        {key: tuple(row.metrics.get(key) for row in group.rows) for key in keys},
-        {key: ranks for key in keys if (ranks := group.ranks(key))},
-    )
 
 
 # -- lessons ---------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def small_context() -> ReportContext:
         [
             _card(MARKED, "autoencoder", digits, originals=images, reconstructions=images,
                   metrics=_losses("loss"), measured={"mse": 0.0123}, **plane),
-            _card("vae-" + "x" * 60, "vae", digits, samples=images, manifold=images[:9], manifold_extent=2.0,
+            _card("vae-" + "x" * 60, "vae", digits, samples=images, manifold=images[:9], has_prior=True,
                   metrics=_losses("reconstruction_nats", "kl_nats"), measured={"elbo_nats": -98.76}, **plane),
             _card("gan", "gan", digits, first=images, last=images, animation=animation(),
                   metrics=_losses("discriminator_loss", "generator_loss"), measured={"fd": 31.5}),

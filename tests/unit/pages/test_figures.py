@@ -94,7 +94,7 @@ def test_image_figures_are_pngs_in_both_languages(images: np.ndarray) -> None:
     for language in LANGUAGES:
         size_of(png(figures.reconstructions(images, images, language)))
         size_of(png(figures.first_and_last(images, images, 1200, language)))
-        size_of(png(planes.manifold(images[:9], 2.5, language)))
+        size_of(png(planes.manifold(images[:9])))
     size_of(png(figures.interpolation(images.reshape(3, 4, 1, 8, 8))))
     size_of(png(figures.interpolation(images)))
 
@@ -111,7 +111,7 @@ def test_reconstructions_stand_under_their_originals(images: np.ndarray) -> None
 
 def test_manifold_wants_a_square(images: np.ndarray) -> None:
     with pytest.raises(ValueError, match="square"):
-        planes.manifold(images, 2.0)
+        planes.manifold(images)
 
 
 @pytest.mark.parametrize("narrow", [False, True])

@@ -18,19 +18,18 @@ from markupsafe import Markup
 from PIL import Image
 
 import olaria.pages
+from olaria.cards.comparison import Comparison, Group, Repetition, Row
 from olaria.cards.context import (
-    Compared,
-    Comparison,
     DataCard,
     Incident,
     Layer,
     LessonCard,
-    Repeated,
     ReportContext,
     RunCard,
     Stage,
 )
 from olaria.errors import RunError
+from olaria.families import MODELS
 from olaria.i18n import Message, translate
 from olaria.pages.report import build_report
 
@@ -126,7 +125,7 @@ def context(digits: DataCard) -> ReportContext:
             run("vae", "vae", digits, samples=images, interpolation=images, originals=images,
                 reconstructions=images, metrics=rows("reconstruction_nats", "kl_nats"),
                 measured={"elbo_nats": -98.76}),
-            run("vae-2", "vae", digits, manifold=images, manifold_extent=2.0, **plane),
+            run("vae-2", "vae", digits, manifold=images, has_prior=True, **plane),
             run("gan", "gan", digits, first=images, last=images, animation=gif(),
                 metrics=rows("discriminator_loss", "generator_loss"), measured={"fd": 31.5}),
             run("bigram", "bigram", text, text="ab cd", prompt="ROMEO:",
@@ -228,13 +227,14 @@ def test_d8_hostile_text_stays_text(context: ReportContext, language: str) -> No
                 architecture=(Stage(told.message, (layer(HOSTILE, 3),)),))
         for card_of in context.runs
     ]  # fmt: skip
-    runs.append(RunCard(HOSTILE, HOSTILE, card))
-    names = (HOSTILE, HOSTILE)
-    group = Compared(names, {HOSTILE: HOSTILE}, {HOSTILE: (1.0, 2.0)}, {HOSTILE: {HOSTILE: 1}})
+    runs.append(RunCard(HOSTILE, "autoencoder", card))
+    row = Row(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, 0, 1, 1.0, 1, HOSTILE, 1,
+              {HOSTILE: HOSTILE}, {HOSTILE: 1.0, "mse": 2.0}, HOSTILE)  # fmt: skip
+    names, group = (HOSTILE, HOSTILE), Group(row.protocol, (row, row))
     hostile = replace(
         context, runs=runs, title=HOSTILE, authors=HOSTILE, course=HOSTILE, institution=HOSTILE,
         date=HOSTILE, command=HOSTILE, activities=[HOSTILE], conclusion=HOSTILE,
-        comparison=Comparison([group], [Repeated(names, (0, 1), {HOSTILE: (1.0, 2.0)})], [HOSTILE]),
+        comparison=Comparison([group], [Repetition(names, (0, 1), {HOSTILE: (1.0, 2.0)})], [HOSTILE]),
         lessons=[LessonCard(HOSTILE, Markup(""))],
     )  # fmt: skip
     page = Page(build_report(hostile, language))
@@ -264,9 +264,7 @@ def test_a_section_is_there_when_its_run_is(
     assert set(page.sections) == always | sections
 
 
-@pytest.mark.parametrize(
-    "family", ["autoencoder", "vae", "vq", "gan", "bigram", "language", "gpt", "translation"]
-)
+@pytest.mark.parametrize("family", MODELS)
 def test_a_bare_run_is_enough(digits: DataCard, family: str, language: str) -> None:
     page = Page(build_report(ReportContext([RunCard("bare", family, digits)]), language))
     assert "olaria eval bare" in page.text
@@ -322,12 +320,12 @@ def test_the_bound_is_not_claimed_for_another_weight(context: ReportContext) -> 
 def source_strings() -> set[str]:
     """What the report's modules and templates say in English."""
     found = set()
-    for path in FOLDER.glob("templates/*.j2"):
+    for path in FOLDER.glob("templates/**/*.j2"):
         for call in Environment().parse(path.read_text("utf-8")).find_all(nodes.Call):
             marked = isinstance(call.node, nodes.Name) and call.node.name == "_"
             if marked and isinstance(call.args[0], nodes.Const):
                 found.add(call.args[0].value)
-    for path in FOLDER.glob("*.py"):
+    for path in (*FOLDER.glob("*.py"), *FOLDER.parent.glob("families/*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "N_":
                 assert isinstance(node.args[0], ast.Constant)

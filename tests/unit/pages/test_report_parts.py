@@ -11,14 +11,12 @@ import pytest
 from bs4 import BeautifulSoup
 from markupsafe import Markup
 
+from olaria.cards.comparison import Comparison, Group, Repetition, Row
 from olaria.cards.context import (
-    Compared,
-    Comparison,
     DataCard,
     Incident,
     Layer,
     LessonCard,
-    Repeated,
     ReportContext,
     RunCard,
     Stage,
@@ -66,6 +64,12 @@ def context(small_context: ReportContext) -> ReportContext:
 @pytest.fixture(scope="module")
 def page(html: str) -> Page:
     return Page(html)
+
+
+def compared_row(name: str, metrics: dict[str, Any], **protocol: Any) -> Row:
+    """A run as it stands in a comparison."""
+    return Row(name, "ae-digits", "tiny", "autoencoder", "digits", 0, 10, 1.0, 5, "cpu", 2,
+               protocol, metrics, "{}")  # fmt: skip
 
 
 def layer(name: str, count: int, repeats: int = 1) -> Layer:
@@ -214,13 +218,11 @@ def test_figures_and_tables_are_numbered_and_listed(page: Page, html: str) -> No
 
 
 def test_runs_are_compared_within_one_protocol(context: ReportContext, language: str) -> None:
-    group = Compared(
-        ("ae", "ae-2"),
-        {"data": "digits", "num_examples": 500},
-        {"mse": (0.02, 0.01), "psnr_db": (17.0, None)},
-        {"mse": {"ae": 2, "ae-2": 1}},
-    )
-    repeated = Repeated(("ae", "ae-2"), (3, 4), {"mse": (0.015, 0.007)})
+    protocol = {"data": "digits", "num_examples": 500}
+    first = compared_row("ae", {"mse": 0.02, "psnr_db": 17.0}, **protocol)
+    second = compared_row("ae-2", {"mse": 0.01}, **protocol)
+    group = Group(protocol, (first, second))
+    repeated = Repetition(("ae", "ae-2"), (3, 4), {"mse": (0.015, 0.007)})
     comparison = Comparison([group], [repeated], ["num_examples"])
     page = Page(build_report(replace(context, comparison=comparison), language))
     assert "comparison" in page.sections

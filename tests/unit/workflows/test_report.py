@@ -6,19 +6,23 @@ import json
 import os
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from olaria.cards.comparison import side_by_side
 from olaria.cards.context import RunCard
 from olaria.cards.run_card import command_of, run_card
 from olaria.cards.settings import ReportSettings
 from olaria.cli.main import main
 from olaria.errors import LessonError, StorageError, UsageError
+from olaria.families import MODELS
+from olaria.families.report import Panel
 from olaria.runs import Run
 from olaria.workflows.evaluate import Effort, evaluate
 from olaria.workflows.open import OpenRun
-from olaria.workflows.report import compared, report
+from olaria.workflows.report import report
 from olaria.workflows.train import train
 
 FEW = Effort(num_examples=50, num_samples=60, num_chars=100, num_neighbours=60)
@@ -90,6 +94,18 @@ def test_the_card_itself_holds_no_folder(text: Run) -> None:
     assert "secret-place" not in told and "ana maria" not in told
 
 
+def test_a_card_holds_what_its_familys_panels_show(
+    vaes: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = run_card(vaes[0])
+    assert card.samples is not None and card.interpolation is not None
+    entry = replace(MODELS["vae"], panels=(Panel("reconstructions"),))
+    monkeypatch.setitem(MODELS, "vae", entry)
+    bare = run_card(vaes[0])
+    assert bare.reconstructions is not None
+    assert bare.samples is None and bare.interpolation is None and bare.animation == b""
+
+
 def test_counts_are_those_of_the_result(text: Run, vaes: list[Run]) -> None:
     for run in (text, vaes[0]):
         card = run_card(run)
@@ -104,22 +120,22 @@ def test_differences_from_the_preset_are_known(vaes: list[Run]) -> None:
 
 
 def test_runs_are_compared_within_a_protocol(text: Run, vaes: list[Run]) -> None:
-    found = compared([*vaes, text])
+    found = side_by_side([*vaes, text])
     (group,) = found.groups
     assert group.names == ("vae-0", "vae-1")
-    assert set(group.ranks["elbo_nats"].values()) == {1, 2}
-    assert "kl_nats" not in group.ranks, "neither direction is better"
-    assert len(group.values["elbo_nats"]) == 2
+    assert set(group.ranks("elbo_nats").values()) == {1, 2}
+    assert group.ranks("kl_nats") == {}, "neither direction is better"
+    assert len(group.values("elbo_nats")) == 2
     (one,) = found.repeated
     assert one.seeds == (0, 1)
     assert list(found.apart) == []
-    assert compared([text]).groups == []
+    assert side_by_side([text]).groups == []
 
 
 def test_runs_of_a_family_under_two_protocols_are_not_ranked(folder: Path, vaes: list[Run]) -> None:
     third = train("vae-mnist", data="digits", size="tiny", steps=2, out=folder / "third")
     evaluate(third, effort=Effort(num_examples=40, num_samples=60))
-    found = compared([vaes[0], Run(third.path)])
+    found = side_by_side([vaes[0], Run(third.path)])
     assert found.groups == [] and "num_examples" in found.apart
 
 
