@@ -9,7 +9,7 @@ from scipy.linalg import polar
 
 from olaria.recipes.training import TrainingConfig
 from olaria.training import optim
-from olaria.training.optim import Muon, orthogonalize
+from olaria.training.optim import AdamW, Muon, Optimizer, orthogonalize
 from olaria.training.randomness import generator
 from olaria.training.schedule import learning_rate_factor
 
@@ -76,7 +76,7 @@ def _gradients(shape: tuple[int, int]) -> list[torch.Tensor]:
     return [matrix(*shape, seed=10 + step) for step in range(4)]
 
 
-def _run(optimizer: torch.optim.Optimizer, parameter: torch.Tensor) -> torch.Tensor:
+def _run(optimizer: Optimizer | torch.optim.Optimizer, parameter: torch.Tensor) -> torch.Tensor:
     for gradient in _gradients((parameter.shape[0], parameter.shape[1])):
         parameter.grad = gradient.clone()
         optimizer.step()
@@ -152,6 +152,30 @@ def test_muon_moves_as_pytorchs_own(shape: tuple[int, int]) -> None:
     expected = _run(theirs, other) - start
     assert cosine(ours, expected) > 0.999
     assert ours.norm().item() == pytest.approx(expected.norm().item(), rel=0.01)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+def test_adam_is_pytorchs_own_to_the_last_bit(decay: float) -> None:
+    start = [matrix(6, 8), matrix(1, 5), matrix(4, 4, seed=3)]
+    ours, theirs = ([torch.nn.Parameter(m.clone()) for m in start] for _ in range(2))
+    fields = {"betas": (0.8, 0.95), "weight_decay": decay}
+    optimizers = (
+        AdamW([{"params": ours[:2], "lr": 0.02}, {"params": ours[2:], "lr": 0.1}], **fields),
+        torch.optim.AdamW(
+            [{"params": theirs[:2], "lr": 0.02}, {"params": theirs[2:], "lr": 0.1}],
+            fused=True,
+            **fields,
+        ),
+    )
+    for step in range(5):
+        for index, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+            missing = index == 1 and step < 2  # its own count of steps begins later
+            a.grad = None if missing else matrix(*a.shape, seed=10 * step + index)
+            b.grad = None if missing else matrix(*a.shape, seed=10 * step + index)
+        for optimizer in optimizers:
+            optimizer.step()
+    for a, b, first in zip(ours, theirs, start, strict=True):
+        assert torch.equal(a, b) and not torch.equal(a.detach(), first)
 
 
 def test_muon_updates_equal_shapes_together_as_alone() -> None:

@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from olaria.draws import part_of_batch
 from olaria.errors import NonFiniteLossError
@@ -27,6 +26,7 @@ from olaria.training import events, forecast
 from olaria.training.device import CPU, at_home, moved
 from olaria.training.feed import Feed
 from olaria.training.optim import (
+    Optimizer,
     build_optimizers,
     load_optimizer_tensors,
     optimizer_tensors,

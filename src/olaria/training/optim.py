@@ -1,14 +1,17 @@
-"""Optimizers: Adam with decoupled weight decay, and Muon for matrices."""
+"""Optimizers: Adam with decoupled weight decay, and Muon for matrices.
+
+They stand on a base of our own. The methods of ``torch.optim.Optimizer`` import PyTorch's compiler the first time that
+they are called, which takes a second and is of no use to a run that is not compiled. Adam's arithmetic is PyTorch's.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, overload
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import AdamW, Optimizer
 
 from olaria.models.base import ParameterGroup
 from olaria.recipes.training import TrainingConfig
@@ -84,6 +87,95 @@ def _by_gram(stacks: Sequence[Tensor], num_steps: int) -> list[Tensor]:
     return [(own[:, : x.shape[1], : x.shape[1]] @ x).bfloat16() for own, x in answers]
 
 
+class Optimizer:
+    """Groups of parameters with their settings, and what is remembered of each parameter.
+
+    Args:
+        params: parameters, or groups of them: ``{"params": [...], "lr": ...}``.
+        defaults: settings of a group that does not have its own.
+    """
+
+    def __init__(
+        self, params: Iterable[Tensor] | Iterable[dict[str, Any]], defaults: Mapping[str, Any]
+    ) -> None:
+        given: list[Any] = list(params)
+        groups = given if given and isinstance(given[0], dict) else [{"params": given}]
+        self.param_groups: list[dict[str, Any]] = [
+            {**defaults, **group, "params": list(group["params"])} for group in groups
+        ]
+        self.state: defaultdict[Tensor, dict[str, Tensor]] = defaultdict(dict)
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """One update of all parameters that have a gradient."""
+        for group in self.param_groups:
+            parameters = [p for p in group["params"] if p.grad is not None]
+            if parameters:
+                self._update(group, parameters)
+
+    def _update(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
+        raise NotImplementedError
+
+    def parameters(self) -> Iterator[Tensor]:
+        """Those of all groups, in order."""
+        for group in self.param_groups:
+            yield from group["params"]
+
+
+class AdamW(Optimizer):
+    r"""Adam with decoupled weight decay, by PyTorch's fused kernel.
+
+    .. math:: m \leftarrow \beta_1 m + (1 - \beta_1) g, \quad v \leftarrow \beta_2 v + (1 - \beta_2) g^2, \quad
+        w \leftarrow (1 - \eta\lambda) w - \eta\, \frac{m / (1 - \beta_1^t)}{\sqrt{v / (1 - \beta_2^t)} + \epsilon}
+
+    Args:
+        params: tensors of one number format and device.
+        lr: :math:`\eta`.
+        betas: :math:`\beta_1, \beta_2`.
+        eps: :math:`\epsilon`.
+        weight_decay: :math:`\lambda`.
+
+    Source: Loshchilov & Hutter 2019, *Decoupled weight decay regularization*, algorithm 2.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor] | Iterable[dict[str, Any]],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        fields = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, fields)
+
+    def _update(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
+        for parameter in parameters:
+            state = self.state[parameter]
+            if not state:  # the kernel wants its count of steps as float32, one for each parameter
+                state["step"] = torch.zeros((), dtype=torch.float32, device=parameter.device)
+                state["exp_avg"] = torch.zeros_like(parameter)
+                state["exp_avg_sq"] = torch.zeros_like(parameter)
+        states = [self.state[parameter] for parameter in parameters]
+        steps = [state["step"] for state in states]
+        torch._foreach_add_(steps, 1)
+        torch._fused_adamw_(
+            parameters,
+            [p.grad for p in parameters if p.grad is not None],
+            [state["exp_avg"] for state in states],
+            [state["exp_avg_sq"] for state in states],
+            [],
+            steps,
+            lr=group["lr"],
+            beta1=group["betas"][0],
+            beta2=group["betas"][1],
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            amsgrad=False,
+            maximize=False,
+        )
+
+
 class Muon(Optimizer):
     r"""Momentum whose update is made orthogonal, and whose rows are brought to one size.
 
@@ -109,7 +201,7 @@ class Muon(Optimizer):
 
     def __init__(
         self,
-        params: Any,
+        params: Iterable[Tensor] | Iterable[dict[str, Any]],
         lr: float = 0.02,
         momentum: float = 0.95,
         weight_decay: float = 0.0,
@@ -118,24 +210,15 @@ class Muon(Optimizer):
         fields = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
         super().__init__(params, {**fields, "row_beta": row_beta})
 
-    @overload
-    def step(self, closure: None = None) -> None: ...
-    @overload
-    def step(self, closure: Callable[[], float]) -> float: ...
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """One update of all matrices; those of a shape are made orthogonal together."""
-        assert closure is None, "Muon takes no closure"
-        for group in self.param_groups:
-            by_shape: dict[torch.Size, list[Tensor]] = defaultdict(list)
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    by_shape[parameter.shape].append(parameter)
-            stacks = [self._moved(group, parameters) for parameters in by_shape.values()]
-            updates = orthogonalize(stacks)
-            for parameters, update in zip(by_shape.values(), updates, strict=True):
-                self._update(group, parameters, update.to(parameters[0].dtype))
-        return None
+    def _update(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
+        """Matrices of a shape are made orthogonal together."""
+        by_shape: dict[torch.Size, list[Tensor]] = defaultdict(list)
+        for parameter in parameters:
+            by_shape[parameter.shape].append(parameter)
+        stacks = [self._moved(group, equal) for equal in by_shape.values()]
+        updates = orthogonalize(stacks)
+        for equal, update in zip(by_shape.values(), updates, strict=True):
+            self._apply(group, equal, update.to(equal[0].dtype))
 
     def _moved(self, group: dict[str, Any], parameters: list[Tensor]) -> Tensor:
         """Momentum brought up to date: what is to be made orthogonal, (N, rows, columns)."""
@@ -152,7 +235,7 @@ class Muon(Optimizer):
         nesterov = torch._foreach_add(gradients, buffers, alpha=group["momentum"])
         return torch.stack(nesterov).flatten(2)
 
-    def _update(self, group: dict[str, Any], parameters: list[Tensor], updates: Tensor) -> None:
+    def _apply(self, group: dict[str, Any], parameters: list[Tensor], updates: Tensor) -> None:
         """Take a step along what is orthogonal, (N, rows, columns)."""
         scale = max(1.0, updates.shape[1] / updates.shape[2]) ** 0.5
         if group["row_beta"] is not None:
@@ -201,9 +284,7 @@ def build_optimizers(groups: Sequence[ParameterGroup], config: TrainingConfig) -
         (muon if matrix else adam).append(entry)
     optimizers: list[Optimizer] = []
     if adam:
-        optimizers.append(
-            AdamW(adam, betas=config.betas, weight_decay=config.weight_decay, fused=True)
-        )
+        optimizers.append(AdamW(adam, betas=config.betas, weight_decay=config.weight_decay))
     if muon:
         optimizers.append(
             Muon(muon, momentum=config.matrix_momentum, weight_decay=config.weight_decay)
@@ -221,21 +302,27 @@ def set_learning_rate(optimizers: Sequence[Optimizer], factor: float) -> None:
 def optimizer_tensors(optimizers: Iterable[tuple[str, Optimizer]]) -> dict[str, Tensor]:
     """What named optimizers remember, flat: ``{name}.{index of the parameter}.{key}``."""
     return {
-        f"{name}.{index}.{key}": torch.as_tensor(value)
+        f"{name}.{index}.{key}": value
         for name, optimizer in optimizers
-        for index, values in optimizer.state_dict()["state"].items()
-        for key, value in values.items()
+        for index, parameter in enumerate(optimizer.parameters())
+        for key, value in optimizer.state.get(parameter, {}).items()
     }
 
 
 def load_optimizer_tensors(
     optimizers: Iterable[tuple[str, Optimizer]], flat: Mapping[str, Tensor]
 ) -> None:
-    """The inverse of :func:`optimizer_tensors`; the tensors are copied."""
+    """The inverse of :func:`optimizer_tensors`; the tensors are copied to where the parameters lie."""
     for name, optimizer in optimizers:
         nested: dict[int, dict[str, Tensor]] = defaultdict(dict)
         for path, value in flat.items():
             if path.startswith(f"{name}."):
                 index, key = path.removeprefix(f"{name}.").split(".")
-                nested[int(index)][key] = value.clone()
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": dict(nested)})
+                nested[int(index)][key] = value
+        optimizer.state.clear()
+        for number, parameter in enumerate(optimizer.parameters()):
+            if number in nested:
+                optimizer.state[parameter] = {
+                    key: value.to(parameter.device, copy=True)
+                    for key, value in nested[number].items()
+                }

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Generator
-from torch.optim import Optimizer
 
 from olaria.draws import part_of_batch
 from olaria.i18n import N_, Message
 from olaria.models.base import Batch, Model, Phase
 from olaria.recipes.training import TrainingConfig
 from olaria.training.device import CPU, default_precision
-from olaria.training.optim import build_optimizers
+from olaria.training.optim import Optimizer, build_optimizers
 from olaria.training.randomness import seeded
 
 COMPILE_REPAYS_AFTER_S = 400.0

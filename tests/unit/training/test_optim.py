@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.optim import AdamW
 
 from olaria.families import MODELS
 from olaria.models import build
 from olaria.models.base import ParameterGroup
 from olaria.recipes.training import TrainingConfig
-from olaria.training.optim import Muon, build_optimizers, set_learning_rate
+from olaria.training.optim import (
+    AdamW,
+    Muon,
+    build_optimizers,
+    load_optimizer_tensors,
+    optimizer_tensors,
+    set_learning_rate,
+)
 
 CONFIG = TrainingConfig(
     steps=1, learning_rate=0.1, matrix_learning_rate=0.4, optimizer="muon", weight_decay=0.3
@@ -89,3 +95,33 @@ def test_a_zero_gradient_is_no_trouble() -> None:
     parameter.grad = torch.zeros(2, 3)
     Muon([parameter]).step()
     assert torch.equal(parameter.detach(), torch.ones(2, 3))
+
+
+def test_what_optimizers_remember_goes_round() -> None:
+    """Begun anew from what was stored, they make the step that they would have made."""
+    config = CONFIG.updated("optimizer", "muon")
+    straight, again = groups(), groups()
+    for group in straight:
+        for parameter in group.parameters:
+            parameter.grad = torch.linspace(-1, 2, parameter.numel()).view(parameter.shape)
+    optimizers = build_optimizers(straight, config)
+    for optimizer in optimizers:
+        optimizer.step()
+    flat = optimizer_tensors([(type(one).__name__, one) for one in optimizers])
+    assert set(flat) == {
+        "AdamW.0.step", "AdamW.0.exp_avg", "AdamW.0.exp_avg_sq", "Muon.0.momentum", "Muon.0.row_squares",
+    }  # fmt: skip
+    fresh = build_optimizers(again, config)
+    load_optimizer_tensors([(type(one).__name__, one) for one in fresh], flat)
+    for group, other in zip(straight, again, strict=True):
+        for parameter, copied in zip(group.parameters, other.parameters, strict=True):
+            copied.data.copy_(parameter.detach())
+            copied.grad = parameter.grad
+    kept = {name: value.clone() for name, value in flat.items()}
+    for one in (*optimizers, *fresh):
+        one.step()
+    for group, other in zip(straight, again, strict=True):
+        for parameter, copied in zip(group.parameters, other.parameters, strict=True):
+            assert torch.equal(parameter.detach(), copied.detach())
+    ours = optimizer_tensors([(type(one).__name__, one) for one in fresh])
+    assert not any(torch.equal(ours[name], kept[name]) for name in ours), "all of it moved"
