@@ -49,6 +49,23 @@ def test_digits_are_the_bundled_ones_each_once() -> None:
     assert torch.equal(again.test.x, data.test.x)
 
 
+def test_digits_are_read_without_their_library_and_through_it_alike(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    code = "import sys; from olaria.data import load; print(load('digits').sha256, 'sklearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    sha256, is_imported = done.stdout.split()
+    assert is_imported == "False"
+    monkeypatch.setattr("olaria.data.digits._SHA256", "of another version")
+    through = load("digits")
+    assert isinstance(through, ImageData)
+    assert (
+        sha256
+        == through.sha256
+        == "0b7e9c3202d7bcd255d6a19a238d3743bf5e320ba74812a6679958a017c55382"
+    )
+
+
 def test_last_training_images_validate() -> None:
     images = Images(torch.arange(20, dtype=torch.uint8).reshape(20, 1, 1, 1), torch.arange(20))
     train, validation = split_images(images)
