@@ -60,7 +60,7 @@ def prepare(recipe: Recipe, data: ImageData, start: Start | None = None) -> Prep
     feed = ExampleFeed(data.train.x, data.train.y, recipe.training.batch_size, recipe.seed)
     by_samples = NETWORKS[recipe.model.family].measured_by == "samples"
     sized = size_up(recipe, data.shape, feed, data, WATCHED_DRAWS if by_samples else BLOCK)
-    model = build_model(recipe, data.shape)
+    model = sized.model or build_model(recipe, data.shape)
     assert isinstance(model, ImageModel)
     model.adapt(data.train.x[:ADAPTED].float() / 255)
     watching = watch(model, data, recipe.seed)

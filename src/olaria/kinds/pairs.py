@@ -51,7 +51,7 @@ def prepare(recipe: Recipe, data: PairData, start: Start | None = None) -> Prepa
     watching = watch(data.validation, tokenizer, context)
     sized = size_up(recipe, count, feed, data, BLOCK)
     stored, notes = tokenizer.to_json(), reading_notes(data, tokenizer, recipe.data)
-    model = build_model(recipe, count)
+    model = sized.model or build_model(recipe, count)
     return Prepared(recipe, data, count, feed, watching, model, sized, stored, notes)
 
 

@@ -42,7 +42,7 @@ def prepare(recipe: Recipe, data: PointData, start: Start | None = None) -> Prep
     size = data.train.shape[1]
     feed = ExampleFeed(data.train, None, recipe.training.batch_size, recipe.seed)
     sized = size_up(recipe, size, feed, data, WATCHED)
-    model = build_model(recipe, size)
+    model = sized.model or build_model(recipe, size)
     model.adapt(data.train)
     watching, notes = watch(data, recipe.seed), (*data.notes, *notes)
     return Prepared(recipe, data, size, feed, watching, model, sized, notes=notes)

@@ -77,7 +77,7 @@ def prepare(recipe: Recipe, data: TextData, start: Start | None = None) -> Prepa
     sized = size_up(recipe, count, feed, data, max(1, BATCH_TOKENS // feed.context))
     stored, base = tokenizer.to_json(), None
     if start is None:
-        model = build_model(recipe, count)
+        model = sized.model or build_model(recipe, count)
     else:
         model, base = start.model(recipe, count)
         notes = (*notes, *start.notes(tokenizer))

@@ -8,7 +8,9 @@ the gradients g, an update's working memory u, a block of validation e, and the 
 copied twice while it is written. What comes and goes takes k = :data:`GAPS` times its size.
 
 Shapes are enough to know all of it: the model is built of PyTorch's *fake* tensors, which have no content, and one real
-step is made with them while every storage that is born or dies is counted.
+step is made with them while every storage that is born or dies is counted. Fake tensors cost a second, most of it the
+import of PyTorch's compiler. A model of a few megabytes is therefore built as it is, and makes the step itself: the
+operations are the same, and so are the bytes.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from __future__ import annotations
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,6 +33,7 @@ from olaria.models.base import Batch, Model, Phase
 from olaria.recipes.training import TrainingConfig
 from olaria.training.optim import takes_muon
 from olaria.training.precision import autocast
+from olaria.training.randomness import seeded
 
 PROCESS_BYTES = 330 * 2**20
 """The interpreter, PyTorch and what else is loaded, before any data (measured: Linux, x86-64, PyTorch 2.13 for CPU)."""
@@ -53,6 +56,15 @@ LEAST_COPIES = 4
 MOST_TENSORS = 2000
 """Beyond so many (five hundred layers) a step is spent on dispatch alone, and building the model takes longer than the
 second in which a mistaken setting should be told."""
+
+SMALL_BYTES = 16 * 2**20
+"""Weights of a model that is measured as it is."""
+SMALL_EXAMPLE = 4096
+"""Numbers of an example (32 × 32 pixels in color, a thousand tokens) that a step is tried with."""
+SMALL_STEP_BYTES = 256 * 2**20
+"""What a step that is tried may take; it lasts about a tenth of a second."""
+TRIED = 2
+"""Examples of the first trial, which foretells the whole batch."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +137,11 @@ class Tally(TorchDispatchMode):
                 self._note(tensor, tensor.untyped_storage().nbytes())
         return result
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """PyTorch's switch for its compiler, which it would import at the first operation to be kept out of it."""
+        return False
+
     def _note(self, tensor: Tensor, size: int) -> None:
         storage = tensor.untyped_storage()
         key = storage._cdata
@@ -175,6 +192,42 @@ def without_content(build: Callable[[], Model], limit: int | None = None) -> Mod
         return None
 
 
+def built_small(build: Callable[[], Model]) -> Model | None:
+    """The model as it is, if its weights are at most :data:`SMALL_BYTES`; None where it is larger.
+
+    Args:
+        build: makes it, of tensors that are no larger each than a few times :data:`SMALL_BYTES`.
+    """
+    try:
+        with Tally(limit=SMALL_BYTES):
+            return build()
+    except _TooLargeError:
+        return None
+
+
+def can_be_tried(model: Model, batch: Batch, watched: int) -> bool:
+    """Whether a step, and ``watched`` examples, can be measured as they are: a few of them foretell what they take."""
+    numel = max(value[0].numel() for value in (batch.x, batch.y) if value is not None)
+    if numel > SMALL_EXAMPLE:
+        return False
+    count = max(len(batch.x), watched)
+    tried = min(TRIED, len(batch.x))
+    sizes = [_forward_bytes(model, phase, _like(batch, tried)) for phase in model.phases()]
+    # Differentiation makes of each activation a gradient of its size.
+    return all(size is not None and 2 * size * count <= SMALL_STEP_BYTES * tried for size in sizes)
+
+
+def _forward_bytes(model: Model, phase: Phase, batch: Batch) -> int | None:
+    """Activations of a loss at their peak; None where they are beyond what may be tried, or so few are refused."""
+    tally = Tally([*model.parameters(), *model.buffers()], SMALL_STEP_BYTES)
+    try:
+        with seeded(0, "estimate"), _only(model, phase), tally:
+            phase.loss(batch, Generator())
+    except (RuntimeError, ValueError, _TooLargeError):
+        return None
+    return tally.peak
+
+
 def estimate(
     model: Model,
     batch: Batch,
@@ -188,8 +241,8 @@ def estimate(
     """The memory of training ``model``.
 
     Args:
-        model: see :func:`without_content`.
-        batch: the largest of the run; only its shapes are looked at.
+        model: see :func:`without_content`; or a copy of a small one, whose buffers change, see :func:`can_be_tried`.
+        batch: the largest of the run; only its shapes count.
         config: how it is trained.
         precision: ``float32`` or ``bfloat16``.
         compiled: whether steps are compiled.
@@ -274,7 +327,7 @@ def _step_bytes(model: Model, phase: Phase, batch: Batch, precision: str) -> int
     """Gradients and activations of one update at their peak; None where content would be needed."""
     tally = Tally([*model.parameters(), *model.buffers()])
     try:
-        with _mode_of(model), _only(model, phase), tally:
+        with seeded(0, "estimate"), _mode_of(model), _only(model, phase), tally:
             batch = _like(batch)
             with autocast(precision):
                 total = phase.loss(batch, Generator()).total
@@ -290,7 +343,7 @@ def _watching_bytes(model: Model, batch: Batch, count: int) -> int | None:
     """Activations of ``count`` examples measured without gradients, in float32, as :mod:`olaria.evaluation` does."""
     tally = Tally([*model.parameters(), *model.buffers()])
     try:
-        with _mode_of(model), torch.no_grad(), tally:
+        with seeded(0, "estimate"), _mode_of(model), torch.no_grad(), tally:
             model.eval().phases()[0].loss(_like(batch, count), Generator())
     except (RuntimeError, NotImplementedError):
         return None
@@ -300,7 +353,7 @@ def _watching_bytes(model: Model, batch: Batch, count: int) -> int | None:
 def _like(batch: Batch, count: int | None = None) -> Batch:
     """A batch of the same shapes, or of ``count`` examples, made in the mode of the moment."""
     fields = {
-        name: torch.empty(count or len(value), *value.shape[1:], dtype=value.dtype)
+        name: torch.zeros(count or len(value), *value.shape[1:], dtype=value.dtype)
         for name, value in vars(batch).items()
         if value is not None
     }
@@ -315,8 +368,8 @@ def _fake_mode() -> Any:
 
 
 def _mode_of(model: Model) -> Any:
-    parameter: Any = next(model.parameters())
-    return parameter.fake_mode
+    """The mode that makes tensors like the model's: without content, or with."""
+    return getattr(next(model.parameters()), "fake_mode", None) or nullcontext()
 
 
 @contextmanager

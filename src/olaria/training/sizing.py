@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
@@ -19,7 +21,14 @@ from olaria.recipes.advice import memorising
 from olaria.storage.files import free_bytes, in_megabytes
 from olaria.training import machine
 from olaria.training.building import build_model
-from olaria.training.estimate import Memory, check, estimate, without_content
+from olaria.training.estimate import (
+    Memory,
+    built_small,
+    can_be_tried,
+    check,
+    estimate,
+    without_content,
+)
 from olaria.training.events import Answer, Event, Warned
 from olaria.training.feed import Feed
 from olaria.training.precision import has_fast_bfloat16, will_compile
@@ -28,6 +37,12 @@ Dimensions = tuple[int, int, int] | int
 _SMALLEST_IMAGE = (1, 8, 8)
 _FEWEST = 2
 """Tokens of a vocabulary, coordinates of a point."""
+_MODEST = 4
+"""A setting may be so many times the largest of the family's sizes before it is looked into."""
+_LEAST = 16
+"""A setting up to which none is."""
+_MOST_INPUTS = 65_536
+"""Pixels of an image, tokens of a vocabulary: more make a layer large, whatever the settings."""
 _ADVISED = ("gpt", "language")
 
 
@@ -42,6 +57,8 @@ class Sized:
 
     memory: Memory | None
     notes: tuple[Message, ...] = ()
+    model: Model | None = None
+    """The recipe's, freshly built, where it is small; a larger one was built without content only."""
 
 
 def refuse_absurd(recipe: Recipe) -> None:
@@ -50,9 +67,27 @@ def refuse_absurd(recipe: Recipe) -> None:
     Raises:
         ResourceError: its weights alone are beyond the machine's memory.
     """
+    if _is_modest(recipe):
+        return
     is_image = MODELS[recipe.model.family].data == "images"
     smallest: Dimensions = _SMALLEST_IMAGE if is_image else _FEWEST
     without_content(lambda: build_model(recipe, smallest), machine.memory_limit_bytes())
+
+
+def _is_modest(recipe: Recipe) -> bool:
+    """Whether no number among the model's settings is far beyond those of the family's sizes."""
+    shipped = [settings.model_dump() for settings in MODELS[recipe.model.family].sizes.values()]
+    return all(
+        _largest(value) <= max(_LEAST, _MODEST * max(_largest(one.get(name)) for one in shipped))
+        for name, value in recipe.model.model_dump().items()
+    )
+
+
+def _largest(value: object) -> int:
+    """The whole number that a setting is, or the largest and the count of several; 0 where it is none."""
+    if isinstance(value, list | tuple):
+        return max([len(value), *map(_largest, value)])
+    return value if isinstance(value, int) else 0
 
 
 def size_up(
@@ -71,18 +106,22 @@ def size_up(
         ResourceError: it takes more memory than the machine has.
     """
     available = machine.memory_limit_bytes()
-    model = without_content(lambda: build_model(recipe, dimensions), available)
-    if model is None:
-        return Sized(None)
-    config = recipe.training
+    config, batch = recipe.training, feed.largest()
     is_bfloat16 = config.precision == "bfloat16" or (
         config.precision == "auto" and has_fast_bfloat16()
     )
+    precision = "bfloat16" if is_bfloat16 else "float32"
+    small = _small(recipe, dimensions)
+    model = copy.deepcopy(small)
+    if model is None or not can_be_tried(model, batch, watched):
+        model = without_content(lambda: build_model(recipe, dimensions), available)
+    if model is None:
+        return Sized(None)
     memory = estimate(
         model,
-        feed.largest(),
+        batch,
         config,
-        precision="bfloat16" if is_bfloat16 else "float32",
+        precision=precision,
         compiled=will_compile(config, model.compilable),
         data_bytes=held_bytes((data, vars(feed))),
         watched=watched,
@@ -91,7 +130,15 @@ def size_up(
     is_tuned = getattr(recipe, "tuning", None) is not None  # there a small text is the point
     if isinstance(data, TextData) and recipe.model.family in _ADVISED and not is_tuned:
         notes.append(memorising(_num_weights(model), len(data.train), recipe.size))
-    return Sized(memory, tuple(note for note in notes if note is not None))
+    return Sized(memory, tuple(note for note in notes if note is not None), small)
+
+
+def _small(recipe: Recipe, dimensions: Dimensions) -> Model | None:
+    """The recipe's model where it takes a few megabytes; None where it may take more."""
+    size = dimensions if isinstance(dimensions, int) else math.prod(dimensions)
+    if not _is_modest(recipe) or size > _MOST_INPUTS:
+        return None
+    return built_small(lambda: build_model(recipe, dimensions))
 
 
 def room(memory: Memory | None, folder: Path, keep_last: int) -> list[Message]:

@@ -17,9 +17,12 @@ from olaria.recipes.training import TrainingConfig
 from olaria.training.estimate import (
     GAPS,
     MOST_TENSORS,
+    SMALL_EXAMPLE,
     TIGHT,
     Memory,
     Tally,
+    built_small,
+    can_be_tried,
     check,
     estimate,
     without_content,
@@ -46,12 +49,12 @@ def built(family: str, size: str = "tiny") -> tuple[Model, Model, Batch]:
     """A model without content, the same with, and a batch."""
     dimensions, batch = shapes(family)
 
-    def build() -> Model:
+    def make() -> Model:
         return build(MODELS[family].sizes[size], dimensions)
 
-    hollow = without_content(build)
+    hollow = without_content(make)
     assert hollow is not None
-    return hollow, build(), batch
+    return hollow, make(), batch
 
 
 def predicted(hollow: Model, batch: Batch, precision: str = "float32", **training: Any) -> Memory:
@@ -92,6 +95,34 @@ def test_every_family_is_measured_exactly_and_left_as_it_was(family: str, precis
     assert found.gradients <= weights and found.step > found.gradients and found.watching > 0
     assert [p.requires_grad for p in hollow.parameters()] == required
     assert all(p.grad is None for p in hollow.parameters())
+
+
+@pytest.mark.parametrize("family", MODELS)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_small_model_is_measured_as_it_is_with_the_same_result(
+    family: str, precision: str
+) -> None:
+    hollow, real, batch = built(family)
+    before = {name: value.clone() for name, value in real.named_parameters()}
+    random = torch.default_generator.get_state()
+    assert can_be_tried(real, batch, 4)
+    assert predicted(real, batch, precision) == predicted(hollow, batch, precision)
+    assert all(torch.equal(before[name], value) for name, value in real.named_parameters())
+    assert torch.equal(torch.default_generator.get_state(), random)
+    assert all(p.grad is None for p in real.parameters())
+
+
+def test_what_is_not_small_is_not_tried() -> None:
+    _, real, batch = built("gpt")
+    assert can_be_tried(real, batch, 4)
+    many = torch.empty(200_000, 32, dtype=torch.int64, device="meta")
+    assert not can_be_tried(real, Batch(many, many), 4)
+    assert not can_be_tried(real, batch, 200_000)
+    long = torch.empty(2, SMALL_EXAMPLE + 1, dtype=torch.int64, device="meta")
+    assert not can_be_tried(real, Batch(long, long), 2)
+    made = built_small(lambda: build(MODELS["gpt"].sizes["tiny"], VOCAB))
+    assert made is not None and not hasattr(next(made.parameters()), "fake_mode")
+    assert built_small(lambda: build(MODELS["gpt"].sizes["tiny"], 10**5)) is None
 
 
 def saved_bytes(model: Model, batch: Batch, precision: str) -> int:

@@ -33,7 +33,7 @@ def text(count: int) -> TextData:
 
 def sized(made: Recipe, count: int = 20_000) -> sizing.Sized:
     feed = TextFeed(torch.arange(count) % 11, 32, made.training.batch_size, 0)
-    return size_up(made, 11, feed, text(count))
+    return size_up(made, 11, feed, text(count), 4)
 
 
 def words(notes: tuple[Message, ...]) -> str:
@@ -73,7 +73,39 @@ def test_what_depends_on_the_data_is_refused_once_it_is_known(memory: Any) -> No
     with pytest.raises(ResourceError):
         sized(recipe("training.batch_size=1000000"))
     with pytest.raises(ResourceError):
-        size_up(recipe(), 10**8, TextFeed(torch.arange(100), 32, 1, 0), text(100))
+        size_up(recipe(), 10**8, TextFeed(torch.arange(100), 32, 1, 0), text(100), 1)
+
+
+def test_what_is_ordinary_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[str] = []
+    build = sizing.build_model
+
+    def noted(made: Recipe, dimensions: Any) -> Any:
+        built.append(made.preset)
+        return build(made, dimensions)
+
+    monkeypatch.setattr(sizing, "build_model", noted)
+    refuse_absurd(recipe("model.width=64"))
+    found = sized(recipe("model.width=64"))
+    assert len(built) == 1 and found.model is not None
+    ours, fresh = (one.state_dict() for one in (found.model, build(recipe("model.width=64"), 11)))
+    assert all(torch.equal(ours[name], fresh[name]) for name in fresh)
+    assert all(p.grad is None and p.requires_grad for p in found.model.parameters())
+
+
+def test_what_is_far_beyond_the_sizes_is_built_without_content(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for setting in ("model.num_layers=100", "model.context=100000"):
+        with pytest.raises(AssertionError, match="was built"):
+            monkeypatch.setattr(sizing, "without_content", _complain)
+            refuse_absurd(recipe(setting))
+    assert sizing._small(recipe(), 10**8) is None
+    assert sizing._small(recipe("model.num_layers=100"), 11) is None
+
+
+def _complain(build: Any, limit: int | None) -> None:
+    raise AssertionError("it was built without content")
 
 
 def test_a_tight_machine_is_warned_of(memory: Any) -> None:
