@@ -165,7 +165,7 @@ def test_b4_weights_of_another_family_are_refused_at_once(
     (mixed.path / files.RECIPE).write_text(json.dumps(other.model_dump(mode="json")))
     mixed.folder.status("stopped", 2)
     text_read = pytest.fail
-    monkeypatch.setattr("olaria.runs.load", lambda *a, **k: text_read("data was read"))
+    monkeypatch.setattr("olaria.runs.opening.load", lambda *a, **k: text_read("data was read"))
     with pytest.raises(RunError) as refused:
         evaluate(mixed.path) if work == "evaluate" else resume(mixed.path)
     message = str(refused.value)

@@ -26,7 +26,8 @@ import olaria
 from olaria.cli.main import main
 from olaria.errors import ConfigError, DamagedError, OlariaError, RunError, StorageError
 from olaria.recipes import Recipe, preset
-from olaria.runs import Run, check_weights
+from olaria.runs import Run
+from olaria.runs.opening import check_weights
 from olaria.storage.checkpoint import load_checkpoint
 from olaria.storage.files import read_json, write_json
 from olaria.storage.folder import RECIPE, RunFolder

@@ -16,7 +16,8 @@ from olaria.kinds.pairs import PAIRS
 from olaria.kinds.points import POINTS
 from olaria.kinds.text import TEXT
 from olaria.recipes import Recipe
-from olaria.runs import Run, load_data
+from olaria.runs import Run
+from olaria.runs.opening import load_data
 from olaria.runs.tuning import Start
 from olaria.training.prepared import Prepared
 from olaria.training.sizing import refuse_absurd

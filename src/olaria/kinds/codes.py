@@ -22,7 +22,8 @@ from olaria.kinds.images import ImageSample
 from olaria.models.base import Model
 from olaria.models.vq import VQ
 from olaria.recipes import Recipe
-from olaria.runs import CodedText, Run, painter_of
+from olaria.runs import Run
+from olaria.runs.opening import CodedText, painter_of
 from olaria.runs.tuning import Start
 from olaria.sampling import codes
 from olaria.training.prepared import Prepared

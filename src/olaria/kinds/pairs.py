@@ -20,7 +20,8 @@ from olaria.kinds.base import Effort, Kind, Measured, Sample, opened
 from olaria.kinds.text_stats import reading_notes
 from olaria.models.translation import Specials, Translation
 from olaria.recipes import Recipe
-from olaria.runs import Run, tokenizer_for
+from olaria.runs import Run
+from olaria.runs.opening import tokenizer_for
 from olaria.runs.tuning import Start
 from olaria.sampling.translation import DecodingConfig, translate
 from olaria.storage.files import refuse_overwriting, write_text

@@ -28,7 +28,8 @@ from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, opened
 from olaria.kinds.text_stats import reading_notes
 from olaria.models.base import Model
 from olaria.recipes import Recipe
-from olaria.runs import Run, tokenizer_for
+from olaria.runs import Run
+from olaria.runs.opening import tokenizer_for
 from olaria.runs.tuning import Start, open_start
 from olaria.sampling.autoregressive import SamplingConfig, generate
 from olaria.sampling.text import decoded, decoded_rows

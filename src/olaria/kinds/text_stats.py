@@ -12,7 +12,7 @@ from olaria.data.tokenizer import Tokenizer, WordTokenizer
 from olaria.data.toy_language import ToyLanguage
 from olaria.i18n import N_, Message
 from olaria.recipes.language import recommended
-from olaria.runs import tokenizer_of
+from olaria.runs.opening import tokenizer_of
 
 _BITS = 1 / math.log(2)
 

@@ -1,6 +1,7 @@
 """Checkpoints: a folder of safetensors and JSON that is complete when its manifest is in place.
 
 ``manifest.json`` lists every file with its size and SHA-256 and is published last. No pickle is written or read.
+PyTorch is imported where tensors are: whoever lists checkpoints has none.
 """
 
 from __future__ import annotations
@@ -9,11 +10,7 @@ import hashlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from olaria.errors import DamagedError, StorageError
 from olaria.i18n import N_
@@ -26,6 +23,9 @@ from olaria.storage.files import (
     write_bytes,
     write_json,
 )
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MANIFEST = "manifest.json"
 STATE = "state.json"
@@ -44,6 +44,8 @@ def save_checkpoint(
     Raises:
         StorageError: it could not be written; nothing complete is left behind.
     """
+    from safetensors.torch import save
+
     assert not is_complete(folder), "a complete checkpoint is never written over"
     if folder.exists():  # a half one of an earlier crash
         remove(folder)
@@ -86,6 +88,9 @@ def load_checkpoint(
     Raises:
         StorageError: a file is missing, incomplete or changed.
     """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     if not is_complete(folder):
         raise StorageError(
             N_("checkpoint {path} is incomplete; use another one with --checkpoint"),

@@ -15,9 +15,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from olaria.errors import DamagedError, RunError, StorageError, suggestion
 from olaria.i18n import N_
@@ -33,6 +31,9 @@ from olaria.storage.files import (
     write_text,
 )
 from olaria.storage.locks import locked
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 RECIPE, PROVENANCE, TOKENIZER = "recipe.json", "provenance.json", "tokenizer.json"
 STATUS, RESULT, EVALUATION = "status.json", "result.json", "evaluation.json"

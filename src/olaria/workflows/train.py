@@ -18,7 +18,8 @@ from olaria.i18n import N_
 from olaria.kinds import prepare
 from olaria.recipes import Recipe, Size
 from olaria.recipes import preset as find_preset
-from olaria.runs import Run, check_weights
+from olaria.runs import Run
+from olaria.runs.opening import check_weights
 from olaria.runs.tuning import check_unchanged, resumed, tuned_recipe
 from olaria.storage import folder as files
 from olaria.storage.folder import RunFolder, find_run, new_run_path

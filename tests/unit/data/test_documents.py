@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from olaria.data import DataConfig, TextData, load
 from olaria.data.split import split_documents, split_text
-from olaria.runs import tokenizer_of
+from olaria.runs.opening import tokenizer_of
 
 documents_ = st.lists(st.text("abc", min_size=1, max_size=30), min_size=2, max_size=25).filter(
     lambda documents: len(set(documents)) > 1

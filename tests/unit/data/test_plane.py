@@ -11,7 +11,7 @@ from olaria.data import DataConfig, PointData, load
 from olaria.data.plane import LEAST_POINTS
 from olaria.errors import DataError, OlariaError, RunError, UsageError
 from olaria.recipes import preset
-from olaria.runs import load_data
+from olaria.runs.opening import load_data
 
 
 def loaded(name: str) -> PointData:
