@@ -5,6 +5,7 @@ This module knows no family; each family declares its own :class:`Config` beside
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Mapping
@@ -47,17 +48,41 @@ class Config(BaseModel):
         Raises:
             ConfigError: there is no such setting, or the value does not fit it.
         """
-        values = self.model_dump(mode="json")
-        node: Any = values
-        *parents, last = path.split(".")
-        for name in parents:
-            if not isinstance(node, dict) or not isinstance(node.get(name), dict):
-                raise _unknown_setting(path, name, node)
-            node = node[name]
-        if last not in node:
-            raise _unknown_setting(path, last, node)
-        node[last] = value
-        return type(self).parse(values)
+        return self.with_values({path: value})
+
+    def with_values(self, values: Mapping[str, Any]) -> Self:
+        """A checked copy with several settings, by dotted path; checked together, so that their order is no matter.
+
+        Raises:
+            ConfigError: of the first that is wrong; see :meth:`updated`.
+        """
+        if not values:
+            return self
+        content = self.model_dump(mode="json")
+        try:
+            for path, value in values.items():
+                _put(content, path, value)
+            return type(self).parse(content)
+        except ConfigError:
+            if len(values) == 1:
+                raise
+        changed = self  # one after the other, the first that is wrong is the one that raises
+        for path, value in values.items():
+            changed = changed.updated(path, value)
+        return changed
+
+
+def _put(content: dict[str, Any], path: str, value: Any) -> None:
+    """Set a value of a dumped configuration."""
+    node: Any = content
+    *parents, last = path.split(".")
+    for name in parents:
+        if not isinstance(node, dict) or not isinstance(node.get(name), dict):
+            raise _unknown_setting(path, name, node)
+        node = node[name]
+    if last not in node:
+        raise _unknown_setting(path, last, node)
+    node[last] = copy.deepcopy(value)  # a later path may lead into it
 
 
 def parse_value(text: str) -> Any:

@@ -158,6 +158,42 @@ def test_updated_checks_the_copy_and_leaves_the_original() -> None:
         whole.updated("modl.latent", 1)
 
 
+def test_settings_are_checked_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = 0
+    parse = Whole.parse.__func__  # type: ignore[attr-defined]
+
+    def counted(cls: type[Whole], values: Any, where: str = "") -> Whole:
+        nonlocal checks
+        checks += 1
+        return parse(cls, values, where)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(Whole, "parse", classmethod(counted))
+    whole = Whole()
+    assert whole.with_values({}) is whole and checks == 0
+    network = {"dropout": 0.25}
+    changed = whole.with_values(
+        {"steps": 20, "budget": 30, "extra": network, "extra.dropout": 0.5, "seed": 3}
+    )
+    assert checks == 1, "each alone would be refused: 20 steps exceed the budget of 10"
+    assert (changed.steps, changed.budget, changed.seed) == (20, 30, 3)
+    assert changed.extra is not None and changed.extra.dropout == 0.5
+    assert network == {"dropout": 0.25} and whole == Whole()
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"seed": "x", "rate": "y"}, "seed cannot be"),
+        ({"rate": "y", "seed": "x"}, "rate cannot be"),
+        ({"seed": 1, "modl.latent": 1, "rate": "y"}, "unknown setting modl.latent"),
+        ({"steps": 20, "seed": 1}, "exceed the budget"),
+    ],
+)
+def test_of_several_the_first_that_is_wrong_is_named(values: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        Whole().with_values(values)
+
+
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Whole().seed = 3  # type: ignore[misc]

@@ -64,13 +64,13 @@ class Recipe(Config):
         return tokens
 
     def with_settings(self, settings: list[str]) -> Self:
-        """A copy with each ``path=value`` of ``--set`` applied in order.
+        """A copy with each ``path=value`` of ``--set``; of a path that is given twice the last one holds.
 
         Raises:
             ConfigError: no such setting, or a value that does not fit.
             UsageError: a word without ``=``.
         """
-        recipe = self
+        recipe, values = self, dict[str, Any]()
         for setting in settings:
             path, equals, text = setting.partition("=")
             if not equals:
@@ -78,8 +78,10 @@ class Recipe(Config):
                     N_("--set {setting} has no value; write it as --set model.latent=16"),
                     setting=setting,
                 )
-            recipe = recipe.updated(path, parse_value(text))
-        return recipe
+            if path in values:  # given twice: the first value is checked too
+                recipe, values = recipe.with_values(values), {}
+            values[path] = parse_value(text)
+        return recipe.with_values(values)
 
     def ending(self, steps: int | None, budget: float | None) -> Self:
         """A copy that ends by ``steps`` or by ``budget`` seconds; as it is where both are None."""

@@ -193,10 +193,14 @@ def tuned_recipe(
             name=name,
             words="--vocab-size" if "vocab_size" in data_options else "--tokenizer",
         )
-    recipe = recipe.updated("model", base.config.model_dump(mode="json"))
-    recipe = recipe.updated("data.tokenizer", kind)
-    recipe = recipe.updated("size", base.size or recipe.size)
-    recipe = recipe.updated("tuning", {**tuning, "start": str(base.path)})
+    recipe = recipe.with_values(
+        {
+            "model": base.config.model_dump(mode="json"),
+            "data.tokenizer": kind,
+            "size": base.size or recipe.size,
+            "tuning": {**tuning, "start": str(base.path)},
+        }
+    )
     recipe = recipe.with_settings(list(settings))
     _same_form(name, base.config, recipe.model)
     return recipe

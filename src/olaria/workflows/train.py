@@ -108,16 +108,16 @@ def make_recipe(
     if steps is not None and budget is not None:
         raise UsageError(N_("give --steps or --budget, not both"))
     recipe = find_preset(preset, size or "small").ending(steps, budget)
+    values: dict[str, Any] = {}
     if data is not None:
         # An existing path wins its absolute form, so that the run opens from any folder.
         if data.startswith(CODES):
             data = f"{CODES}{find_run(data.removeprefix(CODES)).resolve()}"
         path = Path(data).expanduser()
         is_path = path.exists() and data not in DATASETS
-        recipe = recipe.updated("data.name", str(path.resolve()) if is_path else data)
-    for name, value in (data_options or {}).items():
-        recipe = recipe.updated(f"data.{name}", value)
-    recipe = recipe.updated("seed", seed)
+        values["data.name"] = str(path.resolve()) if is_path else data
+    values |= {f"data.{name}": value for name, value in (data_options or {}).items()}
+    recipe = recipe.with_values({**values, "seed": seed})
     if tuning is not None:
         return tuned_recipe(recipe, tuning, size, data_options or {}, settings)
     return recipe.with_settings(list(settings))
@@ -213,8 +213,12 @@ def replay(
     opened = Run(run)
     stored, recipe = opened.provenance, opened.recipe
     check_unchanged(opened)
-    recipe = recipe.updated("training.precision", stored["precision"])
-    recipe = recipe.updated("training.compile", "on" if stored["compile"] else "off")
+    recipe = recipe.with_values(
+        {
+            "training.precision": stored["precision"],
+            "training.compile": "on" if stored["compile"] else "off",
+        }
+    )
     folder = RunFolder(Path(out) if out is not None else new_run_path(opened.name))
     return train_recipe(
         recipe,
