@@ -18,7 +18,7 @@ CACHES = (
     "build",
     "dist",
 )
-BENCHMARKS = ("averaging", "language_generation", "language_training")
+BENCHMARKS = ("start", "averaging", "language_generation", "language_training")
 """Scripts of benchmarks/. What needs a peer's checkout says so and is left out where OLARIA_PEER names none."""
 
 

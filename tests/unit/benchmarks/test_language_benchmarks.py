@@ -31,6 +31,7 @@ def load(name: str) -> ModuleType:
 common, nanogpt, probe = load("common"), load("nanogpt"), load("probe")
 training, tables = load("language_training"), load("training_tables")
 generation = load("language_generation")
+start = load("start")
 
 LOG = """\
 number of parameters: 0.80M
@@ -269,7 +270,7 @@ def test_generation_is_told_by_its_median_over_the_others() -> None:
 # --- the command ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["common", "language_training"])
+@pytest.mark.parametrize("name", ["common", "language_training", "start"])
 def test_examples_in_the_docstrings_hold(name: str) -> None:
     found = doctest.testmod(sys.modules[name])
     assert found.attempted > 0
