@@ -70,8 +70,8 @@ def measure(plan: Plan, seed: int, home: Path) -> tuple[Run, dict[str, Run]]:
     )
     tunings: dict[str, dict[str, Any]] = {
         "from scratch": {"size": plan.size},
-        "all weights": {"tuning": {"start": str(base.path)}},
-        "adapters": {"tuning": {"start": str(base.path), "rank": plan.rank}},
+        "all weights": {"start": base.path},
+        "adapters": {"start": base.path, "lora_rank": plan.rank},
     }
     runs = {}
     for way in WAYS:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gettext
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -54,13 +54,36 @@ class Number:
 
 
 @dataclass(frozen=True)
+class Setting:
+    """The name of a setting in a sentence; whoever shows the sentence writes it in its own way (``--class``, a label).
+
+    Args:
+        name: of a verb's setting, or the dotted path of a recipe's.
+        value: what it is to be set to; empty where only the setting is meant.
+
+    >>> Message("use {setting}", {"setting": Setting("unseen", "skip")}).text()
+    'use unseen=skip'
+    """
+
+    name: str
+    value: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value}" if self.value else self.name
+
+    def to_json(self) -> dict[str, str]:
+        """Its parts."""
+        return {"setting": self.name, "value": self.value}
+
+
+@dataclass(frozen=True)
 class Message:
     """A sentence that is not yet in any language.
 
     Args:
         id: the English source string, with ``{name}`` fields, marked with :func:`N_`.
-        fields: the values of its fields; plain JSON values, numbers to be written in the reader's notation, or messages
-            themselves.
+        fields: the values of its fields; plain JSON values, numbers to be written in the reader's notation, messages
+            themselves, settings, or a tuple of settings.
 
     >>> Message("no run named {name}", {"name": "vae"}).text("en")
     'no run named vae'
@@ -69,32 +92,51 @@ class Message:
     id: str
     fields: Mapping[str, Any] = field(default_factory=dict)
 
-    def text(self, language: str = "en") -> str:
-        """The sentence in ``language`` (``"en"`` or ``"pt"``)."""
-        values = {
-            key: value.text(language) if isinstance(value, Message | Number) else value
-            for key, value in self.fields.items()
-        }
+    def text(self, language: str = "en", name: Callable[[Setting], str] = str) -> str:
+        """The sentence in ``language`` (``"en"`` or ``"pt"``).
+
+        Args:
+            language: of the reader.
+            name: how a setting is written.
+        """
+
+        def written(value: Any) -> Any:
+            if isinstance(value, Message):
+                return value.text(language, name)
+            if isinstance(value, Setting):
+                return name(value)
+            if isinstance(value, tuple):
+                return ", ".join(map(name, value))
+            return value.text(language) if isinstance(value, Number) else value
+
+        values = {key: written(value) for key, value in self.fields.items()}
         return translate(self.id, language).format(**values)
 
     def to_json(self) -> dict[str, Any]:
         """``{"id", "fields"}``, the form in which a run stores it; a :class:`Number` is stored as the bare number."""
-        fields = {
-            key: value.to_json() if isinstance(value, Message | Number) else value
-            for key, value in self.fields.items()
-        }
-        return {"id": self.id, "fields": fields}
+
+        def stored(value: Any) -> Any:
+            if isinstance(value, tuple):
+                return [*map(stored, value)]
+            return value.to_json() if isinstance(value, Message | Number | Setting) else value
+
+        return {"id": self.id, "fields": {key: stored(value) for key, value in self.fields.items()}}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Message:
         """The inverse of :meth:`to_json`."""
-        fields = {
-            key: cls.from_json(value)
-            if isinstance(value, Mapping) and value.keys() == {"id", "fields"}
-            else value
-            for key, value in stored["fields"].items()
-        }
-        return cls(stored["id"], fields)
+
+        def restored(value: Any) -> Any:
+            if isinstance(value, Mapping) and value.keys() == {"id", "fields"}:
+                return cls.from_json(value)
+            if isinstance(value, Mapping) and value.keys() == {"setting", "value"}:
+                return Setting(value["setting"], value["value"])
+            if isinstance(value, list):
+                items = tuple(map(restored, value))
+                return items if items and all(isinstance(one, Setting) for one in items) else value
+            return value
+
+        return cls(stored["id"], {key: restored(value) for key, value in stored["fields"].items()})
 
 
 @cache

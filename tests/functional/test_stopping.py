@@ -18,7 +18,8 @@ from olaria.storage import folder as files
 from olaria.training.events import Answer, Evaluated, Event, Stop
 from olaria.training.stopping import TURN
 from olaria.workflows.evaluate import evaluate
-from olaria.workflows.train import replay, resume, train
+from olaria.workflows.running import replay, resume
+from olaria.workflows.train import train
 
 SETTINGS = [
     "training.patience=3",
@@ -94,8 +95,8 @@ def test_the_best_is_kept_and_read_by_evaluation(run: Run) -> None:
         which: evaluate(run, metrics=[metric], checkpoint=which, offline=True)
         for which in ("best", "last", None)
     }
-    assert found[None]["protocol"]["checkpoint"] == best
-    by = {which: content["metrics"][metric] for which, content in found.items()}
+    assert found[None].protocol["checkpoint"] == best
+    by = {which: content.metrics[metric] for which, content in found.items()}
     assert by[None] == by["best"] == pytest.approx(losses[best], abs=1e-5)
     assert by["last"] == pytest.approx(losses[last], abs=1e-5) and by["best"] < by["last"]
 

@@ -30,7 +30,8 @@ from olaria.training import machine
 from olaria.training.events import Answer, Began, Event, Stepped, Stop, Warned
 from olaria.training.interruption import Interrupted
 from olaria.training.records import Changed
-from olaria.workflows.train import resume, train
+from olaria.workflows.running import resume
+from olaria.workflows.train import train
 
 STEPS = 30
 SETTINGS = [

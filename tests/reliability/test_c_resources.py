@@ -46,7 +46,7 @@ TIGHT = """
 import resource, sys
 from pathlib import Path
 from olaria.cli.main import main
-from olaria.workflows import train  # what takes room of its own comes first
+from olaria.workflows import running  # what takes room of its own comes first
 import olaria.pages.figures, sklearn.datasets, torch
 torch.ones(512, 512) @ torch.ones(512, 512)
 used = next(int(line.split()[1]) for line in Path("/proc/self/status").read_text().splitlines()

@@ -14,8 +14,6 @@ from olaria.errors import ConfigError
 from olaria.i18n import N_
 from olaria.storage.files import storage_errors
 
-SETTINGS_FILE = "report.toml"
-
 Text = Annotated[str, Field(max_length=100_000)]
 
 

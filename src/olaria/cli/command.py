@@ -10,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from olaria.cli.help import write_page
 from olaria.cli.shell import one_line
+from olaria.cli.verb import Verb
 from olaria.cli.words import EVERYWHERE
 from olaria.errors import UsageError, suggestion
 from olaria.i18n import N_, Message
@@ -17,6 +18,9 @@ from olaria.i18n import N_, Message
 
 class Command(TyperCommand):
     """A verb."""
+
+    verb: Verb | None = None
+    """What it is made from."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the whole page."""
@@ -44,6 +48,8 @@ class Command(TyperCommand):
 
 class Group(TyperGroup):
     """A command with sub-commands."""
+
+    verb: Verb | None = None
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the whole page."""

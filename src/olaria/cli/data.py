@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from olaria.cli import options
-from olaria.cli.options import Column, Encoding, Gray, Json, Resize, Tokenizer, VocabSize
 from olaria.cli.shell import Shell
+from olaria.cli.verb import Verb, quick, watched
 from olaria.i18n import N_, translate
+from olaria.workflows import data
+from olaria.workflows.data import Described
+from olaria.workflows.requests import Document
 
 HELP = N_("List, fetch, check, describe and mirror data sets.")
 FILE_STATES = {"right": N_("right"), "wrong": N_("wrong"), "absent": N_("absent")}
+_DESCRIBED = {
+    "format",
+    "name",
+    "title",
+    "kind",
+    "source",
+    "sha256",
+    "licence",
+    "citation",
+    "notes",
+}
+"""What a document says of any data set."""
 
-Name = Annotated[str, typer.Argument(metavar=N_("NAME"), help=N_("name of a data set"))]
-AnyName = Annotated[
-    str | None, typer.Argument(metavar=N_("NAME"), help=N_("name of a data set; all unless given"))
-]
 
-
-def list_data(ctx: typer.Context, as_json: Json = False) -> None:
-    """List the data sets."""
-    shell: Shell = ctx.obj
-
-    from olaria.workflows.data import list_datasets
-
-    found = list_datasets()
-    if as_json:
-        shell.json(found)
-        return
+def _list(shell: Shell, found: Document) -> None:
     names = (N_("data set"), N_("size"), N_("here"), N_("what it is"))
     rows = [
         (
@@ -44,21 +41,9 @@ def list_data(ctx: typer.Context, as_json: Json = False) -> None:
     shell.table([shell.text(name) for name in names], rows, "<><")
 
 
-def get(ctx: typer.Context, name: Name, as_json: Json = False) -> None:
-    """Bring a data set into the cache."""
-    shell: Shell = ctx.obj
-
-    from olaria.cli.progress import display
-    from olaria.workflows import data
-
-    with display(shell) as shown:
-        found = data.get(name, offline=shell.offline, progress=shown.downloaded)
-    if as_json:
-        shell.json(found)
-    else:
-        shell.facts(
-            [*_described(shell, found), (shell.text(N_("folder")), shell.measure(found["folder"]))]
-        )
+def _get(shell: Shell, found: Document) -> None:
+    folder = (shell.text(N_("folder")), shell.measure(found["folder"]))
+    shell.facts([*_described(shell, found), folder])
 
 
 def _described(shell: Shell, found: dict[str, Any]) -> list[tuple[str, str]]:
@@ -77,16 +62,7 @@ def _described(shell: Shell, found: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def where(ctx: typer.Context, name: AnyName = None, as_json: Json = False) -> None:
-    """Show the folders that are looked into."""
-    shell: Shell = ctx.obj
-
-    from olaria.workflows import data
-
-    found = data.where(name)
-    if as_json:
-        shell.json(found)
-        return
+def _where(shell: Shell, found: Document) -> None:
     facts = [
         (shell.text(N_("home")), shell.measure(found["home"])),
         (shell.text(N_("cache")), shell.measure(found["cache"])),
@@ -102,77 +78,21 @@ def where(ctx: typer.Context, name: AnyName = None, as_json: Json = False) -> No
     shell.facts(facts)
 
 
-def verify(ctx: typer.Context, name: AnyName = None, as_json: Json = False) -> None:
-    """Check the content of cached files."""
-    shell: Shell = ctx.obj
-
-    from olaria.workflows import data
-
-    found = data.verify(name)
-    if as_json:
-        shell.json(found)
-    else:
-        rows = [
-            (one["data_set"], shell.text(FILE_STATES[one["state"]]), shell.measure(one["path"]))
-            for one in found["files"]
-        ]
-        shell.table([shell.text(n) for n in (N_("data set"), N_("state"), N_("file"))], rows)
-    if not found["ok"]:
-        raise typer.Exit(1)
+def _verify(shell: Shell, found: Document) -> None:
+    rows = [
+        (one["data_set"], shell.text(FILE_STATES[one["state"]]), shell.measure(one["path"]))
+        for one in found["files"]
+    ]
+    shell.table([shell.text(n) for n in (N_("data set"), N_("state"), N_("file"))], rows)
 
 
-def stats(
-    ctx: typer.Context,
-    name: Annotated[
-        str, typer.Argument(metavar=N_("NAME|PATH"), help=N_("a data set, or your images or text"))
-    ],
-    encoding: Encoding = None,
-    column: Column = None,
-    tokenizer: Tokenizer = None,
-    vocab_size: VocabSize = None,
-    resize: Resize = None,
-    gray: Gray = False,
-    as_json: Json = False,
-) -> None:
-    """Describe a data set or the user's own files."""
-    shell: Shell = ctx.obj
-    given = {
-        "name": name,
-        "encoding": encoding,
-        "column": column,
-        "tokenizer": options.one_of("--tokenizer", tokenizer, options.TOKENIZERS),
-        "vocab_size": options.whole("--vocab-size", vocab_size, 257),
-        "resize": options.whole("--resize", resize, 1),
-        "gray": gray or None,
-    }
-
-    from olaria.cli.progress import display
-    from olaria.data import DataConfig
-    from olaria.workflows import data
-
-    config = DataConfig.parse({key: value for key, value in given.items() if value is not None})
-    with display(shell) as shown:
-        found = data.stats(name, config, offline=shell.offline, progress=shown.downloaded)
-    if as_json:
-        shell.json(found)
-        return
-    described = {
-        "format",
-        "name",
-        "title",
-        "kind",
-        "source",
-        "sha256",
-        "licence",
-        "citation",
-        "notes",
-    }
-    if found["kind"] == "text":
+def _stats(shell: Shell, found: Document) -> None:
+    if isinstance(found, Described):
         from olaria.cli.text_facts import text_facts
 
-        measured = text_facts(shell, found, name)
+        measured = text_facts(shell, found, found.target)
     else:
-        rest = {key: value for key, value in found.items() if key not in described}
+        rest = {key: value for key, value in found.items() if key not in _DESCRIBED}
         measured = _measures(shell, rest)
     shell.facts([*_described(shell, found), *measured])
 
@@ -187,66 +107,41 @@ def _measures(shell: Shell, values: dict[str, Any], path: str = "") -> list[tupl
     return facts
 
 
-def mirror(
-    ctx: typer.Context,
-    folder: Annotated[
-        str, typer.Argument(metavar=N_("FOLDER"), help=N_("to write into: the class's USB stick"))
-    ],
-    as_json: Json = False,
-) -> None:
-    """Write every cached data set for others."""
-    shell: Shell = ctx.obj
-
-    from olaria.workflows import data
-
-    found = data.mirror(folder)
+def _do_mirror(shell: Shell, request: data.MirrorRequest) -> Document:
+    found: Document = data.mirror(request)
     for name in found["left_out"]:
         message = N_(
             "{name} is not in the cache and was left out; olaria data get {name} brings it"
         )
         shell.notice(shell.text(message, name=name))
-    if as_json:
-        shell.json(found)
-        return
+    return found
+
+
+def _mirror(shell: Shell, found: Document) -> None:
     for file in found["files"]:
         shell.line(f"{shell.measure(file['path'])}  {shell.size(file['size_bytes'])}")
     message = N_("use it with OLARIA_MIRROR={folder}")
     shell.notice(shell.text(message, folder=found["folder"]))
 
 
-def clean(
-    ctx: typer.Context,
-    name: AnyName = None,
-    yes: Annotated[bool, typer.Option("--yes", help=N_("really delete them"))] = False,
-    as_json: Json = False,
-) -> None:
-    """Delete cached data sets."""
-    shell: Shell = ctx.obj
-
-    from olaria.workflows import data
-
-    found = data.clean(name, confirm=yes)
-    if as_json:
-        shell.json(found)
-        return
+def _clean(shell: Shell, found: Document) -> None:
     for file in found["files"]:
         shell.line(f"{shell.measure(file['path'])}  {shell.size(file['size_bytes'])}")
     message = (
         N_("{count} files deleted: {size} are free")
-        if yes
+        if found["deleted"]
         else N_("{count} files, {size}, would be deleted; say --yes to do it")
     )
-    shell.notice(
-        shell.text(message, count=len(found["files"]), size=shell.size(found["size_bytes"]))
-    )
+    size = shell.size(found["size_bytes"])
+    shell.notice(shell.text(message, count=len(found["files"]), size=size))
 
 
-VERBS: dict[str, tuple[Callable[..., None], str]] = {
-    "list": (list_data, N_("all data sets, and whether they are here")),
-    "get": (get, N_("bring a data set into the cache")),
-    "where": (where, N_("the folders that are looked into")),
-    "verify": (verify, N_("check the content of cached files")),
-    "stats": (stats, N_("what a data set or your own files hold")),
-    "mirror": (mirror, N_("write the cached data sets for a class without network")),
-    "clean": (clean, N_("delete cached data sets")),
+VERBS = {
+    "list": Verb(data.ListDataRequest, quick(data.list_datasets), _list),
+    "get": Verb(data.GetRequest, watched(data.get, computes=False), _get),
+    "where": Verb(data.WhereRequest, quick(data.where), _where),
+    "verify": Verb(data.VerifyRequest, quick(data.verify), _verify),
+    "stats": Verb(data.StatsRequest, watched(data.stats, computes=False), _stats),
+    "mirror": Verb(data.MirrorRequest, _do_mirror, _mirror),
+    "clean": Verb(data.CleanRequest, quick(data.clean), _clean),
 }

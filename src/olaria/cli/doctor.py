@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import typer
-
-from olaria.cli.options import Json
 from olaria.cli.shell import Shell
+from olaria.cli.verb import Verb
 from olaria.i18n import N_, Message
+from olaria.workflows.doctor import DoctorRequest, doctor
+from olaria.workflows.requests import Document
 
-HELP = N_("Show the environment, and what to mend in it.")
 
-
-def doctor(ctx: typer.Context, as_json: Json = False) -> None:
-    """Show the environment."""
-    shell: Shell = ctx.obj
-
-    from olaria.workflows.doctor import doctor as examine
-
+def _do(shell: Shell, request: DoctorRequest) -> Document:
     shell.use_threads()
-    found = examine()
-    if as_json:
-        shell.json(found)
-        return
+    found: Document = doctor(request)
+    return found
+
+
+def _show(shell: Shell, found: Document) -> None:
     machine = found["machine"]
     memory = machine["memory_bytes"]
     shell.facts(
@@ -51,3 +45,6 @@ def doctor(ctx: typer.Context, as_json: Json = False) -> None:
         shell.line(shell.text(N_("advice: {text}"), text=Message.from_json(advice)))
     if not found["advice"]:
         shell.line(shell.text(N_("all is well")))
+
+
+VERB = Verb(DoctorRequest, _do, _show)

@@ -2,105 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
-
-from olaria.cli import options
-from olaria.cli.options import Checkpoint, Gray, Json, LookedAt, Overwrite, Resize, RunName
 from olaria.cli.shell import Shell
+from olaria.cli.verb import Verb, watched
 from olaria.i18n import N_
-
-if TYPE_CHECKING:
-    from olaria.workflows.encode import Encoded
-
-HELP = N_("Turn images into a run's latent vectors, and map them.")
-SPLITS = ("train", "validation", "test")
-MAPS = ("pca", "tsne", "umap")
-
-
-def encode(
-    ctx: typer.Context,
-    run: RunName,
-    data: LookedAt = None,
-    split: Annotated[
-        str | None,
-        typer.Option(
-            "--split",
-            metavar="|".join(SPLITS),
-            help=N_("which part of the run's own data; test unless given"),
-        ),
-    ] = None,
-    map_: Annotated[
-        str | None,
-        typer.Option("--map", metavar="|".join(MAPS), help=N_("also draw a map in two dimensions")),
-    ] = None,
-    resize: Resize = None,
-    gray: Gray = False,
-    checkpoint: Checkpoint = None,
-    out: Annotated[
-        str | None,
-        typer.Option(
-            "--out",
-            metavar=N_("FILE"),
-            help=N_("where the codes go, as .tsv or .npy; a free name unless given"),
-        ),
-    ] = None,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
-) -> None:
-    """Encode, write, and say how good the codes are beside principal components."""
-    shell: Shell = ctx.obj
-    options.check_overwrite(overwrite, out)
-    how: Any = options.one_of("--map", map_, MAPS)
-    part: Any = options.one_of("--split", split, SPLITS)
-    reading = options.reading(resize, gray)
-
-    from olaria.cli.progress import display
-    from olaria.evaluation.projection import MAP_NAMES
-    from olaria.storage.files import refuse_overwriting
-    from olaria.workflows import encode as workflow
-
-    shell.use_threads()
-    path = options.free_path(f"{Path(run).name}-codes", ".tsv") if out is None else Path(out)
-    for file in workflow.files_of(path, how):
-        refuse_overwriting(file, overwrite)
-    with display(shell) as watched:
-        found = workflow.encode(
-            run,
-            data,
-            split=part,
-            options=reading,
-            checkpoint=checkpoint,
-            offline=shell.offline,
-            progress=watched.downloaded,
-        )
-    notes, written = [*found.shown.notes], workflow.save(found, path, overwrite=overwrite)
-    if how is not None:
-        mapped = workflow.on_plane(found, how)
-        notes += mapped.notes
-        picture = workflow.map_path(path, how)
-        title = f"{Path(run).name} · {MAP_NAMES[how]}"
-        written += workflow.save_map(mapped, picture, title, overwrite=overwrite)
-    for note in notes:
-        shell.warning(note)
-    if as_json:
-        shell.json(
-            {
-                "format": 1,
-                "run": run,
-                "data": data,
-                "num_images": len(found.codes),
-                "latent": found.codes.shape[1],
-                "quality": found.quality,
-                "files": [str(file) for file in written],
-            }
-        )
-        return
-    _show(shell, found)
-    for file in written:
-        shell.path(file)
+from olaria.workflows.encode import Encoded, EncodeRequest, encode
 
 
 def _show(shell: Shell, found: Encoded) -> None:
@@ -123,3 +28,8 @@ def _show(shell: Shell, found: Encoded) -> None:
         shell.line()
         shell.table([shell.text(name) if name else "" for name in headings], rows, "<>>")
     shell.line()
+    for file in found.files:
+        shell.path(file)
+
+
+VERB = Verb(EncodeRequest, watched(encode), _show)

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from olaria.cli.shell import Shell
+from olaria.cli.verb import JSON, Verb
 from olaria.cli.words import EVERYWHERE
-from olaria.i18n import N_, translate
+from olaria.i18n import N_, Message, translate
+from olaria.workflows.requests import Declared
 
 # Typer adds these two options itself.
 _COMPLETION = (
@@ -44,13 +46,47 @@ def write_page(command: Any, ctx: Any, formatter: Any) -> None:
     formatter.write_paragraph()
     with formatter.indentation():
         formatter.write_text(say(command.help))
-    _section(formatter, say(N_("Arguments")), [(say(p.metavar), say(p.help)) for p in arguments])
+    verb = command.verb
+    rows = (
+        [(say(p.metavar), say(p.help)) for p in arguments]
+        if verb is None
+        else _rows(verb, language, positional=True)
+    )
+    _section(formatter, say(N_("Arguments")), rows)
     commands = [(name, say(child.help)) for name, child in children.items()]
     _section(formatter, say(N_("Commands")), commands)
-    _section(
-        formatter, say(N_("Options")), [_option(p, say(p.metavar), say(p.help)) for p in options]
+    rows = (
+        [_option(p, say(p.metavar), say(p.help)) for p in options]
+        if verb is None
+        else _rows(verb, language, positional=False)
     )
+    _section(formatter, say(N_("Options")), rows)
     _section(formatter, say(N_("Everywhere")), [(names, say(text)) for names, text in EVERYWHERE])
+
+
+def _rows(verb: Verb, language: str, *, positional: bool) -> list[tuple[str, str]]:
+    """A verb's arguments or its options, with their help."""
+    settings = [one for one in verb.request.declared() if one.about.positional is positional]
+    rows = [(_names(one, language), _explained(one, language)) for one in settings]
+    return rows if positional else [*rows, (JSON[0], translate(JSON[1], language))]
+
+
+def _names(one: Declared, language: str) -> str:
+    metavar = translate(one.metavar, language)
+    if one.about.positional:
+        return metavar
+    return f"{one.flag} {metavar}" if one.form.takes_value else one.flag
+
+
+def _explained(one: Declared, language: str) -> str:
+    """A setting's help, and what holds unless it is given."""
+    text, unless = translate(one.about.help, language), one.unless_given
+    if unless is None and one.is_required and not one.about.positional:
+        return f"{text} ({translate(N_('required'), language)})"
+    if unless is None:
+        return text
+    default = Message(N_("default: {value}"), {"value": unless}).text(language)
+    return f"{text} ({default})"
 
 
 def _section(formatter: Any, heading: str, rows: Sequence[tuple[str, str]]) -> None:

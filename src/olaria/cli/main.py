@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from types import FrameType
-from typing import Any, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -31,55 +32,62 @@ from olaria.cli import (
 )
 from olaria.cli.command import Command, Group
 from olaria.cli.failures import Terminated, exit_code
-from olaria.cli.options import Json
 from olaria.cli.shell import Shell
+from olaria.cli.verb import JSON, Verb, entry, takes_free_text, word_of
 from olaria.cli.words import split
 from olaria.errors import UsageError
-from olaria.i18n import N_, detect_language
+from olaria.i18n import N_, Setting, detect_language, translate
+from olaria.workflows.requests import Request
 
 HELP = N_(
     "Train, measure, sample, look inside and report on small generative models, on your own machine."
 )
 _COMPLETE = "_OLARIA_COMPLETE"
 
-VERBS: dict[str, tuple[Callable[..., None], str]] = {
-    "demo": (demo.demo, demo.HELP),
-    "train": (train.train, train.HELP),
-    "sample": (sample.sample, sample.HELP),
-    "eval": (evaluate.evaluate, evaluate.HELP),
-    "reconstruct": (reconstruct.reconstruct, reconstruct.HELP),
-    "encode": (encode.encode, encode.HELP),
-    "detect": (detect.detect, detect.HELP),
-    "explain": (explain.explain, explain.HELP),
-    "report": (report.report, report.HELP),
-    "export": (export.export, export.HELP),
+VERBS: dict[str, Verb] = {
+    "demo": demo.VERB,
+    "train": train.VERB,
+    "sample": sample.VERB,
+    "eval": evaluate.VERB,
+    "reconstruct": reconstruct.VERB,
+    "encode": encode.VERB,
+    "detect": detect.VERB,
+    "explain": explain.VERB,
+    "report": report.VERB,
+    "export": export.VERB,
 }
-AFTER: dict[str, tuple[Callable[..., None], str]] = {
-    "presets": (presets.presets, presets.HELP),
-    "doctor": (doctor.doctor, doctor.HELP),
+AFTER: dict[str, Verb] = {
+    "presets": presets.VERB,
+    "doctor": doctor.VERB,
 }
-GROUPS: dict[str, tuple[dict[str, tuple[Callable[..., None], str]], str]] = {
+GROUPS: dict[str, tuple[dict[str, Verb], str]] = {
     "runs": (runs.VERBS, runs.HELP),
     "data": (data.VERBS, data.HELP),
 }
 
 
-def build(*, completion: bool) -> Any:
+def build(*, completion: bool, only: str | None = None) -> Any:
     """The whole command line, ready to be given words.
 
     Args:
         completion: with Typer's two options for the shell's completion; they cost a tenth of a second.
+        only: the one verb or group that will be called: the others are named, their options are not made.
     """
     app = _group(HELP, completion=completion)
     app.callback()(lambda: None)
-    _add(app, VERBS)
+    _add(app, VERBS, only)
     for name, (verbs, text) in GROUPS.items():
         group = _group(text, alone=True)
-        group.callback()(_first(verbs["list"][0]))
-        _add(group, verbs)
+        group.callback()(_first(verbs["list"]))
+        if only in (None, name):
+            _add(group, verbs)
         app.add_typer(group, name=name)
-    _add(app, AFTER)
-    return typer.main.get_command(app)
+    _add(app, AFTER, only)
+    command: Any = typer.main.get_command(app)
+    for name, (verbs, _) in GROUPS.items():
+        _remember(command.commands[name], verbs)
+    _remember(command, {**VERBS, **AFTER})
+    return command
 
 
 def _group(text: str, *, completion: bool = False, alone: bool = False) -> typer.Typer:
@@ -93,21 +101,48 @@ def _group(text: str, *, completion: bool = False, alone: bool = False) -> typer
     )
 
 
-def _add(app: typer.Typer, verbs: dict[str, tuple[Callable[..., None], str]]) -> None:
-    for name, (function, text) in verbs.items():
-        app.command(name, cls=Command, help=text)(function)
+def _add(app: typer.Typer, verbs: Mapping[str, Verb], only: str | None = None) -> None:
+    for name, verb in verbs.items():
+        function = entry(verb) if only in (None, name) else _nothing
+        app.command(name, cls=Command, help=verb.summary)(function)
 
 
-def _first(function: Callable[..., None]) -> Callable[..., None]:
+def _nothing() -> None:
+    """Stands for a verb that is not called."""
+
+
+def _remember(group: Any, verbs: Mapping[str, Verb]) -> None:
+    """Let each command know what it is made from."""
+    for name, command in group.commands.items():
+        command.verb = verbs.get(name)
+
+
+def _first(listing: Verb) -> Callable[..., None]:
     """A group's own name alone lists."""
 
-    def alone(ctx: typer.Context, as_json: Json = False) -> None:
+    def alone(
+        ctx: typer.Context, as_json: Annotated[bool, typer.Option(JSON[0], help=JSON[1])] = False
+    ) -> None:
         if ctx.invoked_subcommand is None:
-            function(ctx, as_json)
+            listing.run(ctx.obj, {}, as_json=as_json)
         elif as_json:
             raise UsageError(N_("--json comes after the command that it is for"))
 
     return alone
+
+
+def _requests() -> Iterator[type[Request]]:
+    """Of every verb."""
+    for verbs in (VERBS, AFTER, *(verbs for verbs, _ in GROUPS.values())):
+        yield from (verb.request for verb in verbs.values())
+
+
+def _named(shell: Shell, setting: Setting) -> str:
+    """A setting in the shell's words: an option, or ``--set`` for one of the recipe."""
+    if "." in setting.name:
+        return f"--set {setting}"
+    word = translate(word_of(setting.name, shell.request, _requests()), shell.language)
+    return f"{word} {setting.value}".rstrip()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -123,6 +158,7 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         _never_fail_on_a_letter(stream)
     shell = Shell(detect_language())
+    shell.name_setting = partial(_named, shell)
     before = None
     try:
         with suppress(ValueError):  # not in the main thread
@@ -144,7 +180,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(words: list[str], shell: Shell) -> None:
     shell.debug = "--debug" in words
     shell.words_given = words
-    everywhere, rest = split(words, shell.language)
+    everywhere, rest = split(
+        words, shell.language, lambda option: takes_free_text(option, _requests())
+    )
     shell.language, shell.debug = everywhere.language, everywhere.debug
     shell.chose_language = everywhere.chose_language
     shell.offline = everywhere.offline
@@ -154,7 +192,8 @@ def _run(words: list[str], shell: Shell) -> None:
         shell.line(f"olaria {__version__}")
         return
     rest = rest or ["--help"]
-    command = build(completion=rest[0].startswith("-"))
+    is_verb = not rest[0].startswith("-")
+    command = build(completion=not is_verb, only=rest[0] if is_verb else None)
     with command.make_context("olaria", rest, obj=shell) as context:
         command.invoke(context)
 

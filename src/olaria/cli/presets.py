@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import typer
-
-from olaria.cli.options import Json
 from olaria.cli.shell import Shell
+from olaria.cli.verb import Verb, quick
 from olaria.i18n import N_, translate
+from olaria.workflows.presets import PresetsRequest, list_presets
+from olaria.workflows.requests import Document
 
-HELP = N_("List what can be trained by name.")
 
-
-def presets(ctx: typer.Context, as_json: Json = False) -> None:
-    """List the presets."""
-    shell: Shell = ctx.obj
-
-    from olaria.workflows.presets import presets as listing
-
-    listed = listing()
-    if as_json:
-        shell.json({"format": 1, "presets": listed})
-        return
+def _show(shell: Shell, found: Document) -> None:
     headings = [
         shell.text(name) for name in (N_("preset"), N_("data"), N_("time"), N_("what it is"))
     ]
     rows = [
         (p["name"], p["data"], shell.duration(p["budget_s"]), translate(p["title"], shell.language))
-        for p in listed
+        for p in found["presets"]
     ]
     shell.table(headings, rows, "<<><")
+
+
+VERB = Verb(PresetsRequest, quick(list_presets), _show)

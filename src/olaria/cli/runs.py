@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from olaria.cli.options import Json, RunName, RunNames
 from olaria.cli.shell import Shell
+from olaria.cli.verb import Verb, quick
 from olaria.i18n import N_, Message
+from olaria.workflows import runs
+from olaria.workflows.requests import Document
 
 if TYPE_CHECKING:
     from olaria.cards.comparison import Group
@@ -25,16 +25,8 @@ STATES = {
 }
 
 
-def list_runs(ctx: typer.Context, as_json: Json = False) -> None:
-    """List all runs."""
-    shell: Shell = ctx.obj
-
-    from olaria.workflows.runs import listing
-
-    found = listing()
-    if as_json:
-        shell.json({"format": 1, "runs": found})
-        return
+def _list(shell: Shell, listed: Document) -> None:
+    found = listed["runs"]
     if not found:
         shell.notice(shell.text(N_("there are no runs yet; make one with olaria train")))
         return
@@ -67,16 +59,7 @@ def _row(shell: Shell, run: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def show(ctx: typer.Context, run: RunName, as_json: Json = False) -> None:
-    """Show one run."""
-    shell: Shell = ctx.obj
-
-    from olaria.workflows.runs import show as examine
-
-    found = examine(run)
-    if as_json:
-        shell.json({"format": 1, **found})
-        return
+def _show(shell: Shell, found: Document) -> None:
     evaluation = found["evaluation"] or {}
     shell.facts(
         [
@@ -103,16 +86,10 @@ def _flat(shell: Shell, path: str, value: Any) -> list[tuple[str, str]]:
     return [(path, shell.exact(value))]
 
 
-def compare(ctx: typer.Context, runs: RunNames, as_json: Json = False) -> None:
-    """Show runs side by side."""
-    shell: Shell = ctx.obj
-
+def _compare(shell: Shell, found: runs.Compared) -> None:
     from olaria.cards import comparison
 
-    groups = comparison.compare(runs)
-    if as_json:
-        shell.json({"format": 1, **comparison.to_json(groups)})
-        return
+    groups = found.groups
     _made(shell, groups)
     for number, group in enumerate(groups):
         _measured(shell, group, _letter(number))
@@ -213,28 +190,14 @@ def _measured(shell: Shell, group: Group, letter: str) -> None:
         shell.table([shell.text(N_("run")), *part], rows, "<" + ">" * len(part))
 
 
-def remove(
-    ctx: typer.Context,
-    run: RunName,
-    yes: Annotated[bool, typer.Option("--yes", help=N_("really delete it"))] = False,
-    as_json: Json = False,
-) -> None:
-    """Delete a run's folder."""
-    shell: Shell = ctx.obj
-
-    from olaria.workflows.runs import remove as delete
-
-    removed = delete(run, confirmed=yes)
-    if as_json:
-        shell.json({"format": 1, **removed})
-        return
+def _remove(shell: Shell, removed: Document) -> None:
     message = N_("deleted {name}: {size} are free")
     shell.line(shell.text(message, name=removed["removed"], size=shell.size(removed["size_bytes"])))
 
 
-VERBS: dict[str, tuple[Callable[..., None], str]] = {
-    "list": (list_runs, N_("all runs, and how far they are")),
-    "show": (show, N_("all that is known of one run")),
-    "compare": (compare, N_("runs side by side")),
-    "rm": (remove, N_("delete a run")),
+VERBS = {
+    "list": Verb(runs.ListRunsRequest, quick(runs.list_runs), _list),
+    "show": Verb(runs.ShowRequest, quick(runs.show), _show),
+    "compare": Verb(runs.CompareRequest, quick(runs.compare), _compare),
+    "rm": Verb(runs.RemoveRequest, quick(runs.remove), _remove),
 }

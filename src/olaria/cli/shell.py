@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from olaria.errors import UsageError
-from olaria.i18n import N_, Message, format_number, translate
+from olaria.i18n import N_, Message, Setting, format_number, translate
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from olaria.training.team import Team
+    from olaria.workflows.requests import Request
 
 THREADS = "OLARIA_NUM_THREADS"
 NO_PROGRESS = "OLARIA_NO_PROGRESS"
@@ -64,6 +65,9 @@ class Shell:
         live: the console of a live display, while there is one.
         words_given: the command's words, for processes that are to do the same.
         team: of the processes that train together, where there are several.
+        request: of the command that runs, for its words for settings.
+        as_json: whether a program reads the result.
+        name_setting: how a setting is written in a message.
     """
 
     language: str = "en"
@@ -73,6 +77,9 @@ class Shell:
     live: Console | None = field(default=None, repr=False)
     words_given: Sequence[str] = field(default=(), repr=False)
     team: Team | None = field(default=None, repr=False)
+    request: type[Request] | None = field(default=None, repr=False)
+    as_json: bool = False
+    name_setting: Callable[[Setting], str] = field(default=str, repr=False)
 
     # -- words -----------------------------------------------------------------------------------
 
@@ -83,7 +90,7 @@ class Shell:
     def words(self, message: Message | Mapping[str, Any]) -> str:
         """A message, or a stored one, in the user's language, fit for a terminal."""
         message = message if isinstance(message, Message) else Message.from_json(message)
-        return one_line(message.text(self.language))
+        return one_line(message.text(self.language, self.name_setting))
 
     def number(self, value: float, digits: int = 0) -> str:
         """A number as the language writes it."""

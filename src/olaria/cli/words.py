@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from olaria.errors import UsageError
 from olaria.i18n import LANGUAGES, N_
-
-TEXT_OPTIONS = ("--prompt", "--title", "--author", "--course")
-"""Their value is free text: a word after them is never an option of ours."""
 
 EVERYWHERE = (
     ("--lang pt|en", N_("language of all that is shown; the system's unless given")),
@@ -39,17 +37,20 @@ class Everywhere:
     chose_language: bool = field(default=False, repr=False)
 
 
-def split(arguments: list[str], language: str) -> tuple[Everywhere, list[str]]:
+def split(
+    arguments: list[str], language: str, takes_text: Callable[[str], bool]
+) -> tuple[Everywhere, list[str]]:
     """Take the options of :data:`EVERYWHERE` (but ``--help``) out of a command's words.
 
     Args:
         arguments: the words after ``olaria``; those after ``--`` are left alone.
         language: where ``--lang`` is not given.
+        takes_text: whether the word after an option is free text, and so never an option of ours.
 
     Raises:
         UsageError: ``--lang`` without a language, or with one that is not there.
 
-    >>> split(["train", "vae-mnist", "--lang", "pt"], "en")
+    >>> split(["train", "vae-mnist", "--lang", "pt"], "en", lambda option: False)
     (Everywhere(language='pt', offline=False, debug=False, version=False), ['train', 'vae-mnist'])
     """
     everywhere, rest = Everywhere(language), list[str]()
@@ -57,7 +58,8 @@ def split(arguments: list[str], language: str) -> tuple[Everywhere, list[str]]:
     for word in words:
         if word == "--":
             return everywhere, [*rest, word, *words]
-        if rest and rest[-1] in TEXT_OPTIONS:
+        is_ours = word in ("--offline", "--debug", "--version") or word.startswith("--lang")
+        if is_ours and rest and rest[-1].startswith("-") and takes_text(rest[-1]):
             rest.append(word)
         elif word in ("--offline", "--debug", "--version"):
             switch: dict[str, Any] = {word[2:]: True}

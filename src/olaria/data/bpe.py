@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 Pair = tuple[int, int]
 
 NUM_BYTES = 256
-DEFAULT_VOCAB_SIZE = 512
 MIN_PAIR_COUNT = 2
 """A pair that comes once is not worth a token."""
 _LAST_LETTER_PLANE = 0x40000  # no letter and no number lies beyond

@@ -9,8 +9,15 @@ from __future__ import annotations
 from pydantic import Field
 
 from olaria.config import Config
-from olaria.data.tokens import Kind as TokenizerKind
-from olaria.data.tokens import Unseen
+from olaria.vocabulary import (
+    ENCODING,
+    RESIZE_SIDES,
+    TOKENIZER,
+    UNSEEN,
+    VOCAB_SIZES,
+    TokenizerKind,
+    Unseen,
+)
 
 CODES = "codes:"
 """Begins the name of data that are the codes of a run's images."""
@@ -32,14 +39,14 @@ class DataConfig(Config):
     """
 
     name: str
-    resize: int | None = Field(default=None, ge=4, le=1024)
+    resize: int | None = Field(default=None, ge=RESIZE_SIDES[0], le=RESIZE_SIDES[1])
     gray: bool = False
     leave_out: int | None = Field(default=None, ge=0)
-    encoding: str = "utf-8"
+    encoding: str = ENCODING
     column: str | None = None
-    tokenizer: TokenizerKind = "char"
-    vocab_size: int | None = Field(default=None, ge=257, le=1_000_000)
-    unseen: Unseen = "error"
+    tokenizer: TokenizerKind = TOKENIZER
+    vocab_size: int | None = Field(default=None, ge=VOCAB_SIZES[0], le=VOCAB_SIZES[1])
+    unseen: Unseen = UNSEEN
 
     @property
     def coded_run(self) -> str | None:

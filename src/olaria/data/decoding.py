@@ -10,7 +10,7 @@ import codecs
 import unicodedata
 
 from olaria.errors import DataError, UsageError
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, Setting
 
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -71,12 +71,12 @@ def decode(content: bytes, encoding: str, name: str) -> str:
     if "\0" in text:
         raise DataError(
             N_(
-                "{name} has a NUL at character {offset}, so it is not plain text; "
-                "if it is UTF-16, use --encoding {suggestion}"
+                "{name} has a NUL at character {offset}, so it is not plain text; if it is UTF-16, "
+                "use {suggestion}"
             ),
             name=name,
             offset=text.index("\0"),
-            suggestion=_unmarked_utf16(content) or "utf-16",
+            suggestion=Setting("encoding", _unmarked_utf16(content) or "utf-16"),
         )
     return text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
 
@@ -144,8 +144,8 @@ def _undecodable(content: bytes, encoding: str, name: str, offset: int) -> DataE
                 **fields,
             )
     return DataError(
-        N_("{name} is not {encoding} at byte {offset}; try --encoding {suggestion}"),
-        suggestion=suggest_encoding(content, encoding),
+        N_("{name} is not {encoding} at byte {offset}; try {suggestion}"),
+        suggestion=Setting("encoding", suggest_encoding(content, encoding)),
         **fields,
     )
 

@@ -19,7 +19,7 @@ from olaria.data.config import DataConfig
 from olaria.data.entries import IMAGE_SUFFIXES, Entry, find_entries
 from olaria.data.split import cut_three, shuffled, split_images, take
 from olaria.errors import DataError
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, Setting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -293,8 +293,9 @@ def _check_alike(path: Path, pixels: dict[str, Pixels]) -> None:
             raise DataError(
                 N_(
                     "the images of {path} differ in size: {first} is {width}×{height}, {name} is "
-                    "{other_width}×{other_height}; use --resize N"
+                    "{other_width}×{other_height}; use {resize}"
                 ),
+                resize=Setting("resize", "N"),
                 path=str(path),
                 first=first,
                 width=width,
@@ -306,9 +307,10 @@ def _check_alike(path: Path, pixels: dict[str, Pixels]) -> None:
         if values.shape[0] != channels:
             raise DataError(
                 N_(
-                    "{path} mixes colour and gray images ({first}, {name}); use --gray, or make all "
-                    "of them colour"
+                    "{path} mixes colour and gray images ({first}, {name}); use {gray}, or make all of "
+                    "them colour"
                 ),
+                gray=Setting("gray"),
                 path=str(path),
                 first=first,
                 name=name,
@@ -319,7 +321,8 @@ def _check_alike(path: Path, pixels: dict[str, Pixels]) -> None:
 def _check_total(size_bytes: int, path: str) -> None:
     if size_bytes > MAX_TOTAL_BYTES:
         raise DataError(
-            N_("the images of {path} need {size} bytes of memory; use --resize N"),
+            N_("the images of {path} need {size} bytes of memory; use {resize}"),
+            resize=Setting("resize", "N"),
             path=path,
             size=size_bytes,
         )

@@ -13,7 +13,7 @@ from olaria.data.base import DataSet, Pair, PairData, Request, fingerprint
 from olaria.data.config import DataConfig
 from olaria.data.split import split_pairs
 from olaria.errors import DataError
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, Setting
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -140,9 +140,10 @@ def encode_texts(
     if len(rows[longest]) > context:
         raise DataError(
             N_(
-                "“{text}” has {count} tokens, more than the context of {context}; "
-                "shorten it, or train with --set model.context={count}"
+                "“{text}” has {count} tokens, more than the context of {context}; shorten it, or "
+                "train with {setting}"
             ),
+            setting=Setting("model.context", str(len(rows[longest]))),
             text=_shown(texts[longest]),
             count=len(rows[longest]),
             context=context,

@@ -20,7 +20,7 @@ from olaria.data.decoding import decode, is_utf8_with_accents, normalise
 from olaria.data.entries import Entry
 from olaria.data.split import split_documents, split_text
 from olaria.errors import DataError, UsageError
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, Setting
 
 DELIMITERS = ",;\t|"
 MAX_FIELD_CHARS = 100_000_000
@@ -90,7 +90,9 @@ def _documents(entry: Entry, options: DataConfig, notes: list[Message]) -> list[
         return _rows(_jsonl_column(entry.name, text, options.column))
     if options.column is not None:
         raise UsageError(
-            N_("{name} has no columns; --column is for .csv and .jsonl"), name=entry.name
+            N_("{name} has no columns; {column} is for .csv and .jsonl"),
+            column=Setting("column"),
+            name=entry.name,
         )
     return [normalise(_subtitles(text) if entry.suffix == ".srt" else text)]
 
@@ -197,7 +199,8 @@ def _choose(name: str, names: Sequence[str], column: str | None) -> str:
         return names[0]
     if column is None:
         raise UsageError(
-            N_("{name} has the columns {columns}; choose one with --column"),
+            N_("{name} has the columns {columns}; choose one with {column}"),
+            column=Setting("column"),
             name=name,
             columns=", ".join(names),
         )

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from olaria.data.bpe import DEFAULT_VOCAB_SIZE, BPETokenizer, bpe_from_json, train_bpe
+from olaria.data.bpe import BPETokenizer, bpe_from_json, train_bpe
 from olaria.data.tokens import (
     FORMAT,
     Kind,
@@ -26,7 +26,8 @@ from olaria.data.tokens import (
     utf8,
 )
 from olaria.errors import DataError, UsageError
-from olaria.i18n import N_
+from olaria.i18n import N_, Setting
+from olaria.vocabulary import VOCAB_SIZE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -125,9 +126,8 @@ class CharTokenizer:
         replacement = next((c for c in REPLACEMENTS if c in self.alphabet), None)
         if replacement is None:
             raise DataError(
-                N_(
-                    "{name} is not in the alphabet and nothing in it can replace it; use --unseen skip"
-                ),
+                N_("{name} is not in the alphabet and nothing in it can replace it; use {skip}"),
+                skip=Setting("unseen", "skip"),
                 name=listed(characters),
             )
         ids[unknown] = self.alphabet.index(replacement)
@@ -247,7 +247,7 @@ def fit_tokenizer(
     Args:
         kind: ``char``, ``byte``, ``word`` or ``bpe``.
         text: the training text.
-        vocab_size: tokens of a byte-pair vocabulary, :data:`DEFAULT_VOCAB_SIZE` unless given.
+        vocab_size: tokens of a byte-pair vocabulary, :data:`VOCAB_SIZE` unless given.
         other: text that must be readable too: its characters get tokens, but its words and pairs
             are not counted, so that nothing of a validation text is learnt from it.
 
@@ -258,7 +258,7 @@ def fit_tokenizer(
     ('a', 'b', 'c')
     """
     if kind == "bpe":
-        return train_bpe(text, vocab_size or DEFAULT_VOCAB_SIZE)
+        return train_bpe(text, vocab_size or VOCAB_SIZE)
     check_vocab_size(kind, vocab_size)
     if kind == "byte":
         return ByteTokenizer()
@@ -278,7 +278,9 @@ def check_vocab_size(kind: Kind, vocab_size: int | None) -> None:
     """
     if vocab_size is not None and kind != "bpe":
         raise UsageError(
-            N_("vocab_size is for --tokenizer bpe; the tokenizer {kind} does not choose its own"),
+            N_("{vocab_size} is for {bpe}; the tokenizer {kind} does not choose its own"),
+            vocab_size=Setting("vocab_size"),
+            bpe=Setting("tokenizer", "bpe"),
             kind=kind,
         )
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from olaria.errors import DataError
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, Setting
+from olaria.vocabulary import TokenizerKind
+from olaria.vocabulary import Unseen as Unseen
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-Unseen = Literal["error", "replace", "skip"]
-Kind = Literal["char", "byte", "word", "bpe"]
+Kind = TokenizerKind
 
 FORMAT = 1
 NUM_NAMED = 10
@@ -92,18 +93,19 @@ def unseen_error(characters: Collection[str]) -> DataError:
     """The error that names every character that the alphabet lacks, :data:`NUM_NAMED` at most.
 
     >>> str(unseen_error("ç"))
-    "'ç' (U+00E7 LATIN SMALL LETTER C WITH CEDILLA) is not in the alphabet; use --unseen replace or --unseen skip"
+    "'ç' (U+00E7 LATIN SMALL LETTER C WITH CEDILLA) is not in the alphabet; use unseen=replace or unseen=skip"
     """
     if len(characters) == 1:
         return DataError(
-            N_("{name} is not in the alphabet; use --unseen replace or --unseen skip"),
+            N_("{name} is not in the alphabet; use {replace} or {skip}"),
+            replace=Setting("unseen", "replace"),
+            skip=Setting("unseen", "skip"),
             name=listed(characters),
         )
     return DataError(
-        N_(
-            "{count} characters are not in the alphabet: {names}; "
-            "use --unseen replace or --unseen skip"
-        ),
+        N_("{count} characters are not in the alphabet: {names}; use {replace} or {skip}"),
+        replace=Setting("unseen", "replace"),
+        skip=Setting("unseen", "skip"),
         count=len(characters),
         names=listed(characters),
     )

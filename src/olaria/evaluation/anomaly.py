@@ -10,17 +10,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 from torch import Tensor
 
 from olaria.errors import EvaluationError
 from olaria.evaluation.neighbours import nearest
 from olaria.i18n import N_
+from olaria.vocabulary import SCORE
+from olaria.vocabulary import Score as Score
 
-Score = Literal["error", "code", "rebuilt", "joint"]
 SCORES: tuple[Score, ...] = get_args(Score)
-DEFAULT_SCORE: Score = "code"
+DEFAULT_SCORE = SCORE
 """Chosen by the leave-one-out of docs/experiments.md (``benchmarks/anomaly_scores.py``)."""
 NUM_NEIGHBOURS = 20_000
 """Training images that are looked among."""

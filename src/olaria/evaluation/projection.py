@@ -7,15 +7,15 @@ an autoencoder's codes are set beside; the maps show which codes are near each o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from olaria.errors import EvaluationError
 from olaria.i18n import N_
+from olaria.vocabulary import Map as Map
 
-Map = Literal["pca", "tsne", "umap"]
 MAP_NAMES: dict[Map, str] = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 LEAST_POINTS = 10
 PERPLEXITY = 30.0

@@ -14,7 +14,7 @@ from olaria.data.bpe import BPETokenizer, byte_letters
 from olaria.data.tokenizer import ByteTokenizer, CharTokenizer, Tokenizer
 from olaria.errors import DataError
 from olaria.export.strict_json import read_object
-from olaria.i18n import N_
+from olaria.i18n import N_, Setting
 
 TOKENIZER = "tokenizer.json"
 MOST_BYTES = 100_000_000
@@ -49,9 +49,10 @@ def tokenizer_json(tokenizer: Tokenizer) -> dict[str, Any]:
         return _document(vocab, merges, byte_level, byte_level)
     raise DataError(
         N_(
-            "a tokenizer of kind {kind} has no form in {file}; "
-            "a run trained with --tokenizer char, byte or bpe has"
+            "a tokenizer of kind {kind} has no form in {file}; a run trained with {tokenizer} "
+            "char, byte or bpe has"
         ),
+        tokenizer=Setting("tokenizer"),
         kind=tokenizer.kind,
         file=TOKENIZER,
     )

@@ -5,17 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from olaria.config import Config, setting_problem
 from olaria.families.report import Curve, Method, Panel, PanelKind, Section
 from olaria.i18n import N_
+from olaria.vocabulary import DataKind
+from olaria.vocabulary import Size as Size
 
-Size = Literal["tiny", "small", "base"]
-"""``tiny`` trains in seconds, ``small`` in minutes, ``base`` is the largest that two cores train "
-"in an hour."""
-Kind = Literal["images", "text", "pairs", "points"]
-"""What a family learns from."""
+Kind = DataKind
 
 
 class ModelConfig(Config):

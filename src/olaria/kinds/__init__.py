@@ -8,7 +8,7 @@ from typing import Any
 
 from olaria.data.base import Progress
 from olaria.errors import UsageError
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, Setting
 from olaria.kinds.base import Kind, Sample, opened
 from olaria.kinds.codes import CODES
 from olaria.kinds.images import IMAGES
@@ -54,7 +54,7 @@ def draw(run: str | Path | Run, **options: Any) -> Sample:
             N_("run {name} draws {what}: leave out {settings}"),
             name=run.name,
             what=Message(kind.draws),
-            settings=", ".join(vain),
+            settings=tuple(map(Setting, vain)),
         )
     return kind.draw(run, **given)
 

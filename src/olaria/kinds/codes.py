@@ -15,7 +15,7 @@ from olaria.errors import DataError, SamplingError, UsageError
 from olaria.evaluation import extractor
 from olaria.evaluation.codes import two_stages
 from olaria.evaluation.samples import FEATURE_METRICS, evaluate_image_samples
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, Setting
 from olaria.kinds import images, text
 from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, opened
 from olaria.kinds.images import ImageSample
@@ -161,15 +161,18 @@ def draw(
         how: dict[str, Any] = {**given, "temperature": temperature, **where}
         return text.draw(run, count=count, prompt=prompt, **how)
     if given:
-        words = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise UsageError(
-            N_("run {name} paints codes: it takes -n and --temperature; leave out {words}"),
+            N_("run {name} paints codes: it takes {count} and {temperature}; leave out {words}"),
             name=run.name,
-            words=words,
+            words=tuple(map(Setting, given)),
+            count=Setting("count"),
+            temperature=Setting("temperature"),
         )
     count, temperature = 64 if count is None else count, 1.0 if temperature is None else temperature
     if count < 1:
-        raise UsageError(N_("-n must be at least 1, not {count}"), count=count)
+        raise UsageError(
+            N_("{setting} must be at least 1, not {count}"), setting=Setting("count"), count=count
+        )
     painter, draws = painter_of(run.recipe)[1], Generator().manual_seed(seed)
     model, tokenizer = run.model(checkpoint), run.tokenizer()
     return ImageSample(codes.draw(model, tokenizer, painter, count, draws, temperature))

@@ -21,7 +21,7 @@ from olaria.evaluation.projection import PrincipalComponents
 from olaria.evaluation.reconstruction import LinearMap, code_metrics, mse, psnr_db
 from olaria.evaluation.samples import evaluate_image_samples
 from olaria.evaluation.summed import Summed, alone
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, Setting
 from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, fitting, opened
 from olaria.models import NETWORKS
 from olaria.models.base import ImageModel
@@ -392,9 +392,15 @@ def draw(
     run = opened(run)
     count = 64 if count is None else count
     if count < 1:
-        raise UsageError(N_("-n must be at least 1, not {count}"), count=count)
+        raise UsageError(
+            N_("{setting} must be at least 1, not {count}"), setting=Setting("count"), count=count
+        )
     if (attribute is None) != (mode != "attribute"):
-        raise UsageError(N_("--mode attribute needs --attribute K:L, the classes, and the reverse"))
+        raise UsageError(
+            N_("{mode} needs {attribute}, the classes, and the reverse"),
+            mode=Setting("mode", "attribute"),
+            attribute=Setting("attribute", "K:L"),
+        )
     model, draws = run.model(checkpoint), Generator().manual_seed(seed)
     assert isinstance(model, ImageModel)
     _check_class(run, model, label)
@@ -423,7 +429,8 @@ def _check_class(run: Run, model: ImageModel, label: int | None) -> None:
         return
     if model.classes == 0:
         raise SamplingError(
-            N_("run {name} was not trained with classes; leave --class out, or train cvae-mnist"),
+            N_("run {name} was not trained with classes; leave {label} out, or train cvae-mnist"),
+            label=Setting("label"),
             name=run.name,
         )
     if not 0 <= label < model.classes:

@@ -15,7 +15,7 @@ from olaria.data.tokenizer import Tokenizer, Unseen
 from olaria.errors import UsageError
 from olaria.evaluation.summed import Summed, alone
 from olaria.evaluation.translation import corpus_scores, exact_match, target_loss
-from olaria.i18n import N_
+from olaria.i18n import N_, Setting
 from olaria.kinds.base import Effort, Kind, Measured, Sample, opened
 from olaria.kinds.text_stats import reading_notes
 from olaria.models.translation import Specials, Translation
@@ -193,7 +193,8 @@ def draw(
     sources = (prompt or "",) if prompt is None or isinstance(prompt, str) else tuple(prompt)
     if not sources or not all(source.strip() for source in sources):
         raise UsageError(
-            N_("run {name} translates: give it the text to translate with --prompt"),
+            N_("run {name} translates: give it the text to translate with {prompt}"),
+            prompt=Setting("prompt"),
             name=run.name,
         )
     model = run.model(checkpoint)

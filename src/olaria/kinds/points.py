@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from olaria.data.base import PointData
 from olaria.errors import UsageError
 from olaria.evaluation.plane import evaluate_points
-from olaria.i18n import N_
+from olaria.i18n import N_, Setting
 from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, fitting, opened
 from olaria.models.plane import PlaneGAN
 from olaria.recipes import Recipe
@@ -127,7 +127,9 @@ def draw(
     run = opened(run)
     count = SHOWN if count is None else count
     if count < 1:
-        raise UsageError(N_("-n must be at least 1, not {count}"), count=count)
+        raise UsageError(
+            N_("{setting} must be at least 1, not {count}"), setting=Setting("count"), count=count
+        )
     model, data = run.model(checkpoint), run.data(offline=offline)
     assert isinstance(model, PlaneGAN) and isinstance(data, PointData)
     points = plane.draw(model, count, Generator().manual_seed(seed))

@@ -23,7 +23,7 @@ from olaria.evaluation.text import (
     longest_copied_span_chars,
     text_loss,
 )
-from olaria.i18n import N_
+from olaria.i18n import N_, Setting
 from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, opened
 from olaria.kinds.text_stats import reading_notes
 from olaria.models.base import Model
@@ -311,7 +311,10 @@ def _prompts(
 ) -> tuple[Tokenizer, list[Tensor]]:
     """The run's tokenizer and the tokens of each prompt, before anything slow is done."""
     if "" in prompts:
-        raise UsageError(N_("the prompt is empty; write where to begin, or leave --prompt out"))
+        raise UsageError(
+            N_("the prompt is empty; write where to begin, or leave {prompt} out"),
+            prompt=Setting("prompt"),
+        )
     tokenizer = run.tokenizer()
     tokens = [
         tokenizer.encode(

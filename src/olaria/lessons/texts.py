@@ -11,7 +11,7 @@ from olaria.data import TextData
 from olaria.data.base import PairData
 from olaria.data.tokens import Tokenizer
 from olaria.errors import LessonError
-from olaria.i18n import N_
+from olaria.i18n import N_, Setting
 from olaria.lessons.base import Asked
 from olaria.runs import Run
 
@@ -59,7 +59,8 @@ def sentence_of(asked: Asked, run: Run | None = None, most: int = MAX_TOKENS) ->
     ids = tokenizer.encode(text, run.recipe.data.unseen)[:most]
     if len(ids) < 2:
         raise LessonError(
-            N_("the sentence has fewer than two tokens and shows nothing: give a longer --prompt")
+            N_("the sentence has fewer than two tokens and shows nothing: give a longer {prompt}"),
+            prompt=Setting("prompt"),
         )
     return Sentence(tokenizer.decode(ids), ids, spelt(tokenizer, ids), tokenizer)
 

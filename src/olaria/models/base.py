@@ -194,8 +194,8 @@ class ImageModel(Model):
     """What tells how good it is: the error of reconstructions, a bound on the likelihood, the likelihood given the
     codes, or its samples alone."""
     no_prior: ClassVar[str] = N_(
-        "the family {family} has no prior to draw from; use --mode reconstruct or "
-        "interpolate, or train a VAE"
+        "the family {family} has no prior to draw from; use {reconstruct} or interpolate, or "
+        "train a VAE"
     )
     """Why :attr:`has_prior` is false, a source string with ``{family}``."""
     latent: int

@@ -19,7 +19,7 @@ from torch import Generator, Tensor, nn
 
 from olaria.errors import ConfigError
 from olaria.families.vq import VQConfig
-from olaria.i18n import N_
+from olaria.i18n import N_, Setting
 from olaria.models.base import Batch, ImageModel, Loss, Phase, Shape, hidden_apart
 from olaria.models.outline import Outline, layers_of, pixels, value
 from olaria.models.pair import ImageStatistics
@@ -48,7 +48,7 @@ class VQ(ImageModel):
     encodes: ClassVar[bool] = True
     measured_by = "codes"
     no_prior: ClassVar[str] = N_(
-        "the family {family} has no prior of its own; train gpt-shakespeare with --data codes:RUN, "
+        "the family {family} has no prior of its own; train gpt-shakespeare with {codes}, "
         "and sample that"
     )
 
@@ -57,7 +57,8 @@ class VQ(ImageModel):
         channels, height, width = shape
         if height % STRIDE or width % STRIDE:
             raise ConfigError(
-                N_("codes need sides that {stride} divides, not {height}×{width}; use --resize"),
+                N_("codes need sides that {stride} divides, not {height}×{width}; use {resize}"),
+                resize=Setting("resize"),
                 stride=STRIDE,
                 height=height,
                 width=width,

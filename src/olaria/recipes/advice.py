@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from olaria.families.base import Size
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, Setting
 
 WEIGHTS_PER_CHAR = 3.0
 """The largest model that a text feeds: numbers in its layers' matrices per character of training text. Beyond it the
@@ -67,12 +67,12 @@ def memorising(num_weights: int, num_chars: int, size: Size) -> Message | None:
     if num_weights <= WEIGHTS_PER_CHAR * num_chars:
         return None
     advised = advise(num_chars).size
-    fields = {"weights": num_weights, "count": num_chars, "size": advised}
+    fields = {"weights": num_weights, "count": num_chars, "size": Setting("size", advised)}
     sizes = list(NUM_WEIGHTS)
     if sizes.index(advised) < sizes.index(size):
         message = N_(
-            "a model with {weights} weights in its layers will learn a text of {count} characters by "
-            "heart: --size {size} suits it better"
+            "a model with {weights} weights in its layers will learn a text of {count} "
+            "characters by heart: {size} suits it better"
         )
     else:
         message = N_(

@@ -11,10 +11,10 @@ from olaria.data.config import DataConfig
 from olaria.errors import UsageError
 from olaria.families import MODELS
 from olaria.families.base import ModelConfig, Size
-from olaria.i18n import N_
+from olaria.i18n import N_, Setting
 from olaria.recipes.training import TrainingConfig
+from olaria.vocabulary import LORA_ALPHA, LORA_TARGETS, SEED_LIMIT
 
-SEED_LIMIT = 2**63
 """Seeds are below it."""
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ class TuningConfig(Config):
     """A run, or a folder with a GPT-2 of the transformers library."""
     rank: int | None = Field(None, ge=1)
     """Train adapters of this rank and leave the weights as they are; None trains all weights."""
-    targets: tuple[str, ...] = Field(("qkv", "attention_out", "feed_in", "feed_out"), min_length=1)
+    targets: tuple[str, ...] = Field(LORA_TARGETS, min_length=1)
     """Linear layers that get an adapter, by the last part of their names."""
-    alpha: float = Field(16.0, gt=0)
+    alpha: float = Field(LORA_ALPHA, gt=0)
     """An adapter is scaled by this over its rank."""
 
 
@@ -75,7 +75,9 @@ class Recipe(Config):
             path, equals, text = setting.partition("=")
             if not equals:
                 raise UsageError(
-                    N_("--set {setting} has no value; write it as --set model.latent=16"),
+                    N_("{settings} {setting} has no value; write it as {example}"),
+                    settings=Setting("settings"),
+                    example=Setting("model.latent", "16"),
                     setting=setting,
                 )
             if path in values:  # given twice: the first value is checked too

@@ -16,7 +16,7 @@ from olaria.data.tokenizer import Tokenizer, fit_tokenizer
 from olaria.errors import RunError
 from olaria.families import MODELS
 from olaria.families.base import Kind
-from olaria.i18n import N_
+from olaria.i18n import N_, Setting
 from olaria.models.base import Model
 from olaria.models.vq import VQ
 from olaria.nn.lora import merge_adapters
@@ -40,7 +40,8 @@ def load_data(
     wanted = MODELS[recipe.model.family].data
     data = load(recipe.data.name, recipe.data, offline=offline, progress=progress, wanted=wanted)
     if wanted != kind_of(data):
-        raise RunError(_OTHER_KIND[wanted], family=recipe.model.family, data=recipe.data.name)
+        fields = {"family": recipe.model.family, "data": recipe.data.name}
+        raise RunError(_OTHER_KIND[wanted], **fields, setting=Setting("data"))
     if isinstance(data, ImageData):
         _check_classes(recipe, data)
     return data
@@ -134,14 +135,16 @@ def _check_classes(recipe: Recipe, data: ImageData) -> None:
 
 
 _OTHER_KIND: dict[Kind, str] = {
-    "images": N_("{family} learns from images and {data} holds none; give it images with --data"),
-    "text": N_("{family} learns from text and {data} holds none; give it text with --data"),
+    "images": N_(
+        "{family} learns from images and {data} holds none; give it images with {setting}"
+    ),
+    "text": N_("{family} learns from text and {data} holds none; give it text with {setting}"),
     "pairs": N_(
-        "{family} learns from pairs of texts and {data} holds none; give it a .tsv file with --data"
+        "{family} learns from pairs of texts and {data} holds none; give it a .tsv file with {setting}"
     ),
     "points": N_(
         "{family} learns from points in the plane and {data} holds none; "
-        "give it a .csv file of two numbers a line with --data"
+        "give it a .csv file of two numbers a line with {setting}"
     ),
 }
 """What a family is told that got another kind of data than it learns from."""

@@ -22,7 +22,7 @@ from olaria.errors import RunError, UsageError
 from olaria.export.gpt2 import is_gpt2_folder, open_gpt2
 from olaria.families import MODELS
 from olaria.families.base import ModelConfig
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, Setting
 from olaria.models.base import Model
 from olaria.recipes import Recipe, Size
 from olaria.recipes import preset as find_preset
@@ -106,7 +106,8 @@ def open_start(start: str) -> Start:
     run = Run(path if is_run(path) else start)
     if MODELS[run.family].data != "text":
         raise RunError(
-            N_("run {name} is a {family}: --from takes the run of a language model"),
+            N_("run {name} is a {family}: {start} takes the run of a language model"),
+            start=Setting("start"),
             name=run.name,
             family=run.family,
         )
@@ -191,7 +192,7 @@ def tuned_recipe(
             N_("the tokenizer ({kind}) is carried over from {name}; leave out {words}"),
             kind=kind,
             name=name,
-            words="--vocab-size" if "vocab_size" in data_options else "--tokenizer",
+            words=Setting("vocab_size" if "vocab_size" in data_options else "tokenizer"),
         )
     recipe = recipe.with_values(
         {

@@ -15,12 +15,13 @@ from olaria.errors import SamplingError
 from olaria.i18n import N_
 from olaria.models.base import Model
 from olaria.sampling.readers import reader_for
+from olaria.vocabulary import MAX_TOKENS
 
 
 class SamplingConfig(Config):
     """How the next token is drawn, and where a text ends."""
 
-    max_tokens: int = Field(500, ge=1)
+    max_tokens: int = Field(MAX_TOKENS, ge=1)
     temperature: float = Field(1.0, gt=0.0)
     """Logits are divided by it: below 1 sharper, above 1 flatter."""
     top_k: int | None = Field(None, ge=1)

@@ -5,18 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from itertools import repeat
-from typing import Literal
 
 import torch
 from torch import Generator, Tensor
 from torch.distributions import Normal
 
 from olaria.errors import SamplingError
-from olaria.i18n import N_
+from olaria.i18n import N_, Setting
 from olaria.models.base import ImageModel
-
-Walk = Literal["linear", "spherical"]
-"""How to walk from one latent vector to another; see :func:`interpolate`."""
+from olaria.vocabulary import WALK
+from olaria.vocabulary import Walk as Walk
 
 _BLOCK = 1000
 """Images decoded at once: bounds memory."""
@@ -62,8 +60,10 @@ def encode(model: ImageModel, x: Tensor, y: Tensor | None = None) -> Tensor:
     if not model.encodes:
         raise SamplingError(
             N_(
-                "the family {family} has no encoder: it cannot reconstruct or interpolate images; use --mode prior"
+                "the family {family} has no encoder: it cannot reconstruct or interpolate images; "
+                "use {prior}"
             ),
+            prior=Setting("mode", "prior"),
             family=model.family,
         )
     classes: Iterable[Tensor | None] = repeat(None) if y is None else y.split(_BLOCK)
@@ -84,7 +84,12 @@ def prior(model: ImageModel, count: int, generator: Generator, y: Tensor | None 
         SamplingError: the model defines no distribution over its latent vectors.
     """
     if not model.has_prior:
-        raise SamplingError(model.no_prior, family=model.family)
+        raise SamplingError(
+            model.no_prior,
+            family=model.family,
+            codes=Setting("data", "codes:RUN"),
+            reconstruct=Setting("mode", "reconstruct"),
+        )
     return decode(model, torch.randn(count, model.latent, generator=generator), y)
 
 
@@ -98,7 +103,7 @@ def interpolate(
     start: Tensor,
     stop: Tensor,
     steps: int = 10,
-    path: Walk = "linear",
+    path: Walk = WALK,
     y: Tensor | None = None,
 ) -> Tensor:
     r"""Images on the way from one latent vector to another.

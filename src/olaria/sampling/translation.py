@@ -14,6 +14,7 @@ from olaria.config import Config
 from olaria.data.pairs import encode_texts
 from olaria.data.tokenizer import Tokenizer, Unseen
 from olaria.models.translation import KeysValues, Translation
+from olaria.vocabulary import BEAM, MOST_BEAM
 
 SIDE_BY_SIDE = 128
 """Sequences that are written at once."""
@@ -22,7 +23,7 @@ SIDE_BY_SIDE = 128
 class DecodingConfig(Config):
     """How a translation is searched for."""
 
-    beam: int = Field(1, ge=1, le=64)
+    beam: int = Field(BEAM, ge=1, le=MOST_BEAM)
     """Sequences that are followed at once; 1 is greedy."""
     length_penalty: float = Field(0.6, ge=0.0)
     r"""Exponent :math:`\alpha` of :func:`length_factor`: 0 prefers short translations, more favours longer ones."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from olaria.errors import DamagedError, StorageError
-from olaria.i18n import N_
+from olaria.i18n import N_, Setting
 from olaria.storage.files import (
     FORMAT,
     json_text,
@@ -93,7 +93,8 @@ def load_checkpoint(
 
     if not is_complete(folder):
         raise StorageError(
-            N_("checkpoint {path} is incomplete; use another one with --checkpoint"),
+            N_("checkpoint {path} is incomplete; use another one with {checkpoint}"),
+            checkpoint=Setting("checkpoint"),
             path=str(folder),
         )
     manifest = _listed(folder)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from olaria.errors import DamagedError, StorageError
-from olaria.i18n import N_
+from olaria.i18n import N_, Setting
 
 UNFINISHED = ".tmp"
 """Ends the name of a file that is being written."""
@@ -58,14 +58,14 @@ def storage_errors(
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             message = N_("no space left to write {path}; free some, or choose another place")
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            message = N_("no permission for {path}; choose another place with --out or OLARIA_RUNS")
+            message = N_("no permission for {path}; choose another place with {out} or OLARIA_RUNS")
         else:
             raise StorageError(
                 N_("cannot use {path}: {reason}"),
                 path=str(path),
                 reason=error.strerror or str(error),
             ) from error
-        raise StorageError(message, path=str(path)) from error
+        raise StorageError(message, path=str(path), out=Setting("out")) from error
 
 
 def free_bytes(path: Path) -> int:
@@ -276,5 +276,8 @@ def refuse_overwriting(path: Path, overwrite: bool) -> None:
     """
     if path.exists() and not overwrite:
         raise StorageError(
-            N_("{path} is already there; choose another --out, or say --overwrite"), path=str(path)
+            N_("{path} is already there; choose another {out}, or say {overwrite}"),
+            path=str(path),
+            out=Setting("out"),
+            overwrite=Setting("overwrite"),
         )

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from olaria.errors import DamagedError, RunError, StorageError, suggestion
-from olaria.i18n import N_
+from olaria.i18n import N_, Setting
 from olaria.storage import checkpoint
 from olaria.storage.files import (
     FORMAT,
@@ -114,14 +114,17 @@ class RunFolder:
         """
         if is_run(self.path):
             raise RunError(
-                N_("{path} is another run; choose another --out, or go on with --resume {path}"),
+                N_("{path} is another run; choose another {out}, or go on with {resume}"),
+                out=Setting("out"),
+                resume=Setting("resume", str(self.path)),
                 path=str(self.path),
             )
         with storage_errors(self.path):
             taken = self.path.exists() and not self.path.is_dir()
             if taken or any(p.name != LOCK for p in self.path.glob("*")):
                 raise RunError(
-                    N_("{path} already exists and is not empty; choose another --out"),
+                    N_("{path} already exists and is not empty; choose another {out}"),
+                    out=Setting("out"),
                     path=str(self.path),
                 )
             self.path.mkdir(parents=True, exist_ok=True)
@@ -264,9 +267,11 @@ class RunFolder:
                 raise
             raise DamagedError(
                 N_(
-                    "{reason}; the run has others: {steps} (read one with --checkpoint, or delete "
-                    "{folder} and --resume)"
+                    "{reason}; the run has others: {steps} (read one with {checkpoint}, or delete "
+                    "{folder} and {resume})"
                 ),
+                checkpoint=Setting("checkpoint"),
+                resume=Setting("resume"),
                 reason=error.message,
                 steps=", ".join(map(str, others)),
                 folder=str(path),

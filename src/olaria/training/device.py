@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from olaria.errors import ConfigError
-from olaria.i18n import N_
+from olaria.i18n import N_, Setting
 from olaria.models.base import Batch
 
 CPU = torch.device("cpu")
@@ -52,8 +52,10 @@ def choose_device(
     if not there.get(kind, False):
         raise ConfigError(
             N_(
-                "this machine has no {device} that PyTorch can use; leave --device out, or use --device cpu"
+                "this machine has no {device} that PyTorch can use; leave {setting} out, or use {cpu}"
             ),
+            cpu=Setting("device", "cpu"),
+            setting=Setting("device"),
             device=kind,
         )
     if kind == "cuda":

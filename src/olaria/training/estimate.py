@@ -28,7 +28,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from olaria.errors import ResourceError
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, Setting
 from olaria.models.base import Batch, Model, Phase
 from olaria.recipes.training import TrainingConfig
 from olaria.training.optim import takes_muon
@@ -315,9 +315,10 @@ def in_gigabytes(size_bytes: int) -> float:
 def _beyond(needed: int, available: int | None) -> ResourceError:
     return ResourceError(
         N_(
-            "this model needs at least {needed} GB of memory and there are {available} GB; "
-            "take a smaller --size, model.width or training.batch_size, or a smaller vocabulary"
+            "this model needs at least {needed} GB of memory and there are {available} GB; take "
+            "a smaller {size}, model.width or training.batch_size, or a smaller vocabulary"
         ),
+        size=Setting("size"),
         needed=in_gigabytes(needed),
         available=in_gigabytes(available or 0),
     )

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any
 
 from olaria.errors import OlariaError
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, Setting
 from olaria.training.events import Answer, Event, Stop
 
 INTERRUPTED = N_("stopped by Ctrl-C")
@@ -23,7 +23,10 @@ class Interrupted(OlariaError):
 
     def __init__(self, reason: str, path: Path, exit_code: int) -> None:
         super().__init__(
-            N_("{reason}; go on with --resume {path}"), reason=Message(reason), path=str(path)
+            N_("{reason}; go on with {resume}"),
+            resume=Setting("resume", str(path)),
+            reason=Message(reason),
+            path=str(path),
         )
         self.exit_code = exit_code
 

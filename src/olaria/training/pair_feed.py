@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from olaria.errors import ConfigError
-from olaria.i18n import N_
+from olaria.i18n import N_, Setting
 from olaria.models.base import Batch
 from olaria.models.translation import Specials
 from olaria.training.randomness import generator
@@ -49,9 +49,10 @@ class PairFeed:
         if batch_size > len(sources):
             raise ConfigError(
                 N_(
-                    "batch_size {size} is larger than the training data, {count} pairs; "
-                    "lower it with --set training.batch_size={count}"
+                    "batch_size {size} is larger than the training data, {count} pairs; lower it with "
+                    "{setting}"
                 ),
+                setting=Setting("training.batch_size", str(len(sources))),
                 size=batch_size,
                 count=len(sources),
             )

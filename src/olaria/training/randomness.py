@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import Generator
 
-from olaria.recipes.base import SEED_LIMIT
+from olaria.vocabulary import SEED_LIMIT
 
 
 def derive(seed: int, *place: str | int) -> int:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from olaria.data import TextData
 from olaria.families import MODELS
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, Setting
 from olaria.models.base import Model
 from olaria.recipes import Recipe
 from olaria.recipes.advice import memorising
@@ -149,13 +149,14 @@ def room(memory: Memory | None, folder: Path, keep_last: int) -> list[Message]:
     if free >= needed:
         return []
     note = N_(
-        "the checkpoints in {path} will take about {needed} MB and {free} MB are free; free some, or "
-        "choose another place with --out"
+        "the checkpoints in {path} will take about {needed} MB and {free} MB are free; free "
+        "some, or choose another place with {out}"
     )
     fields = {
         "path": str(folder),
         "needed": in_megabytes(needed),
         "free": in_megabytes(free),
+        "out": Setting("out"),
     }
     return [Message(note, fields)]
 

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from olaria.errors import ConfigError, LostProcessError
 from olaria.evaluation.summed import Part, alone
-from olaria.i18n import N_
+from olaria.i18n import N_, Setting
 from olaria.models.base import Batch
 from olaria.training.device import CPU
 
@@ -62,9 +62,9 @@ class Team:
         if batch_size % self.size:
             raise ConfigError(
                 N_(
-                    "{count} processes cannot share a batch of {size}; choose a multiple with "
-                    "--set training.batch_size=N"
+                    "{count} processes cannot share a batch of {size}; choose a multiple with {setting}"
                 ),
+                setting=Setting("training.batch_size", "N"),
                 count=self.size,
                 size=batch_size,
             )
@@ -178,8 +178,9 @@ def _told_when_alone() -> Iterator[None]:
     except RuntimeError as error:
         raise LostProcessError(
             N_(
-                "another process of this run ended or cannot be reached ({reason}); what was saved is whole: go on "
-                "with --resume, with as many processes as you like"
+                "another process of this run ended or cannot be reached ({reason}); what was saved "
+                "is whole: go on with {resume}, with as many processes as you like"
             ),
+            resume=Setting("resume"),
             reason=in_short(error),
         ) from error

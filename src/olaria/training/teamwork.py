@@ -21,7 +21,7 @@ import torch.distributed as processes
 
 import olaria
 from olaria.errors import ConfigError, RunError, TrainingError
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, Setting
 from olaria.recipes import Recipe
 from olaria.training.device import choose_device
 from olaria.training.engine import Trainer
@@ -60,7 +60,8 @@ def join(device: str = "cpu") -> Team:
     for name, word in words.items():
         if not word.isdecimal():
             raise ConfigError(
-                N_("{name}={value} is not a number; start the processes by torchrun or --nproc"),
+                N_("{name}={value} is not a number; start the processes by torchrun or {nproc}"),
+                nproc=Setting("nproc"),
                 name=name,
                 value=word,
             )
@@ -68,8 +69,10 @@ def join(device: str = "cpu") -> Team:
     if rank >= size:
         raise ConfigError(
             N_(
-                "process {rank} of {size} cannot be: ranks begin at 0; start them by torchrun or --nproc"
+                "process {rank} of {size} cannot be: ranks begin at 0; start them by torchrun or "
+                "{nproc}"
             ),
+            nproc=Setting("nproc"),
             rank=rank,
             size=size,
         )
@@ -152,8 +155,8 @@ def launch(words: Sequence[str], count: int) -> tuple[int, Message | None]:
     codes = [process.returncode for process in team]
     for rank, code in enumerate(codes):
         if code < 0 and code != -signal.SIGTERM:
-            what = N_("process {rank} of the run was ended by signal {number}; go on with --resume")
-            return 1, Message(what, {"rank": rank, "number": -code})
+            what = N_("process {rank} of the run was ended by signal {number}; go on with {resume}")
+            return 1, Message(what, {"rank": rank, "number": -code, "resume": Setting("resume")})
     return next((code for code in codes if code), 0), None
 
 

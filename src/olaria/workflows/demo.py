@@ -8,18 +8,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from olaria.data import load
-from olaria.data.base import Progress
 from olaria.errors import RunError, SourceError
-from olaria.i18n import N_, Message
-from olaria.kinds.base import REDUCED
-from olaria.runs import Run
-from olaria.storage.folder import REPORT, new_run_path
-from olaria.training.events import Listener
-from olaria.workflows.evaluate import evaluate
-from olaria.workflows.report import report
-from olaria.workflows.train import train
+from olaria.i18n import N_, Message, Setting
+from olaria.workflows.report import Report, ReportRequest, report
+from olaria.workflows.requests import Request, Seconds, setting
+from olaria.workflows.requests.common import out_setting, seed_setting
+from olaria.workflows.requests.verbs import verb
+
+if TYPE_CHECKING:
+    from olaria.data.base import Progress
+    from olaria.training.events import Listener
 
 BUDGET_S = 300.0
 
@@ -59,40 +59,56 @@ TEXTS = ("tiny-shakespeare", "shakespeare", "toy-language")
 """Data sets in order of preference: the last of each needs no network."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class DemoRequest(Request):
+    """What ``demo`` takes."""
+
+    summary = N_("Run the whole practice on real data, from download to report.")
+
+    budget: Seconds = setting(
+        N_("of training; measuring comes on top"), default=BUDGET_S, metavar=N_("TIME")
+    )
+    seed: int = seed_setting()
+    out: str | Path | None = out_setting(N_("of the runs and the report"), metavar=N_("FOLDER"))
+
+
+@verb(DemoRequest)
 def demo(
+    request: DemoRequest,
     *,
-    budget: float = BUDGET_S,
     language: str = "en",
-    out: str | Path | None = None,
     offline: bool = False,
-    seed: int = 0,
     listeners: Sequence[Listener] = (),
     progress: Progress | None = None,
     announce: Callable[[Message], None] = lambda message: None,
-) -> Path:
-    """Run the practice.
+) -> Report:
+    """Run the practice; the budget is shared among its parts.
 
     Args:
-        budget: seconds of training, shared among the parts; evaluation and the report come on top.
         language: of the report.
-        out: a new folder for the runs and the report; a free name under ``runs`` unless given.
         offline: open no connection.
-        seed: of every part.
-        listeners: told of every training event.
-        progress: told of downloads.
-        announce: told what comes next, before each part.
-
-    Returns:
-        The report's path.
+        listeners: get every training event.
+        progress: gets what is downloaded.
+        announce: gets what comes next, before each part.
 
     Raises:
         RunError: the folder is taken.
         SourceError: never for lack of a network: the last data sets need none.
     """
+    from olaria.cards.settings import ReportSettings
+    from olaria.kinds.base import REDUCED
+    from olaria.runs import Run
+    from olaria.storage.folder import REPORT, new_run_path
+    from olaria.workflows.evaluate import evaluate
+    from olaria.workflows.train import train
+
+    budget, out, seed = request.budget, request.out, request.seed
     home = Path(out) if out is not None else new_run_path("demo")
     if home.exists() and (not home.is_dir() or any(home.iterdir())):
         raise RunError(
-            N_("{path} already exists and is not empty; choose another --out"), path=str(home)
+            N_("{path} already exists and is not empty; choose another {out}"),
+            path=str(home),
+            out=Setting("out"),
         )
     notes: list[Message] = []
     images = _first_available(IMAGES, offline, progress, announce, notes)
@@ -120,14 +136,15 @@ def demo(
         evaluate(run, effort=REDUCED, offline=offline)
         runs.append(Run(run))
     announce(Message(N_("writing the report")))
-    return report(
-        runs,
+    about = ReportRequest(runs=tuple(runs), settings=ReportSettings(), out=home / REPORT)
+    written: Report = report(
+        about,
         language=language,
-        out=home / REPORT,
         command=shlex.join(["olaria", "demo", "--budget", f"{budget:g}s", "--seed", str(seed)]),
         notes=notes,
         offline=offline,
     )
+    return written
 
 
 def _first_available(
@@ -138,6 +155,8 @@ def _first_available(
     notes: list[Message],
 ) -> str:
     """The first data set that a source has; a second choice is announced and noted for the report."""
+    from olaria.data import load
+
     announce(Message(N_("fetching {data}"), {"data": names[0]}))
     for name, other in pairwise(names):
         try:

@@ -2,60 +2,95 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
-from olaria.data import DATASETS, ImageData
-from olaria.data.base import Progress
-from olaria.data.split import take
-from olaria.errors import UsageError
-from olaria.evaluation import anomaly
-from olaria.evaluation.anomaly import Score
 from olaria.i18n import N_, Message
-from olaria.kinds.images import detector_of
-from olaria.models.base import ImageModel
-from olaria.runs import Run
 from olaria.storage.files import refuse_overwriting
-from olaria.storage.images import make_grid, save_png, with_heat
-from olaria.workflows import shown
-from olaria.workflows.shown import Shown
+from olaria.vocabulary import SCORE, Score
+from olaria.workflows.files import free_path, stem_of, word_of
+from olaria.workflows.requests import AnyData, AnyRun, Checkpoint, Request, Result, setting
+from olaria.workflows.requests.common import (
+    check_overwrite,
+    checkpoint_setting,
+    gray_setting,
+    images_setting,
+    out_setting,
+    overwrite_setting,
+    reading_of,
+    resize_setting,
+    run_setting,
+)
+from olaria.workflows.requests.verbs import verb
 
-FALSE_ALARMS = 0.05
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from olaria.data import ImageData
+    from olaria.data.base import Progress
+    from olaria.runs import Run
+    from olaria.workflows.shown import Shown
+
 COLUMNS = 3
 """Of the picture: triples of image, reconstruction and heat side by side."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class DetectRequest(Request):
+    """What ``detect`` takes."""
+
+    summary = N_("Find the images that are strange to a run.")
+
+    run: AnyRun = run_setting()
+    data: AnyData | None = images_setting()
+    count: int = setting(N_("how many to show"), default=12, metavar="N", flag="-n", least=1)
+    score: Score = setting(N_("how strangeness is measured"), default=SCORE)
+    false_alarms: float = setting(
+        N_("share of normal images that may be called strange"),
+        default=0.05,
+        metavar=N_("SHARE"),
+        above=0,
+        below=1,
+    )
+    resize: int | None = resize_setting()
+    gray: bool = gray_setting()
+    checkpoint: Checkpoint | None = checkpoint_setting()
+    out: str | Path | None = out_setting(N_("where the picture goes"))
+    overwrite: bool = overwrite_setting()
+
+    def check(self) -> None:
+        """A file must be named to be replaced."""
+        check_overwrite(self)
+
+
 @dataclass(frozen=True)
-class Detection:
+class Detection(Result):
     """What was found in images.
 
     Args:
+        request: that it answers.
         names: of the images, (N) of them.
         scores: (N,), by the chosen score; higher is stranger.
         threshold: above which an image is called strange.
-        false_alarms: share of normal images that is expected above it at most.
-        score: which one.
         num_calibrated: held-out normal images that the threshold comes from.
         x: the images, (N, C, H, W).
         rebuilt: what the model made of them.
         is_anomaly: the truth, (N,), where it is known.
         notes: what was met while the files were read.
+        picture: a sheet of the strangest, where it was written.
     """
 
+    request: DetectRequest
     names: tuple[str, ...]
     scores: Tensor
     threshold: float
-    false_alarms: float
-    score: Score
     num_calibrated: int
     x: Tensor
     rebuilt: Tensor
     is_anomaly: Tensor | None = None
     notes: tuple[Message, ...] = ()
+    picture: Path | None = None
 
     @property
     def order(self) -> list[int]:
@@ -69,6 +104,8 @@ class Detection:
 
     def quality(self) -> dict[str, float]:
         """How well the truth is found, where it is known and has both kinds; else nothing."""
+        from olaria.evaluation import anomaly
+
         truth = self.is_anomaly
         if truth is None or bool(truth.all()) or not bool(truth.any()):
             return {}
@@ -80,17 +117,40 @@ class Detection:
             "false_alarms": self.strange[~truth].double().mean().item(),
         }
 
+    def saved(self) -> Detection:
+        """The same with its picture: where the request says, else under a free name."""
+        if self.picture is not None:
+            return self
+        request = self.request
+        path = free_path(f"{stem_of(request.run)}-detect", ".png")
+        path = path if request.out is None else Path(request.out)
+        save_picture(self, path, request.count, overwrite=request.overwrite)
+        return replace(self, picture=path)
 
+    def to_json(self) -> dict[str, Any]:
+        """Every image from the strangest on, and how it was judged."""
+        request, strange = self.request, self.strange
+        images = [
+            {"name": self.names[i], "score": self.scores[i].item(), "strange": bool(strange[i])}
+            for i in self.order
+        ]
+        return {
+            "format": 1,
+            "run": word_of(request.run),
+            "data": word_of(request.data),
+            "score": request.score,
+            "false_alarms": request.false_alarms,
+            "num_calibrated": self.num_calibrated,
+            "threshold": self.threshold,
+            "quality": self.quality(),
+            "picture": None if self.picture is None else str(self.picture),
+            "images": images,
+        }
+
+
+@verb(DetectRequest)
 def detect(
-    run: str | Path | Run,
-    data: str | None = None,
-    *,
-    score: Score = anomaly.DEFAULT_SCORE,
-    false_alarms: float = FALSE_ALARMS,
-    options: dict[str, Any] | None = None,
-    checkpoint: str | int | None = None,
-    offline: bool = False,
-    progress: Progress | None = None,
+    request: DetectRequest, *, offline: bool = False, progress: Progress | None = None
 ) -> Detection:
     """Score images by how strange they are to a run.
 
@@ -98,47 +158,50 @@ def detect(
     own test images are looked at, and where those of another data set by name are: these are then mixed with its own.
 
     Args:
-        run: of an autoencoder or a VAE.
-        data: a data set's name, or the user's image, folder or zip; the run's own test images where None.
-        score: a name in :data:`olaria.evaluation.anomaly.SCORES`.
-        false_alarms: share of normal images that may be called strange, in (0, 1).
-        options: ``resize`` and ``gray`` for ``data``; those of the run where not given.
-        checkpoint: ``best``, ``last`` or a step.
         offline: open no connection.
-        progress: told of downloads.
+        progress: gets what is downloaded.
+
+    Returns:
+        All scores; a picture of the strangest is written where ``out`` is given, and by :meth:`Detection.saved`.
 
     Raises:
-        UsageError: the run has no encoder, or an option is out of range.
+        UsageError: the run has no encoder.
         DataError: the images are of another size or number of channels than the run's.
+        StorageError: a file is in the way.
     """
-    if not 0 < false_alarms < 1:
-        raise UsageError(
-            N_("--false-alarms must be between 0 and 1, not {value}"), value=false_alarms
-        )
-    run = run if isinstance(run, Run) else Run(run)
-    shown.refuse_other_kinds(run)
-    model = run.model(checkpoint)
-    assert isinstance(model, ImageModel)
+    from olaria.data import ImageData
+    from olaria.evaluation import anomaly
+    from olaria.kinds.images import detector_of
+    from olaria.models.base import ImageModel
+    from olaria.runs import Run
+    from olaria.workflows.shown import refuse_other_kinds
+
+    if request.out is not None:
+        refuse_overwriting(Path(request.out), request.overwrite)
+    run = request.run if isinstance(request.run, Run) else Run(request.run)
+    refuse_other_kinds(run)
+    model = run.model(request.checkpoint)
     own = run.data(offline=offline, progress=progress)
     assert isinstance(own, ImageData)
+    assert isinstance(model, ImageModel)
     detector = detector_of(model, own)
-    normal = detector.look(own.validation.x.float() / 255).scores[score]
-    limit = anomaly.threshold(normal, false_alarms)
-    seen, truth = _seen(run, own, data, options or {}, offline, progress)
+    normal = detector.look(own.validation.x.float() / 255).scores[request.score]
+    limit = anomaly.threshold(normal, request.false_alarms)
+    seen, truth = _seen(run, own, request.data, reading_of(request), offline, progress)
     x = seen.x.float() / 255
     found = detector.look(x)
-    return Detection(
+    detection = Detection(
+        request,
         seen.names,
-        found.scores[score],
+        found.scores[request.score],
         limit,
-        false_alarms,
-        score,
         len(normal),
         x,
         found.rebuilt,
         truth,
         seen.notes,
     )
+    return detection if request.out is None else detection.saved()
 
 
 def _seen(
@@ -150,6 +213,12 @@ def _seen(
     progress: Progress | None,
 ) -> tuple[Shown, Tensor | None]:
     """The images to look at, and the truth about them where it is known."""
+    import torch
+
+    from olaria.data import DATASETS
+    from olaria.data.split import take
+    from olaria.workflows import shown
+
     left_out = run.recipe.data.leave_out
     if data is None or data == run.recipe.data.name:
         labels = own.test.y
@@ -166,11 +235,16 @@ def _seen(
         *(f"{own.name}/{name}" for name in shown.numbered(normal)),
         *(f"{data}/{name}" for name in other.names),
     )
-    return Shown(names, x), torch.arange(len(x)) >= len(normal)
+    return shown.Shown(names, x), torch.arange(len(x)) >= len(normal)
 
 
 def save_picture(found: Detection, path: Path, count: int, *, overwrite: bool = False) -> None:
     """A sheet of the ``count`` strangest images: each beside its reconstruction and where they differ."""
+    import torch
+
+    from olaria.evaluation import anomaly
+    from olaria.storage.images import make_grid, save_png, with_heat
+
     refuse_overwriting(path, overwrite)
     chosen = found.order[:count]
     x, rebuilt = found.x[chosen], found.rebuilt[chosen]

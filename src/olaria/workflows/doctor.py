@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from olaria.i18n import N_, Message
-from olaria.storage.folder import runs_home
-from olaria.training import machine
+from olaria.i18n import N_, Message, Setting
+from olaria.workflows.requests import Document, Request
+from olaria.workflows.requests.verbs import verb
 
 VARIABLES = (
     "OLARIA_HOME",
@@ -25,22 +26,33 @@ LOW_DISK_BYTES = 2 * 10**9
 LOW_MEMORY_BYTES = 2 * 10**9
 
 
-def doctor() -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class DoctorRequest(Request):
+    """What ``doctor`` takes."""
+
+    summary = N_("Show the environment, and what to mend in it.")
+
+
+@verb(DoctorRequest)
+def doctor(request: DoctorRequest) -> Document:
     """Machine, versions, folders, variables, extras, and advice as stored messages."""
+    from olaria.storage.folder import runs_home
+    from olaria.training import machine
+
     described = machine.describe()
     place = runs_home()
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free
-    return {
-        "format": 1,
-        "machine": described,
-        "runs": str(runs_home()),
-        "free_bytes": free,
-        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
-        "extras": {name: find_spec(name) is not None for name in EXTRAS},
-        "advice": [message.to_json() for message in _advice(described, free)],
-    }
+    return Document(
+        format=1,
+        machine=described,
+        runs=str(runs_home()),
+        free_bytes=free,
+        variables={name: os.environ[name] for name in VARIABLES if name in os.environ},
+        extras={name: find_spec(name) is not None for name in EXTRAS},
+        advice=[message.to_json() for message in _advice(described, free)],
+    )
 
 
 def _advice(described: dict[str, Any], free_bytes: int) -> list[Message]:
@@ -63,7 +75,8 @@ def _advice(described: dict[str, Any], free_bytes: int) -> list[Message]:
         advice.append(Message(N_("little disk space is left where runs are written")))
     memory = described["memory_bytes"]
     if memory is not None and memory < LOW_MEMORY_BYTES:
-        advice.append(Message(N_("little memory: use --size tiny")))
+        tiny = {"size": Setting("size", "tiny")}
+        advice.append(Message(N_("little memory: use {size}"), tiny))
     mirror = os.environ.get("OLARIA_MIRROR")
     if mirror and not Path(mirror).is_dir():
         advice.append(Message(N_("OLARIA_MIRROR={path} is not a folder"), {"path": mirror}))

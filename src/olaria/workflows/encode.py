@@ -6,23 +6,32 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-from torch import Generator, Tensor
-
-from olaria.data.base import Progress
-from olaria.evaluation.projection import LEAST_POINTS, Map, PrincipalComponents, plane
-from olaria.evaluation.reconstruction import code_metrics
 from olaria.i18n import N_, Message
-from olaria.pages import planes
-from olaria.pages.style import png
-from olaria.runs import Run
-from olaria.sampling import latent
-from olaria.storage.files import refuse_overwriting, write_atomic, write_bytes, write_text
-from olaria.workflows import shown
-from olaria.workflows.shown import Looked, Shown, Split
+from olaria.storage.files import refuse_overwriting
+from olaria.vocabulary import Map, Split
+from olaria.workflows.files import free_path, stem_of, word_of
+from olaria.workflows.requests import AnyData, AnyRun, Checkpoint, Request, Result, setting
+from olaria.workflows.requests.common import (
+    check_overwrite,
+    checkpoint_setting,
+    gray_setting,
+    images_setting,
+    out_setting,
+    overwrite_setting,
+    reading_of,
+    resize_setting,
+    run_setting,
+)
+from olaria.workflows.requests.verbs import verb
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from olaria.data.base import Progress
+    from olaria.workflows.shown import Looked, Shown
 
 SEED = 1
 NUM_VOTERS = 20_000
@@ -31,19 +40,48 @@ MAP_POINTS = 2_000
 """Images on a map at most: more of them hide each other, and t-SNE takes its time."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class EncodeRequest(Request):
+    """What ``encode`` takes."""
+
+    summary = N_("Turn images into a run's latent vectors, and map them.")
+
+    run: AnyRun = run_setting()
+    data: AnyData | None = images_setting()
+    split: Split | None = setting(
+        N_("which part of the run's own data"), default=None, unless="test"
+    )
+    map: Map | None = setting(N_("also draw a map in two dimensions"), default=None)
+    resize: int | None = resize_setting()
+    gray: bool = gray_setting()
+    checkpoint: Checkpoint | None = checkpoint_setting()
+    out: str | Path | None = out_setting(N_("where the codes go, as .tsv or .npy"))
+    overwrite: bool = overwrite_setting()
+
+    def check(self) -> None:
+        """A file must be named to be replaced."""
+        check_overwrite(self)
+
+
 @dataclass(frozen=True)
-class Encoded:
+class Encoded(Result):
     """Images and their codes.
 
     Args:
+        request: that it answers.
         shown: the images.
         codes: float32 (N, d).
         quality: of the codes, by metric key; None where the images have no classes or are too few.
+        notes: what a person should know of it.
+        files: that were written, the codes first.
     """
 
+    request: EncodeRequest
     shown: Shown
     codes: Tensor
     quality: dict[str, float | None]
+    notes: tuple[Message, ...] = ()
+    files: tuple[Path, ...] = ()
 
     @property
     def classes(self) -> list[str] | None:
@@ -51,51 +89,89 @@ class Encoded:
         y, names = self.shown.y, self.shown.class_names
         return None if y is None else [names[label] for label in y.tolist()]
 
+    def saved(self) -> Encoded:
+        """The same with its files: where the request says, else under a free name."""
+        if self.files:
+            return self
+        request, how = self.request, self.request.map
+        path = _place(request)
+        notes, written = self.notes, save(self, path, overwrite=request.overwrite)
+        if how is not None:
+            from olaria.evaluation.projection import MAP_NAMES
 
+            mapped = on_plane(self, how)
+            notes += mapped.notes
+            title = f"{stem_of(request.run)} · {MAP_NAMES[how]}"
+            picture = map_path(path, how)
+            written += save_map(mapped, picture, title, overwrite=request.overwrite)
+        return replace(self, notes=notes, files=tuple(written))
+
+    def to_json(self) -> dict[str, Any]:
+        """What was encoded, how good the codes are, and where they are."""
+        return {
+            "format": 1,
+            "run": word_of(self.request.run),
+            "data": word_of(self.request.data),
+            "num_images": len(self.codes),
+            "latent": self.codes.shape[1],
+            "quality": self.quality,
+            "files": [str(file) for file in self.files],
+        }
+
+
+def _place(request: EncodeRequest) -> Path:
+    if request.out is not None:
+        return Path(request.out)
+    return free_path(f"{stem_of(request.run)}-codes", ".tsv")
+
+
+@verb(EncodeRequest)
 def encode(
-    run: str | Path | Run,
-    data: str | None = None,
-    *,
-    split: Split | None = None,
-    options: dict[str, Any] | None = None,
-    checkpoint: str | int | None = None,
-    offline: bool = False,
-    progress: Progress | None = None,
+    request: EncodeRequest, *, offline: bool = False, progress: Progress | None = None
 ) -> Encoded:
     """Codes of images: of an autoencoder what its encoder says, of a VAE the posterior's mean.
 
     Args:
-        run: of an autoencoder or a VAE.
-        data: a data set's name, or the user's image, folder or zip; the run's own data where None.
-        split: which part of the run's own data; ``test`` where None.
-        options: ``resize`` and ``gray`` for ``data``; those of the run where not given.
-        checkpoint: ``best``, ``last`` or a step.
         offline: open no connection.
-        progress: told of downloads.
+        progress: gets what is downloaded.
+
+    Returns:
+        The codes; they are written where ``out`` is given, and by :meth:`Encoded.saved`.
 
     Raises:
         UsageError: the run is of a language model, or ``split`` is asked of other data.
         SamplingError: the model has no encoder.
         DataError: the images are of another size or number of channels than the run's.
+        StorageError: a file is in the way.
     """
+    from olaria.sampling import latent
+    from olaria.workflows import shown
+
+    for file in files_of(_place(request), request.map):
+        refuse_overwriting(file, request.overwrite)
     looked = shown.look(
-        run,
-        data,
-        split=split,
-        options=options or {},
-        checkpoint=checkpoint,
+        request.run,
+        request.data,
+        split=request.split,
+        options=reading_of(request),
+        checkpoint=request.checkpoint,
         offline=offline,
         progress=progress,
     )
     images, of_model = looked.shown, partial(latent.encode, looked.model)
-    found = Encoded(images, of_model(images.x.float() / 255, looked.told), {})
-    return replace(found, quality=_quality(of_model, looked, found.codes))
+    codes = of_model(images.x.float() / 255, looked.told)
+    quality = _quality(of_model, looked, codes)
+    found = Encoded(request, images, codes, quality, notes=images.notes)
+    return found if request.out is None else found.saved()
 
 
 def _quality(
     of_model: Callable[[Tensor, Tensor | None], Tensor], looked: Looked, codes: Tensor
 ) -> dict[str, float | None]:
     """The codes and those of equally many principal components; classes of other data vote for nothing here."""
+    from olaria.evaluation.projection import LEAST_POINTS, PrincipalComponents
+    from olaria.evaluation.reconstruction import code_metrics
+
     own, x, y = looked.own, looked.shown.x.float() / 255, looked.shown.y
     if len(x) < LEAST_POINTS + 1:  # neighbourhoods of five are less than half of the points
         return {}
@@ -116,6 +192,8 @@ def save(found: Encoded, path: Path, *, overwrite: bool = False) -> list[Path]:
     Returns:
         The files, the codes first.
     """
+    from olaria.storage.files import write_atomic, write_text
+
     beside = [path.with_suffix(".tsv")] if path.suffix.lower() == ".npy" else []
     for file in (path, *beside):
         refuse_overwriting(file, overwrite)
@@ -128,6 +206,8 @@ def save(found: Encoded, path: Path, *, overwrite: bool = False) -> list[Path]:
 
 
 def _write_array(array: np.ndarray[Any, Any], path: Path) -> None:
+    import numpy as np
+
     with path.open("wb") as file:
         np.save(file, array, allow_pickle=False)
 
@@ -178,10 +258,14 @@ def on_plane(found: Encoded, how: Map) -> Mapped:
     Raises:
         EvaluationError: see :func:`olaria.evaluation.projection.plane`.
     """
+    import torch
+
+    from olaria.evaluation.projection import plane
+
     count = len(found.codes)
     if count <= MAP_POINTS:
         return Mapped(found, plane(found.codes, how, SEED), how)
-    chosen = torch.randperm(count, generator=Generator().manual_seed(SEED))[:MAP_POINTS]
+    chosen = torch.randperm(count, generator=torch.Generator().manual_seed(SEED))[:MAP_POINTS]
     part = _part(found, chosen.sort().values)
     fields = {"count": MAP_POINTS, "all": count}
     note = Message(N_("the map shows {count} of {all} images, drawn at random"), fields)
@@ -199,6 +283,10 @@ def _part(found: Encoded, chosen: Tensor) -> Encoded:
 
 def save_map(mapped: Mapped, path: Path, title: str, *, overwrite: bool = False) -> list[Path]:
     """Write the map as a picture, and its coordinates as a table beside it."""
+    from olaria.pages import planes
+    from olaria.pages.style import png
+    from olaria.storage.files import write_bytes, write_text
+
     table = path.with_suffix(".tsv")
     for file in (path, table):
         refuse_overwriting(file, overwrite)

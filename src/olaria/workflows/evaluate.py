@@ -1,58 +1,135 @@
-"""Measure a run on what it has not seen, by the protocols of ``docs/protocols.md``, and keep it in evaluation.json."""
+"""The verb ``evaluate``: measure a run on what it has not seen, and keep it in evaluation.json."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-from olaria.data.base import Progress
 from olaria.errors import UsageError, suggestion
-from olaria.evaluation import METRICS
 from olaria.i18n import N_, Message
-from olaria.kinds import KINDS
-from olaria.kinds.base import FULL, REDUCED, SEED, STANDARD, Effort
-from olaria.runs import Run
-from olaria.storage import folder as files
+from olaria.workflows.requests import AnyRun, Checkpoint, Request, Result, setting
+from olaria.workflows.requests.common import checkpoint_setting, run_setting
+from olaria.workflows.requests.verbs import verb
+
+if TYPE_CHECKING:
+    from olaria.data.base import Progress
+    from olaria.kinds.base import Effort
 
 
-def evaluate(
-    run: str | Path | Run,
-    *,
-    metrics: Sequence[str] = (),
-    effort: Effort = STANDARD,
-    checkpoint: str | int | None = None,
-    offline: bool = False,
-    progress: Progress | None = None,
-) -> dict[str, Any]:
-    """Measure a run; the result is stored as evaluation.json and returned.
+@dataclass(frozen=True, kw_only=True)
+class EvaluateRequest(Request):
+    """What ``evaluate`` takes."""
+
+    summary = N_("Measure a run on what it has not seen.")
+
+    run: AnyRun = run_setting()
+    metrics: tuple[str, ...] = setting(
+        N_("show only this metric; may be repeated"),
+        default=(),
+        metavar=N_("NAME"),
+        flag="--metric",
+        unless=Message(N_("all")),
+    )
+    full: bool = setting(
+        N_("also what takes long: the corrected likelihood of a VAE"), default=False
+    )
+    checkpoint: Checkpoint | None = checkpoint_setting()
+
+    def check(self) -> None:
+        """Every metric must be one that there is."""
+        from olaria.evaluation import METRICS
+
+        for name in self.metrics:
+            if name not in METRICS:
+                raise UsageError(
+                    N_("unknown metric {name}: {hint}"), name=name, hint=suggestion(name, METRICS)
+                )
+
+
+@dataclass(frozen=True)
+class Evaluation(Result):
+    """What was measured.
 
     Args:
-        run: a run, its name or its path.
-        metrics: keys to report; all of the family's where empty.
-        effort: how much is drawn.
-        checkpoint: ``best``, ``last`` or a step.
-        offline: open no connection.
-        progress: told of downloads.
+        run: its name.
+        family: of its model.
+        protocol: how it was measured.
+        metrics: every metric of the family; None where one is unavailable.
+        reasons: why, for each that is None.
+        chosen: metrics to show; all where empty.
+    """
 
-    Returns:
-        ``{"format", "run", "family", "protocol", "metrics", "reasons"}``; an unavailable metric is null with a reason.
+    run: str
+    family: str
+    protocol: dict[str, Any]
+    metrics: Mapping[str, Any]
+    reasons: Mapping[str, Message] = field(default_factory=dict)
+    chosen: tuple[str, ...] = ()
+
+    def showing(self, names: tuple[str, ...]) -> Evaluation:
+        """The same with fewer metrics to show.
+
+        Raises:
+            UsageError: the run has no such metric.
+        """
+        for name in names:
+            if name not in self.metrics:
+                raise UsageError(
+                    N_("metric {name} does not apply here: {hint}"),
+                    name=name,
+                    hint=suggestion(name, self.metrics),
+                )
+        return replace(self, chosen=names)
+
+    def to_json(self) -> dict[str, Any]:
+        """``{"format", "run", "family", "protocol", "metrics", "reasons"}``, of the metrics to show."""
+        names = self.chosen or tuple(self.metrics)
+        reasons = {
+            name: reason.to_json()
+            for name, reason in self.reasons.items()
+            if name in names or not self.chosen
+        }
+        return {
+            "format": 1,
+            "run": self.run,
+            "family": self.family,
+            "protocol": self.protocol,
+            "metrics": {name: self.metrics[name] for name in names},
+            "reasons": reasons,
+        }
+
+
+@verb(EvaluateRequest)
+def evaluate(
+    request: EvaluateRequest,
+    *,
+    effort: Effort | None = None,
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Measure a run. All its metrics are stored as evaluation.json, whichever are to be shown.
+
+    Args:
+        effort: how much is drawn; by ``full`` unless given.
+        offline: open no connection.
+        progress: gets what is downloaded.
 
     Raises:
         UsageError: no such metric.
     """
-    for name in metrics:
-        if name not in METRICS:
-            raise UsageError(
-                N_("unknown metric {name}: {hint}"), name=name, hint=suggestion(name, METRICS)
-            )
-    run = run if isinstance(run, Run) else Run(run)
-    step, _ = run.checkpoint(checkpoint)
-    model = run.model(checkpoint)  # first: what is no model of this run is told before data is read
+    from olaria.kinds import KINDS
+    from olaria.kinds.base import FULL, SEED, STANDARD
+    from olaria.runs import Run
+    from olaria.storage.folder import EVALUATION
+
+    run = request.run if isinstance(request.run, Run) else Run(request.run)
+    effort = effort or (FULL if request.full else STANDARD)
+    step, _ = run.checkpoint(request.checkpoint)
+    model = run.model(request.checkpoint)  # first: no model is told before data is read
     data = run.data(offline=offline, progress=progress)
     kind = KINDS[run.recipe.kind]
-    found = kind.measure(run, model, data, effort, offline)
+    measured = kind.measure(run, model, data, effort, offline)
     protocol = {
         "data": data.name,
         "data_sha256": data.sha256,
@@ -61,45 +138,9 @@ def evaluate(
         "checkpoint": step,
         "ema": run.recipe.training.ema > 0,
         "precision": "float32",
-        **found.protocol,
+        **measured.protocol,
     }
-    content = {
-        "format": 1,
-        "run": run.name,
-        "family": run.family,
-        "protocol": protocol,
-        "metrics": _chosen(found.metrics, metrics),
-        "reasons": {
-            name: reason.to_json()
-            for name, reason in found.reasons.items()
-            if not metrics or name in metrics
-        },
-    }
-    run.folder.write(files.EVALUATION, content)
-    return content
-
-
-@dataclass(frozen=True)
-class _Found:
-    metrics: dict[str, Any]
-    protocol: dict[str, Any]
-    reasons: dict[str, Message]
-
-
-def _chosen(metrics: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    missing = [name for name in names if name not in metrics]
-    if missing:
-        raise UsageError(
-            N_("metric {name} does not apply here: {hint}"),
-            name=missing[0],
-            hint=suggestion(missing[0], metrics),
-        )
-    return {name: metrics[name] for name in names or metrics}
-
-
-def effort_of(
-    *, full: bool = False, reduced: bool = False, num_samples: int | None = None
-) -> Effort:
-    """The effort that a command's switches ask for."""
-    effort = FULL if full else REDUCED if reduced else STANDARD
-    return effort if num_samples is None else replace(effort, num_samples=num_samples)
+    found = Evaluation(run.name, run.family, protocol, measured.metrics, measured.reasons)
+    shown = found.showing(request.metrics)
+    run.folder.write(EVALUATION, found.to_json())
+    return shown

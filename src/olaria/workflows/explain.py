@@ -4,24 +4,69 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from olaria.errors import UsageError, suggestion
-from olaria.families import MODELS
-from olaria.i18n import N_, Message, detect_language
-from olaria.lessons import LESSONS, Asked, Check, Step
-from olaria.pages.lesson_page import LessonContext, lesson_page
-from olaria.runs import Run
-from olaria.storage.files import write_text
+from olaria.errors import UsageError
+from olaria.i18n import N_, Message, Setting, detect_language
+from olaria.storage.files import refuse_overwriting
+from olaria.vocabulary import LessonName
+from olaria.workflows.files import free_path
+from olaria.workflows.requests import AnyRun, Request, Result, setting
+from olaria.workflows.requests.common import (
+    check_overwrite,
+    out_setting,
+    overwrite_setting,
+    seed_setting,
+)
+from olaria.workflows.requests.verbs import verb
+
+if TYPE_CHECKING:
+    from olaria.lessons import Check, Step
+    from olaria.pages.lesson_page import LessonContext
+    from olaria.runs import Run
 
 _FRAME_HEIGHT = 720
 """Of a page in a notebook, in pixels."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ExplainRequest(Request):
+    """What ``explain`` takes."""
+
+    summary = N_(
+        "Open a run up: a lesson computed from your own model, every number of it checked."
+    )
+
+    lesson: LessonName | None = setting(
+        N_("which one"),
+        default=None,
+        metavar=N_("LESSON"),
+        positional=True,
+        unless=Message(N_("a list of them")),
+    )
+    runs: tuple[AnyRun, ...] = setting(
+        N_("the run to open up, and others to set beside it"),
+        default=(),
+        metavar=N_("RUN..."),
+        positional=True,
+    )
+    prompt: str | None = setting(
+        N_("your own sentence, for lessons of language"), default=None, metavar=N_("TEXT")
+    )
+    seed: int = seed_setting()
+    out: str | Path | None = out_setting(N_("where the page goes"))
+    overwrite: bool = overwrite_setting()
+
+    def check(self) -> None:
+        """A file must be named to be replaced."""
+        check_overwrite(self)
+
+
 @dataclass(frozen=True)
-class Explained:
+class Explained(Result):
     """A computed lesson.
 
     In a notebook it shows itself; ``steps`` holds every number, ``steps[2].arrays["weights"]``.
@@ -30,11 +75,15 @@ class Explained:
         lesson: its id.
         context: what its page shows.
         language: in which it shows itself.
+        request: that it answers.
+        path: of its page, where it was written.
     """
 
     lesson: str
     context: LessonContext
     language: str
+    request: ExplainRequest
+    path: Path | None = None
 
     @property
     def steps(self) -> Sequence[Step]:
@@ -51,14 +100,55 @@ class Explained:
         """Whether every check does."""
         return all(check.holds for check in self.checks)
 
+    @property
+    def is_good(self) -> bool:
+        """Whether every check holds."""
+        return self.holds
+
     def html(self, language: str | None = None) -> str:
         """The page, one self-contained document."""
+        from olaria.pages.lesson_page import lesson_page
+
         return lesson_page(self.context, language or self.language)
 
     def save(self, path: str | Path) -> Path:
         """Write the page; what was there is replaced."""
+        from olaria.storage.files import write_text
+
         write_text(Path(path), self.html())
         return Path(path)
+
+    def saved(self) -> Explained:
+        """The same with its page: where the request says, else under a free name."""
+        if self.path is not None:
+            return self
+        out = self.request.out
+        path = free_path(f"olaria-{self.lesson}", ".html") if out is None else Path(out)
+        return replace(self, path=self.save(path))
+
+    def to_json(self) -> dict[str, Any]:
+        """Every check of every step, and where the page is."""
+        return {
+            "format": 1,
+            "lesson": self.lesson,
+            "path": None if self.path is None else str(self.path),
+            "steps": [
+                {
+                    "title": step.title.text(self.language),
+                    "checks": [
+                        {
+                            "text": check.text.text(self.language),
+                            "count": check.count,
+                            "difference": check.difference if check.holds else None,
+                            "tolerance": check.tolerance,
+                            "holds": check.holds,
+                        }
+                        for check in step.checks
+                    ],
+                }
+                for step in self.steps
+            ],
+        }
 
     def __repr__(self) -> str:
         numbers = sum(check.count for check in self.checks)
@@ -72,51 +162,93 @@ class Explained:
         )
 
 
-def explain(
-    lesson: str,
-    runs: Sequence[str | Path | Run] = (),
-    *,
-    prompt: str | None = None,
-    seed: int = 0,
-    language: str | None = None,
-    offline: bool = False,
-) -> Explained:
-    """Compute a lesson.
+@dataclass(frozen=True)
+class Lessons(Result):
+    """The lessons that there are.
 
     Args:
-        lesson: an id of :data:`olaria.lessons.LESSONS`.
-        runs: the run that it opens up, then those that it is set beside.
-        prompt: the user's sentence, for lessons that read one.
-        seed: of all that is drawn.
+        language: of their titles.
+    """
+
+    language: str
+
+    def to_json(self) -> dict[str, Any]:
+        """What each opens up, and what it needs."""
+        from olaria.lessons import LESSONS
+
+        rows = [
+            {
+                "lesson": name,
+                "title": lesson.title.text(self.language),
+                "families": list(lesson.families),
+                "needs_run": lesson.needs_run,
+                "takes_prompt": lesson.takes_prompt,
+                "preset": lesson.preset,
+            }
+            for name, lesson in LESSONS.items()
+        ]
+        return {"format": 1, "lessons": rows}
+
+
+@verb(ExplainRequest)
+def explain(
+    request: ExplainRequest, *, language: str | None = None, offline: bool = False
+) -> Explained | Lessons:
+    """Compute a lesson, or list them where none is named.
+
+    Args:
         language: in which it shows itself; the user's own unless given.
         offline: open no connection.
+
+    Returns:
+        The lesson; its page is written where ``out`` is given, and by :meth:`Explained.saved`.
 
     Raises:
         UsageError: there is no such lesson, or it reads no sentence.
         LessonError: a run cannot carry it; the preset whose runs can is named.
+        StorageError: a file is in the way.
     """
-    if lesson not in LESSONS:
-        raise UsageError(
-            N_("there is no lesson {name}: {hint}"), name=lesson, hint=suggestion(lesson, LESSONS)
-        )
-    entry = LESSONS[lesson]
+    language = language or detect_language()
+    if request.lesson is None:
+        return Lessons(language)
+    if request.out is not None:
+        refuse_overwriting(Path(request.out), request.overwrite)
+    found = computed(request, request.lesson, language, offline=offline)
+    return found if request.out is None else found.saved()
+
+
+def computed(
+    request: ExplainRequest, lesson: LessonName, language: str, *, offline: bool = False
+) -> Explained:
+    """One lesson, nothing written; see :func:`explain`."""
+    from olaria.lessons import LESSONS, Asked
+    from olaria.pages.lesson_page import LessonContext
+    from olaria.runs import Run
+
+    prompt, entry = request.prompt, LESSONS[lesson]
     if prompt is not None and not entry.takes_prompt:
-        raise UsageError(N_("the lesson {name} reads no sentence: leave --prompt out"), name=lesson)
-    opened = tuple(run if isinstance(run, Run) else Run(run) for run in runs)
-    steps = entry(Asked(opened, prompt, seed, offline))
+        raise UsageError(
+            N_("the lesson {name} reads no sentence: leave {prompt} out"),
+            name=lesson,
+            prompt=Setting("prompt"),
+        )
+    opened = tuple(run if isinstance(run, Run) else Run(run) for run in request.runs)
+    steps = entry(Asked(opened, prompt, request.seed, offline))
     context = LessonContext(
         entry.title,
         entry.introduction,
         steps,
         [(run.name, _facts(run)) for run in opened],
-        _command(lesson, opened, prompt, seed),
+        _command(lesson, opened, prompt, request.seed),
         lesson,
     )
-    return Explained(lesson, context, language or detect_language())
+    return Explained(lesson, context, language, request)
 
 
 def _facts(run: Run) -> Message:
     """What a run is, in one line."""
+    from olaria.families import MODELS
+
     fields = {
         "family": Message(MODELS[run.family].title),
         "data": Path(run.recipe.data.name).name,

@@ -4,14 +4,41 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from olaria.errors import RunError, StorageError
-from olaria.export.gpt2 import write_gpt2
-from olaria.i18n import N_
-from olaria.models.language import LanguageModel
-from olaria.runs import Run
-from olaria.storage.files import storage_errors
+from olaria.i18n import N_, Setting
+from olaria.vocabulary import ExportForm
+from olaria.workflows.requests import AnyRun, Checkpoint, Document, Request, setting
+from olaria.workflows.requests.common import checkpoint_setting, run_setting
+from olaria.workflows.requests.verbs import verb
+
+if TYPE_CHECKING:
+    from olaria.runs import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRequest(Request):
+    """What ``export`` takes."""
+
+    summary = N_("Write a run's model in a form that other tools read.")
+
+    run: AnyRun = run_setting()
+    to: ExportForm = setting(N_("which form; huggingface: the folder of a GPT-2 for transformers"))
+    out: str | Path = setting(N_("the folder to make"), metavar=N_("FOLDER"))
+    checkpoint: Checkpoint | None = checkpoint_setting()
+
+
+@verb(ExportRequest)
+def export(request: ExportRequest) -> Document:
+    """Write a run in another form; see :func:`export_huggingface`."""
+    from olaria.runs import Run
+
+    run = request.run if isinstance(request.run, Run) else Run(request.run)
+    path = export_huggingface(run, request.out, checkpoint=request.checkpoint)
+    return Document(format=1, run=run.name, form=request.to, path=str(path))
 
 
 def export_huggingface(
@@ -29,12 +56,19 @@ def export_huggingface(
         StorageError: something is at ``out`` already.
         DataError: its tokenizer has no such form.
     """
+    from olaria.export.gpt2 import write_gpt2
+    from olaria.models.language import LanguageModel
+    from olaria.runs import Run
+    from olaria.storage.files import storage_errors
+
     run = run if isinstance(run, Run) else Run(run)
     out = Path(out)
     with storage_errors(out):
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise StorageError(
-                N_("{path} already exists and is not empty; choose another --out"), path=str(out)
+                N_("{path} already exists and is not empty; choose another {out}"),
+                path=str(out),
+                out=Setting("out"),
             )
     if run.family != "language" or getattr(run.recipe.model, "rung", None) != "gpt":
         raise RunError(

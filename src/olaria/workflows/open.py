@@ -42,7 +42,7 @@ class OpenRun:
         """See :func:`olaria.workflows.evaluate.evaluate`."""
         from olaria.workflows.evaluate import evaluate
 
-        return evaluate(self.run, **options)
+        return evaluate(self.run, **options).to_json()
 
     def explain(self, lesson: str, *beside: Any, **options: Any) -> Any:
         """A lesson computed from this run; shows itself in a notebook. See :func:`olaria.workflows.explain.explain`.
@@ -55,13 +55,13 @@ class OpenRun:
         from olaria.workflows.explain import explain
 
         others = [run.run if isinstance(run, OpenRun) else run for run in beside]
-        return explain(lesson, [self.run, *others], **options)
+        return explain(lesson, runs=[self.run, *others], **options)
 
     def report(self, **options: Any) -> Path:
         """See :func:`olaria.workflows.report.report`."""
         from olaria.workflows.report import report
 
-        return report([self.run], **options)
+        return report([self.run], **options).path
 
 
 def train(preset: str, **options: Any) -> OpenRun:

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from olaria.families import MODELS
-from olaria.recipes import PRESETS, preset
+from olaria.i18n import N_
+from olaria.workflows.requests import Document, Request
+from olaria.workflows.requests.verbs import verb
+
+
+@dataclass(frozen=True, kw_only=True)
+class PresetsRequest(Request):
+    """What ``list_presets`` takes."""
+
+    summary = N_("List what can be trained by name.")
+
+
+@verb(PresetsRequest)
+def list_presets(request: PresetsRequest) -> Document:
+    """Every preset."""
+    return Document(format=1, presets=presets())
 
 
 def presets() -> list[dict[str, Any]]:
     """Every preset: name, title (a source string), family, data, default budget in seconds."""
+    from olaria.families import MODELS
+    from olaria.recipes import PRESETS, preset
+
     listed = []
     for name, entry in PRESETS.items():
         recipe = preset(name)

@@ -2,76 +2,157 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
-from olaria.data.base import Progress
-from olaria.evaluation.reconstruction import mse
-from olaria.objectives.reconstruction import squared_error
-from olaria.runs import Run
-from olaria.sampling import latent
+from olaria.i18n import N_, Message
 from olaria.storage.files import refuse_overwriting
-from olaria.storage.images import make_grid, save_png
-from olaria.workflows import shown
-from olaria.workflows.shown import Shown
+from olaria.workflows.files import free_path, stem_of, word_of
+from olaria.workflows.requests import AnyData, AnyRun, Checkpoint, Request, Result, setting
+from olaria.workflows.requests.common import (
+    check_overwrite,
+    checkpoint_setting,
+    gray_setting,
+    images_setting,
+    out_setting,
+    overwrite_setting,
+    reading_of,
+    resize_setting,
+    run_setting,
+)
+from olaria.workflows.requests.verbs import verb
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from olaria.data.base import Progress
+    from olaria.workflows.shown import Shown
 
 SCALE = 2
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReconstructRequest(Request):
+    """What ``reconstruct`` takes."""
+
+    summary = N_("Show what a run makes of images.")
+
+    run: AnyRun = run_setting()
+    data: AnyData | None = images_setting()
+    count: int = setting(N_("how many to show"), default=32, metavar="N", flag="-n", least=1)
+    resize: int | None = resize_setting()
+    gray: bool = gray_setting()
+    checkpoint: Checkpoint | None = checkpoint_setting()
+    out: str | Path | None = out_setting(N_("where the picture goes"))
+    overwrite: bool = overwrite_setting()
+
+    def check(self) -> None:
+        """A file must be named to be replaced."""
+        check_overwrite(self)
+
+
 @dataclass(frozen=True)
-class Rebuilt:
+class Rebuilt(Result):
     """Images and what a run makes of them.
 
     Args:
+        request: that it answers.
         shown: the images.
         images: their reconstructions, (N, C, H, W) in [0, 1].
         errors: mean squared error of each, (N,).
         error: over all pixels.
+        picture: a sheet of the first ones, where it was written.
     """
 
+    request: ReconstructRequest
     shown: Shown
     images: Tensor
     errors: Tensor
     error: float
+    picture: Path | None = None
+
+    @property
+    def notes(self) -> tuple[Message, ...]:
+        """What was met while the files were read."""
+        return self.shown.notes
+
+    @property
+    def psnr_db(self) -> float:
+        """The error in decibels below the brightest pixel."""
+        from olaria.evaluation.reconstruction import psnr_db
+
+        return psnr_db(self.error)
+
+    def saved(self) -> Rebuilt:
+        """The same with its picture: where the request says, else under a free name."""
+        if self.picture is not None:
+            return self
+        request = self.request
+        path = free_path(f"{stem_of(request.run)}-reconstructions", ".png")
+        path = path if request.out is None else Path(request.out)
+        save_sheet(self, path, request.count, overwrite=request.overwrite)
+        return replace(self, picture=path)
+
+    def to_json(self) -> dict[str, Any]:
+        """The errors, of all and of each, and where the picture is."""
+        errors = zip(self.shown.names, self.errors.tolist(), strict=True)
+        return {
+            "format": 1,
+            "run": word_of(self.request.run),
+            "data": word_of(self.request.data),
+            "mse": self.error,
+            "psnr_db": self.psnr_db,
+            "picture": None if self.picture is None else str(self.picture),
+            "images": [{"name": name, "mse": error} for name, error in errors],
+        }
 
 
+@verb(ReconstructRequest)
 def reconstruct(
-    run: str | Path | Run,
-    data: str | None = None,
-    *,
-    options: dict[str, Any] | None = None,
-    checkpoint: str | int | None = None,
-    offline: bool = False,
-    progress: Progress | None = None,
+    request: ReconstructRequest, *, offline: bool = False, progress: Progress | None = None
 ) -> Rebuilt:
     """Rebuild images: of an autoencoder g(f(x)), of a VAE the pixels' mean at the posterior's mean.
 
     Args:
-        run: of an autoencoder or a VAE.
-        data: a data set's name, or the user's image, folder or zip; the run's own test images where None.
-        options: ``resize`` and ``gray`` for ``data``; those of the run where not given.
-        checkpoint: ``best``, ``last`` or a step.
         offline: open no connection.
-        progress: told of downloads.
+        progress: gets what is downloaded.
+
+    Returns:
+        All of them; a picture of the first is written where ``out`` is given, and by :meth:`Rebuilt.saved`.
 
     Raises:
         UsageError: the run is of another family, or is told classes, which ``data`` cannot say.
         DataError: the images are of another size or number of channels than the run's.
+        StorageError: a file is in the way.
     """
-    looked = shown.look(
-        run, data, options=options or {}, checkpoint=checkpoint, offline=offline, progress=progress
+    from olaria.evaluation.reconstruction import mse
+    from olaria.objectives.reconstruction import squared_error
+    from olaria.sampling import latent
+    from olaria.workflows.shown import look
+
+    if request.out is not None:
+        refuse_overwriting(Path(request.out), request.overwrite)
+    looked = look(
+        request.run,
+        request.data,
+        options=reading_of(request),
+        checkpoint=request.checkpoint,
+        offline=offline,
+        progress=progress,
     )
     x = looked.shown.x.float() / 255
     images = latent.reconstruct(looked.model, x, looked.told)
-    return Rebuilt(looked.shown, images, squared_error(images, x), mse(images, x))
+    found = Rebuilt(request, looked.shown, images, squared_error(images, x), mse(images, x))
+    return found if request.out is None else found.saved()
 
 
 def save_sheet(found: Rebuilt, path: Path, count: int, *, overwrite: bool = False) -> None:
     """Write a sheet of the first ``count`` images, each with its reconstruction at its right."""
+    import torch
+
+    from olaria.storage.images import make_grid, save_png
+
     refuse_overwriting(path, overwrite)
     originals = found.shown.x[:count].float() / 255
     pairs = torch.stack((originals, found.images[:count]), 1).flatten(0, 1)

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, cast
 
-from olaria.cards.comparison import side_by_side
-from olaria.cards.context import LessonCard, ReportContext
-from olaria.cards.run_card import run_card
-from olaria.cards.settings import ReportSettings, read_settings
-from olaria.errors import UsageError, suggestion
 from olaria.i18n import N_, Message
-from olaria.lessons import LESSONS
-from olaria.pages.lesson_page import lesson_section, lesson_style
-from olaria.pages.markdown import to_markdown
-from olaria.pages.page import plain_words
-from olaria.pages.pdf import to_pdf
-from olaria.pages.report import build_report
-from olaria.runs import Run
-from olaria.storage.files import refuse_overwriting, write_bytes, write_text
-from olaria.storage.folder import REPORT
-from olaria.workflows.explain import explain
+from olaria.storage.files import refuse_overwriting
+from olaria.vocabulary import LessonName, PageFormat
+from olaria.workflows.requests import AnyRun, AnySettings, Request, Result, setting
+from olaria.workflows.requests.common import check_overwrite, out_setting, overwrite_setting
+from olaria.workflows.requests.verbs import verb
 
-Format = Literal["html", "pdf", "md"]
-_ENDINGS: dict[str, Format] = {
+if TYPE_CHECKING:
+    from olaria.cards.context import LessonCard
+    from olaria.cards.settings import ReportSettings
+    from olaria.runs import Run
+
+PAGE_FORMAT: PageFormat = "html"
+SETTINGS_FILE = "report.toml"
+_ENDINGS: dict[str, PageFormat] = {
     ".html": "html",
     ".htm": "html",
     ".pdf": "pdf",
@@ -34,61 +31,114 @@ _ENDINGS: dict[str, Format] = {
 }
 
 
-def report(
-    runs: Sequence[str | Path | Run],
-    *,
-    language: str | None = None,
-    out: str | Path | None = None,
-    format: Format | None = None,
-    settings: str | Path | ReportSettings | None = None,
-    lessons: Sequence[str] = (),
-    title: str = "",
-    authors: str = "",
-    course: str = "",
-    command: str = "",
-    notes: Sequence[Message] = (),
-    overwrite: bool = False,
-    offline: bool = False,
-) -> Path:
-    """Write the report of ``runs``.
+@dataclass(frozen=True, kw_only=True)
+class ReportRequest(Request):
+    """What ``report`` takes."""
+
+    summary = N_("Write runs up as one self-contained page, to read or to hand in.")
+
+    runs: tuple[AnyRun, ...] = setting(
+        N_("names or folders of runs"), metavar=N_("RUN..."), positional=True
+    )
+    author: str = setting(N_("who hands it in"), default="", metavar=N_("TEXT"))
+    course: str = setting(N_("for which course"), default="", metavar=N_("TEXT"))
+    title: str = setting(N_("its heading"), default="", metavar=N_("TEXT"))
+    format: PageFormat | None = setting(
+        N_("what it is written as"),
+        default=None,
+        unless=Message(N_("by its file's ending, else {format}"), {"format": PAGE_FORMAT}),
+    )
+    lessons: tuple[LessonName, ...] = setting(
+        N_("lessons whose figures it carries, with commas: kl,attention"),
+        default=(),
+        metavar=N_("NAMES"),
+        by_commas=True,
+    )
+    settings: AnySettings | None = setting(
+        N_("title, author, activities, conclusion, …"),
+        default=None,
+        metavar=N_("FILE"),
+        unless=Message(
+            N_("{file} of the working folder, where there is one"), {"file": SETTINGS_FILE}
+        ),
+    )
+    out: str | Path | None = out_setting(
+        N_("where it goes"), unless=Message(N_("report.html (.pdf, .md) in the first run's folder"))
+    )
+    overwrite: bool = overwrite_setting()
+
+    def check(self) -> None:
+        """A file must be named to be replaced."""
+        check_overwrite(self)
+
+
+@dataclass(frozen=True)
+class Report(Result):
+    """A report that was written.
 
     Args:
-        runs: in the order in which they appear.
-        language: ``en`` or ``pt``; what the settings say unless given, else English.
-        out: the file; ``report.html`` (``.pdf``, ``.md``) in the first run's folder unless given.
-        format: ``html``, ``pdf`` or ``md``; by the ending of ``out`` unless given, else ``html``.
-        settings: a ``report.toml``, or what one says; what is given beside it comes first.
-        lessons: ids of the lessons whose figures it carries.
-        title, authors, course: for its head; may be empty.
+        path: of its file; a Markdown file's pictures lie beside it.
+        language: of its words.
+    """
+
+    path: Path
+    language: str
+
+    def __fspath__(self) -> str:
+        """It serves wherever a path does."""
+        return str(self.path)
+
+    def to_json(self) -> dict[str, Any]:
+        """Where it is."""
+        return {"format": 1, "path": str(self.path), "language": self.language}
+
+
+@verb(ReportRequest)
+def report(
+    request: ReportRequest,
+    *,
+    language: str | None = None,
+    spoken: str = "en",
+    command: str = "",
+    notes: Sequence[Message] = (),
+    notify: Callable[[Message], None] = lambda message: None,
+    offline: bool = False,
+) -> Report:
+    """Write the report of runs.
+
+    Args:
+        language: ``en`` or ``pt``; what the settings say unless given, else ``spoken``.
+        spoken: the language of the person who wants it.
         command: what made all of the runs; may be empty.
         notes: what its reader must know.
-        overwrite: replace what is at ``out``; in a run's folder the report is replaced in any case.
+        notify: gets what a person should know before it is written.
         offline: open no connection.
-
-    Returns:
-        The file's path; a Markdown file's pictures lie beside it.
 
     Raises:
         ConfigError: see :func:`olaria.cards.settings.read_settings`.
-        UsageError: there is no such lesson or format.
         StorageError: a file is in the way.
     """
-    if settings is None:
-        settings = ReportSettings()
-    said = settings if isinstance(settings, ReportSettings) else read_settings(settings)
-    language = language or said.language or "en"
-    names = list(lessons) or list(said.lessons)
-    _check_lessons(names)
-    kind = format_of(format, out)
-    opened = [run if isinstance(run, Run) else Run(run) for run in runs]
+    from olaria.cards.comparison import side_by_side
+    from olaria.cards.context import ReportContext
+    from olaria.cards.run_card import run_card
+    from olaria.pages.report import build_report
+    from olaria.runs import Run
+    from olaria.storage.folder import REPORT
+
+    said = _settings(request, notify)
+    language = language or said.language or spoken
+    names = request.lessons or _lessons(said)
+    kind = format_of(request.format, request.out)
+    opened = [run if isinstance(run, Run) else Run(run) for run in request.runs]
+    out = request.out
     path = Path(out) if out is not None else opened[0].path / Path(REPORT).with_suffix(f".{kind}")
-    may_replace = overwrite or out is None
+    may_replace = request.overwrite or out is None
     refuse_overwriting(path, may_replace)
     context = ReportContext(
         runs=[run_card(run, offline=offline) for run in opened],
-        title=title or said.title,
-        authors=authors or said.authors,
-        course=course or said.course,
+        title=request.title or said.title,
+        authors=request.author or said.authors,
+        course=request.course or said.course,
         institution=said.institution,
         date=said.date or datetime.date.today().isoformat(),
         command=command,
@@ -99,31 +149,45 @@ def report(
         lessons=[_lesson(name, opened, language, offline) for name in names],
     )
     _write(path, build_report(context, language), kind, may_replace)
-    return path
+    return Report(path, language)
 
 
-def format_of(format: str | None, out: str | Path | None) -> Format:
+def _settings(request: ReportRequest, notify: Callable[[Message], None]) -> ReportSettings:
+    """What the author's file says; that of the working folder where none is named."""
+    from olaria.cards.settings import ReportSettings, read_settings
+
+    if isinstance(request.settings, ReportSettings):
+        return request.settings
+    if request.settings is not None:
+        return read_settings(request.settings)
+    if not Path(SETTINGS_FILE).is_file():
+        return ReportSettings()
+    notify(Message(N_("reading {path} of this folder"), {"path": SETTINGS_FILE}))
+    return read_settings(SETTINGS_FILE)
+
+
+def _lessons(said: ReportSettings) -> tuple[LessonName, ...]:
+    """The lessons that the author's file names, checked as those of a request."""
+    return ReportRequest(runs=(), lessons=cast(Any, said.lessons)).lessons
+
+
+def format_of(format: PageFormat | None, out: str | Path | None) -> PageFormat:
     """The format that is asked for, else the one that the file's ending tells, else ``html``.
-
-    Raises:
-        UsageError: there is no such format.
 
     >>> format_of(None, "mine/report.PDF"), format_of("md", "report.txt"), format_of(None, None)
     ('pdf', 'md', 'html')
     """
-    known = dict.fromkeys(_ENDINGS.values())
-    if format is None:
-        return _ENDINGS.get(Path(out).suffix.lower(), "html") if out is not None else "html"
-    for kind in known:
-        if kind == format:
-            return kind
-    raise UsageError(
-        N_("a report cannot be {format}: {hint}"), format=format, hint=suggestion(format, known)
-    )
+    if format is not None:
+        return format
+    return PAGE_FORMAT if out is None else _ENDINGS.get(Path(out).suffix.lower(), PAGE_FORMAT)
 
 
-def _write(path: Path, html: str, kind: Format, may_replace: bool) -> None:
+def _write(path: Path, html: str, kind: PageFormat, may_replace: bool) -> None:
     """The page in its format; a Markdown file's pictures first, so that it never names what is not there."""
+    from olaria.pages.markdown import to_markdown
+    from olaria.pages.pdf import to_pdf
+    from olaria.storage.files import write_bytes, write_text
+
     if kind == "html":
         write_text(path, html)
     elif kind == "pdf":
@@ -140,24 +204,23 @@ def _write(path: Path, html: str, kind: Format, may_replace: bool) -> None:
 # -- lessons ---------------------------------------------------------------------------------------
 
 
-def _check_lessons(names: Sequence[str]) -> None:
-    for name in names:
-        if name not in LESSONS:
-            raise UsageError(
-                N_("there is no lesson {name}: {hint}"), name=name, hint=suggestion(name, LESSONS)
-            )
-
-
-def _lesson(name: str, runs: Sequence[Run], language: str, offline: bool) -> LessonCard:
+def _lesson(name: LessonName, runs: Sequence[Run], language: str, offline: bool) -> LessonCard:
     """A lesson of the first run that can carry it, beside the others.
 
     Raises:
         LessonError: none can; the preset whose runs can is named.
     """
+    from olaria.cards.context import LessonCard
+    from olaria.lessons import LESSONS
+    from olaria.pages.lesson_page import lesson_section, lesson_style
+    from olaria.pages.page import plain_words
+    from olaria.workflows.explain import ExplainRequest, computed
+
     lesson = LESSONS[name]
     fitting = [run for run in runs if run.family in lesson.families]
     others = [run for run in runs if run is not fitting[0]] if fitting else list(runs)
     chosen = [*fitting[:1], *others] if fitting or lesson.needs_run else []
-    found = explain(name, chosen, language=language, offline=offline)
+    request = ExplainRequest(lesson=name, runs=tuple(chosen))
+    found = computed(request, name, language, offline=offline)
     body = lesson_section(found.context, language, level=4)
     return LessonCard(plain_words(lesson.title, language), body, lesson_style())

@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from olaria.errors import OlariaError, RunError
-from olaria.i18n import N_
-from olaria.runs import Run
-from olaria.storage.files import storage_errors
-from olaria.storage.folder import list_runs
+from olaria.i18n import N_, Setting
+from olaria.workflows.requests import AnyRun, Document, Request, Result, setting
+from olaria.workflows.requests.common import run_setting
+from olaria.workflows.requests.verbs import verb
+
+if TYPE_CHECKING:
+    from olaria.cards.comparison import Group
 
 
-def listing() -> list[dict[str, Any]]:
+@dataclass(frozen=True, kw_only=True)
+class ListRunsRequest(Request):
+    """What ``list_runs`` takes."""
+
+    summary = N_("all runs, and how far they are")
+
+
+@verb(ListRunsRequest)
+def list_runs(request: ListRunsRequest) -> Document:
     """Every run in the runs' folder: name, preset, family, data, state, steps, seconds, final values."""
-    return [_summary(path) for path in list_runs()]
+    from olaria.storage import folder
+
+    return Document(format=1, runs=[_summary(path) for path in folder.list_runs()])
 
 
 def _summary(path: Path) -> dict[str, Any]:
+    from olaria.runs import Run
+
     try:
         run = Run(path)
         recipe, result = run.recipe, run.result
@@ -43,37 +60,105 @@ def _summary(path: Path) -> dict[str, Any]:
     }
 
 
-def show(name: str | Path) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class ShowRequest(Request):
+    """What ``show`` takes."""
+
+    summary = N_("all that is known of one run")
+
+    run: AnyRun = run_setting()
+
+
+@verb(ShowRequest)
+def show(request: ShowRequest) -> Document:
     """All that is known of one run."""
-    run = Run(name)
-    return {
-        "name": run.name,
-        "path": str(run.path),
-        "state": run.state,
-        "recipe": run.recipe.model_dump(mode="json"),
-        "provenance": run.provenance,
-        "result": run.result,
-        "evaluation": run.evaluation,
-        "checkpoints": run.folder.checkpoint_steps(),
-    }
+    from olaria.runs import Run
+
+    run = Run(request.run)
+    return Document(
+        format=1,
+        name=run.name,
+        path=str(run.path),
+        state=run.state,
+        recipe=run.recipe.model_dump(mode="json"),
+        provenance=run.provenance,
+        result=run.result,
+        evaluation=run.evaluation,
+        checkpoints=run.folder.checkpoint_steps(),
+    )
 
 
-def remove(name: str, *, confirmed: bool) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class CompareRequest(Request):
+    """What ``compare`` takes."""
+
+    summary = N_("runs side by side")
+
+    runs: tuple[AnyRun, ...] = setting(
+        N_("names or folders of runs"), metavar=N_("RUN..."), positional=True
+    )
+
+
+@dataclass(frozen=True)
+class Compared(Result):
+    """Runs side by side.
+
+    Args:
+        groups: those together that one protocol measured.
+    """
+
+    groups: Sequence[Group]
+
+    def to_json(self) -> dict[str, Any]:
+        """Every run, every protocol with its ranks, and what several seeds say together."""
+        from olaria.cards.comparison import to_json
+
+        return {"format": 1, **to_json(self.groups)}
+
+
+@verb(CompareRequest)
+def compare(request: CompareRequest) -> Compared:
+    """Put runs side by side.
+
+    Raises:
+        RunError: there is none of that name, or it is damaged.
+    """
+    from olaria.cards import comparison
+
+    return Compared(comparison.compare(request.runs))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoveRequest(Request):
+    """What ``remove`` takes."""
+
+    summary = N_("delete a run")
+
+    run: AnyRun = run_setting()
+    confirmed: bool = setting(N_("really delete it"), default=False, flag="--yes")
+
+
+@verb(RemoveRequest)
+def remove(request: RemoveRequest) -> Document:
     """Delete a run's folder, once the user has said yes.
 
     Raises:
         RunError: not confirmed, or the run is being trained.
     """
-    run = Run(name)
+    from olaria.runs import Run
+    from olaria.storage.files import storage_errors
+
+    run = Run(request.run)
     size = sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file())
-    if not confirmed:
+    if not request.confirmed:
         raise RunError(
-            N_("{path} would be deleted ({size} bytes); say --yes to do it"),
+            N_("{path} would be deleted ({size} bytes); say {confirmed} to do it"),
             path=str(run.path),
             size=size,
+            confirmed=Setting("confirmed"),
         )
     with run.folder.locked():
         pass
     with storage_errors(run.path):
         shutil.rmtree(run.path)
-    return {"removed": run.name, "size_bytes": size}
+    return Document(format=1, removed=run.name, size_bytes=size)

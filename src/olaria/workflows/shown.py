@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor
 
@@ -13,11 +13,10 @@ from olaria.data.base import Progress
 from olaria.data.images import load_pictures
 from olaria.errors import DataError, UsageError, suggestion
 from olaria.families import MODELS
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, Setting
 from olaria.models.base import ImageModel
 from olaria.runs import Run
-
-Split = Literal["train", "validation", "test"]
+from olaria.vocabulary import Split
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,11 @@ def look(
     if data is None or data == run.recipe.data.name:
         return Looked(model, known, own(known, getattr(known, split or "test")), True)
     if split is not None:
-        raise UsageError(N_("--split is of the run's own data; leave it out for {data}"), data=data)
+        raise UsageError(
+            N_("{split} is of the run's own data; leave it out for {data}"),
+            split=Setting("split"),
+            data=data,
+        )
     if model.classes:
         raise UsageError(
             N_("run {name} is told the class of each image, which {data} cannot say"),
@@ -170,9 +173,11 @@ def other(
     if tuple(shown.x.shape[1:]) != shape:
         raise DataError(
             N_(
-                "the images of {data} are {found} and those of run {name} {wanted}; "
-                "use --resize and --gray"
+                "the images of {data} are {found} and those of run {name} {wanted}; use {resize} and "
+                "{gray}"
             ),
+            resize=Setting("resize"),
+            gray=Setting("gray"),
             data=data,
             found="×".join(map(str, shown.x.shape[1:])),
             name=run.name,

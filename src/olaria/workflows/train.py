@@ -1,96 +1,297 @@
-"""Turn a recipe into a run."""
+"""Turn a preset, or the user's own data with it, into a run; go on with one; repeat one."""
 
 from __future__ import annotations
 
-import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from olaria.data import DATASETS
-from olaria.data.base import Progress
-from olaria.data.config import CODES
-from olaria.errors import NonFiniteLossError, OlariaError, UsageError
-from olaria.families.gan import GameConfig
-from olaria.i18n import N_
-from olaria.kinds import prepare
-from olaria.recipes import Recipe, Size
-from olaria.recipes import preset as find_preset
-from olaria.runs import Run
-from olaria.runs.opening import check_weights
-from olaria.runs.tuning import check_unchanged, resumed, tuned_recipe
-from olaria.storage import folder as files
-from olaria.storage.folder import RunFolder, find_run, new_run_path
-from olaria.training import records, teamwork
-from olaria.training.building import build_model
-from olaria.training.engine import Trainer
-from olaria.training.events import Event, Forecast, Listener
-from olaria.training.health import Health
-from olaria.training.interruption import INTERRUPTED, Interrupted, Interruption, handling
-from olaria.training.memory import keep_freed_memory
-from olaria.training.prepared import Prepared
-from olaria.training.recorder import Recorder
-from olaria.training.rescue import Rescue
-from olaria.training.schedule import Clock
-from olaria.training.sizing import Notes, room
-from olaria.training.stopping import Patience
-from olaria.training.team import Team
+from olaria.errors import RunError, UsageError
+from olaria.i18n import N_, Message, Setting
+from olaria.vocabulary import (
+    DEVICE,
+    LORA_ALPHA,
+    LORA_TARGETS,
+    SEED,
+    SEED_LIMIT,
+    SIZE,
+    UNSEEN,
+    Device,
+    Size,
+    TokenizerKind,
+    Unseen,
+)
+from olaria.workflows.requests import AnyData, AnyRun, Request, Result, Seconds, setting
+from olaria.workflows.requests.common import (
+    READING,
+    column_setting,
+    encoding_setting,
+    gray_setting,
+    out_setting,
+    reading_of,
+    refuse_alone,
+    resize_setting,
+    tokenizer_setting,
+    vocab_size_setting,
+)
+from olaria.workflows.requests.verbs import verb
+
+if TYPE_CHECKING:
+    from olaria.data.base import Progress
+    from olaria.recipes import Recipe
+    from olaria.runs import Run
+    from olaria.training.events import Listener
+    from olaria.training.team import Team
+
+AUTO = "auto"
+"""Instead of a run to go on with: the preset's newest that has not ended, or else a new one."""
+CHOICES = ("data", "budget", "steps", "size", "seed", "settings")
+"""What a recipe is made from, besides how its data is read."""
+TUNING = ("start", "lora_rank", "lora_targets", "lora_alpha")
+"""What a tuned run begins from, and its adapters."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainRequest(Request):
+    """What ``train`` takes."""
+
+    summary = N_("Train a preset, or your own data with it, into a run.")
+
+    preset: str | None = setting(
+        N_("what to train; olaria presets lists them"),
+        default=None,
+        metavar=N_("PRESET"),
+        positional=True,
+    )
+    data: AnyData | None = setting(
+        N_("a data set, or your images or text"), default=None, metavar=N_("NAME|PATH")
+    )
+    budget: Seconds | None = setting(
+        N_("train for this long: 90s, 5m, 1h"), default=None, metavar=N_("TIME")
+    )
+    steps: int | None = setting(N_("or train for N steps"), default=None, metavar="N", least=1)
+    size: Size | None = setting(N_("of the model"), default=None, unless=SIZE)
+    seed: int | None = setting(
+        N_("of all that is random"),
+        default=None,
+        metavar="N",
+        least=0,
+        below=SEED_LIMIT,
+        unless=str(SEED),
+    )
+    settings: tuple[str, ...] = setting(
+        N_("a setting of the recipe, such as model.latent=2; may be repeated"),
+        default=(),
+        metavar=N_("NAME=VALUE"),
+        flag="--set",
+    )
+    resume: AnyRun | None = setting(
+        N_("go on with a stopped run; auto: the preset's newest, or else a new one"),
+        default=None,
+        metavar=N_("RUN|auto"),
+    )
+    replay: AnyRun | None = setting(
+        N_("repeat a run exactly, as a new one"), default=None, metavar=N_("RUN")
+    )
+    start: AnyRun | None = setting(
+        N_("begin from the weights of a run, or of a GPT-2 folder of transformers"),
+        default=None,
+        metavar=N_("RUN|FOLDER"),
+        flag="--from",
+    )
+    lora_rank: int | None = setting(
+        N_("train adapters of rank N instead of all weights"), default=None, metavar="N", least=1
+    )
+    lora_targets: tuple[str, ...] | None = setting(
+        N_("layers that get an adapter, with commas"),
+        default=None,
+        metavar=N_("NAMES"),
+        by_commas=True,
+        least=1,
+        unless=",".join(LORA_TARGETS),
+    )
+    lora_alpha: float | None = setting(
+        N_("an adapter is scaled by A over its rank"),
+        default=None,
+        metavar="A",
+        above=0,
+        unless=f"{LORA_ALPHA:g}",
+    )
+    encoding: str | None = encoding_setting()
+    tokenizer: TokenizerKind | None = tokenizer_setting()
+    vocab_size: int | None = vocab_size_setting()
+    unseen: Unseen | None = setting(
+        N_("what to do with an unknown character"), default=None, unless=UNSEEN
+    )
+    resize: int | None = resize_setting()
+    gray: bool = gray_setting()
+    leave_out: int | None = setting(
+        N_("train on no image of class K, from 0, to find it as an anomaly"),
+        default=None,
+        metavar="K",
+        least=0,
+    )
+    column: str | None = column_setting()
+    nproc: int | None = setting(
+        N_("train in N processes that share each batch; see torchrun"),
+        default=None,
+        metavar="N",
+        least=1,
+    )
+    device: Device | None = setting(N_("where to train"), default=None, unless=DEVICE)
+    out: str | Path | None = out_setting(N_("of the new run"), metavar=N_("FOLDER"))
+
+    def check(self) -> None:
+        """What goes with what; before anything slow is loaded."""
+        if self.steps is not None and self.budget is not None:
+            raise _not_both("steps", "budget")
+        if self.resume is not None and self.replay is not None:
+            raise _not_both("resume", "replay")
+        if self.preset is None and self.resume in (None, AUTO) and self.replay is None:
+            raise UsageError(
+                N_("say what to train: a preset (olaria presets lists them), or {resume} RUN"),
+                resume=Setting("resume"),
+            )
+        self._check_tuning()
+        self._check_fixed()
+
+    def _check_tuning(self) -> None:
+        for name in ("lora_targets", "lora_alpha"):
+            if getattr(self, name) is not None and self.lora_rank is None:
+                raise refuse_alone(Setting(name), Setting("lora_rank"))
+        if self.lora_rank is not None and self.start is None:
+            raise UsageError(
+                N_("{one} goes with {other}, the run whose weights are adapted"),
+                one=Setting("lora_rank"),
+                other=Setting("start"),
+            )
+        if self.resume == AUTO and self.start is not None:
+            raise UsageError(
+                N_("{start} begins a new run; go on with a stopped one by {resume} RUN"),
+                start=Setting("start"),
+                resume=Setting("resume"),
+            )
+
+    def _check_fixed(self) -> None:
+        """A run that goes on, or is repeated, brings its recipe along."""
+        goes_on = self.resume not in (None, AUTO)
+        names = [name for name in (*CHOICES, *TUNING, *READING) if getattr(self, name)]
+        names += ["seed"] if self.seed == 0 else []
+        names += ["leave_out"] if self.leave_out == 0 else []
+        names += ["out"] if goes_on and self.out is not None else []
+        if names and (goes_on or self.replay is not None):
+            raise UsageError(
+                N_("{fixed} takes everything from its run; leave out {words}"),
+                fixed=Setting("resume" if goes_on else "replay"),
+                words=tuple(map(Setting, names)),
+            )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing of the preset's recipe is changed."""
+        given = (getattr(self, name) for name in (*CHOICES, *TUNING))
+        return not reading_of(self) and all(value is None or value == () for value in given)
+
+    def recipe(self) -> Recipe:
+        """The preset with the user's choices."""
+        tuning = {
+            "start": self.start,
+            "rank": self.lora_rank,
+            "targets": None if self.lora_targets is None else list(self.lora_targets),
+            "alpha": self.lora_alpha,
+        }
+        return make_recipe(
+            str(self.preset),
+            None if self.data is None else str(self.data),
+            self.size,
+            self.steps,
+            self.budget,
+            SEED if self.seed is None else self.seed,
+            self.settings,
+            reading_of(self),
+            None
+            if self.start is None
+            else {
+                **{name: value for name, value in tuning.items() if value is not None},
+                "start": str(self.start),
+            },
+        )
+
+
+def _not_both(one: str, other: str) -> UsageError:
+    return UsageError(N_("give {one} or {other}, not both"), one=Setting(one), other=Setting(other))
+
+
+@dataclass(frozen=True)
+class Trained(Result):
+    """A run that has come to its end.
+
+    Args:
+        run: what was made.
+    """
+
+    run: Run
+
+    def to_json(self) -> dict[str, Any]:
+        """What the run's ``result.json`` says, and where it is."""
+        return {**self.run.result, "run": self.run.name, "path": str(self.run.path)}
+
+
+@verb(TrainRequest)
 def train(
-    preset: str,
+    request: TrainRequest,
     *,
-    data: str | None = None,
-    size: Size | None = None,
-    steps: int | None = None,
-    budget: float | None = None,
-    seed: int = 0,
-    settings: Sequence[str] = (),
-    data_options: dict[str, Any] | None = None,
-    tuning: dict[str, Any] | None = None,
-    out: str | Path | None = None,
     offline: bool = False,
     listeners: Sequence[Listener] = (),
     progress: Progress | None = None,
+    notify: Callable[[Message], None] = lambda message: None,
     started: float | None = None,
     team: Team | None = None,
 ) -> Run:
-    """Train a preset and return its run.
+    """Train a preset, go on with a run, or repeat one.
 
     Args:
-        preset: a name of ``olaria.recipes.PRESETS``.
-        data: another data set, or the user's own files.
-        size: ``tiny``, ``small`` or ``base``; small unless given, or that of the run it begins from.
-        steps: turns to make; or
-        budget: seconds from ``started`` to the last update. The preset's own budget where both are None.
-        seed: of everything random.
-        settings: ``path=value`` overrides, as after ``--set``.
-        data_options: fields of :class:`olaria.data.DataConfig` besides the name.
-        tuning: fields of :class:`olaria.recipes.base.TuningConfig`, to begin from another run.
-        out: the run's folder; a free name under ``runs`` unless given.
         offline: open no connection.
-        listeners: told of every event.
-        progress: told of downloads.
+        listeners: get every event.
+        progress: gets what is downloaded.
+        notify: gets what a person should know before it begins.
         started: reading of :func:`time.monotonic` at which the budget began; now unless given.
         team: of the processes that train it together, of which this is the first; alone unless given.
 
     Raises:
         OlariaError: as its subclasses say; nothing of another run is ever touched.
     """
+    from olaria.storage.folder import RunFolder, new_run_path
+    from olaria.training.schedule import Clock
+    from olaria.training.teamwork import join
+    from olaria.workflows import running
+
     started = time.monotonic() if started is None else started
-    recipe = make_recipe(preset, data, size, steps, budget, seed, settings, data_options, tuning)
-    folder = RunFolder(Path(out) if out is not None else new_run_path(preset))
-    return train_recipe(
-        recipe,
-        folder,
-        offline=offline,
-        listeners=listeners,
-        progress=progress,
-        clock=Clock(started),
-        team=team,
-    )
+    if team is None and request.nproc not in (None, 1):
+        raise UsageError(
+            N_("{nproc} starts processes of the command line; leave it out here"),
+            nproc=Setting("nproc"),
+        )
+    if team is None and request.device not in (None, DEVICE):
+        team = join(request.device)
+    around: dict[str, Any] = {
+        "offline": offline,
+        "listeners": listeners,
+        "progress": progress,
+        "team": team,
+    }
+    if request.replay is not None:
+        _of_preset(request.replay, request.preset)
+        return running.replay(request.replay, out=request.out, **around)
+    unfinished = _unfinished(request, notify)
+    if unfinished is not None:
+        _of_preset(unfinished, request.preset)
+        return running.resume(unfinished, started=started, **around)
+    recipe = request.recipe()
+    path = new_run_path(str(request.preset)) if request.out is None else Path(request.out)
+    return running.train_recipe(recipe, RunFolder(path), clock=Clock(started), **around)
 
 
 def make_recipe(
@@ -104,10 +305,16 @@ def make_recipe(
     data_options: dict[str, Any] | None,
     tuning: dict[str, Any] | None = None,
 ) -> Recipe:
-    """A preset with the user's choices; see :func:`train`."""
+    """A preset with the user's choices; see :class:`TrainRequest`."""
     if steps is not None and budget is not None:
-        raise UsageError(N_("give --steps or --budget, not both"))
-    recipe = find_preset(preset, size or "small").ending(steps, budget)
+        raise _not_both("steps", "budget")
+    from olaria.data import DATASETS
+    from olaria.data.config import CODES
+    from olaria.recipes import preset as find_preset
+    from olaria.runs.tuning import tuned_recipe
+    from olaria.storage.folder import find_run
+
+    recipe = find_preset(preset, size or SIZE).ending(steps, budget)
     values: dict[str, Any] = {}
     if data is not None:
         # An existing path wins its absolute form, so that the run opens from any folder.
@@ -123,245 +330,48 @@ def make_recipe(
     return recipe.with_settings(list(settings))
 
 
-def train_recipe(
-    recipe: Recipe,
-    folder: RunFolder,
-    *,
-    offline: bool = False,
-    listeners: Sequence[Listener] = (),
-    progress: Progress | None = None,
-    clock: Clock | None = None,
-    fractions: list[float] | None = None,
-    team: Team | None = None,
-) -> Run:
-    """Train a recipe from its beginning into a new folder; see :func:`train`."""
-    clock = clock or Clock()
-    if files.is_run(folder.path):  # told before minutes of preparation
-        folder.create({}, {})
-    team = team or Team()
-    teamwork.tell(team, recipe, fractions)
-    prepared = prepare(recipe, offline=offline, progress=progress)
-    team.check(prepared.feed.batch_size)
-    with _cleared_if_unborn(folder), folder.locked():
-        folder.create(prepared.recipe.model_dump(mode="json"), records.provenance(prepared))
-        folder.status("running", 0)
-        with _told_if_it_fails(folder):
-            if prepared.tokenizer is not None:
-                folder.write(files.TOKENIZER, prepared.tokenizer)
-            trainer = _trainer(prepared, clock, fractions, team)
-            teamwork.begin(team, prepared, trainer)
-        # A repeated run ends where the first one did, whatever ended it.
-        stopping = _patience(prepared) if fractions is None else []
-        return _run(trainer, prepared, folder, [*stopping, *listeners])
-
-
-def resume(
-    run: str | Path,
-    *,
-    offline: bool = False,
-    listeners: Sequence[Listener] = (),
-    progress: Progress | None = None,
-    started: float | None = None,
-    team: Team | None = None,
-) -> Run:
-    """Go on with a stopped run from its last complete checkpoint; a finished one is returned as it is.
+def _unfinished(request: TrainRequest, notify: Callable[[Message], None]) -> str | Path | None:
+    """The run to go on with, None where a new one has to begin.
 
     Raises:
-        RunError: there is no run or no checkpoint, or the data has changed.
+        RunError: what was asked is not what the preset's unfinished run is.
     """
-    opened = Run(run)
-    if opened.state == "done":
-        return opened
-    with opened.folder.locked():
-        path = opened.folder.checkpoint_path("last")
-        tensors, state = opened.folder.load_checkpoint("last")
-        stored = opened.provenance
-        recipe = opened.recipe
-        check_weights(build_model(recipe, opened.dimensions()), tensors["model"], path)
-        if recipe.training.precision == "auto":  # as it was decided then
-            recipe = recipe.updated("training.precision", stored["precision"])
-        team = team or Team()
-        teamwork.tell(team, recipe)
-        start = None if recipe.tuning is None else resumed(opened)
-        prepared = prepare(recipe, offline=offline, progress=progress, start=start)
-        if stored["data_sha256"] != prepared.data.sha256:
-            opened.data(offline=offline)  # says so
-        clock = Clock(started, carried=float(state["elapsed_s"]))
-        trainer = _trainer(prepared, clock, None, team)
-        trainer.restore(tensors, state)
-        teamwork.begin(team, prepared, trainer)
-        opened.folder.mend_best(trainer.progress.best_step)
-        for log in (files.METRICS, files.EVENTS):
-            opened.folder.truncate(log, trainer.progress.step)
-        past = list(records.past(opened.folder))
-        stopping = _patience(prepared, past)
-        half = Notes(records.passed_over(opened.folder, trainer.progress.step))
-        told: list[Listener] = [records.Changed(stored), half, *stopping, *listeners]
-        return _run(trainer, prepared, opened.folder, told, past)
+    if request.resume != AUTO:
+        return request.resume
+    from olaria.recipes import preset as find_preset
+    from olaria.runs import Run
+    from olaria.workflows.running import latest_unfinished
+
+    preset, out = str(request.preset), request.out
+    find_preset(preset)  # an unknown name is told as such
+    path = latest_unfinished(preset)
+    if path is None:
+        message = N_("there is no unfinished run of {preset}: a new one begins")
+        notify(Message(message, {"preset": preset}))
+        return None
+    is_other = not request.is_plain and request.recipe() != Run(path).recipe
+    if is_other or (out is not None and Path(out).resolve() != path.resolve()):
+        raise RunError(
+            N_(
+                "the unfinished run {path} was begun otherwise: go on with {this}, or leave {resume} out"
+            ),
+            path=str(path),
+            this=Setting("resume", str(path)),
+            resume=Setting("resume"),
+        )
+    notify(Message(N_("going on with {path}"), {"path": str(path)}))
+    return path
 
 
-def replay(
-    run: str | Path,
-    *,
-    out: str | Path | None = None,
-    offline: bool = False,
-    listeners: Sequence[Listener] = (),
-    progress: Progress | None = None,
-    team: Team | None = None,
-) -> Run:
-    """Repeat a run exactly, a budget run too: its schedule is followed instead of the clock."""
-    opened = Run(run)
-    stored, recipe = opened.provenance, opened.recipe
-    check_unchanged(opened)
-    recipe = recipe.with_values(
-        {
-            "training.precision": stored["precision"],
-            "training.compile": "on" if stored["compile"] else "off",
-        }
-    )
-    folder = RunFolder(Path(out) if out is not None else new_run_path(opened.name))
-    return train_recipe(
-        recipe,
-        folder,
-        offline=offline,
-        listeners=listeners,
-        progress=progress,
-        fractions=opened.fractions(),
-        team=team,
-    )
+def _of_preset(name: str | Path, preset: str | None) -> None:
+    """Refuse a run of another preset than the one named beside it."""
+    from olaria.runs import Run
 
-
-def latest_unfinished(stem: str) -> Path | None:
-    """The newest run of a preset that stopped before its end, for ``--resume auto``."""
-    unfinished = [path for path in files.list_runs() if _is_unfinished(path, stem)]
-    return max(unfinished, key=lambda path: path.stat().st_mtime, default=None)
-
-
-def _is_unfinished(path: Path, stem: str) -> bool:
-    try:
-        run = Run(path)
-        is_one = run.recipe.preset == stem and run.state != "done"
-        return is_one and bool(run.folder.checkpoint_steps())
-    except OlariaError:  # a damaged run must not hide the others
-        return False
-
-
-def follow(team: Team, *, offline: bool = False, progress: Progress | None = None) -> None:
-    """Train along with the first process of a team, which says what, and writes.
-
-    Raises:
-        OlariaError: the data cannot be had here, or is another than the first one's; or the first one is gone.
-    """
-    recipe, fractions = teamwork.told(team)
-    prepared = prepare(recipe, offline=offline, progress=progress)
-    trainer = _trainer(prepared, Clock(), fractions, team)
-    teamwork.begin(team, prepared, trainer)
-    keep_freed_memory()
-    with handling(
-        signal.SIG_IGN
-    ):  # the first hears Ctrl-C and SIGTERM too, and ends the run for all
-        for _ in trainer.stream():
-            pass
-
-
-def _trainer(
-    prepared: Prepared, clock: Clock, fractions: list[float] | None, team: Team
-) -> Trainer:
-    recipe = prepared.recipe
-    trainer = Trainer(
-        prepared.model,
-        prepared.feed,
-        recipe.training,
-        recipe.seed,
-        prepared.watch,
-        clock,
-        fractions,
-        team,
-    )
-    memory = prepared.sized.memory
-    trainer.forecast = Forecast(memory_bytes=None if memory is None else memory.total)
-    return trainer
-
-
-def _patience(prepared: Prepared, past: Sequence[Event] = ()) -> list[Listener]:
-    """What stops the run when its validation turns; it knows the evaluations from before a resume."""
-    patience = prepared.recipe.training.patience
-    if patience is None:
-        return []
-    return [Patience(prepared.watch.monitor, patience, past)]
-
-
-def _run(
-    trainer: Trainer,
-    prepared: Prepared,
-    folder: RunFolder,
-    listeners: Sequence[Listener],
-    past: Sequence[Event] = (),
-) -> Run:
-    """Run the loop into the folder; whatever ends it, the folder says so."""
-    training = prepared.recipe.training
-    recorder = Recorder(folder, training.keep_last, in_background=training.background_saving)
-    chorus: list[Listener] = [recorder, *listeners]
-    chorus.append(Notes(prepared.notes, is_note=True))
-    chorus.append(Notes(prepared.sized.notes))
-    chorus.append(Notes(room(prepared.sized.memory, folder.path, training.keep_last)))
-    model = prepared.recipe.model
-    if training.health:
-        is_critic = isinstance(model, GameConfig) and model.loss == "wasserstein"
-        chorus.append(Health(prepared.watch.monitor, can_win=not is_critic, past=past))
-    if training.rescue:
-        progress = trainer.progress
-        chorus.append(Rescue(training, model, dict(progress.changes), progress.num_restarts))
-    keep_freed_memory()
-    interruption = Interruption()
-    chorus.append(interruption)
-    try:
-        with interruption.watching():
-            finished = trainer.run(chorus)
-    except BaseException as error:
-        recorder.close()
-        folder.status("failed", trainer.progress.step)
-        if isinstance(error, NonFiniteLossError) and folder.checkpoint_steps():
-            raise _with_last_good(error, folder) from error
-        raise
-    recorder.close()
-    folder.write(files.RESULT, records.result(trainer, prepared, finished))
-    stopped = interruption.reason is not None
-    folder.status("stopped" if stopped else "done", finished.step)
-    if stopped:
-        raise Interrupted(interruption.reason or INTERRUPTED, folder.path, interruption.exit_code)
-    return Run(folder.path)
-
-
-@contextmanager
-def _told_if_it_fails(folder: RunFolder) -> Iterator[None]:
-    """A run that ends before its loop, as where memory does not suffice, is not one that is running."""
-    try:
-        yield
-    except BaseException:
-        folder.status("failed", 0)
-        raise
-
-
-def _with_last_good(error: NonFiniteLossError, folder: RunFolder) -> NonFiniteLossError:
-    """The same, and where the weights are that were good."""
-    return NonFiniteLossError(
-        N_("{reason}; the last good checkpoint is {path}"),
-        reason=error.message,
-        path=str(folder.checkpoint_path("last")),
-    )
-
-
-@contextmanager
-def _cleared_if_unborn(folder: RunFolder) -> Iterator[None]:
-    """Leave no folder behind that holds nothing but a lock."""
-    existed = folder.path.exists()
-    try:
-        yield
-    except OlariaError:
-        if not existed and folder.path.is_dir():
-            left = [path for path in folder.path.iterdir() if path.name != files.LOCK]
-            if not left:
-                (folder.path / files.LOCK).unlink(missing_ok=True)
-                folder.path.rmdir()
-        raise
+    run = Run(name)
+    if preset is not None and run.recipe.preset != preset:
+        raise UsageError(
+            N_("run {name} is of the preset {own}, not {preset}; leave {preset} out"),
+            name=run.name,
+            own=run.recipe.preset,
+            preset=preset,
+        )

@@ -28,7 +28,7 @@ def made(folder: Path, kind: Kind) -> Run:
         size="tiny",
         steps=30,
         settings=TINY,
-        data_options={"tokenizer": kind},
+        tokenizer=kind,
         out=folder / kind,
     )
 
@@ -50,14 +50,14 @@ def sampled(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--temperature", "0"), "temperature cannot be 0"),
-        (("--temperature", "-1"), "temperature cannot be -1"),
+        (("--temperature", "0"), "--temperature cannot be 0: it must be greater than 0"),
+        (("--temperature", "-1"), "--temperature cannot be -1"),
         (("--temperature", "nan"), "--temperature cannot be nan"),
-        (("--top-p", "0"), "top_p cannot be 0"),
-        (("--top-p", "1.01"), "top_p cannot be 1.01: it must be at most 1"),
-        (("--min-p", "2"), "min_p cannot be 2"),
-        (("--repetition-penalty", "0"), "repetition_penalty cannot be 0"),
-        (("--stop", ""), "stop.0 cannot be"),
+        (("--top-p", "0"), "--top-p cannot be 0"),
+        (("--top-p", "1.01"), "--top-p cannot be 1.01: it must be at most 1"),
+        (("--min-p", "2"), "--min-p cannot be 2"),
+        (("--repetition-penalty", "0"), "--repetition-penalty cannot be 0"),
+        (("--stop", ""), "--stop cannot be"),
         (("--prompt", ""), "the prompt is empty"),
         (("--top-k", "0"), "--top-k cannot be 0"),
         (("-n", "0"), "-n cannot be 0"),

@@ -14,7 +14,8 @@ from olaria.runs import Run
 from olaria.workflows.evaluate import evaluate
 from olaria.workflows.open import OpenRun
 from olaria.workflows.report import report
-from olaria.workflows.train import replay, resume, train
+from olaria.workflows.running import replay, resume
+from olaria.workflows.train import train
 
 WORDS = (
     "gato",
@@ -82,7 +83,7 @@ def test_the_command_prints_the_translation_alone(
         ((), "give it the text to translate with --prompt"),
         (("--prompt", " "), "give it the text to translate with --prompt"),
         (("--prompt", "gato", "--temperature", "2"), "leave out --temperature"),
-        (("--prompt", "gato", "--top-k", "2", "-n", "3"), "leave out --top-k, -n"),
+        (("--prompt", "gato", "--top-k", "2", "-n", "3"), "leave out -n, --top-k"),
         (("--prompt", "gato", "--beam", "0"), "--beam cannot be 0"),
         (("--prompt", "gato", "--beam", "99"), "beam cannot be 99: it must be at most 64"),
         (("--prompt", "xyz!"), "not in the alphabet"),
@@ -113,14 +114,14 @@ def test_it_watches_translations_and_keeps_the_best(run: Run) -> None:
 
 def test_an_evaluation_says_how_it_was_made(run: Run) -> None:
     found = evaluate(run)
-    assert list(found["metrics"]) == ["loss_nats_per_token", "exact_match", "bleu", "chrf"]
-    protocol = found["protocol"]
+    assert list(found.metrics) == ["loss_nats_per_token", "exact_match", "bleu", "chrf"]
+    protocol = found.protocol
     assert (protocol["split"], protocol["num_examples"], protocol["decoding"]) == (
         "validation",
         2,
         "greedy",
     )
-    loss = found["metrics"]["loss_nats_per_token"]
+    loss = found.metrics["loss_nats_per_token"]
     assert loss == pytest.approx(run.result["final"]["loss"], rel=1e-4)
 
 
@@ -128,7 +129,7 @@ def test_the_report_shows_what_was_expected_and_what_was_written(run: Run) -> No
     evaluate(run)
     (held_out, _) = run.data().validation  # type: ignore[union-attr]
     for language, word in (("en", "Encoder–decoder"), ("pt", "Source")):
-        page = report([run], language=language, out=run.path / f"{language}.html")
+        page = report([run], language=language, out=run.path / f"{language}.html").path
         text = page.read_text(encoding="utf-8")
         assert held_out[0] in text and held_out[1] in text
         assert 'id="translation"' in text
@@ -172,6 +173,6 @@ def test_only_what_translates_takes_a_beam(
     text.write_text("o oleiro gira o barro\n" * 20, encoding="utf-8")
     made = train("bigram-shakespeare", data=str(text), steps=1, out=tmp_path / "bigram")
     code, _, err = called(capsys, "sample", str(made.path), "--beam", "2")
-    assert code == 2 and "draws text: leave out beam" in err
+    assert code == 2 and "draws text: leave out --beam" in err
     with pytest.raises(UsageError, match="leave out beam"):
         draw(made, prompt="a", beam=2)

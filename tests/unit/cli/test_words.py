@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
-from olaria.cli import options
-from olaria.cli.words import Everywhere, split
+from olaria.cli.main import _requests
+from olaria.cli.verb import takes_free_text
+from olaria.cli.words import Everywhere
+from olaria.cli.words import split as split_words
 from olaria.errors import UsageError
+from olaria.vocabulary import SEED_LIMIT, Size
+from olaria.workflows.requests.forms import Choice, Decimal, Duration, Limits, Whole
+
+
+def split(words: list[str], language: str) -> tuple[Everywhere, list[str]]:
+    """As the command line does, whose verbs say which options take free text."""
+    return split_words(words, language, lambda option: takes_free_text(option, _requests()))
 
 
 @pytest.mark.parametrize(
@@ -28,7 +39,7 @@ def test_a_language_that_nobody_chose_is_known_as_such() -> None:
 
 
 def test_a_free_texts_value_is_not_an_option() -> None:
-    words = ["sample", "r", "--prompt", "--debug", "--title=--lang"]
+    words = ["sample", "r", "--prompt", "--debug", "--stop", "--lang", "--title=--lang"]
     assert split(words, "en") == (Everywhere("en"), words)
     assert split(["a", "--", "--debug"], "pt") == (Everywhere("pt"), ["a", "--", "--debug"])
 
@@ -52,7 +63,7 @@ def test_an_unknown_language_is_refused(words: list[str]) -> None:
     ],
 )
 def test_durations(text: str, expected: float) -> None:
-    assert options.seconds("--budget", text) == expected
+    assert Duration().check("budget", text) == expected
 
 
 @pytest.mark.parametrize(
@@ -60,28 +71,30 @@ def test_durations(text: str, expected: float) -> None:
 )
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(UsageError, match="write a duration such as 90s, 5m or 1h"):
-        options.seconds("--budget", text)
+        Duration().check("budget", text)
 
 
 @pytest.mark.parametrize("text", ["", "1.0", "one", "0", "-3", "1_0", "٣", "9" * 30])
 def test_what_is_no_number_of_steps(text: str) -> None:
-    with pytest.raises(UsageError, match=r"^--steps cannot be .*whole number, at least 1$"):
-        options.whole("--steps", text, 1)
+    whole = Whole(Limits(least=1))
+    with pytest.raises(UsageError, match=r"^steps cannot be .*whole number, at least 1$"):
+        whole.check("steps", whole.read("steps", text))
 
 
 def test_seeds_reach_from_zero_to_63_bits() -> None:
-    assert options.seed_of(str(2**63 - 1)) == 2**63 - 1
+    seed = Whole(Limits(least=0, below=SEED_LIMIT))
+    assert seed.check("seed", seed.read("seed", str(2**63 - 1))) == 2**63 - 1
     for text in ("-1", str(2**63)):
         with pytest.raises(UsageError, match="from 0 to 9223372036854775807"):
-            options.seed_of(text)
+            seed.check("seed", seed.read("seed", text))
 
 
 @pytest.mark.parametrize("text", ["", "x", "nan", "inf", "-inf", "1,5"])
 def test_what_is_no_temperature(text: str) -> None:
     with pytest.raises(UsageError, match="must be a number"):
-        options.decimal("--temperature", text)
+        Decimal().check("temperature", Decimal().read("temperature", text))
 
 
 def test_a_wrong_choice_gets_the_nearest() -> None:
-    with pytest.raises(UsageError, match=r"--size cannot be tinny: did you mean tiny\?"):
-        options.one_of("--size", "tinny", ("tiny", "small", "base"))
+    with pytest.raises(UsageError, match=r"size cannot be tinny: did you mean tiny\?"):
+        Choice(words=get_args(Size)).check("size", "tinny")

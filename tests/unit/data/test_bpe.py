@@ -142,5 +142,5 @@ def test_half_a_surrogate_pair_is_no_text() -> None:
 
 @pytest.mark.parametrize("kind", ["char", "byte", "word"])
 def test_a_size_is_for_bpe_alone(kind: str) -> None:
-    with pytest.raises(UsageError, match="--tokenizer bpe"):
+    with pytest.raises(UsageError, match="tokenizer=bpe"):
         fit_tokenizer(kind, "abc", 300)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from statistics import fmean
 import pytest
 import torch
 
-from olaria.data import DATASETS, DataConfig, sources
+from olaria.data import DATASETS, sources
 from olaria.data.statistics import entropies
 from olaria.errors import SourceError, UsageError
 from olaria.recipes import preset as find_preset
@@ -71,7 +71,7 @@ def test_get_verify_mirror_and_clean(stick: Path, tmp_path: Path) -> None:
     listed = workflow.clean()
     assert listed["deleted"] is False
     assert Path(file["path"]).exists()
-    assert workflow.clean(confirm=True)["size_bytes"] == listed["size_bytes"] > 0
+    assert workflow.clean(confirmed=True)["size_bytes"] == listed["size_bytes"] > 0
     assert not Path(file["path"]).exists()
     assert stranger.read_text() == "mine" and not any(map(Path.exists, ended))
     for result in (got, made, listed, workflow.where(), workflow.list_datasets()):
@@ -122,8 +122,7 @@ def test_stats_of_a_text_with_each_tokenizer(tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     file.write_text("a ação, a reação, a nação.\n" * 100, "utf-8")
     found = {
-        kind: workflow.stats(str(file), DataConfig(name=str(file), tokenizer=kind))
-        for kind in ("char", "byte", "word", "bpe")
+        kind: workflow.stats(str(file), tokenizer=kind) for kind in ("char", "byte", "word", "bpe")
     }
     text = file.read_text("utf-8")
     num_tokens = {kind: sum(one["tokenizer"]["num_tokens"].values()) for kind, one in found.items()}
@@ -135,8 +134,8 @@ def test_stats_of_a_text_with_each_tokenizer(tmp_path: Path) -> None:
         found["char"]["unigram_entropy_nats_per_char"] / math.log(2)
     )
     assert found["char"]["recommended"]["preset"] == "bigram-shakespeare"
-    size = DataConfig(name=str(file), tokenizer="bpe", vocab_size=300)
-    assert workflow.stats(str(file), size)["tokenizer"]["vocab_size"] < 300
+    found_300 = workflow.stats(str(file), tokenizer="bpe", vocab_size=300)
+    assert found_300["tokenizer"]["vocab_size"] < 300
     json.dumps(found)
 
 

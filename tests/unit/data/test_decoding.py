@@ -78,14 +78,14 @@ def test_cp1252_portuguese_is_told_as_such(text: str) -> None:
         content.decode("utf-8")
     except UnicodeDecodeError as error:
         said = refused(content)
-        assert said == f"a.txt is not utf-8 at byte {error.start}; try --encoding cp1252"
+        assert said == f"a.txt is not utf-8 at byte {error.start}; try encoding=cp1252"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_utf16_without_its_mark(encoding: str) -> None:
     # With accents it is not even UTF-8; without, it is, with NULs.
     for text in (SPEECH, "Nao ha estrelas"):
-        assert f"--encoding {encoding}" in refused(text.encode(encoding))
+        assert f"encoding={encoding}" in refused(text.encode(encoding))
     assert decode(SPEECH.encode(encoding), encoding, "a.txt") == SPEECH
 
 
@@ -115,7 +115,7 @@ def test_a_film_script_in_a_zip(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         text_of(packed)
     assert "Filme (1999)/filme.pt-BR.srt is not utf-8 at byte" in str(caught.value)
-    assert str(caught.value).endswith("try --encoding cp1252")
+    assert str(caught.value).endswith("try encoding=cp1252")
     data = text_of(packed, encoding="cp1252")
     assert data.text == "Não, não é isso.\n- Então o que é?\n"
     assert [note.text() for note in data.notes] == [
@@ -129,7 +129,7 @@ def test_a_novel_in_cp1252(tmp_path: Path) -> None:
     if not folder.is_dir():
         pytest.skip("the mirror has no texts")
     file = folder / "bras-cubas.cp1252.txt"
-    with pytest.raises(DataError, match=r"not utf-8 at byte 3; try --encoding cp1252"):
+    with pytest.raises(DataError, match=r"not utf-8 at byte 3; try encoding=cp1252"):
         text_of(file)
     assert text_of(file, encoding="cp1252").text == text_of(folder / "bras-cubas.txt").text
     halves = file.read_bytes()[:50_000] + (folder / "bras-cubas.txt").read_bytes()[50_000:]

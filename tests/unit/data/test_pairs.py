@@ -145,7 +145,7 @@ def test_repeated_lines_are_counted_and_other_targets_are_kept(tmp_path: Path) -
         ("a\tx\ty\n", "line 1 of pairs.tsv has 3 columns"),
         ("a\tx\nb\t \n", "line 2 of pairs.tsv has an empty side"),
         ("a\tx\na\ty\n", "have one source"),
-        ("pão\tbread\n".encode("cp1252"), "not utf-8 at byte 1; try --encoding cp1252"),
+        ("pão\tbread\n".encode("cp1252"), "not utf-8 at byte 1; try encoding=cp1252"),
         (b"a\x00\tx\n", "NUL"),
     ],
 )

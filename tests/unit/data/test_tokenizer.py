@@ -38,7 +38,7 @@ def test_e8_an_unseen_character(kind: str) -> None:
     tokenizer = fit_tokenizer(kind, "ab ab? ba")  # type: ignore[arg-type]
     with pytest.raises(DataError) as caught:
         tokenizer.encode("abç")
-    for word in ("'ç' (U+00E7", "--unseen replace", "skip"):
+    for word in ("'ç' (U+00E7", "unseen=replace", "skip"):
         assert word in str(caught.value)
     assert tokenizer.decode(tokenizer.encode("abç a😀", "replace")) == "ab? a?"
     assert tokenizer.decode(tokenizer.encode("abç a😀", "skip")) == "ab a"
@@ -49,10 +49,10 @@ def test_every_unseen_character_is_named(kind: str) -> None:
     tokenizer = fit_tokenizer(kind, "ab ab ab")  # type: ignore[arg-type]
     with pytest.raises(DataError, match=r"^3 characters are not in the alphabet: ") as caught:
         tokenizer.encode("zoo a zona")
-    for word in ("'n' (U+006E", "'o' (U+006F", "'z' (U+007A", "--unseen replace or --unseen skip"):
+    for word in ("'n' (U+006E", "'o' (U+006F", "'z' (U+007A", "unseen=replace or unseen=skip"):
         assert word in str(caught.value)
     many = "".join(chr(code) for code in range(0x410, 0x430))
-    with pytest.raises(DataError, match=r"32 characters .* and 22 more; use --unseen"):
+    with pytest.raises(DataError, match=r"32 characters .* and 22 more; use unseen=replace"):
         tokenizer.encode(many)
 
 

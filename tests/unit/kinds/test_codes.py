@@ -26,7 +26,8 @@ from olaria.sampling import codes, latent
 from olaria.training.randomness import generator, seeded
 from olaria.workflows.evaluate import evaluate
 from olaria.workflows.report import report
-from olaria.workflows.train import replay, train
+from olaria.workflows.running import replay
+from olaria.workflows.train import train
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def model(run: Run) -> VQ:
 
 
 def test_codes_say_more_than_the_mean_image(painter: Run) -> None:
-    metrics = evaluate(painter)["metrics"]
+    metrics = evaluate(painter).metrics
     data = digits(painter)
     x = data.test.x.float() / 255
     assert metrics["mse"] < 0.8 * (x - data.train.x.float().mean(0) / 255).square().mean().item()
@@ -85,7 +86,7 @@ def test_an_image_is_its_codes(painter: Run) -> None:
     assert torch.allclose(painting.reconstruct(x), expected, atol=1e-6)
     assert torch.allclose(latent.reconstruct(painting, x), expected, atol=1e-6)
     assert painting.codes(x).shape == (9, painting.latent)
-    with pytest.raises(SamplingError, match=r"--data codes:RUN"):
+    with pytest.raises(SamplingError, match="data=codes:RUN"):
         latent.prior(painting, 1, generator(0))
 
 
@@ -102,7 +103,7 @@ def test_vectors_begin_with_every_direction() -> None:
 
 
 def test_sides_that_four_does_not_divide_are_refused() -> None:
-    with pytest.raises(ConfigError, match="not 30×28; use --resize"):
+    with pytest.raises(ConfigError, match="not 30×28; use resize"):
         VQ(VQConfig(), (1, 30, 28))
 
 
@@ -160,7 +161,7 @@ def test_a_run_is_a_text_of_its_images(painter: Run, writer: Run) -> None:
     grids = codes_of_lines(lines[:3], (2, 2), 16)
     if len(data.train) <= 500:  # one block: the same draws
         assert torch.equal(grids, model(painter).encode(target))
-    protocol = evaluate(writer)["protocol"]
+    protocol = evaluate(writer).protocol
     assert (protocol["data"], protocol["images"]) == ("codes:vq", "digits")
     assert str(painter.path) not in json.dumps(protocol)
     assert command_of(writer).startswith("olaria train gpt-shakespeare --data codes:vq ")
@@ -181,7 +182,7 @@ def test_both_stages_make_a_bound(painter: Run, writer: Run) -> None:
             total -= torch.distributions.Bernoulli(logits=logits[0]).log_prob(image).sum().item()
     assert found["elbo_nats"] == pytest.approx(-total / 20, rel=1e-4)
     assert found["kl_nats"] < 4 * math.log(16)  # it has learnt something of the codes
-    metrics = evaluate(writer)["metrics"]
+    metrics = evaluate(writer).metrics
     assert metrics["elbo_nats"] == pytest.approx(
         -metrics["reconstruction_nats"] - metrics["kl_nats"]
     )
@@ -247,13 +248,13 @@ def test_a_writer_that_cannot_write_images_yet_is_reported_all_the_same(
         raise SamplingError("only {share} are images", share="3%")
 
     monkeypatch.setattr("olaria.cards.run_card.draw", refuse)
-    page = report([writer], out=tmp_path / "page.html").read_text(encoding="utf-8")
+    page = report([writer], out=tmp_path / "page.html").path.read_text(encoding="utf-8")
     assert "only 3% are images" in page
 
 
 @pytest.mark.parametrize("language", ["en", "pt"])
 def test_the_report_shows_images_for_texts(writer: Run, tmp_path: Path, language: str) -> None:
-    page = report([writer], language=language, out=tmp_path / "page.html").read_text()
+    page = report([writer], language=language, out=tmp_path / "page.html").path.read_text()
     assert ("painted by the model" in page) or ("pintadas pelo modelo" in page)
     assert "data:image/png" in page and str(writer.path) not in page
 
@@ -268,9 +269,9 @@ def test_a_code_that_was_never_seen_has_no_bound(
         two_stages(writer.model(), tokenizer, painting, digits(painter).test.x[:2], generator(0))
     monkeypatch.setattr(kind, "two_stages", _unseen)
     content = evaluate(writer)
-    assert content["metrics"]["elbo_nats"] is None
-    assert "a code that no training image has" in content["reasons"]["elbo_nats"]["id"]
-    assert content["metrics"]["loss_nats_per_char"] > 0
+    assert content.metrics["elbo_nats"] is None
+    assert "a code that no training image has" in content.reasons["elbo_nats"].id
+    assert content.metrics["loss_nats_per_char"] > 0
 
 
 def test_a_model_that_reads_less_than_a_line_has_no_bound(painter: Run, tmp_path: Path) -> None:
@@ -283,9 +284,9 @@ def test_a_model_that_reads_less_than_a_line_has_no_bound(painter: Run, tmp_path
         out=tmp_path / "short",
     )
     content = evaluate(writer)
-    assert content["metrics"]["elbo_nats"] is None
-    assert content["reasons"]["elbo_nats"]["fields"] == {"context": 3, "letters": 4}
-    assert content["metrics"]["fd"] is None and "train it longer" in content["reasons"]["fd"]["id"]
+    assert content.metrics["elbo_nats"] is None
+    assert content.reasons["elbo_nats"].fields == {"context": 3, "letters": 4}
+    assert content.metrics["fd"] is None and "train it longer" in content.reasons["fd"].id
 
 
 def _unseen(*_: object) -> dict[str, float]:

@@ -17,7 +17,8 @@ from olaria.runs import Run
 from olaria.workflows.data import stats
 from olaria.workflows.evaluate import evaluate
 from olaria.workflows.report import report
-from olaria.workflows.train import resume, train
+from olaria.workflows.running import resume
+from olaria.workflows.train import train
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +28,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_a_generator_finds_the_ring(run: Run) -> None:
     content = evaluate(run)
-    metrics = content["metrics"]
-    assert content["protocol"]["split"] == "test" and content["protocol"]["num_modes"] == 8
+    metrics = content.metrics
+    assert content.protocol["split"] == "test" and content.protocol["num_modes"] == 8
     assert metrics["modes_covered"] >= 6  # untrained: 0 or 1
-    assert metrics["recall"] > 0.3 and content["reasons"] == {}
+    assert metrics["recall"] > 0.3 and content.reasons == {}
     watched = [row["values"] for row in run.metrics() if row["split"] == "validation"]
     assert {"spread", "coverage", "modes_covered", "high_quality_share"} <= set(watched[-1])
     assert 0.5 < watched[-1]["spread"] < 1.5
@@ -64,7 +65,7 @@ def test_points_and_their_picture(run: Run, tmp_path: Path) -> None:
                   settings=["training.batch_size=8"], out=tmp_path / "again")  # fmt: skip
     data = again.data()
     assert isinstance(data, PointData) and len(data.train) == 41
-    assert evaluate(again)["reasons"].keys() == {
+    assert evaluate(again).reasons.keys() == {
         "modes_covered", "high_quality_share", "precision", "recall", "density", "coverage",
     }  # fmt: skip
 
@@ -90,7 +91,7 @@ def test_a_stopped_game_goes_on_to_the_same_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize("language", ["en", "pt"])
 def test_the_report_shows_the_game(run: Run, tmp_path: Path, language: str) -> None:
     evaluate(run)
-    page = report([run], language=language, out=tmp_path / "page.html").read_text()
+    page = report([run], language=language, out=tmp_path / "page.html").path.read_text()
     assert "data:image/gif" in page and ("Clusters found" in page or "Grupos encontrados" in page)
     assert ("points of a plane" in page) or ("pontos de um plano" in page)
     assert "reduced evaluation" not in page and "avaliação reduzida" not in page

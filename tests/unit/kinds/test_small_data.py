@@ -11,7 +11,8 @@ from PIL import Image
 from olaria.errors import ConfigError
 from olaria.i18n import Message
 from olaria.training.events import Event, Warned
-from olaria.workflows.train import replay, train
+from olaria.workflows.running import replay
+from olaria.workflows.train import train
 
 FEW = 60
 

@@ -61,9 +61,9 @@ def test_more_text_or_time_never_advises_a_smaller_size(
 @pytest.mark.parametrize(
     ("size", "num_chars", "words"),
     [
-        ("base", 30_000, "--size tiny suits it better"),
-        ("base", 400_000, "--size small suits it better"),
-        ("small", 30_000, "--size tiny suits it better"),
+        ("base", 30_000, "size=tiny suits it better"),
+        ("base", 400_000, "size=small suits it better"),
+        ("small", 30_000, "size=tiny suits it better"),
         ("tiny", 2_000, "more text, or a smaller model"),
         ("small", 1_000_000, None),
         ("base", 1_000_000, None),

@@ -63,7 +63,7 @@ def test_c5_the_absurd_is_refused_before_data_is_read(
         times.append(time.process_time() - began)
     assert min(times[1:]) < 1
     line = str(refused.value)
-    assert "\n" not in line and ("--size" in line or "layers" in line)
+    assert "\n" not in line and ("size" in line or "layers" in line)
     assert not (tmp_path / "run").exists()
 
 
@@ -122,7 +122,7 @@ def test_a_tight_machine_is_warned_of(memory: Any) -> None:
 
 
 def test_a_model_too_large_for_its_text_is_noted() -> None:
-    assert "--size tiny suits it better" in words(sized(recipe(size="small")).notes)
+    assert "size=tiny suits it better" in words(sized(recipe(size="small")).notes)
     assert "--size tiny" in words(sized(recipe(name="gpt2-shakespeare", size="small")).notes)
     assert sized(recipe(size="small"), 500_000).notes == ()
     assert sized(recipe(name="bigram-shakespeare"), 100).notes == ()

@@ -30,7 +30,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         size="tiny",
         steps=400,
         settings=["model.latent=6"],
-        data_options={"leave_out": LEFT_OUT},
+        leave_out=LEFT_OUT,
         out=out,
     )
 
@@ -68,9 +68,9 @@ def test_the_class_is_told_from_the_others(run: Run) -> None:
 def test_evaluation_reports_the_same(run: Run) -> None:
     quality = detect(run).quality()
     content = evaluate(run)
-    assert content["metrics"]["auroc"] == pytest.approx(quality["auroc"])
-    assert content["metrics"]["aupr"] == pytest.approx(quality["aupr"])
-    protocol = content["protocol"]
+    assert content.metrics["auroc"] == pytest.approx(quality["auroc"])
+    assert content.metrics["aupr"] == pytest.approx(quality["aupr"])
+    protocol = content.protocol
     assert (protocol["left_out"], protocol["anomaly_score"]) == (LEFT_OUT, anomaly.DEFAULT_SCORE)
     assert protocol["prevalence"] == pytest.approx(quality["prevalence"])
     assert {f"auroc_by_{score}" for score in anomaly.SCORES} <= set(protocol)
@@ -103,7 +103,7 @@ def test_the_users_own_images(run: Run, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_looked_at_is_told(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="between 0 and 1"):
+    with pytest.raises(UsageError, match="false_alarms cannot be 1: it must be less than 1"):
         detect(run, false_alarms=1.0)
     with pytest.raises(UsageError, match="no data set, file or folder"):
         detect(run, "digitz")

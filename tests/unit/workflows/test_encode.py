@@ -35,14 +35,14 @@ def test_codes_are_the_encoders_and_as_good_as_evaluation_says(run: Run) -> None
     with torch.no_grad():
         expected = run.model().encode(data.test.x.float() / 255)
     assert torch.allclose(found.codes, expected, atol=1e-5)
-    metrics = evaluate(run)["metrics"]
+    metrics = evaluate(run).metrics
     assert found.quality == {key: pytest.approx(metrics[key]) for key in found.quality}
     assert len(found.quality) == 4 and found.quality["knn_accuracy"] > 0.5
     assert len(encode(run, split="validation").codes) == len(data.validation)
 
 
 def test_a_linear_map_of_equal_size_rebuilds_less_of_the_images(run: Run) -> None:
-    metrics = evaluate(run)["metrics"]
+    metrics = evaluate(run).metrics
     assert 0 < metrics["pca_mse"] < 0.1 and metrics["pca_mse"] != metrics["mse"]
     assert 0.5 < metrics["pca_knn_accuracy"] <= 1
 
@@ -93,7 +93,7 @@ def test_the_users_own_images_have_no_classes(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "one.tsv").read_text().splitlines()[1].startswith("a b.png\t")
     with pytest.raises(EvaluationError, match="10 images or more, there are 1"):
         encoding.on_plane(found, "tsne")
-    with pytest.raises(UsageError, match="--split is of the run's own data"):
+    with pytest.raises(UsageError, match="split is of the run's own data"):
         encode(run, str(tmp_path), split="train")
 
 

@@ -8,20 +8,20 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from olaria.cli.explain import LESSONS as NAMES
 from olaria.cli.main import main
 from olaria.errors import UsageError
 from olaria.families import MODELS
 from olaria.lessons import LESSONS, Check
+from olaria.vocabulary import LessonName
 from olaria.workflows.explain import explain
 
 
 def test_the_command_knows_every_lesson() -> None:
-    assert list(NAMES) == list(LESSONS)
+    assert list(get_args(LessonName)) == list(LESSONS)
 
 
 def test_every_family_of_a_lesson_is_one() -> None:
@@ -34,7 +34,7 @@ def test_an_unknown_lesson_brings_the_nearest() -> None:
 
 
 def test_a_sentence_for_a_lesson_that_reads_none_is_refused() -> None:
-    with pytest.raises(UsageError, match="leave --prompt out"):
+    with pytest.raises(UsageError, match="leave prompt out"):
         explain("kl", prompt="to be")
 
 

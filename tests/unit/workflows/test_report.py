@@ -19,8 +19,9 @@ from olaria.cli.main import main
 from olaria.errors import LessonError, StorageError, UsageError
 from olaria.families import MODELS
 from olaria.families.report import Panel
+from olaria.kinds.base import Effort
 from olaria.runs import Run
-from olaria.workflows.evaluate import Effort, evaluate
+from olaria.workflows.evaluate import evaluate
 from olaria.workflows.open import OpenRun
 from olaria.workflows.report import report
 from olaria.workflows.train import train
@@ -63,7 +64,7 @@ def shown(path: Path) -> str:
 
 
 def test_a_report_of_real_runs_has_every_part(folder: Path, text: Run, vaes: list[Run]) -> None:
-    page = shown(report([*vaes, text], out=folder / "all.html"))
+    page = shown(report([*vaes, text], out=folder / "all.html").path)
     ids = re.findall(r'<section id="([\w-]+)"', page)
     assert ids == ["activities", "data", "vae", "kl", "language", "architectures", "results",
                    "comparison", "troubles", "conclusion", "references", "appendix"]  # fmt: skip
@@ -81,7 +82,7 @@ def test_a_report_of_real_runs_has_every_part(folder: Path, text: Run, vaes: lis
 def test_nothing_handed_in_names_a_folder_a_user_or_a_machine(
     folder: Path, text: Run, vaes: list[Run], language: str
 ) -> None:
-    page = shown(report([text, *vaes], language=language, out=folder / f"{language}.html"))
+    page = shown(report([text, *vaes], language=language, out=folder / f"{language}.html").path)
     for private in ("secret-place", "ana maria", str(Path.home()), os.uname().nodename, "/tmp"):
         assert private not in page
     assert "my diary.txt" in page, "the file's own name stays"
@@ -148,7 +149,9 @@ def test_the_command_makes_the_same_recipe(folder: Path, monkeypatch: pytest.Mon
     run = train(
         "gpt-shakespeare", data=str(made), size="tiny", steps=2, seed=3, out=folder / "first",
         settings=["model.context=16", "training.ema=0", "training.health=false", "model.window=null"],
-        data_options={"tokenizer": "bpe", "vocab_size": 270, "unseen": "replace"},
+        tokenizer="bpe",
+        vocab_size=270,
+        unseen="replace",
     )  # fmt: skip
     words = shlex.split(command_of(run))
     assert words[:2] == ["olaria", "train"]
@@ -161,10 +164,10 @@ def test_the_command_makes_the_same_recipe(folder: Path, monkeypatch: pytest.Mon
 
 
 def test_a_report_lies_in_the_runs_folder_and_is_renewed_there(text: Run) -> None:
-    first = report([text])
+    first = report([text]).path
     assert first == text.path / "report.html"
     first.write_text("old")
-    assert report([text]).read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert report([text]).path.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
 def test_someones_file_is_not_replaced(text: Run, tmp_path: Path) -> None:
@@ -173,11 +176,11 @@ def test_someones_file_is_not_replaced(text: Run, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"mine\.html"):
         report([text], out=out)
     assert out.read_text() == "mine"
-    assert report([text], out=out, overwrite=True).read_text(encoding="utf-8") != "mine"
+    assert report([text], out=out, overwrite=True).path.read_text(encoding="utf-8") != "mine"
 
 
 def test_markdown_has_its_pictures_beside_it(text: Run, tmp_path: Path) -> None:
-    path = report([text], out=tmp_path / "r.md")
+    path = report([text], out=tmp_path / "r.md").path
     written = path.read_text(encoding="utf-8")
     named = set(re.findall(r"\]\((figure-\d+\.\w+)\)", written))
     assert named and named == {p.name for p in tmp_path.iterdir()} - {"r.md"}
@@ -186,7 +189,7 @@ def test_markdown_has_its_pictures_beside_it(text: Run, tmp_path: Path) -> None:
 
 
 def test_a_picture_in_the_way_is_not_replaced(text: Run, tmp_path: Path) -> None:
-    names = [p.name for p in report([text], out=tmp_path / "r.md").parent.iterdir()]
+    names = [p.name for p in report([text], out=tmp_path / "r.md").path.parent.iterdir()]
     picture = next(name for name in names if name.startswith("figure"))
     other = tmp_path / "other"
     other.mkdir()
@@ -210,23 +213,23 @@ def test_settings_are_a_file_or_values_and_words_come_first(text: Run, tmp_path:
     toml = tmp_path / "any.toml"
     toml.write_text('title = "T<1>"\nauthor = "Ana"\ncourse = "Course one"\nlanguage = "pt"\n'
                     'activities = ["A1"]\nconclusion = "So."\n')  # fmt: skip
-    page = report([text], settings=toml, course="Course two", out=tmp_path / "a.html").read_text(
-        "utf-8"
-    )
+    page = report(
+        [text], settings=toml, course="Course two", out=tmp_path / "a.html"
+    ).path.read_text("utf-8")
     assert 'lang="pt-BR"' in page
     for words in ("T&lt;1&gt;", "Ana", "Course two", "A1", "So."):
         assert words in page
     assert "Course one" not in page
     english = report(
         [text], settings=ReportSettings(title="X"), language="en", out=tmp_path / "b.html"
-    )
+    ).path
     assert "<h1>X</h1>" in english.read_text("utf-8")
 
 
 def test_lessons_are_computed_from_the_reports_runs(
     vaes: list[Run], text: Run, tmp_path: Path
 ) -> None:
-    page = report([text, vaes[0]], lessons=["kl"], out=tmp_path / "l.html").read_text("utf-8")
+    page = report([text, vaes[0]], lessons=["kl"], out=tmp_path / "l.html").path.read_text("utf-8")
     assert '<section id="lessons">' in page and 'class="lesson"' in page
     with pytest.raises(UsageError, match="did you mean kl"):
         report([text], lessons=["kll"])

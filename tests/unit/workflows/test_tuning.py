@@ -20,18 +20,20 @@ from olaria.i18n import Message
 from olaria.models.language import LanguageModel
 from olaria.runs import Run
 from olaria.runs.tuning import extended
+from olaria.storage.folder import RunFolder
 from olaria.training.events import Answer, Event, Stepped, Stop
 from olaria.training.inheritance import grow, model_sha256
 from olaria.training.interruption import INTERRUPTED
 from olaria.training.randomness import seeded
 from olaria.workflows.export import export_huggingface
-from olaria.workflows.train import replay, resume, train
+from olaria.workflows.running import replay, resume, train_recipe
+from olaria.workflows.train import TrainRequest, train
 
 BASE = "the potter turns the wheel and the clay turns into a bowl\n" * 40
 NEW = "a oleira gira a roda e o barro vira vaso; não é mágica\n" * 40
 KNOWN = "the wheel into the bowl and the potter turns the clay\n" * 40
 SETTINGS = ("training.precision=float32", "training.compile=off", "training.ema=0.9")
-LORA = {"rank": 2, "targets": ["qkv", "feed_out"], "alpha": 4.0}
+LORA = {"lora_rank": 2, "lora_targets": ["qkv", "feed_out"], "lora_alpha": 4.0}
 every_kind = pytest.mark.parametrize("preset", ["gpt-shakespeare", "gpt2-shakespeare"])
 every_way = pytest.mark.parametrize("lora", [{}, LORA], ids=["whole", "lora"])
 
@@ -44,18 +46,21 @@ class Texts:
         for name, text in (("base", BASE), ("new", NEW), ("known", KNOWN)):
             (folder / f"{name}.txt").write_text(text, encoding="utf-8")
 
+    def path(self, data: str) -> Path:
+        return self.folder / f"{data}.txt"
+
     def train(self, out: str, preset: str, data: str, **options: Any) -> Run:
         options = {"steps": 6, **options}
         settings = (*SETTINGS, *options.pop("settings", ()))
-        path = str(self.folder / f"{data}.txt")
-        return train(preset, data=path, settings=settings, out=self.folder / out, **options)
+        return train(
+            preset, data=self.path(data), settings=settings, out=self.folder / out, **options
+        )
 
     def base(self, preset: str, tokenizer: str = "char") -> Run:
         name = f"base-{preset}-{tokenizer}"
         if (self.folder / name).exists():
             return Run(self.folder / name)
-        options = {"tokenizer": tokenizer}
-        return self.train(name, preset, "base", size="tiny", data_options=options)
+        return self.train(name, preset, "base", size="tiny", tokenizer=tokenizer)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +101,7 @@ def test_the_alphabet_grows_at_its_end(
     texts: Texts, out: str, preset: str, lora: dict[str, Any]
 ) -> None:
     base = texts.base(preset)
-    run = texts.train(out, preset, "new", tuning={"start": str(base.path), **lora})
+    run = texts.train(out, preset, "new", start=base.path, **lora)
     old, new = base.tokenizer().to_json()["alphabet"], run.tokenizer().to_json()["alphabet"]
     assert new[: len(old)] == old
     assert new[len(old) :] == sorted(set(NEW) - set(old)) != []
@@ -118,7 +123,7 @@ def test_the_alphabet_grows_at_its_end(
 @pytest.mark.parametrize("tokenizer", ["byte", "word", "bpe"])
 def test_other_tokenizers(texts: Texts, out: str, tokenizer: str) -> None:
     base = texts.base("gpt-shakespeare", tokenizer)
-    run = texts.train(out, "gpt-shakespeare", "new", tuning={"start": str(base.path)})
+    run = texts.train(out, "gpt-shakespeare", "new", start=base.path)
     added = run.tokenizer().vocab_size - base.tokenizer().vocab_size
     assert added == (len(set(NEW) - set(BASE)) if tokenizer == "word" else 0)
     assert run.recipe.data.tokenizer == tokenizer
@@ -127,9 +132,7 @@ def test_other_tokenizers(texts: Texts, out: str, tokenizer: str) -> None:
 
 def test_unseen_characters_may_be_skipped_instead(texts: Texts, out: str) -> None:
     base = texts.base("gpt-shakespeare")
-    options = {"unseen": "skip"}
-    tuning = {"start": str(base.path)}
-    run = texts.train(out, "gpt-shakespeare", "new", tuning=tuning, data_options=options)
+    run = texts.train(out, "gpt-shakespeare", "new", start=base.path, unseen="skip")
     assert run.dimensions() == base.dimensions()
 
 
@@ -138,7 +141,7 @@ def test_adapters_alone_are_trained_and_merged_when_opened(
     texts: Texts, out: str, preset: str
 ) -> None:
     base = texts.base(preset)
-    run = texts.train(out, preset, "known", tuning={"start": str(base.path), **LORA})
+    run = texts.train(out, preset, "known", start=base.path, **LORA)
     width, layers = run.recipe.model.width, run.recipe.model.num_layers  # type: ignore[union-attr]
     assert run.result["num_parameters"] == layers * 2 * (4 * width + 5 * width)
     before, after = base.model().state_dict(), run.model(ema=False).state_dict()
@@ -190,7 +193,7 @@ def test_a_repetition_is_the_same_and_needs_the_same_base(
 ) -> None:
     base = tmp_path / "base"
     shutil.copytree(texts.base("gpt-shakespeare").path, base)
-    run = texts.train(out, "gpt-shakespeare", "new", tuning={"start": str(base), **LORA})
+    run = texts.train(out, "gpt-shakespeare", "new", start=base, **LORA)
     again = replay(run.path, out=texts.folder / f"{out}-again")
     assert torch.equal(logits(again), logits(run))
     (base / "checkpoints" / "best.json").unlink()
@@ -201,10 +204,8 @@ def test_a_repetition_is_the_same_and_needs_the_same_base(
 
 def test_a_tuned_run_is_a_base_too(texts: Texts, out: str) -> None:
     base = texts.base("gpt-shakespeare")
-    first = texts.train(out, "gpt-shakespeare", "new", tuning={"start": str(base.path), **LORA})
-    second = texts.train(
-        out + "-2", "gpt-shakespeare", "base", tuning={"start": str(first.path), **LORA}
-    )
+    first = texts.train(out, "gpt-shakespeare", "new", start=base.path, **LORA)
+    second = texts.train(out + "-2", "gpt-shakespeare", "base", start=first.path, **LORA)
     assert second.dimensions() == first.dimensions()
     assert second.provenance["base"]["grown"] == []
 
@@ -219,7 +220,9 @@ def test_a_gpt2_folder_in_and_out(texts: Texts, out: str, tmp_path: Path) -> Non
     assert {path.name for path in folder.iterdir()} == {
         *("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
     }
-    run = texts.train(out, "gpt2-shakespeare", "new", steps=0, tuning={"start": str(folder)})
+    request = TrainRequest(preset="gpt2-shakespeare", data=texts.path("new"), start=folder,
+                           settings=SETTINGS)  # fmt: skip
+    run = train_recipe(request.recipe().ending(0, None), RunFolder(texts.folder / out))
     torch.testing.assert_close(logits(run, ema=False), logits(base, ema=True))
     assert run.provenance["base"]["name"] == "gpt2"
     assert run.provenance["base"]["checkpoint"] is None
@@ -258,18 +261,17 @@ def test_only_the_form_of_gpt2_is_exported(texts: Texts, tmp_path: Path) -> None
         ({"settings": ["model.width=64"]}, r"has model\.width=32 and this asks for 64"),
         ({"preset": "gpt2-shakespeare"}, r"is a gpt and gpt2-shakespeare trains a language"),
         ({"preset": "vae-mnist"}, "is a gpt and vae-mnist trains a vae"),
-        ({"data_options": {"tokenizer": "byte"}}, r"\(char\) is carried over .* --tokenizer"),
-        ({"data_options": {"vocab_size": 300}}, "leave out --vocab-size"),
-        ({"tuning": {"rank": 2, "targets": ["kqv"]}}, "no layer to adapt is named kqv: did you"),
-        ({"tuning": {"rank": 0}}, "rank cannot be 0"),
-        ({"tuning": {"alpha": 0.0}}, "alpha cannot be 0"),
-        ({"tuning": {"targets": []}}, "targets cannot be"),
+        ({"tokenizer": "byte"}, r"\(char\) is carried over .* out tokenizer"),
+        ({"vocab_size": 300}, "leave out vocab_size"),
+        ({"lora_rank": 2, "lora_targets": ["kqv"]}, "no layer to adapt is named kqv: did you"),
+        ({"lora_rank": 0}, "lora_rank cannot be 0"),
+        ({"lora_alpha": 0.0}, "lora_alpha cannot be 0"),
+        ({"lora_targets": []}, "lora_targets cannot be"),
     ],
 )
 def test_contradictions(texts: Texts, options: dict[str, Any], message: str) -> None:
     base = texts.base("gpt-shakespeare")
-    given = {"preset": "gpt-shakespeare", **options}
-    given["tuning"] = {"start": str(base.path), **given.get("tuning", {})}
+    given = {"preset": "gpt-shakespeare", "start": base.path, **options}
     with pytest.raises(UsageError, match=message):
         texts.train("refused", given.pop("preset"), "new", **given)
     assert not (texts.folder / "refused").exists()
@@ -278,17 +280,16 @@ def test_contradictions(texts: Texts, options: dict[str, Any], message: str) -> 
 def test_dropout_may_differ(texts: Texts, out: str) -> None:
     base = texts.base("gpt-shakespeare")
     settings = ["model.dropout=0.1"]
-    tuning = {"start": str(base.path)}
-    run = texts.train(out, "gpt-shakespeare", "known", tuning=tuning, settings=settings)
+    run = texts.train(out, "gpt-shakespeare", "known", start=base.path, settings=settings)
     assert run.recipe.model.dropout == 0.1  # type: ignore[union-attr]
 
 
 def test_what_is_no_base(texts: Texts, tmp_path: Path) -> None:
     images = train("vae-mnist", data="digits", size="tiny", steps=1, out=tmp_path / "digits")
     with pytest.raises(RunError, match="takes the run of a language model"):
-        texts.train("refused", "gpt-shakespeare", "new", tuning={"start": str(images.path)})
+        texts.train("refused", "gpt-shakespeare", "new", start=images.path)
     with pytest.raises(RunError, match="no run named nothing"):
-        texts.train("refused", "gpt-shakespeare", "new", tuning={"start": "nothing"})
+        texts.train("refused", "gpt-shakespeare", "new", start="nothing")
 
 
 # -- pieces ----------------------------------------------------------------------------------------
@@ -351,7 +352,10 @@ def test_from_the_command_line(
     ("words", "message"),
     [
         ("train gpt-shakespeare --lora-rank 2", "--lora-rank goes with --from"),
-        ("train gpt-shakespeare --from x --lora-targets qkv", "go with --lora-rank"),
+        (
+            "train gpt-shakespeare --from x --lora-targets qkv",
+            "--lora-targets goes with --lora-rank",
+        ),
         ("train gpt-shakespeare --from x --lora-rank 0", "--lora-rank cannot be 0"),
         ("train --resume x --from y", "leave out --from"),
         ("train gpt-shakespeare --resume auto --from y", "--from begins a new run"),

@@ -20,7 +20,7 @@ from olaria.data import PairData
 from olaria.data.pairs import encode_texts, references
 from olaria.data.tokenizer import Tokenizer, Unseen
 from olaria.errors import LessonError
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, Setting
 from olaria.lessons.base import Array, Asked
 from olaria.lessons.by_numpy import float64
 from olaria.lessons.figures import Choice, Control, Heat, Words
@@ -92,7 +92,8 @@ def cut(tokens: Sequence[str], by_words: bool = False) -> Cut:
         starts = words
     if len(starts) > MAX_TOKENS:
         raise LessonError(
-            N_("the sentence has {count} words and {most} can be shown: give a shorter --prompt"),
+            N_("the sentence has {count} words and {most} can be shown: give a shorter {prompt}"),
+            prompt=Setting("prompt"),
             count=len(starts),
             most=MAX_TOKENS,
         )

@@ -1,0 +1,68 @@
+"""The words that a setting may be set to, and the values that settings have unless given.
+
+Each stands here once, for the engine that acts on it and for every shell that offers it. Nothing is imported, so that a
+help page stays instant.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+SEED_LIMIT = 2**63
+"""Seeds are below it."""
+SEED = 0
+LORA_TARGETS = ("qkv", "attention_out", "feed_in", "feed_out")
+"""Linear layers that get an adapter, by the last part of their names."""
+LORA_ALPHA = 16.0
+"""An adapter is scaled by this over its rank."""
+DEVICE = "cpu"
+
+RESIZE_SIDES = (4, 1024)
+"""The smallest and the largest side that images are resized to, in pixels."""
+VOCAB_SIZES = (257, 1_000_000)
+"""Tokens of a tokenizer of byte pairs, at least and at most: the 256 bytes and one merge."""
+VOCAB_SIZE = 512
+ENCODING = "utf-8"
+
+NamedCheckpoint = Literal["last", "best"]
+Split = Literal["train", "validation", "test"]
+Map = Literal["pca", "tsne", "umap"]
+Score = Literal["error", "code", "rebuilt", "joint"]
+SCORE: Score = "code"
+NUM_IMAGES = 64
+NUM_POINTS = 2000
+"""Drawn unless given."""
+MAX_TOKENS = 500
+BEAM = 1
+MOST_BEAM = 64
+Mode = Literal["prior", "reconstruct", "interpolate", "traverse", "manifold", "attribute"]
+MODE: Mode = "prior"
+Walk = Literal["linear", "spherical"]
+"""How to go from one latent vector to another."""
+WALK: Walk = "linear"
+TokenizerKind = Literal["char", "byte", "word", "bpe"]
+TOKENIZER: TokenizerKind = "char"
+Unseen = Literal["error", "replace", "skip"]
+UNSEEN: Unseen = "error"
+Size = Literal["tiny", "small", "base"]
+"""``tiny`` trains in seconds, ``small`` in minutes, ``base`` is the largest that two cores train in an hour."""
+SIZE: Size = "small"
+DataKind = Literal["images", "text", "pairs", "points"]
+"""What a data set holds, and what a family learns from."""
+Device = Literal["auto", "cpu", "cuda", "mps"]
+PageFormat = Literal["html", "pdf", "md"]
+ExportForm = Literal["huggingface"]
+LessonName = Literal[
+    "autoencoder",
+    "kl",
+    "vae",
+    "gan",
+    "tokens",
+    "bigram",
+    "averaging",
+    "attention",
+    "gpt",
+    "encoder-decoder",
+    "fine-tuning",
+]
+"""In the order in which they are learnt."""

@@ -1,0 +1,388 @@
+"""What the value of a setting may be: read from a shell's text, or checked as it comes from Python and JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import operator
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+from olaria.errors import UsageError, suggestion
+from olaria.i18n import N_, Message, Setting
+
+_UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_NO_NAMES = (bool, int, float, bytes, Mapping, list, tuple, set)
+_SHOWN = 80
+"""Characters of a wrong value that a message repeats."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of a number; None where there is none.
+
+    Args:
+        least: the smallest that may be.
+        above: what it must be greater than.
+        most: the largest that may be.
+        below: what it must be smaller than.
+    """
+
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+    below: float | None = None
+
+    def problem(self, value: float) -> Message | None:
+        """Why a number is out of bounds, None where it is not."""
+        broken = (
+            (self.least, operator.lt, N_("it must be at least {limit}")),
+            (self.above, operator.le, N_("it must be greater than {limit}")),
+            (self.most, operator.gt, N_("it must be at most {limit}")),
+            (self.below, operator.ge, N_("it must be less than {limit}")),
+        )
+        for limit, breaks, message_id in broken:
+            if limit is not None and breaks(value, limit):
+                return Message(message_id, {"limit": limit})
+        return None
+
+    def schema(self) -> dict[str, Any]:
+        """In the words of JSON Schema."""
+        names = {
+            "minimum": self.least,
+            "exclusiveMinimum": self.above,
+            "maximum": self.most,
+            "exclusiveMaximum": self.below,
+        }
+        return {name: limit for name, limit in names.items() if limit is not None}
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class Form:
+    """Any text."""
+
+    limits: Limits = NO_LIMITS
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """Every word that may be, where they are words of a list."""
+        return ()
+
+    @property
+    def takes_value(self) -> bool:
+        """Whether a shell's option needs a word after it."""
+        return True
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether a shell's option may be repeated."""
+        return False
+
+    def read(self, name: str, text: Any) -> Any:
+        """The value that a shell's text stands for; :meth:`check` takes it on.
+
+        Raises:
+            UsageError: it is no such text.
+        """
+        return text
+
+    def check(self, name: str, value: Any) -> Any:
+        """The value as the request holds it.
+
+        Args:
+            name: of the setting, for the error.
+            value: as it came.
+
+        Raises:
+            UsageError: it is of another type, out of bounds, or no word of the list.
+        """
+        if isinstance(value, str):
+            return value
+        raise refused(name, value, N_("it must be text"))
+
+    def show(self, value: Any) -> str:
+        """A value as a shell's user would write it."""
+        return str(value)
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the value."""
+        return {"type": "string"}
+
+
+ANY_TEXT = Form()
+
+
+@dataclass(frozen=True)
+class Switch(Form):
+    """True or false."""
+
+    @property
+    def takes_value(self) -> bool:
+        return False
+
+    def check(self, name: str, value: Any) -> Any:
+        if isinstance(value, bool):
+            return value
+        raise refused(name, value, N_("it must be true or false"))
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
+
+@dataclass(frozen=True)
+class Whole(Form):
+    """A whole number."""
+
+    def read(self, name: str, text: Any) -> Any:
+        return int(text) if re.fullmatch(r"-?[0-9]{1,19}", text) else text
+
+    def check(self, name: str, value: Any) -> Any:
+        limits = self.limits
+        try:
+            number = None if isinstance(value, bool) else operator.index(value)
+        except TypeError:
+            number = None
+        if number is not None and limits.problem(number) is None:
+            return number
+        least = limits.least or 0
+        if number is not None and limits.most is not None and number > limits.most:
+            raise refused(
+                name, number, Message(N_("it must be at most {limit}"), {"limit": limits.most})
+            )
+        if limits.below is None:
+            raise UsageError(
+                N_("{option} cannot be {value}: it must be a whole number, at least {least}"),
+                option=Setting(name),
+                value=_shown(value),
+                least=least,
+            )
+        raise UsageError(
+            N_("{option} cannot be {value}: it must be a whole number from {least} to {most}"),
+            option=Setting(name),
+            value=_shown(value),
+            least=least,
+            most=int(limits.below) - 1,
+        )
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "integer", **self.limits.schema()}
+
+
+@dataclass(frozen=True)
+class Decimal(Form):
+    """A finite number."""
+
+    def read(self, name: str, text: Any) -> Any:
+        try:
+            number = float(text)
+        except ValueError:
+            return text
+        return number if math.isfinite(number) else text
+
+    def check(self, name: str, value: Any) -> Any:
+        number = _number(value)
+        if not math.isfinite(number):
+            raise UsageError(
+                N_("{option} cannot be {value}: it must be a number, such as 0.8"),
+                option=Setting(name),
+                value=_shown(value),
+            )
+        problem = self.limits.problem(number)
+        if problem is not None:
+            raise refused(name, f"{number:g}", problem)
+        return number
+
+    def show(self, value: Any) -> str:
+        return f"{value:g}"
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "number", **self.limits.schema()}
+
+
+@dataclass(frozen=True)
+class Duration(Form):
+    """Seconds: a number of them, or a text such as ``90s``, ``5m`` or ``1h``.
+
+    >>> Duration().check("budget", "1.5m"), Duration().show(300.0)
+    (90.0, '5m')
+    """
+
+    def check(self, name: str, value: Any) -> Any:
+        seconds = -1.0
+        if isinstance(value, str):
+            match = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+)\s*(s|m|min|h|)", value.strip())
+            seconds = float(match[1]) * _UNITS_S[match[2]] if match else -1.0
+        else:
+            seconds = _number(value)
+        if not 0 < seconds < math.inf:
+            raise UsageError(
+                N_("{option} cannot be {value}: write a duration such as 90s, 5m or 1h"),
+                option=Setting(name),
+                value=_shown(value),
+            )
+        return seconds
+
+    def show(self, value: Any) -> str:
+        for unit in ("h", "m"):
+            if value % _UNITS_S[unit] == 0:
+                return f"{value / _UNITS_S[unit]:g}{unit}"
+        return f"{value:g}s"
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": ["number", "string"], "exclusiveMinimum": 0}
+
+
+@dataclass(frozen=True)
+class Choice(Form):
+    """A word of a list.
+
+    Args:
+        words: the list.
+        or_number: whether a whole number may stand for one, such as a step for a checkpoint.
+    """
+
+    words: tuple[str, ...] = ()
+    or_number: bool = False
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        return self.words
+
+    def read(self, name: str, text: Any) -> Any:
+        return int(text) if self.or_number and re.fullmatch(r"[0-9]{1,19}", text) else text
+
+    def check(self, name: str, value: Any) -> Any:
+        if isinstance(value, str) and value in self.words:
+            return value
+        if self.or_number and not isinstance(value, str):
+            return Whole(Limits(least=0)).check(name, value)
+        if self.or_number:
+            fields = {"words": ", ".join(self.words)}
+            raise refused(name, value, Message(N_("it must be {words} or a whole number"), fields))
+        raise UsageError(
+            N_("{option} cannot be {value}: {hint}"),
+            option=Setting(name),
+            value=_shown(value),
+            hint=suggestion(str(value), self.words),
+        )
+
+    def schema(self) -> dict[str, Any]:
+        listed = {"enum": list(self.words)}
+        return {"anyOf": [listed, {"type": "integer", "minimum": 0}]} if self.or_number else listed
+
+
+@dataclass(frozen=True)
+class Place(Form):
+    """A path."""
+
+    def check(self, name: str, value: Any) -> Any:
+        if isinstance(value, str | os.PathLike):
+            return value
+        raise refused(name, value, N_("it must be text"))
+
+    def show(self, value: Any) -> str:
+        return str(value)
+
+
+@dataclass(frozen=True)
+class AnyObject(Form):
+    """A name or a path in a shell; in Python also the thing itself, which the verb knows how to use."""
+
+    def check(self, name: str, value: Any) -> Any:
+        if value is None or isinstance(value, _NO_NAMES):
+            raise refused(name, value, N_("it must be text"))
+        return value
+
+
+@dataclass(frozen=True)
+class Several(Form):
+    """Any number of values, given one by one or, where ``by_commas``, in one word."""
+
+    item: Form = ANY_TEXT
+    by_commas: bool = False
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        return () if self.by_commas else self.item.choices
+
+    @property
+    def is_repeated(self) -> bool:
+        return not self.by_commas
+
+    def read(self, name: str, text: Any) -> Any:
+        parts = text.split(",") if self.by_commas else text
+        words = [part.strip() if self.by_commas else part for part in parts]
+        return tuple(self.item.read(name, word) for word in words)
+
+    def check(self, name: str, value: Any) -> Any:
+        if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+            raise refused(name, value, N_("it must be a list"))
+        items = tuple(self.item.check(name, one) for one in value)
+        least = self.limits.least or 0
+        if len(items) < least:
+            reason = Message(N_("it must have at least {limit} items"), {"limit": least})
+            raise refused(name, list(items), reason)
+        return items
+
+    def show(self, value: Any) -> str:
+        return ",".join(map(self.item.show, value))
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": self.item.schema()}
+
+
+@dataclass(frozen=True)
+class TwoClasses(Form):
+    """Two classes, from 0: ``3:8`` in a shell."""
+
+    def read(self, name: str, text: Any) -> Any:
+        parts = text.split(":")
+        if len(parts) != 2 or not all(parts):
+            raise self._refused(name, text)
+        return tuple(Whole().read(name, part) for part in parts)
+
+    def check(self, name: str, value: Any) -> Any:
+        if isinstance(value, str) or not isinstance(value, Sequence) or len(value) != 2:
+            raise self._refused(name, value)
+        return tuple(Whole(Limits(least=0)).check(name, number) for number in value)
+
+    def _refused(self, name: str, value: Any) -> UsageError:
+        return UsageError(
+            N_("{option} takes two classes, such as 3:8, not {text}"),
+            option=Setting(name),
+            text=_shown(value),
+        )
+
+    def show(self, value: Any) -> str:
+        return ":".join(map(str, value))
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}
+
+
+def _number(value: Any) -> float:
+    """A number of any type; NaN of what is none."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return math.nan
+    return float(value)
+
+
+def refused(name: str, value: Any, reason: str | Message) -> UsageError:
+    """The error of a value that cannot be, with the reason why."""
+    why = reason if isinstance(reason, Message) else Message(reason)
+    fields = {"path": Setting(name), "value": _shown(value), "reason": why}
+    return UsageError(N_("{path} cannot be {value}: {reason}"), **fields)
+
+
+def _shown(value: Any) -> str:
+    """A wrong value in a message."""
+    if isinstance(value, str):
+        return value or '""'
+    return json.dumps(value, default=str, ensure_ascii=False)[:_SHOWN]

@@ -1,0 +1,114 @@
+"""A verb as a Python function whose arguments are the settings of its request."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import textwrap
+from collections.abc import Callable, Collection
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from olaria.errors import UsageError
+from olaria.i18n import N_, Message
+from olaria.workflows.requests import Declared, Request
+
+R = TypeVar("R", bound=Request)
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def verb(request: type[R]) -> Callable[[Callable[Concatenate[R, P], T]], Callable[..., T]]:
+    """Let a function of a request be called with the request's settings as well.
+
+    ``evaluate(EvaluateRequest(run="vae"))`` and ``evaluate("vae")`` are the same; what the function takes besides
+    (``offline``, ``progress``) is given by name in both. Signature and docstring tell all settings.
+
+    Args:
+        request: of the verb.
+    """
+
+    def decorate(function: Callable[Concatenate[R, P], T]) -> Callable[..., T]:
+        act: Callable[..., T] = function
+        inner = inspect.signature(function)
+        besides = list(inner.parameters.values())[1:]
+        names = {one.name for one in besides}
+
+        @functools.wraps(function)
+        def call(*arguments: Any, **settings: Any) -> T:
+            kept: Any = {name: settings.pop(name) for name in names & settings.keys()}
+            if len(arguments) == 1 and isinstance(arguments[0], request) and not settings:
+                return act(arguments[0], **kept)
+            return act(request.of(**_named(request, arguments, settings)), **kept)
+
+        describe(call, request, besides=besides, returns=inner.return_annotation)
+        return call
+
+    return decorate
+
+
+def _named(
+    request: type[Request], arguments: tuple[Any, ...], settings: dict[str, Any]
+) -> dict[str, Any]:
+    """Arguments without a name under that of their setting."""
+    names = [one.name for one in request.declared() if one.about.positional]
+    if len(arguments) > len(names) or settings.keys() & set(names[: len(arguments)]):
+        raise UsageError(
+            N_("without a name only these may be given, each once: {names}"), names=", ".join(names)
+        )
+    return {**dict(zip(names, arguments, strict=False)), **settings}
+
+
+def describe(
+    function: Any,
+    request: type[Request],
+    *,
+    without: Collection[str] = (),
+    before: Collection[inspect.Parameter] = (),
+    besides: Collection[inspect.Parameter] = (),
+    returns: Any = inspect.Signature.empty,
+) -> None:
+    """Give a function the signature of a request, and a docstring that explains each setting.
+
+    Args:
+        function: whose ``__signature__`` and ``__doc__`` are set; its own docstring stays, before the settings.
+        request: of the verb.
+        without: settings that the function does not take, such as the run of a run's method.
+        before: parameters that come first, such as ``self``.
+        besides: parameters that are no settings.
+        returns: annotation of the result.
+    """
+    settings = [one for one in request.declared() if one.name not in without]
+    places = [_parameter(one) for one in settings if one.about.positional]
+    named = [_parameter(one) for one in settings if not one.about.positional]
+    for number, place in enumerate(places[:-1]):  # a default may not come before a place without
+        if any(one.default is inspect.Parameter.empty for one in places[number + 1 :]):
+            places[number] = place.replace(default=inspect.Parameter.empty)
+    parameters = [*before, *places, *named, *besides]
+    function.__signature__ = inspect.Signature(parameters, return_annotation=returns)
+    function.__doc__ = _document(inspect.getdoc(function) or "", settings)
+
+
+def _parameter(one: Declared) -> inspect.Parameter:
+    kind = (
+        inspect.Parameter.POSITIONAL_OR_KEYWORD
+        if one.about.positional
+        else inspect.Parameter.KEYWORD_ONLY
+    )
+    default = inspect.Parameter.empty if one.is_required else one.default
+    return inspect.Parameter(one.name, kind, default=default)
+
+
+def _document(own: str, settings: list[Declared]) -> str:
+    """A docstring with the settings where its arguments stand, or after its first paragraph."""
+    rows = []
+    for one in settings:
+        choices = f" ({', '.join(one.form.choices)})" if one.form.choices else ""
+        unless = one.about.unless
+        words = unless.text() if isinstance(unless, Message) else unless
+        ends = f"; {words} unless given" if words else ""
+        rows.append(f"{one.name}: {one.about.help}{choices}{ends}.")
+    listed = textwrap.indent("\n".join(rows), "    ")
+    if "\nArgs:\n" in own:
+        return own.replace("\nArgs:\n", f"\nArgs:\n{listed}\n", 1)
+    first, _, rest = own.partition("\n\n")
+    return "\n\n".join(part for part in (first, f"Args:\n{listed}", rest) if part)

@@ -1,0 +1,274 @@
+"""A recipe becomes a run: from the beginning, from where it stopped, or once more."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from olaria.data.base import Progress
+from olaria.errors import NonFiniteLossError, OlariaError
+from olaria.families.gan import GameConfig
+from olaria.i18n import N_
+from olaria.kinds import prepare
+from olaria.recipes import Recipe
+from olaria.runs import Run
+from olaria.runs.opening import check_weights
+from olaria.runs.tuning import check_unchanged, resumed
+from olaria.storage import folder as files
+from olaria.storage.folder import RunFolder, new_run_path
+from olaria.training import records, teamwork
+from olaria.training.building import build_model
+from olaria.training.engine import Trainer
+from olaria.training.events import Event, Forecast, Listener
+from olaria.training.health import Health
+from olaria.training.interruption import INTERRUPTED, Interrupted, Interruption, handling
+from olaria.training.memory import keep_freed_memory
+from olaria.training.prepared import Prepared
+from olaria.training.recorder import Recorder
+from olaria.training.rescue import Rescue
+from olaria.training.schedule import Clock
+from olaria.training.sizing import Notes, room
+from olaria.training.stopping import Patience
+from olaria.training.team import Team
+
+
+def train_recipe(
+    recipe: Recipe,
+    folder: RunFolder,
+    *,
+    offline: bool = False,
+    listeners: Sequence[Listener] = (),
+    progress: Progress | None = None,
+    clock: Clock | None = None,
+    fractions: list[float] | None = None,
+    team: Team | None = None,
+) -> Run:
+    """Train a recipe from its beginning into a new folder; see :func:`olaria.workflows.train.train`."""
+    clock = clock or Clock()
+    if files.is_run(folder.path):  # told before minutes of preparation
+        folder.create({}, {})
+    team = team or Team()
+    teamwork.tell(team, recipe, fractions)
+    prepared = prepare(recipe, offline=offline, progress=progress)
+    team.check(prepared.feed.batch_size)
+    with _cleared_if_unborn(folder), folder.locked():
+        folder.create(prepared.recipe.model_dump(mode="json"), records.provenance(prepared))
+        folder.status("running", 0)
+        with _told_if_it_fails(folder):
+            if prepared.tokenizer is not None:
+                folder.write(files.TOKENIZER, prepared.tokenizer)
+            trainer = _trainer(prepared, clock, fractions, team)
+            teamwork.begin(team, prepared, trainer)
+        # A repeated run ends where the first one did, whatever ended it.
+        stopping = _patience(prepared) if fractions is None else []
+        return _run(trainer, prepared, folder, [*stopping, *listeners])
+
+
+def resume(
+    run: str | Path,
+    *,
+    offline: bool = False,
+    listeners: Sequence[Listener] = (),
+    progress: Progress | None = None,
+    started: float | None = None,
+    team: Team | None = None,
+) -> Run:
+    """Go on with a stopped run from its last complete checkpoint; a finished one is returned as it is.
+
+    Raises:
+        RunError: there is no run or no checkpoint, or the data has changed.
+    """
+    opened = Run(run)
+    if opened.state == "done":
+        return opened
+    with opened.folder.locked():
+        path = opened.folder.checkpoint_path("last")
+        tensors, state = opened.folder.load_checkpoint("last")
+        stored = opened.provenance
+        recipe = opened.recipe
+        check_weights(build_model(recipe, opened.dimensions()), tensors["model"], path)
+        if recipe.training.precision == "auto":  # as it was decided then
+            recipe = recipe.updated("training.precision", stored["precision"])
+        team = team or Team()
+        teamwork.tell(team, recipe)
+        start = None if recipe.tuning is None else resumed(opened)
+        prepared = prepare(recipe, offline=offline, progress=progress, start=start)
+        if stored["data_sha256"] != prepared.data.sha256:
+            opened.data(offline=offline)  # says so
+        clock = Clock(started, carried=float(state["elapsed_s"]))
+        trainer = _trainer(prepared, clock, None, team)
+        trainer.restore(tensors, state)
+        teamwork.begin(team, prepared, trainer)
+        opened.folder.mend_best(trainer.progress.best_step)
+        for log in (files.METRICS, files.EVENTS):
+            opened.folder.truncate(log, trainer.progress.step)
+        past = list(records.past(opened.folder))
+        stopping = _patience(prepared, past)
+        half = Notes(records.passed_over(opened.folder, trainer.progress.step))
+        told: list[Listener] = [records.Changed(stored), half, *stopping, *listeners]
+        return _run(trainer, prepared, opened.folder, told, past)
+
+
+def replay(
+    run: str | Path,
+    *,
+    out: str | Path | None = None,
+    offline: bool = False,
+    listeners: Sequence[Listener] = (),
+    progress: Progress | None = None,
+    team: Team | None = None,
+) -> Run:
+    """Repeat a run exactly, a budget run too: its schedule is followed instead of the clock."""
+    opened = Run(run)
+    stored, recipe = opened.provenance, opened.recipe
+    check_unchanged(opened)
+    recipe = recipe.updated("training.precision", stored["precision"])
+    recipe = recipe.updated("training.compile", "on" if stored["compile"] else "off")
+    folder = RunFolder(Path(out) if out is not None else new_run_path(opened.name))
+    return train_recipe(
+        recipe,
+        folder,
+        offline=offline,
+        listeners=listeners,
+        progress=progress,
+        fractions=opened.fractions(),
+        team=team,
+    )
+
+
+def latest_unfinished(stem: str) -> Path | None:
+    """The newest run of a preset that stopped before its end, for ``--resume auto``."""
+    unfinished = [path for path in files.list_runs() if _is_unfinished(path, stem)]
+    return max(unfinished, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def _is_unfinished(path: Path, stem: str) -> bool:
+    try:
+        run = Run(path)
+        is_one = run.recipe.preset == stem and run.state != "done"
+        return is_one and bool(run.folder.checkpoint_steps())
+    except OlariaError:  # a damaged run must not hide the others
+        return False
+
+
+def follow(team: Team, *, offline: bool = False, progress: Progress | None = None) -> None:
+    """Train along with the first process of a team, which says what, and writes.
+
+    Raises:
+        OlariaError: the data cannot be had here, or is another than the first one's; or the first one is gone.
+    """
+    recipe, fractions = teamwork.told(team)
+    prepared = prepare(recipe, offline=offline, progress=progress)
+    trainer = _trainer(prepared, Clock(), fractions, team)
+    teamwork.begin(team, prepared, trainer)
+    keep_freed_memory()
+    with handling(
+        signal.SIG_IGN
+    ):  # the first hears Ctrl-C and SIGTERM too, and ends the run for all
+        for _ in trainer.stream():
+            pass
+
+
+def _trainer(
+    prepared: Prepared, clock: Clock, fractions: list[float] | None, team: Team
+) -> Trainer:
+    recipe = prepared.recipe
+    trainer = Trainer(
+        prepared.model,
+        prepared.feed,
+        recipe.training,
+        recipe.seed,
+        prepared.watch,
+        clock,
+        fractions,
+        team,
+    )
+    memory = prepared.sized.memory
+    trainer.forecast = Forecast(memory_bytes=None if memory is None else memory.total)
+    return trainer
+
+
+def _patience(prepared: Prepared, past: Sequence[Event] = ()) -> list[Listener]:
+    """What stops the run when its validation turns; it knows the evaluations from before a resume."""
+    patience = prepared.recipe.training.patience
+    if patience is None:
+        return []
+    return [Patience(prepared.watch.monitor, patience, past)]
+
+
+def _run(
+    trainer: Trainer,
+    prepared: Prepared,
+    folder: RunFolder,
+    listeners: Sequence[Listener],
+    past: Sequence[Event] = (),
+) -> Run:
+    """Run the loop into the folder; whatever ends it, the folder says so."""
+    training = prepared.recipe.training
+    recorder = Recorder(folder, training.keep_last, in_background=training.background_saving)
+    chorus: list[Listener] = [recorder, *listeners]
+    chorus.append(Notes(prepared.notes, is_note=True))
+    chorus.append(Notes(prepared.sized.notes))
+    chorus.append(Notes(room(prepared.sized.memory, folder.path, training.keep_last)))
+    model = prepared.recipe.model
+    if training.health:
+        is_critic = isinstance(model, GameConfig) and model.loss == "wasserstein"
+        chorus.append(Health(prepared.watch.monitor, can_win=not is_critic, past=past))
+    if training.rescue:
+        progress = trainer.progress
+        chorus.append(Rescue(training, model, dict(progress.changes), progress.num_restarts))
+    keep_freed_memory()
+    interruption = Interruption()
+    chorus.append(interruption)
+    try:
+        with interruption.watching():
+            finished = trainer.run(chorus)
+    except BaseException as error:
+        recorder.close()
+        folder.status("failed", trainer.progress.step)
+        if isinstance(error, NonFiniteLossError) and folder.checkpoint_steps():
+            raise _with_last_good(error, folder) from error
+        raise
+    recorder.close()
+    folder.write(files.RESULT, records.result(trainer, prepared, finished))
+    stopped = interruption.reason is not None
+    folder.status("stopped" if stopped else "done", finished.step)
+    if stopped:
+        raise Interrupted(interruption.reason or INTERRUPTED, folder.path, interruption.exit_code)
+    return Run(folder.path)
+
+
+@contextmanager
+def _told_if_it_fails(folder: RunFolder) -> Iterator[None]:
+    """A run that ends before its loop, as where memory does not suffice, is not one that is running."""
+    try:
+        yield
+    except BaseException:
+        folder.status("failed", 0)
+        raise
+
+
+def _with_last_good(error: NonFiniteLossError, folder: RunFolder) -> NonFiniteLossError:
+    """The same, and where the weights are that were good."""
+    return NonFiniteLossError(
+        N_("{reason}; the last good checkpoint is {path}"),
+        reason=error.message,
+        path=str(folder.checkpoint_path("last")),
+    )
+
+
+@contextmanager
+def _cleared_if_unborn(folder: RunFolder) -> Iterator[None]:
+    """Leave no folder behind that holds nothing but a lock."""
+    existed = folder.path.exists()
+    try:
+        yield
+    except OlariaError:
+        if not existed and folder.path.is_dir():
+            left = [path for path in folder.path.iterdir() if path.name != files.LOCK]
+            if not left:
+                (folder.path / files.LOCK).unlink(missing_ok=True)
+                folder.path.rmdir()
+        raise

@@ -1,0 +1,266 @@
+"""Draw from a run: images, points or text, as its kind of data has it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from olaria.errors import UsageError
+from olaria.i18n import N_, Message, Setting
+from olaria.storage.files import refuse_overwriting
+from olaria.vocabulary import (
+    BEAM,
+    MAX_TOKENS,
+    MODE,
+    MOST_BEAM,
+    NUM_IMAGES,
+    NUM_POINTS,
+    WALK,
+    Mode,
+    Unseen,
+    Walk,
+)
+from olaria.workflows.files import free_path
+from olaria.workflows.requests import (
+    AnyRun,
+    Checkpoint,
+    Request,
+    Result,
+    TwoClasses,
+    setting,
+)
+from olaria.workflows.requests.common import (
+    check_overwrite,
+    checkpoint_setting,
+    out_setting,
+    overwrite_setting,
+    refuse_alone,
+    run_setting,
+    seed_setting,
+)
+from olaria.workflows.requests.verbs import verb
+
+if TYPE_CHECKING:
+    from olaria.kinds.base import Sample
+    from olaria.runs import Run
+
+PICTURE = ("mode", "label", "path", "attribute")
+"""Settings that say which images."""
+DRAW = (
+    "max_tokens",
+    "temperature",
+    "top_k",
+    "top_p",
+    "min_p",
+    "repetition_penalty",
+    "stop",
+)
+"""Settings that say how the next token is drawn."""
+TEXT = ("prompt", "unseen", *DRAW)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleRequest(Request):
+    """What ``sample`` takes."""
+
+    summary = N_("Draw images or text from a run.")
+
+    run: AnyRun = run_setting()
+    count: int | None = setting(
+        N_("how many"),
+        default=None,
+        metavar="N",
+        flag="-n",
+        least=1,
+        unless=Message(
+            N_("{images} images, {points} points or one text"),
+            {"images": NUM_IMAGES, "points": NUM_POINTS},
+        ),
+    )
+    mode: Mode | None = setting(N_("which images"), default=None, unless=MODE)
+    label: int | None = setting(
+        N_("images of one class, from 0"),
+        default=None,
+        metavar="K",
+        flag="--class",
+        least=0,
+        unless=Message(N_("in turn")),
+    )
+    path: Walk | None = setting(N_("how the mode interpolate walks"), default=None, unless=WALK)
+    attribute: TwoClasses | None = setting(
+        N_("the classes that the mode attribute leads from and to, from 0"),
+        default=None,
+        metavar="K:L",
+    )
+    prompt: str | None = setting(N_("where the text begins"), default=None, metavar=N_("TEXT"))
+    max_tokens: int | None = setting(
+        N_("how much text"), default=None, metavar="N", least=1, unless=str(MAX_TOKENS)
+    )
+    temperature: float | None = setting(
+        N_("below 1 tamer, above 1 wilder text"), default=None, metavar="T", above=0, unless="1"
+    )
+    top_k: int | None = setting(
+        N_("draw from the K likeliest tokens only"), default=None, metavar="K", least=1
+    )
+    top_p: float | None = setting(
+        N_("draw from the likeliest that reach probability P"),
+        default=None,
+        metavar="P",
+        above=0,
+        most=1,
+    )
+    min_p: float | None = setting(
+        N_("leave out what is under P times the likeliest"),
+        default=None,
+        metavar="P",
+        least=0,
+        most=1,
+    )
+    repetition_penalty: float | None = setting(
+        N_("above 1, what stands there already comes less often"),
+        default=None,
+        metavar="R",
+        above=0,
+        unless="1",
+    )
+    stop: tuple[str, ...] = setting(
+        N_("end before this text; may be repeated"), default=(), metavar=N_("TEXT")
+    )
+    beam: int | None = setting(
+        N_("follow the N likeliest translations"),
+        default=None,
+        metavar="N",
+        least=1,
+        most=MOST_BEAM,
+        unless=Message(N_("{count}, greedy"), {"count": BEAM}),
+    )
+    unseen: Unseen | None = setting(
+        N_("what to do with an unknown character of the prompt"),
+        default=None,
+        unless=Message(N_("as in training")),
+    )
+    seed: int = seed_setting()
+    checkpoint: Checkpoint | None = checkpoint_setting()
+    out: str | Path | None = out_setting(
+        N_("where to write; of images, FOLDER/ for each in a file"),
+        unless=Message(N_("a free name for images, else nowhere")),
+    )
+    overwrite: bool = overwrite_setting()
+
+    def check(self) -> None:
+        """What goes with what; before a run is opened."""
+        check_overwrite(self)
+        if self.path is not None and self.mode != "interpolate":
+            raise refuse_alone(Setting("path"), Setting("mode", "interpolate"))
+        if self.given(PICTURE) and self.given(TEXT):
+            raise UsageError(
+                N_(
+                    "{mode} and {label} are for images, the settings of a prompt for text; give one kind"
+                ),
+                mode=Setting("mode"),
+                label=Setting("label"),
+            )
+        if self.prompt == "":
+            raise UsageError(
+                N_("the prompt is empty; write where to begin, or leave {prompt} out"),
+                prompt=Setting("prompt"),
+            )
+        if "" in self.stop:
+            raise UsageError(
+                N_("{path} cannot be {value}: {reason}"),
+                path=Setting("stop"),
+                value='""',
+                reason=Message(N_("it must have at least {limit} characters"), {"limit": 1}),
+            )
+
+    def given(self, names: tuple[str, ...]) -> dict[str, Any]:
+        """Those of the settings that were given."""
+        values = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in values.items() if value not in (None, ())}
+
+    @property
+    def has_folder(self) -> bool:
+        """Whether each image gets a file of its own: ``out`` ends as folders do."""
+        return self.out is not None and str(self.out).endswith(("/", os.sep))
+
+
+@dataclass(frozen=True)
+class Drawn(Result):
+    """What was drawn.
+
+    Args:
+        run: that drew it.
+        request: that it answers.
+        sample: images, points, texts or translations.
+        file: where it was written, if anywhere.
+    """
+
+    run: Run
+    request: SampleRequest
+    sample: Sample
+    file: Path | None = None
+
+    @property
+    def value(self) -> Any:
+        """It as plain tensors or text."""
+        return self.sample.value
+
+    def saved(self) -> Drawn:
+        """The same with its file: where the request says, else pictures under a free name."""
+        from olaria.kinds.images import ImageSample
+
+        request, out = self.request, self.request.out
+        if self.file is not None or (out is None and self.sample.suffix != ".png"):
+            return self
+        path = free_path(f"{self.run.name}-samples", ".png") if out is None else Path(out)
+        if request.has_folder and isinstance(self.sample, ImageSample):
+            self.sample.save_each(path, overwrite=request.overwrite)
+        else:
+            self.sample.save(path, overwrite=request.overwrite)
+        return replace(self, file=path)
+
+    def stream(self) -> Iterator[str]:
+        """A text, piece by piece as it is drawn; nothing of what is no text."""
+        from olaria.kinds.pairs import Translations
+        from olaria.kinds.text import TextSample
+
+        if isinstance(self.sample, TextSample):
+            yield from self.sample.stream()
+            yield "\n"
+        elif isinstance(self.sample, Translations):
+            yield self.sample.whole
+
+    def to_json(self) -> dict[str, Any]:
+        """The texts; of what is no text, where it is and its shape."""
+        return {"format": 1, "run": self.run.name, **self.sample.to_json(self.file)}
+
+
+@verb(SampleRequest)
+def sample(request: SampleRequest, *, offline: bool = False) -> Drawn:
+    """Draw what the run's kind of data has.
+
+    Args:
+        offline: open no connection.
+
+    Returns:
+        What was drawn; it is written where ``out`` is given, and pictures by :meth:`Drawn.saved`. A single text is
+        drawn while it is read.
+
+    Raises:
+        UsageError: a setting would have no effect on this run.
+        StorageError: a file is in the way.
+    """
+    from olaria.kinds import draw
+    from olaria.runs import Run
+
+    run = request.run if isinstance(request.run, Run) else Run(request.run)
+    if request.out is not None and not request.has_folder:
+        refuse_overwriting(Path(request.out), request.overwrite)
+    given = request.given(("count", "beam", *PICTURE, *TEXT))
+    seed, no_connection = request.seed or None, offline or None
+    found = draw(run, **given, seed=seed, checkpoint=request.checkpoint, offline=no_connection)
+    drawn = Drawn(run, request, found)
+    return drawn if request.out is None else drawn.saved()
