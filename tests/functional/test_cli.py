@@ -311,7 +311,12 @@ BAD = [
     ("sample", 2, "RUN is missing", "falta EXECUÇÃO"),
     ("sample digts", 1, "did you mean digits?", "você quis dizer digits?"),
     ("sample digits --prompt a", 2, "draws images", "gera imagens"),
-    ("sample clay --mode prior", 2, "language model", "modelo de linguagem"),
+    (
+        "sample clay --mode prior",
+        2,
+        "draws text: leave out --mode",
+        "gera texto: deixe de fora --mode",
+    ),
     ("sample clay --temperature 0", 2, "greater than 0", "maior que 0"),
     ("sample clay --prompt Ω", 1, "'Ω'", "'Ω'"),
     ("sample digits --overwrite", 2, "goes with --out", "só vale junto com --out"),
