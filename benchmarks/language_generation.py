@@ -75,7 +75,7 @@ class Built:
 # --- the systems, each built in a process of its own ----------------------------------------------
 
 
-def build_nanogpt(size: Size, tokens: int, peer: str) -> Built:
+def build_nanogpt(size: Size, _tokens: int, peer: str) -> Built:
     """Its own ``generate``: the whole window again for each token."""
     import nanogpt
     import torch
@@ -99,7 +99,7 @@ def build_nanogpt(size: Size, tokens: int, peer: str) -> Built:
     return Built(generate, model, _precision(model), "model.GPT.generate")
 
 
-def build_transformers(size: Size, tokens: int, peer: str) -> Built:
+def build_transformers(size: Size, tokens: int, _peer: str) -> Built:
     """``GPT2LMHeadModel.generate`` with its cache of keys and values.
 
     It cannot slide past its table of positions, so that has room for every token: a lookup costs the same.
@@ -141,7 +141,7 @@ def build_transformers(size: Size, tokens: int, peer: str) -> Built:
     return Built(generate, model, _precision(model), told)
 
 
-def build_olaria(size: Size, tokens: int, peer: str) -> Built:
+def build_olaria(size: Size, _tokens: int, _peer: str) -> Built:
     """``olaria.sampling.autoregressive.generate`` on the fast GPT.
 
     Two of its chunks are the others' context, so that a token sees at most as many; it reads longer texts at once.

@@ -44,7 +44,7 @@ def architecture(model: Model, dimensions: tuple[int, int, int] | int) -> tuple[
     """
     shapes: dict[int, Shape] = {}
 
-    def note(module: nn.Module, given: Any, answer: Any) -> None:
+    def note(module: nn.Module, _given: Any, answer: Any) -> None:
         answer = answer.vectors if isinstance(answer, Quantized) else answer
         shapes.setdefault(id(module), tuple(answer.shape[1:]))
 

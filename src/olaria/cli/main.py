@@ -198,7 +198,7 @@ def _run(words: list[str], shell: Shell) -> None:
         command.invoke(context)
 
 
-def _terminated(number: int, frame: FrameType | None) -> None:
+def _terminated(_number: int, _frame: FrameType | None) -> None:
     raise Terminated
 
 

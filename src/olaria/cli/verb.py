@@ -69,7 +69,7 @@ def watched(
 
 def quick(function: Callable[..., Result]) -> Callable[[Shell, Any], Result]:
     """What calls a workflow that needs nothing but its request."""
-    return lambda shell, request: function(request)
+    return lambda _shell, request: function(request)
 
 
 def entry(verb: Verb) -> Callable[..., None]:

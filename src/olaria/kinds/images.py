@@ -54,7 +54,7 @@ BLOCK = 1000
 # -- prepare ---------------------------------------------------------------------------------------
 
 
-def prepare(recipe: Recipe, data: ImageData, start: Start | None = None) -> Prepared:
+def prepare(recipe: Recipe, data: ImageData, _start: Start | None = None) -> Prepared:
     """See :class:`olaria.kinds.base.Kind`; a run of images begins from no other."""
     recipe, notes = fitting(recipe, len(data.train))
     feed = ExampleFeed(data.train.x, data.train.y, recipe.training.batch_size, recipe.seed)
@@ -88,7 +88,7 @@ def watch(model: ImageModel, data: ImageData, seed: int) -> Watch:
     )
 
 
-def _watch_error(data: ImageData, seed: int) -> Callable[..., Mapping[str, float]]:
+def _watch_error(data: ImageData, _seed: int) -> Callable[..., Mapping[str, float]]:
     validation = data.validation.x
 
     def evaluate(model: Any, summed: Summed = alone) -> Mapping[str, float]:
@@ -174,7 +174,7 @@ _WATCHES: dict[str, Callable[[ImageData, int], Callable[..., Mapping[str, float]
 
 
 def measure(
-    run: Run, model: ImageModel, data: ImageData, effort: Effort, offline: bool = False
+    run: Run, model: ImageModel, data: ImageData, effort: Effort, _offline: bool = False
 ) -> Measured:
     """Metrics of a model of images on the test images."""
     return _MEASURES[model.measured_by](run, model, data, effort)
@@ -282,7 +282,7 @@ def _by_bound(run: Run, model: Any, data: ImageData, effort: Effort) -> Measured
     return _with_detection(run, model, data, measured)
 
 
-def _by_codes(run: Run, model: Any, data: ImageData, effort: Effort) -> Measured:
+def _by_codes(_run: Run, model: Any, data: ImageData, effort: Effort) -> Measured:
     images = part(data.test.x, effort.num_examples)
     metrics = evaluate_codes(model, images, Generator().manual_seed(SEED))
     return Measured(dict(metrics), {"num_examples": len(images), **pixels_of(model)})
@@ -295,7 +295,7 @@ def pixels_of(model: Any) -> dict[str, str]:
     return {"likelihood": likelihood, "binarization": drawn}
 
 
-def _by_samples(run: Run, model: ImageModel, data: ImageData, effort: Effort) -> Measured:
+def _by_samples(_run: Run, model: ImageModel, data: ImageData, effort: Effort) -> Measured:
     """Metrics of images drawn from the prior, for each class in turn; of a VAE, the means of its pixels."""
     draws = Generator().manual_seed(SEED)
     classes = latent.classes_in_turn(model, effort.num_samples)

@@ -40,7 +40,7 @@ BLOCK = 200
 """Pairs that are measured at once."""
 
 
-def prepare(recipe: Recipe, data: PairData, start: Start | None = None) -> Prepared:
+def prepare(recipe: Recipe, data: PairData, _start: Start | None = None) -> Prepared:
     """See :class:`olaria.kinds.base.Kind`; a run of pairs begins from no other."""
     tokenizer = tokenizer_for(recipe, data)
     count = tokenizer.vocab_size
@@ -100,7 +100,7 @@ def batches(
 
 
 def measure(
-    run: Run, model: Translation, data: PairData, effort: Effort, offline: bool = False
+    run: Run, model: Translation, data: PairData, _effort: Effort, _offline: bool = False
 ) -> Measured:
     """Loss of the targets and scores of greedy translations on the validation pairs."""
     tokenizer = run.tokenizer()
@@ -171,7 +171,7 @@ def draw(
     length_penalty: float | None = None,
     unseen: Unseen | None = None,
     checkpoint: str | int | None = None,
-    offline: bool = False,
+    offline: bool = False,  # noqa: ARG001 - no data is read, so there is no connection to open
 ) -> Translations:
     """The translation of a text, or of each of a list; nothing is drawn by chance.
 

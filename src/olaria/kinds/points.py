@@ -36,7 +36,7 @@ PICTURE_SCALE = 3
 """Enlargement of a picture of the plane."""
 
 
-def prepare(recipe: Recipe, data: PointData, start: Start | None = None) -> Prepared:
+def prepare(recipe: Recipe, data: PointData, _start: Start | None = None) -> Prepared:
     """See :class:`olaria.kinds.base.Kind`; a run of points begins from no other."""
     recipe, notes = fitting(recipe, len(data.train))
     size = data.train.shape[1]
@@ -68,7 +68,7 @@ def watch(data: PointData, seed: int) -> Watch:
 
 
 def measure(
-    run: Run, model: PlaneGAN, data: PointData, effort: Effort, offline: bool = False
+    _run: Run, model: PlaneGAN, data: PointData, effort: Effort, _offline: bool = False
 ) -> Measured:
     """Metrics of as many points as the test split has."""
     count = min(len(data.test), effort.num_samples)

@@ -121,7 +121,7 @@ def num_evaluations(num_tokens: int) -> int:
 
 
 def measure(
-    run: Run, model: Any, data: TextData, effort: Effort, offline: bool = False
+    run: Run, model: Any, data: TextData, effort: Effort, _offline: bool = False
 ) -> Measured:
     """Loss on the validation text, and how much of the training text is copied."""
     tokenizer, unseen = run.tokenizer(), run.recipe.data.unseen
@@ -232,7 +232,7 @@ def draw(
     unseen: Unseen | None = None,
     seed: int = 0,
     checkpoint: str | int | None = None,
-    offline: bool = False,
+    offline: bool = False,  # noqa: ARG001 - no data is read, so there is no connection to open
 ) -> TextSample:
     """Texts of a run.
 

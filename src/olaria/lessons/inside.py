@@ -161,7 +161,7 @@ def _watched(model: nn.Module) -> Iterator[dict[str, _Passed]]:
     """What passes each module, by its name, while the model runs once inside."""
     seen: dict[str, _Passed] = {}
 
-    def keep(name: str, module: nn.Module, given: tuple[Any, ...], made: Any) -> None:
+    def keep(name: str, _module: nn.Module, given: tuple[Any, ...], made: Any) -> None:
         seen[name] = _Passed(given[0], made)
 
     hooks = [m.register_forward_hook(partial(keep, name)) for name, m in model.named_modules()]

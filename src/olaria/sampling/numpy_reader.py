@@ -214,7 +214,12 @@ def has_quick_float16() -> bool:
     return str(torch.backends.cpu.get_cpu_capability()) == "AVX512"
 
 
-def _whole_product(weight: Floats, x: Floats, out: Floats, is_wide: bool = False) -> Product:
+def _whole_product(
+    weight: Floats,
+    x: Floats,
+    out: Floats,
+    is_wide: bool = False,  # noqa: ARG001 - float32 ends nowhere near
+) -> Product:
     return partial(np.dot, weight, x, out)
 
 

@@ -187,7 +187,7 @@ def _wait(team: Sequence[subprocess.Popen[bytes]]) -> None:
 def _passed_on(first: subprocess.Popen[bytes]) -> Callable[[int, Any], None]:
     """Ctrl-C reaches all processes of a terminal by itself; a SIGTERM is passed on to the first, which decides."""
 
-    def passed(number: int, frame: Any) -> None:
+    def passed(number: int, _frame: Any) -> None:
         if number == signal.SIGTERM:
             first.send_signal(number)
 

@@ -62,7 +62,7 @@ class ListDataRequest(Request):
 
 
 @verb(ListDataRequest)
-def list_datasets(request: ListDataRequest) -> Document:
+def list_datasets(_request: ListDataRequest) -> Document:
     """Every data set known by name, and whether the cache holds it."""
     from olaria.data import DATASETS
 

@@ -80,7 +80,7 @@ def demo(
     offline: bool = False,
     listeners: Sequence[Listener] = (),
     progress: Progress | None = None,
-    announce: Callable[[Message], None] = lambda message: None,
+    announce: Callable[[Message], None] = lambda _message: None,
 ) -> Report:
     """Run the practice; the budget is shared among its parts.
 

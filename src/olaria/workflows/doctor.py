@@ -34,7 +34,7 @@ class DoctorRequest(Request):
 
 
 @verb(DoctorRequest)
-def doctor(request: DoctorRequest) -> Document:
+def doctor(_request: DoctorRequest) -> Document:
     """Machine, versions, folders, variables, extras, and advice as stored messages."""
     from olaria.storage.folder import runs_home
     from olaria.training import machine

@@ -18,7 +18,7 @@ class PresetsRequest(Request):
 
 
 @verb(PresetsRequest)
-def list_presets(request: PresetsRequest) -> Document:
+def list_presets(_request: PresetsRequest) -> Document:
     """Every preset."""
     return Document(format=1, presets=presets())
 

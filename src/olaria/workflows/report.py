@@ -101,7 +101,7 @@ def report(
     spoken: str = "en",
     command: str = "",
     notes: Sequence[Message] = (),
-    notify: Callable[[Message], None] = lambda message: None,
+    notify: Callable[[Message], None] = lambda _message: None,
     offline: bool = False,
 ) -> Report:
     """Write the report of runs.

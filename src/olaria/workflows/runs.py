@@ -26,7 +26,7 @@ class ListRunsRequest(Request):
 
 
 @verb(ListRunsRequest)
-def list_runs(request: ListRunsRequest) -> Document:
+def list_runs(_request: ListRunsRequest) -> Document:
     """Every run in the runs' folder: name, preset, family, data, state, steps, seconds, final values."""
     from olaria.storage import folder
 

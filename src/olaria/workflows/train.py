@@ -246,7 +246,7 @@ def train(
     offline: bool = False,
     listeners: Sequence[Listener] = (),
     progress: Progress | None = None,
-    notify: Callable[[Message], None] = lambda message: None,
+    notify: Callable[[Message], None] = lambda _message: None,
     started: float | None = None,
     team: Team | None = None,
 ) -> Run:

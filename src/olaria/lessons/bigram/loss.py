@@ -42,8 +42,8 @@ def _tables(run: Opened) -> dict[str, LogProbability]:
         return found
 
     return {
-        N_("all tokens equal"): lambda this, following: np.full(len(this), -math.log(size)),
-        N_("how frequent a token is, whatever stands before"): lambda this, following: singles[
+        N_("all tokens equal"): lambda this, _following: np.full(len(this), -math.log(size)),
+        N_("how frequent a token is, whatever stands before"): lambda _this, following: singles[
             following
         ],
         N_("counted pairs"): counted,
@@ -149,8 +149,8 @@ def _losses_again(run: Opened) -> list[list[float]]:
         return math.log(numerator / denominator) if numerator else -math.inf
 
     tables: tuple[Callable[[int, int], float], ...] = (
-        lambda a, b: -math.log(size),
-        lambda a, b: log(singles[b] + 1, length + size),
+        lambda _a, _b: -math.log(size),
+        lambda _a, b: log(singles[b] + 1, length + size),
         lambda a, b: log(times.get((a, b), 0), firsts[a]),
         lambda a, b: log(times.get((a, b), 0) + SMOOTHING, firsts[a] + SMOOTHING * size),
         lambda a, b: float(row(a)[b]),

@@ -96,7 +96,7 @@ def aggregate(seen: Seen) -> Step:
             ),
         ),
     ]
-    captions = [_caption_of_axes(model.latent, axes)]
+    captions = [_caption_of_axes(model.latent)]
     for run in others:
         cloud, sentence, check = _codes_of(seen, run)
         clouds.append(cloud)
@@ -154,7 +154,7 @@ def _inside(points: Array) -> float:
     return float((np.linalg.norm(points, axis=1) <= RADIUS).mean())
 
 
-def _caption_of_axes(size: int, axes: list[int]) -> Message:
+def _caption_of_axes(size: int) -> Message:
     circles = Message(N_("The circles are one, two and three standard deviations of the prior."))
     if size <= 2:
         return circles
