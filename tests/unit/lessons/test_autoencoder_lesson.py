@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,16 +12,17 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier
 
 from olaria.errors import LessonError
-from olaria.i18n import Message
 from olaria.lessons import images
 from olaria.lessons.autoencoder import LESSON
 from olaria.lessons.autoencoder.linear import BEYOND
-from olaria.lessons.base import Asked, Check, Step
+from olaria.lessons.base import Asked, Step
 from olaria.lessons.by_numpy import networks
-from olaria.lessons.figures import Bars, Choice, Heat, Images, Plot, Scatter, Table
+from olaria.lessons.figures import Plot
 from olaria.models.autoencoder import AutoEncoder
 from olaria.nn.conv import ConvDecoder, ConvEncoder
 from olaria.runs import Run
+
+from .sound import assert_sound, failing
 
 TinyRun = Callable[..., Run]
 VARIANTS = [
@@ -40,64 +41,22 @@ def steps_of(*runs: Run, seed: int = 0) -> tuple[Step, ...]:
     return LESSON(Asked(runs, seed=seed))
 
 
-def all_figures(found: Sequence[Any]) -> Iterator[Any]:
-    for figure in found:
-        yield figure
-        if isinstance(figure, Choice):
-            yield from all_figures(figure.figures)
-
-
-def assert_consistent(figure: Any) -> None:
-    """Names and numbers of a figure are as many as each other."""
-    match figure:
-        case Plot():
-            assert 0 < len(figure.curves) <= 6
-            for curve in figure.curves:
-                assert curve.x.shape == curve.y.shape and (np.diff(curve.x) >= 0).all()
-        case Bars():
-            assert {len(numbers) for _, numbers in figure.series} == {len(figure.labels)}
-        case Heat():
-            assert figure.values.shape == (len(figure.rows), len(figure.columns))
-            assert max(figure.values.shape) <= 32
-        case Images():
-            assert len({len(strip.images) for strip in figure.strips}) == 1
-            for strip in figure.strips:
-                assert len(strip.notes) in (0, len(strip.images))
-                assert 0 <= strip.images.min() <= strip.images.max() <= 1
-        case Scatter():
-            for cloud in figure.clouds:
-                assert cloud.points.shape[1] == 2
-                assert cloud.labels is None or len(cloud.labels) == len(cloud.points)
-        case Table():
-            assert {len(row) for row in figure.rows} == {len(figure.columns)}
-        case Choice():
-            choices = np.prod([len(control.labels) for control in figure.controls])
-            assert len(figure.figures) == choices <= 40
-        case _:
-            raise AssertionError(figure)
-
-
 @pytest.mark.parametrize("settings", VARIANTS, ids=str)
 def test_every_number_is_found_again(tiny_run: TinyRun, settings: tuple[str, ...]) -> None:
     steps = steps_of(tiny_run("ae-mnist", *settings))
     assert len(steps) == 8
-    for step in steps:
-        assert step.checks and step.figures and step.source
-        for check in step.checks:
-            assert check.holds and check.count, (check.text.text(), check.difference)
-        for figure in all_figures(step.figures):
-            assert_consistent(figure)
+    assert_sound(steps, figures=True, source=True, widest=32)
 
 
-def test_a_weight_that_moves_is_noticed(tiny_run: TinyRun) -> None:
-    run = tiny_run("ae-mnist")
-    step, model = steps_of(run)[0], run.model()
-    assert isinstance(model, AutoEncoder)
-    x = step.arrays["x"].astype(np.float64)
-    same = Check(Message("code"), step.arrays["z"], networks.code(model, x))
-    next(model.parameters()).data[0, 30] += 0.1  # of a pixel in the middle, which is lit
-    moved = Check(Message("code"), step.arrays["z"], networks.code(model, x))
-    assert same.holds and not moved.holds
+@pytest.mark.parametrize(
+    ("method", "places"), [("encode", [0, 1, 2, 3, 4, 5, 6]), ("decode", [0, 1, 2, 3, 4, 5, 7])]
+)
+def test_a_turned_sign_in_the_model_fails_checks(
+    tiny_run: TinyRun, monkeypatch: pytest.MonkeyPatch, method: str, places: list[int]
+) -> None:
+    right = getattr(AutoEncoder, method)
+    monkeypatch.setattr(AutoEncoder, method, lambda model, x: -right(model, x))
+    assert failing(steps_of(tiny_run("ae-mnist"))) == places
 
 
 def test_errors_are_scikit_learns(tiny_run: TinyRun) -> None:
@@ -199,11 +158,7 @@ def test_few_images_of_ones_own_in_colour_without_classes(tmp_path: Any, tiny_ru
         )
     settings = ("training.batch_size=2", "training.precision=float32")
     run = tiny_run("ae-mnist", *settings, data=str(tmp_path), steps=3)
-    for step in steps_of(run):
-        for check in step.checks:
-            assert check.holds, (check.text.text(), check.difference)
-        for figure in all_figures(step.figures):
-            assert_consistent(figure)
+    assert_sound(steps_of(run), widest=32)
 
 
 def test_large_images_have_the_same_components_in_less_time() -> None:

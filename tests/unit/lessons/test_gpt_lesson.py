@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from olaria.errors import LessonError
 from olaria.lessons.base import Asked, Step
-from olaria.lessons.figures import Bars, Choice, Heat, NextToken, Plot, Table, Tokens
+from olaria.lessons.figures import NextToken, Table, Tokens
 from olaria.lessons.gpt import LESSON
 from olaria.lessons.gpt.losses import nats_of, octaves
 from olaria.lessons.gpt.predictions import lens, settled_at
@@ -20,6 +20,8 @@ from olaria.lessons.inside import open_language, read_language
 from olaria.models.gpt import GPT
 from olaria.models.language import LanguageModel
 from olaria.runs import Run
+
+from .sound import assert_sound
 
 TinyRun = Callable[..., Run]
 
@@ -31,31 +33,6 @@ SENTENCE = "the cat sees a girl."
 
 def steps_of(run: Run, prompt: str | None = None) -> tuple[Step, ...]:
     return LESSON(Asked(runs=(run,), prompt=prompt, offline=True))
-
-
-def assert_sound(steps: tuple[Step, ...]) -> None:
-    """Checks hold, figures fit together, and every text can be put into words."""
-    for step in steps:
-        assert step.checks, step.title.text()
-        assert "{" not in step.text.text()
-        for check in step.checks:
-            assert check.count > 0
-            assert check.holds, (check.text.text(), check.difference)
-        for figure in step.figures:
-            parts = figure.figures if isinstance(figure, Choice) else (figure,)
-            for part in parts:
-                if isinstance(part, Heat):
-                    assert part.values.shape == (len(part.rows), len(part.columns))
-                elif isinstance(part, Table):
-                    assert {len(row) for row in part.rows} == {len(part.columns)}
-                elif isinstance(part, Bars):
-                    assert {len(values) for _, values in part.series} == {len(part.labels)}
-                elif isinstance(part, Plot):
-                    assert all(c.x.shape == c.y.shape for c in part.curves)
-                elif isinstance(part, Tokens) and part.values is not None:
-                    assert len(part.tokens) == len(part.values)
-            if isinstance(figure, Choice):
-                assert len(parts) == np.prod([len(c.labels) for c in figure.controls])
 
 
 @pytest.mark.parametrize("preset", PRESETS)

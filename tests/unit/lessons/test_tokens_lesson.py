@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,13 +18,14 @@ from olaria.data.bpe import byte_letters, train_bpe
 from olaria.data.tokenizer import fit_tokenizer
 from olaria.errors import LessonError
 from olaria.i18n import Message
-from olaria.lessons.base import Asked, Check, Step
-from olaria.lessons.figures import Bars, Choice, Heat, Plot, Scatter, Table, Tokens
+from olaria.lessons.base import Asked, Step
 from olaria.lessons.tokens import LESSON, ids_by_hand
 from olaria.lessons.tokens.embeddings import Rows, cosines, mean_cosine, mean_nearest, opened
 from olaria.lessons.tokens.kinds import kind_of, kind_step, members
 from olaria.lessons.tokens.merges import merges_step, replayed
 from olaria.runs import Run
+
+from .sound import assert_sound, failing
 
 TinyRun = Callable[..., Run]
 
@@ -39,52 +42,20 @@ def named(steps: tuple[Step, ...], array: str) -> Step:
     return found
 
 
-def assert_sound(steps: tuple[Step, ...]) -> None:
-    """Checks hold, figures fit together, and every text can be put into words."""
-    for step in steps:
-        assert step.checks and step.figures and step.source
-        assert "{" not in step.text.text("en") and "{" not in step.title.text("en")
-        for check in step.checks:
-            assert check.count > 0
-            assert check.holds, (check.text.text(), check.difference)
-        for figure in step.figures:
-            for part in figure.figures if isinstance(figure, Choice) else (figure,):
-                assert_fits(part)
-            if isinstance(figure, Choice):
-                assert len(figure.figures) == np.prod([len(c.labels) for c in figure.controls])
-
-
-def assert_fits(figure: object) -> None:
-    if isinstance(figure, Heat):
-        assert figure.values.shape == (len(figure.rows), len(figure.columns))
-    elif isinstance(figure, Table):
-        assert {len(row) for row in figure.rows} == {len(figure.columns)}
-    elif isinstance(figure, Bars):
-        assert {len(values) for _, values in figure.series} == {len(figure.labels)}
-    elif isinstance(figure, Plot):
-        assert all(curve.x.shape == curve.y.shape for curve in figure.curves)
-    elif isinstance(figure, Tokens):
-        assert len(figure.notes) in (0, len(figure.tokens))
-    elif isinstance(figure, Scatter):
-        for cloud in figure.clouds:
-            assert cloud.labels is None or len(cloud.labels) == len(cloud.points)
-            assert cloud.labels is None or cloud.labels.max() < len(figure.class_names)
-
-
 @pytest.mark.parametrize(
     "preset", ["gpt-shakespeare", "average-shakespeare", "gpt2-shakespeare", "bigram-shakespeare"]
 )
 def test_every_family_carries_it(tiny_run: TinyRun, preset: str) -> None:
     steps = steps_of(tiny_run(preset, steps=10))
     assert len(steps) == 8
-    assert_sound(steps)
+    assert_sound(steps, figures=True, source=True)
 
 
 @pytest.mark.parametrize("preset", ["dates", "pt-en"])
 def test_an_encoder_decoder_carries_it(tiny_run: TinyRun, preset: str) -> None:
     run = tiny_run(preset, steps=5)
     steps = steps_of(run)
-    assert_sound(steps)
+    assert_sound(steps, figures=True, source=True)
     assert "3 rows are of no token" in named(steps, "vectors").text.text("en")
     table = run.model().embedding.weight
     assert len(table) == run.tokenizer().vocab_size + 3
@@ -97,7 +68,7 @@ def test_an_encoder_decoder_carries_it(tiny_run: TinyRun, preset: str) -> None:
 def test_tokenizers(tiny_run: TinyRun, tokenizer: str, prompt: str | None) -> None:
     run = tiny_run("gpt-shakespeare", f"data.tokenizer={tokenizer}", steps=2)
     steps = steps_of(run, prompt)
-    assert_sound(steps)
+    assert_sound(steps, figures=True, source=True)
     counts = named(steps, "num_tokens").arrays["num_tokens"]
     assert len(counts) == (3 if tokenizer == "byte" else 4)
     own = run.tokenizer().encode(SENTENCE)
@@ -108,20 +79,22 @@ def test_tokenizers(tiny_run: TinyRun, tokenizer: str, prompt: str | None) -> No
 def test_a_sentence_cut_within_a_character_stays_whole(tiny_run: TinyRun) -> None:
     run = tiny_run("gpt-shakespeare", "data.tokenizer=byte", steps=2)
     steps = steps_of(run, "a" * 31 + "ã" * 20)
-    assert_sound(steps)
+    assert_sound(steps, figures=True, source=True)
     assert steps[0].arrays["ids"].tolist() == [97] * 31
 
 
 def test_unseen_characters_are_left_out(tiny_run: TinyRun) -> None:
     run = tiny_run("gpt-shakespeare", "data.unseen=skip", steps=2)
     steps = steps_of(run, "the ☃ cat sees a girl")
-    assert_sound(steps)
+    assert_sound(steps, figures=True, source=True)
     assert "☃" not in "".join(steps[0].figures[0].tokens)
 
 
 def test_a_tuned_run_carries_it(tiny_run: TinyRun) -> None:
     start = tiny_run("gpt-shakespeare", steps=10)
-    assert_sound(steps_of(tiny_run("gpt-shakespeare", start=start, steps=5)))
+    assert_sound(
+        steps_of(tiny_run("gpt-shakespeare", start=start, steps=5)), figures=True, source=True
+    )
 
 
 def test_ids_are_the_runs_own(tiny_run: TinyRun) -> None:
@@ -152,7 +125,7 @@ def test_merges_are_those_of_the_tokenizers_library() -> None:
     expected = len(theirs.encode(other).ids) / len(other)
     assert step.arrays["tokens_per_char"][-1] == pytest.approx(expected)
     assert (np.diff(step.arrays["tokens_per_char"]) <= 0).all()
-    assert_sound((step,))
+    assert_sound((step,), figures=True, source=True)
 
 
 def test_a_wrong_merge_is_found_out() -> None:
@@ -232,7 +205,7 @@ def test_kinds_that_are_there_are_found_and_others_are_not(
     assert "none of 2 kinds" in kind_step(embedding, kinds, 0).text.text("en")
     noise[embedding.ids[kinds[0]]] += 3 * noise[0]
     made = kind_step(embedding, kinds, 0)
-    assert_sound((made,))
+    assert_sound((made,), figures=True, source=True)
     assert (made.arrays["inside"][:, 0] > made.arrays["level"][:, 0]).all()
     assert "lower-case vowels" in made.text.text("en")
 
@@ -243,11 +216,30 @@ def test_kinds_of_tokens() -> None:
     ]  # fmt: skip
 
 
-def test_a_perturbed_table_breaks_the_checks(tiny_run: TinyRun) -> None:
-    step = named(steps_of(tiny_run("gpt-shakespeare", steps=10)), "cosines")
-    for check in step.checks:
-        wrong = np.array(check.expected) + 0.001
-        assert not Check(check.text, check.value, wrong).holds
+def swapped(cosines: torch.Tensor, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The nearest last: right cosines of right tokens in a wrong order."""
+    return cosines.roll(-1, 1), places.roll(-1, 1)
+
+
+@pytest.mark.parametrize(
+    ("changed", "wrong", "places"),
+    [
+        ("neighbours.cosines", lambda right: lambda a, b: right(a, b) + 0.001, [5]),
+        ("neighbours.nearest", lambda right: lambda *words: swapped(*right(*words)), [5]),
+        ("neighbours.mean_cosine", lambda right: lambda *words: -right(*words), [5]),
+        ("neighbours.mean_nearest", lambda right: lambda alike: -right(-alike), [5]),
+    ],
+)
+def test_a_wrong_formula_fails_checks(
+    tiny_run: TinyRun,
+    monkeypatch: pytest.MonkeyPatch,
+    changed: str,
+    wrong: Callable[[Any], Any],
+    places: list[int],
+) -> None:
+    home = f"olaria.lessons.tokens.{changed}"
+    monkeypatch.setattr(home, wrong(pkgutil.resolve_name(home)))
+    assert failing(steps_of(tiny_run("gpt-shakespeare", steps=10))) == places
 
 
 def test_another_seed_draws_other_sets(tiny_run: TinyRun) -> None:

@@ -16,12 +16,13 @@ from olaria.families.gpt import GPTConfig
 from olaria.families.language import RUNGS, BigramConfig, LanguageConfig
 from olaria.lessons.base import Asked, Step
 from olaria.lessons.by_numpy.float64 import language_logits, weights_of
-from olaria.lessons.figures import Bars, Plot, Table, Tokens
 from olaria.lessons.tuning import LESSON
 from olaria.lessons.tuning.base import open_tuned
 from olaria.models.gpt import GPT
 from olaria.models.language import Bigram, LanguageModel
 from olaria.runs import Run
+
+from .sound import assert_sound
 
 NEW = "a oleira gira a roda e o barro vira vaso; não é mágica\n" * 40
 KNOWN = "the cat sees the dog in the garden. the dog sleeps again.\n" * 40
@@ -61,24 +62,6 @@ def steps(whole: Run) -> tuple[Step, ...]:
     return LESSON(Asked((whole,)))
 
 
-def holds(steps: tuple[Step, ...]) -> None:
-    """All checks, every text in both languages, every figure in itself."""
-    for step in steps:
-        assert step.figures
-        assert all(check.holds and check.count for check in step.checks), step.title.text()
-        assert "{" not in step.text.text("en") + step.text.text("pt")
-        for figure in step.figures:
-            if isinstance(figure, Bars):
-                assert all(len(values) == len(figure.labels) for _, values in figure.series)
-            elif isinstance(figure, Tokens):
-                assert figure.values is not None and len(figure.values) == len(figure.tokens)
-            elif isinstance(figure, Table):
-                assert all(len(row) == len(figure.columns) for row in figure.rows)
-            else:
-                assert isinstance(figure, Plot)
-                assert all(len(curve.x) == len(curve.y) > 0 for curve in figure.curves)
-
-
 @pytest.mark.parametrize("text", ["new", "known"])
 @pytest.mark.parametrize(
     ("preset", "settings", "of_base"),
@@ -101,7 +84,7 @@ def test_every_kind_of_run(
     start = tiny_run(preset, *LATE, *of_base, steps=4)
     run = tiny_run(preset, *LATE, *settings, data=texts[text], start=start, steps=3)
     steps = LESSON(Asked((run,)))
-    holds(steps)
+    assert_sound(steps, figures=True, unchecked=lambda step: True)
     assert len(steps) == 8
     assert sum(len(step.checks) for step in steps) >= 8
 
@@ -110,10 +93,10 @@ def test_every_kind_of_run(
 
 
 def test_what_was_trained(whole: Run, lora: Run, base: Run, steps: tuple[Step, ...]) -> None:
-    holds(steps)
+    assert_sound(steps, figures=True, unchecked=lambda step: True)
     assert steps[0].arrays["trained"].sum() == whole.result["num_parameters"]
     found = LESSON(Asked((lora,)))
-    holds(found)
+    assert_sound(found, figures=True, unchecked=lambda step: True)
     assert found[0].arrays["trained"].sum() == lora.result["num_parameters"]
     width, layers = 32, 2
     assert lora.result["num_parameters"] == layers * 2 * (
@@ -188,7 +171,7 @@ def gone(run: Run, tmp_path: Path) -> Run:
 
 def test_adapters_carry_their_base_with_them(lora: Run, tmp_path: Path) -> None:
     alone = LESSON(Asked((gone(lora, tmp_path),), "the cat sees"))
-    holds(alone)
+    assert_sound(alone, figures=True, unchecked=lambda step: True)
     there = LESSON(Asked((lora,), "the cat sees"))
     assert len(alone) == len(there) == 8
     for name in ("nats_before", "nats_after"):
@@ -200,7 +183,7 @@ def test_adapters_carry_their_base_with_them(lora: Run, tmp_path: Path) -> None:
 def test_what_is_left_when_the_base_is_gone(whole: Run, base: Run, tmp_path: Path) -> None:
     alone = gone(whole, tmp_path)
     steps = LESSON(Asked((alone,)))
-    holds(steps)
+    assert_sound(steps, figures=True, unchecked=lambda step: True)
     assert len(steps) == 3 and "cannot be shown" in steps[0].text.text()
     given = LESSON(Asked((alone, base)))
     assert len(given) == 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,13 +11,16 @@ import torch
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from olaria.errors import LessonError
-from olaria.i18n import Message
-from olaria.lessons.base import Asked, Check, Step
+from olaria.lessons.base import Asked, Step
 from olaria.lessons.figures import Bars, Choice, Gaussians, Heat, Images, Plot, Scatter, Table
 from olaria.lessons.vae import LESSON, NUM_DRAWS, SCALES
 from olaria.lessons.vae.seen import seen_by
 from olaria.lessons.vae.space import NUM_SAMPLES, NUM_STEPS, SIDE
+from olaria.models.vae import VAE
+from olaria.objectives.divergence import gaussian_kl
 from olaria.runs import Run
+
+from .sound import assert_sound, failing
 
 TinyRun = Callable[..., Run]
 TEXTBOOK = ("model.flow=0",)
@@ -43,15 +47,41 @@ def steps_of(*runs: Run, seed: int = 0) -> tuple[Step, ...]:
 def test_every_number_is_found_again(tiny_run: TinyRun, settings: tuple[str, ...]) -> None:
     steps = steps_of(tiny_run("vae-mnist", *settings))
     assert len(steps) == 8
-    for step in steps[:-1]:  # the last reads what was logged
-        assert step.checks and step.figures and step.source
-        for check in step.checks:
-            assert check.holds and check.count, (check.text.text(), check.difference)
+    assert_sound(steps[:-1], figures=True, source=True)  # the last reads what was logged
 
 
-def test_a_sign_that_is_turned_is_noticed(tiny_run: TinyRun) -> None:
-    nats = steps_of(tiny_run("vae-mnist"))[2].arrays["nats"]
-    assert not Check(Message("nats"), nats, -nats).holds
+WRONG: dict[str, tuple[str, Callable[[Any], Any], list[int]]] = {
+    "noise": (
+        "draw",
+        lambda right: lambda vae, read, eps, y=None: right(vae, read, -eps, y),
+        [1, 2, 4, 5],
+    ),
+    "pixels": ("nll", lambda right: lambda *words: -right(*words), [2, 4]),
+    "means": ("posterior", lambda right: lambda *words: (-right(*words)[0], right(*words)[1]), [0]),
+    "widths": (
+        "posterior",
+        lambda right: lambda *words: (right(*words)[0], -right(*words)[1]),
+        [0, 4],
+    ),
+    "logits": ("logits", lambda right: lambda *words: -right(*words), [0, 1, 2, 4, 6]),
+}
+"""By what has its sign turned: the model's method, the wrong one made of it, and the steps whose checks then fail."""
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_turned_sign_in_the_model_fails_checks(
+    tiny_run: TinyRun, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    run, (method, wrong, places) = tiny_run("vae-mnist", *TEXTBOOK), WRONG[what]
+    monkeypatch.setattr(VAE, method, wrong(getattr(VAE, method)))
+    assert failing(steps_of(run)) == places
+
+
+def test_a_turned_sign_in_the_divergence_fails_checks(
+    tiny_run: TinyRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("olaria.models.vae.gaussian_kl", lambda *words: -gaussian_kl(*words))
+    assert failing(steps_of(tiny_run("vae-mnist", *TEXTBOOK))) == [3, 4]
 
 
 def test_mean_and_deviation_are_those_of_the_models_normal(tiny_run: TinyRun) -> None:
