@@ -29,7 +29,7 @@ from olaria.lessons.figures import (
     Table,
     Tokens,
 )
-from olaria.lessons.kl import Gaussian, divergence
+from olaria.objectives.divergence import Gaussian, divergence
 from olaria.pages import moving
 from olaria.pages.lesson_page import LessonContext, lesson_page
 from olaria.sampling.autoregressive import SamplingConfig, filter_logits

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from olaria.cards.context import Numbers
 from olaria.i18n import N_, translate
-from olaria.lessons.kl import Gaussian, divergence, integrand
+from olaria.objectives.divergence import Gaussian, divergence, integrand
 from olaria.pages.labels import number
 from olaria.pages.palette import BLUE, CLAY, INK, MUTED, SAND
 from olaria.pages.style import blank, style, tidy, title

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from olaria.i18n import N_, Message
 from olaria.lessons.figures import Gaussians
-from olaria.lessons.kl import Gaussian, integrand
+from olaria.objectives.divergence import Gaussian, integrand
 from olaria.pages.drawing import WIDTH, Drawing, Frame
 from olaria.pages.labels import number
 from olaria.pages.palette import BLUE, CLAY, FAINT, INK, MUTED

@@ -21,7 +21,8 @@ from olaria.families import MODELS
 from olaria.families.report import Section
 from olaria.i18n import LANGUAGES, N_, translate
 from olaria.lessons.base import TOLERANCE
-from olaria.lessons.kl import P, Q, divergence
+from olaria.lessons.kl import P, Q
+from olaria.objectives.divergence import divergence
 from olaria.pages import labels, panels, planes
 from olaria.pages.appendix import machines, recipe_tables
 from olaria.pages.citations import Citations

@@ -27,8 +27,8 @@ from olaria.lessons.figures import (
     Table,
     Tokens,
 )
-from olaria.lessons.kl import Gaussian, divergence
 from olaria.lessons.texts import visible
+from olaria.objectives.divergence import Gaussian, divergence
 from olaria.pages import cells, drawing, moving
 from olaria.pages.labels import number
 from olaria.pages.page import plain_words, rich_words

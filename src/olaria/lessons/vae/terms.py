@@ -19,11 +19,10 @@ from olaria.lessons.by_numpy import networks
 from olaria.lessons.by_numpy.networks import Posterior
 from olaria.lessons.figures import Bars, Curve, Gaussians, Images, Plot, Table, Words
 from olaria.lessons.images import MOST_BARS, checked, index, strip, together
-from olaria.lessons.kl import Gaussian, divergence
 from olaria.lessons.vae.seen import Seen, decoded_by_hand, kl_by_hand, log_p_by_hand, log_q_by_hand
 from olaria.models.vae import VAE
 from olaria.nn.flow import Flow
-from olaria.objectives.divergence import gaussian_kl
+from olaria.objectives.divergence import Gaussian, divergence, gaussian_kl
 from olaria.objectives.reconstruction import DiscretizedLogistic, bernoulli_nll, gaussian_nll
 
 NUM_ESTIMATES = 256
