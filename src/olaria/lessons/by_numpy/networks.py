@@ -16,15 +16,31 @@ from torch import Tensor, nn
 from olaria.lessons.base import Array, numbers
 from olaria.models.autoencoder import AutoEncoder
 from olaria.models.vae import VAE
-from olaria.nn.conv import ConvDecoder, ConvEncoder, UpConv
+from olaria.nn import fused_images
+from olaria.nn.conv import ConvDecoder, ConvEncoder, Residual, UpConv
 from olaria.nn.flow import Coupling, Flow
 from olaria.nn.ladder import LadderDecoder, LadderEncoder
+
+PIXEL_NORM_EPSILON = 1e-6
 
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + e^-x), from the side on which the exponential is small."""
     small = np.exp(-np.abs(x))
     return np.where(x >= 0, 1.0, small) / (1.0 + small)
+
+
+def leaky(x: Array, slope: float = 0.0) -> Array:
+    """x where it is positive, else ``slope`` times x."""
+    return np.where(x > 0, x, slope * x)
+
+
+def normed_relu(x: Array) -> Array:
+    """Each pixel's features (B, C, H, W) divided by their root mean square, then none negative.
+
+    Source: Karras et al. 2018, section 4.2.
+    """
+    return leaky(x / np.sqrt((x**2).mean(1, keepdims=True) + PIXEL_NORM_EPSILON))
 
 
 def answer(module: nn.Module, x: Array) -> Array:
@@ -41,9 +57,9 @@ def answer(module: nn.Module, x: Array) -> Array:
         case nn.Conv2d():
             return convolved(x, module)
         case nn.LeakyReLU():
-            return np.where(x > 0, x, module.negative_slope * x)
+            return leaky(x, module.negative_slope)
         case nn.ReLU():
-            return np.maximum(x, 0.0)
+            return leaky(x)
         case nn.SiLU():
             return x * sigmoid(x)
         case nn.GELU():
@@ -55,10 +71,15 @@ def answer(module: nn.Module, x: Array) -> Array:
             return x.reshape(len(x), *module.unflattened_size)
         case ConvEncoder():
             return answer(module.head, answer(module.features, x).reshape(len(x), -1))
+        case Residual():
+            return x + leaky(answer(module.convolution, x), module.slope)
         case ConvDecoder():
-            x = np.maximum(answer(module.stem, x).reshape(len(x), *module.grid), 0.0)
-            for block in module.blocks:
-                x = np.maximum(answer(block, x), 0.0)
+            bent = normed_relu if module.bent is fused_images.normed_relu else leaky
+            x = bent(answer(module.stem, x).reshape(len(x), *module.grid))
+            for layer in module.residuals:
+                x = x + bent(answer(layer, x))
+            for layer in module.blocks:
+                x = bent(answer(layer, x))
             return answer(module.head, x)
     raise AssertionError(f"no such layer in a network of images: {type(module).__name__}")
 
