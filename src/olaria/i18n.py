@@ -1,8 +1,8 @@
 """Languages: English source strings, gettext catalogs, Portuguese (Brazil) complete.
 
 Text that a person will read is written once, in English, and marked with :func:`N_`. It travels as a
-:class:`Message` (message id and fields) and becomes words only where it is shown (``cli``, ``web``,
-``pages``), so that a run made in one language reads in the other.
+:class:`Message` (message id and fields) and becomes words only where it is shown, so that a run made in one
+language reads in the other.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 DOMAIN = "olaria"
@@ -44,13 +45,45 @@ class Number:
 
     def text(self, language: str = "en") -> str:
         """See :func:`format_number` and :func:`format_significant`."""
-        if self.digits is None:
+        if self.digits is None or not math.isfinite(self.value):
             return format_significant(self.value, language)
         return format_number(self.value, language, self.digits)
 
-    def to_json(self) -> float:
-        """The number alone."""
-        return self.value
+    def __format__(self, form: str) -> str:
+        """The value in a form of the sentence's own, as of ``{seconds:g}``."""
+        return format(self.value, form)
+
+
+def written(
+    value: Any,
+    language: str = "en",
+    *,
+    counts: bool = False,
+    name: Callable[[Setting], str] = str,
+) -> Any:
+    """A field of a sentence in the reader's notation; what is no message, number or setting stays as it is.
+
+    Args:
+        value: of the field.
+        language: of the reader.
+        counts: whether whole numbers are counts, so that they get separators; else one may be a seed, a setting or a
+            port, to be copied as it stands.
+        name: how a setting is written.
+
+    >>> written(60_000), written(60_000, counts=True), written(Number(60_000, 0), "pt")
+    (60000, '60,000', '60.000')
+    """
+    if isinstance(value, Message):
+        return value.text(language, name)
+    if isinstance(value, Number):
+        return value.text(language)
+    if isinstance(value, Setting):
+        return name(value)
+    if isinstance(value, tuple):
+        return ", ".join(str(written(one, language, name=name)) for one in value)
+    if counts and isinstance(value, int) and not isinstance(value, bool):
+        return format_number(value, language, 0)
+    return value
 
 
 @dataclass(frozen=True)
@@ -74,6 +107,11 @@ class Setting:
     def to_json(self) -> dict[str, str]:
         """Its parts."""
         return {"setting": self.name, "value": self.value}
+
+    @staticmethod
+    def is_stored(value: Any) -> bool:
+        """Whether a JSON value is what :meth:`to_json` makes of a setting."""
+        return isinstance(value, Mapping) and value.keys() == {"setting", "value"}
 
 
 @dataclass(frozen=True)
@@ -99,44 +137,63 @@ class Message:
             language: of the reader.
             name: how a setting is written.
         """
-
-        def written(value: Any) -> Any:
-            if isinstance(value, Message):
-                return value.text(language, name)
-            if isinstance(value, Setting):
-                return name(value)
-            if isinstance(value, tuple):
-                return ", ".join(map(name, value))
-            return value.text(language) if isinstance(value, Number) else value
-
-        values = {key: written(value) for key, value in self.fields.items()}
-        return translate(self.id, language).format(**values)
+        return _Sentence(language, name).vformat(translate(self.id, language), (), self.fields)
 
     def to_json(self) -> dict[str, Any]:
-        """``{"id", "fields"}``, the form in which a run stores it; a :class:`Number` is stored as the bare number."""
+        """``{"id", "fields"}``, the form in which a run stores it.
 
-        def stored(value: Any) -> Any:
-            if isinstance(value, tuple):
-                return [*map(stored, value)]
-            return value.to_json() if isinstance(value, Message | Number | Setting) else value
-
-        return {"id": self.id, "fields": {key: stored(value) for key, value in self.fields.items()}}
+        A :class:`Number` is a plain number among the fields, null where it is not finite. Where there are some,
+        ``"digits"`` has the digits of each by the name of its field, null for significant ones.
+        """
+        stored = {"id": self.id, "fields": {key: _plain(x) for key, x in self.fields.items()}}
+        digits = {key: x.digits for key, x in self.fields.items() if isinstance(x, Number)}
+        return {**stored, "digits": digits} if digits else stored
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Message:
-        """The inverse of :meth:`to_json`."""
+        """The inverse of :meth:`to_json`; a fraction stored without digits becomes a :class:`Number` too."""
+        digits = stored.get("digits", {})
 
-        def restored(value: Any) -> Any:
-            if isinstance(value, Mapping) and value.keys() == {"id", "fields"}:
+        def read(key: str, value: Any) -> Any:
+            if cls.is_stored(value):
                 return cls.from_json(value)
-            if isinstance(value, Mapping) and value.keys() == {"setting", "value"}:
+            if Setting.is_stored(value):
                 return Setting(value["setting"], value["value"])
-            if isinstance(value, list):
-                items = tuple(map(restored, value))
-                return items if items and all(isinstance(one, Setting) for one in items) else value
+            if isinstance(value, list) and value and all(map(Setting.is_stored, value)):
+                return tuple(Setting(one["setting"], one["value"]) for one in value)
+            if key in digits or isinstance(value, float):
+                return Number(math.nan if value is None else value, digits.get(key))
             return value
 
-        return cls(stored["id"], {key: restored(value) for key, value in stored["fields"].items()})
+        return cls(stored["id"], {key: read(key, value) for key, value in stored["fields"].items()})
+
+    @staticmethod
+    def is_stored(value: Any) -> bool:
+        """Whether a JSON value is what :meth:`to_json` makes of a message."""
+        return isinstance(value, Mapping) and value.keys() - {"digits"} == {"id", "fields"}
+
+
+class _Sentence(Formatter):
+    """Writes each field in the sentence's own form where it has one (``{seconds:g}``), else by :func:`written`."""
+
+    def __init__(self, language: str, name: Callable[[Setting], str]) -> None:
+        self._language, self._name = language, name
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec:
+            return format(value, format_spec)
+        return str(written(value, self._language, name=self._name))
+
+
+def _plain(value: Any) -> Any:
+    """A field as JSON."""
+    if isinstance(value, tuple):
+        return [*map(_plain, value)]
+    if isinstance(value, Message | Setting):
+        return value.to_json()
+    if isinstance(value, Number):
+        return value.value if math.isfinite(value.value) else None
+    return value
 
 
 @cache

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from typing import Any
@@ -14,6 +15,7 @@ from olaria.i18n import (
     LOCALES,
     N_,
     Message,
+    Number,
     detect_language,
     format_number,
     translate,
@@ -50,6 +52,38 @@ def test_a_message_survives_storing(text: str, fields: dict[str, Any]) -> None:
     message = Message(text, {**fields, "inner": Message("x {a}", {"a": 1})})
     stored = json.loads(json.dumps(message.to_json()))
     assert Message.from_json(stored) == message
+
+
+numbers = st.builds(
+    Number, st.floats(allow_nan=False, allow_infinity=False), st.none() | st.integers(0, 6)
+)
+
+
+@given(st.text(), st.dictionaries(st.text(), numbers | st.integers() | st.text()))
+def test_numbers_survive_storing_with_their_digits(text: str, fields: dict[str, Any]) -> None:
+    message = Message("{inner}", {"inner": Message(text, fields), "count": Number(3, 0)})
+    stored = json.loads(json.dumps(message.to_json(), allow_nan=False))
+    assert Message.from_json(stored) == message
+    plain_fields = stored["fields"]["inner"]["fields"]
+    assert not any(isinstance(value, dict) for value in plain_fields.values())
+
+
+def test_a_stored_number_is_written_as_the_one_that_was_stored() -> None:
+    message = Message("{a} {b} {c}", {"a": Number(1234.5, 1), "b": Number(0.5, 4), "c": 12345})
+    stored = json.loads(json.dumps(message.to_json()))
+    assert Message.from_json(stored).text("pt") == message.text("pt") == "1.234,5 0,5000 12345"
+
+
+def test_numbers_of_rows_without_digits_are_written_in_the_readers_notation() -> None:
+    old = {"id": "{loss} after {seconds:g} s, step {step}",
+           "fields": {"loss": 3.25, "seconds": 2.5, "step": 12000}}  # fmt: skip
+    assert Message.from_json(old).text("pt") == "3,25 after 2.5 s, step 12000"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_not_finite_is_stored_as_null(value: float) -> None:
+    stored = json.dumps(Message("{x}", {"x": Number(value, 2)}).to_json(), allow_nan=False)
+    assert Message.from_json(json.loads(stored)).text() == "—"
 
 
 @pytest.mark.parametrize(

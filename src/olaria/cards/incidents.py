@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -34,17 +33,6 @@ def incidents(run: Run) -> list[Incident] | None:
     ]
 
 
-def _read(stored: Mapping[str, Any]) -> Message:
-    """A stored message, whose numbers are written in the reader's notation where it does not say how itself."""
-    message = Message.from_json(stored)
-    plain = re.findall(r"{(\w+)}", message.id)
-    fields = {
-        name: Number(value) if isinstance(value, float) and name in plain else value
-        for name, value in message.fields.items()
-    }
-    return Message(message.id, fields)
-
-
 def _of_events(lines: Iterable[Mapping[str, Any]]) -> Iterator[Incident]:
     has_begun = False
     for line in lines:
@@ -54,7 +42,7 @@ def _of_events(lines: Iterable[Mapping[str, Any]]) -> Iterator[Incident]:
                 yield Incident("break", Message(N_("the run went on")), step)
             has_begun = True
         elif kind == "warned":
-            message = _read(line["message"])
+            message = Message.from_json(line["message"])
             yield Incident("note" if line.get("is_note") else "warning", message, step)
         elif kind == "changed":
             value = line["value"]
@@ -65,7 +53,7 @@ def _of_events(lines: Iterable[Mapping[str, Any]]) -> Iterator[Incident]:
             message = Message(N_("the weights went back to where the run began"))
             yield Incident("change", message, step)
         elif kind == "finished" and line["reason"]["id"] != PLANNED:
-            fields = {"reason": _read(line["reason"])}
+            fields = {"reason": Message.from_json(line["reason"])}
             yield Incident("break", Message(N_("the run ended: {reason}"), fields), step)
 
 

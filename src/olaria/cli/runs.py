@@ -77,7 +77,7 @@ def _show(shell: Shell, found: Document) -> None:
 
 def _flat(shell: Shell, path: str, value: Any) -> list[tuple[str, str]]:
     """Each leaf of a JSON value with its dotted path; a stored message in the user's words."""
-    if isinstance(value, dict) and value.keys() == {"id", "fields"}:
+    if Message.is_stored(value):
         return [(path, shell.words(Message.from_json(value)))]
     if isinstance(value, dict):
         return [

@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 from markupsafe import Markup, escape
 
-from olaria.i18n import Message, Number, format_number, translate
+from olaria.i18n import Message, translate, written
 from olaria.lessons.figures import Words
 
 _SIGNS = re.compile(r"\$([^$]+)\$")
@@ -79,16 +79,10 @@ def _fields(
     message: Message, language: str, within: Callable[[Message, str], str]
 ) -> dict[str, Any]:
     """Numbers in the reader's notation; a message in a message by ``within``."""
-
-    def written(value: Any) -> Any:
-        if isinstance(value, Message):
-            return within(value, language)
-        if isinstance(value, Number):
-            return value.text(language)
-        is_count = isinstance(value, int) and not isinstance(value, bool)
-        return format_number(value, language, 0) if is_count else value
-
-    return {name: written(value) for name, value in message.fields.items()}
+    return {
+        name: within(x, language) if isinstance(x, Message) else written(x, language, counts=True)
+        for name, x in message.fields.items()
+    }
 
 
 def _sign(found: re.Match[str]) -> str:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from statistics import fmean
 
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, Number
 from olaria.training.events import Answer, Evaluated, Event, Restarted, Stepped, Warned
 
 _WINDOW = 100
@@ -88,7 +88,7 @@ class Health:
                 N_(
                     "the loss has grown to {loss}, from {least}; try a smaller training.learning_rate"
                 ),
-                {"loss": round(mean, 4), "least": round(self._least, 4)},
+                {"loss": Number(round(mean, 4)), "least": Number(round(self._least, 4))},
             ),
         )
 
@@ -109,7 +109,7 @@ class Health:
                     "the discriminator tells every image apart (loss {loss}): the generator learns "
                     "little; try a smaller model.discriminator_rate or model.discriminator_width"
                 ),
-                {"loss": round(mean, 4)},
+                {"loss": Number(round(mean, 4))},
             ),
         ) or self._once(
             event,

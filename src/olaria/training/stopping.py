@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, Number
 from olaria.training.events import Answer, Evaluated, Event, Stop
 
 TURN = 0.02
@@ -48,7 +48,7 @@ class Patience:
             return None
         fields = {
             "count": self._count,
-            "best": float(f"{self._best:.4g}"),
+            "best": Number(float(f"{self._best:.4g}")),
             "step": self._best_step,
         }
         message = N_(

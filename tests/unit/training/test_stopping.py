@@ -7,7 +7,7 @@ from math import inf, nan
 
 import pytest
 
-from olaria.i18n import Message
+from olaria.i18n import Message, Number
 from olaria.training.events import Evaluated, Sampled, Stop
 from olaria.training.stopping import Patience
 
@@ -68,7 +68,7 @@ def test_the_reason_has_its_numbers() -> None:
     assert answers[2] == Stop(
         Message(
             "validation has not improved for {count} evaluations; best {best} at step {step}",
-            {"count": 2, "best": 1.235, "step": 5},
+            {"count": 2, "best": Number(1.235), "step": 5},
         )
     )
 
