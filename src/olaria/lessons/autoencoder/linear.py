@@ -6,6 +6,8 @@ many numbers is better than the principal components); Baldi & Hornik 1989 (nor 
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,6 +18,7 @@ from olaria.lessons import images
 from olaria.lessons.autoencoder.seen import NUM_SHOWN, Seen, rebuilt_by_hand
 from olaria.lessons.base import Array, Step, numbers
 from olaria.lessons.by_numpy import networks
+from olaria.lessons.evaluated import Evaluated, beside, evaluated
 from olaria.lessons.figures import Curve, Images, Plot, Words
 from olaria.lessons.images import checked, percent, strip, together, value
 from olaria.models.autoencoder import AutoEncoder
@@ -58,7 +61,15 @@ def cost(seen: Seen) -> Step:
     numbered = numbers(seen.x.flatten(1))
     return Step(
         Message(N_("What the bottleneck costs")),
-        _comparison(seen, own, errors, match),
+        together(
+            _comparison(seen, own, errors, match),
+            beside(
+                seen.asked.run,
+                len(seen.x),
+                evaluated(seen.asked.run, "mse"),
+                partial(_beside, seen),
+            ),
+        ),
         r"\hat x_{\mathrm{PCA}} = \bar x + A^{\top} A \left(x - \bar x\right), \qquad A A^{\top} = I",
         (
             Plot(
@@ -163,6 +174,16 @@ def _comparison(seen: Seen, own: float, errors: Array, match: int | None) -> Mes
         )
     needs = N_("PCA needs {match} numbers to come as near as the autoencoder does.")
     return together(both, Message(needs, {"match": match}))
+
+
+def _beside(seen: Seen, found: Evaluated) -> Message:
+    """The same error over all test images."""
+    return Message(
+        N_(
+            "Over {count} test images the run's evaluation has a mean squared error of {error}; here it is over {own}."
+        ),
+        {"count": found.count, "error": Number(found.metrics["mse"]), "own": len(seen.x)},
+    )
 
 
 def side_by_side(seen: Seen) -> Step:

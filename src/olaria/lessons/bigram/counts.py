@@ -23,6 +23,7 @@ from olaria.data.tokens import Tokenizer
 from olaria.lessons.base import Array, Asked
 from olaria.lessons.texts import Sentence, sentence_of
 from olaria.models.language import Bigram
+from olaria.runs import Run
 
 Ids = NDArray[np.int64]
 LogProbability = Callable[[Ids, Ids], Array]
@@ -103,6 +104,7 @@ class Opened:
     """A bigram's run and the texts that its table is compared with.
 
     Args:
+        origin: the run.
         model: of the run.
         tokenizer: of the run.
         sentence: the user's.
@@ -114,6 +116,7 @@ class Opened:
         has_words: whether the text is written in words, and is no code of images.
     """
 
+    origin: Run
     model: Bigram
     tokenizer: Tokenizer
     sentence: Sentence
@@ -166,6 +169,7 @@ def opened(asked: Asked) -> Opened:
     ids, others = (sentence.tokenizer.encode(text, unseen).numpy() for text in (train, validation))
     rows = model.table.weight.detach().split(_ROWS)
     return Opened(
+        origin=run,
         model=model,
         tokenizer=sentence.tokenizer,
         sentence=sentence,

@@ -24,7 +24,9 @@ from olaria.evaluation.text import text_loss
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array, Check, Step
 from olaria.lessons.bigram.counts import Ids, LogProbability, Opened, PairCounts, shares
+from olaria.lessons.evaluated import loss_beside
 from olaria.lessons.figures import Bars, Table, Words
+from olaria.lessons.images import together
 from olaria.lessons.texts import labels_of, spelt
 
 SMOOTHING = 1.0
@@ -84,14 +86,17 @@ def loss_step(run: Opened) -> Step:
     ]
     return Step(
         Message(N_("Where training leads")),
-        Message(
-            text,
-            {
-                "counted": Number(float(loss[2, 0]), 4),
-                "learned": Number(float(loss[4, 0]), 4),
-                "gap": Number(gap, 4),
-                "unseen": unseen,
-            },
+        together(
+            Message(
+                text,
+                {
+                    "counted": Number(float(loss[2, 0]), 4),
+                    "learned": Number(float(loss[4, 0]), 4),
+                    "gap": Number(gap, 4),
+                    "unseen": unseen,
+                },
+            ),
+            loss_beside(run.origin, len(run.validation_counts.ids) - 1, 4),
         ),
         r"L = -\frac{1}{N} \sum_{a,b} n_{ab} \log p(b|a) \geq -\frac{1}{N} \sum_{a,b} n_{ab} \log \frac{n_{ab}}{n_a}",
         (

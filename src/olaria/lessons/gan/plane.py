@@ -14,6 +14,7 @@ Sources: Goodfellow et al. 2014; Kahng et al. 2019, *GAN Lab* (what there is to 
 from __future__ import annotations
 
 import copy
+from functools import partial
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from olaria.families.gan import AdversarialLoss
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array, Check, Step, numbers
 from olaria.lessons.by_numpy import games
+from olaria.lessons.evaluated import Evaluated, beside, evaluated
 from olaria.lessons.figures import (
     Cloud,
     Figure,
@@ -49,6 +51,7 @@ from olaria.lessons.gan.scene import (
     surface,
     surface_by_hand,
 )
+from olaria.lessons.images import together
 from olaria.models.plane import PlaneGAN
 from olaria.objectives.adversarial import generator_loss
 from olaria.sampling import plane
@@ -142,9 +145,12 @@ def _quality(scene: Scene) -> tuple[Message, tuple[Check, ...]]:
             },
         )
         words = Message(N_("both shares, by measuring every distance in NumPy"))
+        own = min(NEIGHBOURHOODS, len(scene.real))
+        measured = evaluated(scene.run, "precision", "coverage")
+        text = together(text, beside(scene.run, own, measured, partial(_shares_beside, own)))
         return text, (Check(words, near, neighbourhoods_by_hand(scene.made, scene.real)),)
     found = clusters(scene.made.double(), modes.double(), std)
-    text = Message(
+    said = Message(
         N_(
             "The generator never sees the data: it bends noise into points. Of {count} points {share} are within "
             "three standard deviations of a cluster (of the data's own, 0.989), and {covered} of {modes} clusters "
@@ -159,10 +165,43 @@ def _quality(scene: Scene) -> tuple[Message, tuple[Check, ...]]:
             "rest": Number(1 - found.high_quality_share, 3),
         },
     )
+    measured = evaluated(scene.run, "high_quality_share", "modes_covered")
+    text = together(said, beside(scene.run, len(scene.made), measured, partial(_beside, scene)))
     words = Message(N_("clusters and share, by measuring every distance in NumPy"))
     covered, share, _ = clusters_by_hand(scene.made, modes, std)
     value = [found.modes_covered, found.high_quality_share]
     return text, (Check(words, value, [covered, share]),)
+
+
+def _shares_beside(own: int, found: Evaluated) -> Message:
+    """The same shares of the points that an evaluation draws."""
+    return Message(
+        N_(
+            "Around {count} real points the run's evaluation has {precision} and {coverage}; here they are {own}."
+        ),
+        {
+            "count": found.count,
+            "precision": Number(found.metrics["precision"], 3),
+            "coverage": Number(found.metrics["coverage"], 3),
+            "own": own,
+        },
+    )
+
+
+def _beside(scene: Scene, found: Evaluated) -> Message:
+    """The same share of the points that an evaluation draws."""
+    return Message(
+        N_(
+            "Of the {count} points that the run's evaluation drew, {share} are so near (clusters that have some: "
+            "{covered}); here {own} were drawn."
+        ),
+        {
+            "count": found.protocol["num_samples"],
+            "share": Number(found.metrics["high_quality_share"], 3),
+            "covered": int(found.metrics["modes_covered"]),
+            "own": len(scene.made),
+        },
+    )
 
 
 # -- the surface -----------------------------------------------------------------------------------

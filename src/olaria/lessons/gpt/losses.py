@@ -21,7 +21,9 @@ from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array, Asked, Check, Step
 from olaria.lessons.by_numpy.float64 import log_softmax
 from olaria.lessons.by_numpy.stream import checked, language_by_hand
+from olaria.lessons.evaluated import loss_beside
 from olaria.lessons.figures import Curve, Plot, Table, Tokens
+from olaria.lessons.images import together
 from olaria.lessons.inside import Read, windows_of
 from olaria.objectives.likelihood import cross_entropy
 
@@ -115,7 +117,10 @@ def by_position_step(read: Read, asked: Asked) -> Step:
     )
     return Step(
         Message(N_("The loss by position: what context is worth")),
-        _position_text(bins[-1], summary, len(x)),
+        together(
+            _position_text(bins[-1], summary, len(x)),
+            loss_beside(read.run, y.numel(), 2),
+        ),
         r"L_t = -\frac{1}{N} \sum_n \log p(x^n_{t+1} \mid x^n_1, \dots, x^n_t)",
         (plot, table),
         {"by_position": nats, "summary": summary},

@@ -26,7 +26,9 @@ from olaria.evaluation.text import text_loss
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array, Asked, Check, Lesson, Step
 from olaria.lessons.by_numpy.float64 import AGAIN
+from olaria.lessons.evaluated import loss_beside
 from olaria.lessons.figures import Bars, Curve, Plot, Table
+from olaria.lessons.images import together
 from olaria.lessons.texts import Sentence, sentence_of
 from olaria.lessons.tuning.base import Excerpt, Tuned, open_tuned
 from olaria.lessons.tuning.changed import AFTER, BEFORE, candidates, predictions
@@ -138,16 +140,19 @@ def _measured(tuned: Tuned, start: Model, texts: dict[str, Excerpt]) -> Step:
     )
     return Step(
         Message(N_("What it gained, what it forgot")),
-        Message(
-            text,
-            {
-                "count": len(gain),
-                "before": Number(means["before_new"], 3),
-                "after": Number(means["after_new"], 3),
-                "gain": Number(float(gain.mean()), 3),
-                "error": Number(error, 3),
-                "forgotten": _forgotten(gains.get("old")),
-            },
+        together(
+            Message(
+                text,
+                {
+                    "count": len(gain),
+                    "before": Number(means["before_new"], 3),
+                    "after": Number(means["after_new"], 3),
+                    "gain": Number(float(gain.mean()), 3),
+                    "error": Number(error, 3),
+                    "forgotten": _forgotten(gains.get("old")),
+                },
+            ),
+            loss_beside(tuned.run, len(gain), 3),
         ),
         r"\mathrm{loss}=-\frac{1}{N}\sum_{t}\log p(x_t|x_{<t})",
         (

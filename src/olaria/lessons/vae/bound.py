@@ -5,6 +5,8 @@ Arrays: nats of images (N,). Sources: Kingma & Welling 2014, equation 3; Burda e
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 
@@ -12,6 +14,7 @@ from olaria.evaluation.density import elbo
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Check, Step, numbers
 from olaria.lessons.by_numpy import networks
+from olaria.lessons.evaluated import Evaluated, beside, evaluated
 from olaria.lessons.figures import Curve, Plot, Table
 from olaria.lessons.images import checked, together
 from olaria.lessons.vae.seen import (
@@ -43,6 +46,9 @@ def bound(seen: Seen) -> Step:
     ]
     logged = _logged(seen)
     rows += [] if logged is None else [logged]
+    run = seen.asked.run
+    measured = evaluated(run, "reconstruction_nats", "kl_nats", "elbo_nats")
+    rows += [] if measured is None else [_measured(measured)]
     order = seen.kl.argsort()
     text = Message(
         N_(
@@ -61,7 +67,11 @@ def bound(seen: Seen) -> Step:
     other = _objective(seen)
     return Step(
         Message(N_("The bound")),
-        text if other is None else together(text, other),
+        together(
+            text,
+            *([] if other is None else [other]),
+            beside(run, len(seen.x), measured, partial(_beside, seen)),
+        ),
         r"-\log p(x) \le \mathbb{E}_{q(z \mid x)}\left[-\log p(x \mid z)\right] "
         r"+ D\left(q(z \mid x) \,\|\, p(z)\right)",
         (
@@ -138,6 +148,26 @@ def _logged(seen: Seen) -> tuple[Message, float, float, float] | None:
             name = Message(N_("validation, logged at step {step}"), {"step": row["step"]})
             return name, nats, kl, nats + kl
     return None
+
+
+def _measured(found: Evaluated) -> tuple[Message, float, float, float]:
+    """The run's own evaluation, as a row."""
+    name = Message(N_("evaluation, {count} test images"), {"count": found.count})
+    pixels, code, elbo = found.metrics.values()
+    return name, pixels, code, -elbo
+
+
+def _beside(seen: Seen, found: Evaluated) -> Message:
+    return Message(
+        N_(
+            "Over {count} test images the run's evaluation has a −ELBO of {nats} nats; the mean here is over {own}."
+        ),
+        {
+            "count": found.count,
+            "nats": Number(-found.metrics["elbo_nats"], 2),
+            "own": len(seen.x),
+        },
+    )
 
 
 def _objective(seen: Seen) -> Message | None:

@@ -1,0 +1,94 @@
+"""A run's own evaluation beside what a lesson measures: the same quantity over other examples, both counts named.
+
+A lesson measures few examples, so that it takes seconds; ``olaria eval`` measures all of them, and the report shows its
+numbers. Without a word on either, a reader has two numbers of one name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from olaria.i18n import N_, Message, Number
+from olaria.lessons.images import together
+from olaria.runs import Run
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What is stored of an evaluation.
+
+    Args:
+        metrics: by their names.
+        count: examples that were measured; tokens of a text.
+        step: of the checkpoint.
+        protocol: all that is stored beside them.
+    """
+
+    metrics: Mapping[str, float]
+    count: int
+    step: int
+    protocol: Mapping[str, Any]
+
+
+def evaluated(run: Run, *names: str) -> Evaluated | None:
+    """The named metrics of ``evaluation.json``; None where it is not there or one of them is missing."""
+    content = run.evaluation
+    if content is None:
+        return None
+    metrics, protocol = content["metrics"], content["protocol"]
+    if any(metrics.get(name) is None for name in names):
+        return None
+    return Evaluated(
+        {name: metrics[name] for name in names},
+        protocol["num_examples"],
+        protocol["checkpoint"],
+        protocol,
+    )
+
+
+def beside(
+    run: Run, own: int, found: Evaluated | None, words: Callable[[Evaluated], Message]
+) -> Message:
+    """What an evaluation says beside the lesson, or how to get one.
+
+    Args:
+        run: that was evaluated, or not yet.
+        own: examples that the lesson measures.
+        found: its evaluation.
+        words: says the evaluation's number and count, and the lesson's count.
+    """
+    if found is None:
+        text = N_("Here {own} examples are measured; olaria eval {run} measures all of them.")
+        return Message(text, {"own": own, "run": run.name})
+    sentences, step = [words(found)], run.checkpoint()[0]
+    if run.recipe.data.leave_out is not None:
+        text = N_("There the class that was left out of training counts too.")
+        sentences.append(Message(text))
+    if found.step != step:
+        text = N_(
+            "That was measured with the weights of step {measured}, this lesson with those of step {step}."
+        )
+        sentences.append(Message(text, {"measured": found.step, "step": step}))
+    return together(*sentences)
+
+
+def loss_beside(run: Run, own: int, digits: int) -> Message:
+    """The loss of a language model over its whole validation text.
+
+    Args:
+        run: of a language model.
+        own: tokens that the lesson measures.
+        digits: as the lesson writes its own losses.
+    """
+
+    def words(found: Evaluated) -> Message:
+        text = N_(
+            "Over {count} tokens of the validation text the run's evaluation has {nats} nats per token; here are {own} "
+            "of them."
+        )
+        nats = Number(found.metrics["loss_nats_per_token"], digits)
+        return Message(text, {"count": found.count, "nats": nats, "own": own})
+
+    return beside(run, own, evaluated(run, "loss_nats_per_token"), words)
