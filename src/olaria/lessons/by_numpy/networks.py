@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from olaria.lessons.base import Array, numbers
 from olaria.models.autoencoder import AutoEncoder
@@ -43,6 +44,22 @@ def normed_relu(x: Array) -> Array:
     return leaky(x / np.sqrt((x**2).mean(1, keepdims=True) + PIXEL_NORM_EPSILON))
 
 
+def weight(layer: nn.Module) -> Array:
+    r"""The weight of a layer as it is used: under spectral normalisation divided by its norm.
+
+    .. math:: W / \sigma, \qquad \sigma = u^\top W v
+
+    with the vectors u and v that are stored beside it. Source: Miyato et al. 2018, algorithm 1.
+    """
+    if not is_parametrized(layer, "weight"):
+        return numbers(layer.get_parameter("weight"))
+    kept = "parametrizations.weight"
+    raw = numbers(layer.get_parameter(f"{kept}.original"))
+    u, v = (numbers(layer.get_buffer(f"{kept}.0.{name}")) for name in ("_u", "_v"))
+    scaled: Array = raw / (u @ raw.reshape(len(raw), -1) @ v)
+    return scaled
+
+
 def answer(module: nn.Module, x: Array) -> Array:
     """What a network says to x: (B, ...) to (B, ...)."""
     match module:
@@ -51,7 +68,7 @@ def answer(module: nn.Module, x: Array) -> Array:
                 x = answer(layer, x)
             return x
         case nn.Linear():
-            return x @ numbers(module.weight).T + numbers(module.bias)
+            return x @ weight(module).T + numbers(module.bias)
         case UpConv():
             return convolved(x.repeat(2, 2).repeat(2, 3), module)
         case nn.Conv2d():
@@ -86,14 +103,14 @@ def answer(module: nn.Module, x: Array) -> Array:
 
 def convolved(x: Array, layer: nn.Conv2d) -> Array:
     """Every window of the padded image times the weights, (B, C, H, W) to (B, C', H', W')."""
-    weight, (down, right) = numbers(layer.weight), layer.stride
+    kernels, (down, right) = weight(layer), layer.stride
     around = [(side, side) for side in layer.padding if isinstance(side, int)]
     bias = numbers(layer.bias)[:, None, None] if layer.bias is not None else 0.0
     rows = []
     for image in x:  # one at a time: its windows are many times as large as it is
         padded = np.pad(image, [(0, 0), *around])
-        windows = sliding_window_view(padded, weight.shape[2:], (1, 2))[:, ::down, ::right]
-        rows.append(np.tensordot(weight, windows, ((1, 2, 3), (0, 3, 4))) + bias)
+        windows = sliding_window_view(padded, kernels.shape[2:], (1, 2))[:, ::down, ::right]
+        rows.append(np.tensordot(kernels, windows, ((1, 2, 3), (0, 3, 4))) + bias)
     return np.stack(rows)
 
 
