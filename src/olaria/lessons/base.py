@@ -1,7 +1,7 @@
 """What a lesson is: an ordered list of steps, each computed from a real model and each able to check itself.
 
 A lesson knows no page: it gives words (as messages), formulas, numbers and figures (:mod:`olaria.lessons.figures`), and
-the report, the command line and the studio show them.
+:mod:`olaria.pages` shows them.
 """
 
 from __future__ import annotations
@@ -27,6 +27,17 @@ def numbers(x: Tensor) -> Array:
     """A tensor as an array, float64."""
     found: Array = x.detach().double().numpy()
     return found
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """At most so many of 0 … count − 1, evenly, the first and the last among them.
+
+    >>> evenly(4, 9), evenly(6, 2), evenly(5, 3)
+    ([0, 1, 2, 3], [0, 5], [0, 2, 4])
+    """
+    if count <= most:
+        return list(range(count))
+    return [round(i * (count - 1) / max(1, most - 1)) for i in range(most)]
 
 
 TOLERANCE = 1e-4

@@ -83,14 +83,15 @@ def opened(asked: Asked, most: int) -> Opened:
     data = run.data(offline=asked.offline)
     assert isinstance(data, ImageData)
     generator = randomness.generator(asked.seed, "images")
-    test = data.test if len(data.test) >= FEW else _both(data.test, data.validation)
+    test = data.test if len(data.test) >= FEW else both(data.test, data.validation)
     x, y = some(test, most, generator, run.recipe.data.leave_out)
     model = run.model()
     assert isinstance(model, ImageModel)
     return Opened(asked, model, data, x, y)
 
 
-def _both(one: Images, other: Images) -> Images:
+def both(one: Images, other: Images) -> Images:
+    """Two parts of a data set as one; without classes where one has none."""
     y = None if one.y is None or other.y is None else torch.cat((one.y, other.y))
     return Images(torch.cat((one.x, other.x)), y)
 

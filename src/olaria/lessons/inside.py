@@ -27,10 +27,10 @@ from olaria.lessons.base import Asked, refusal
 from olaria.lessons.by_numpy.stream import Hand, language_by_hand
 from olaria.lessons.texts import Sentence, labels_of, sentence_of
 from olaria.models.gpt import GPT
-from olaria.models.gpt import norm as rms_norm
 from olaria.models.language import LanguageModel
 from olaria.models.translation import Translation, split_heads
 from olaria.nn.attention import attention, causal_mask, local_mask, rotate
+from olaria.nn.norm import norm
 from olaria.runs import Run
 
 
@@ -177,7 +177,7 @@ def open_language(model: GPT | LanguageModel, ids: Tensor) -> Opened:
     """What happens inside a language model that reads the tokens ``ids`` (T,)."""
     with _watched(model) as seen:
         logits, cache = model.continue_from(ids[None], [])
-    x = rms_norm(seen["embedding"].y) if isinstance(model, GPT) else seen["blocks.0"].x
+    x = norm(seen["embedding"].y) if isinstance(model, GPT) else seen["blocks.0"].x
     layers = []
     for number, keys_values in enumerate(cache):
         layers.append(_layer(model, seen, number, x, keys_values))
@@ -217,7 +217,7 @@ def _self_look(
     q = split_heads(seen[f"{name}.qkv"].made.chunk(3, 2)[0], num_heads)
     length = q.shape[2]
     if isinstance(model, GPT):
-        q = rotate(rms_norm(q), model.cos[:length], model.sin[:length])
+        q = rotate(norm(q), model.cos[:length], model.sin[:length])
         mask = local_mask(0, 0, length, model.config.chunk)
     else:
         mask = model.mask[:length, :length]
@@ -263,7 +263,7 @@ def open_translation(model: Translation, source: Tensor, target: Tensor) -> dict
         k, v = memory.keys_values[number] if is_cross else seen[name].made[1]
         out = seen[f"{name}.out"]
         q, heads = split_heads(raw, num_heads), split_heads(out.given, num_heads)
-        return Look(title, kind, rms_norm(q)[0], k[0], v[0], mask, heads[0], out.y)
+        return Look(title, kind, norm(q)[0], k[0], v[0], mask, heads[0], out.y)
 
     found: dict[str, Look] = {}
     for layer in layers:
@@ -344,12 +344,3 @@ def windows_of(
     pieces = [tokenizer.encode(text[start : start + span], unseen)[:length] for start in starts]
     whole = [piece for piece in pieces if len(piece) == length]
     return torch.stack(whole) if whole else tokenizer.encode(text, unseen)[None, :length]
-
-
-def spread(count: int, most: int) -> list[int]:
-    """At most so many of 0 … count − 1, evenly, the first and the last among them.
-
-    >>> spread(4, 9), spread(6, 2)
-    ([0, 1, 2, 3], [0, 5])
-    """
-    return sorted({round(place) for place in np.linspace(0, count - 1, min(count, most))})

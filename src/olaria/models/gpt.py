@@ -29,16 +29,12 @@ from olaria.models.language import next_token_loss
 from olaria.models.outline import Outline, layers_of, value
 from olaria.nn.attention import attention, local_mask, rotary_angles, rotate
 from olaria.nn.fused import chunk_masks, feed_forward, self_attention
+from olaria.nn.norm import norm
 
 KeysValues = tuple[Tensor, Tensor]
 
 LOGIT_CAP = 15.0
 """Logits stay within ± this."""
-
-
-def norm(x: Tensor) -> Tensor:
-    r"""Root-mean-square norm over the last dimension, without weights: :math:`x / \sqrt{\overline{x^2}}`."""
-    return F.rms_norm(x, (x.shape[-1],))
 
 
 @final

@@ -36,15 +36,11 @@ from olaria.i18n import N_
 from olaria.models.base import Batch, Loss, Model, ParameterGroup, Phase
 from olaria.models.outline import Outline, layers_of, value
 from olaria.nn.attention import attention, causal_mask, rotary_angles
+from olaria.nn.norm import norm
 from olaria.objectives.likelihood import cross_entropy
 
 KeysValues = tuple[Tensor, Tensor]
 """Keys and values, (B, H, S, D) each."""
-
-
-def norm(x: Tensor) -> Tensor:
-    """Root-mean-square norm over the last dimension, without weights."""
-    return F.rms_norm(x, (x.shape[-1],))
 
 
 def positions(count: int, width: int) -> Tensor:

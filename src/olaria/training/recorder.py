@@ -24,6 +24,9 @@ ROWS = 200
 FIRST_STEPS = 10
 """The first steps each have a row of their own: that is where a loss moves most."""
 
+SCALE = 2
+"""Side of the block that a pixel of a sample grid becomes."""
+
 
 class Recorder:
     """Writes events.jsonl, metrics.jsonl, status.json, samples and checkpoints.
@@ -37,7 +40,7 @@ class Recorder:
     """
 
     def __init__(
-        self, folder: RunFolder, keep_last: int, scale: int = 2, in_background: bool = False
+        self, folder: RunFolder, keep_last: int, scale: int = SCALE, in_background: bool = False
     ) -> None:
         self._folder = folder
         self._keep_last = keep_last

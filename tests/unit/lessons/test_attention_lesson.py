@@ -22,7 +22,6 @@ from olaria.lessons.inside import (
     open_language,
     open_translation,
     read_language,
-    spread,
     windows_of,
 )
 from olaria.models.gpt import GPT
@@ -231,7 +230,6 @@ def test_pieces_of_a_text(tiny_run: TinyRun) -> None:
     assert pieces.shape == (8, 16)
     assert all(tokenizer.decode(piece) in text for piece in pieces)
     assert windows_of("the cat", tokenizer, 8, 16).shape == (1, 7)
-    assert spread(12, 4) == [0, 4, 7, 11] and spread(3, 1) == [0]
 
 
 @pytest.mark.parametrize(("method", "places"), [("scores", [1, 2]), ("weights", [1, 2, 3, 4, 5])])

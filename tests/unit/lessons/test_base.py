@@ -12,6 +12,7 @@ import pytest
 from olaria.errors import LessonError
 from olaria.i18n import Message
 from olaria.lessons import LESSONS, Asked, Check
+from olaria.lessons.base import evenly
 from olaria.lessons.texts import sentence_of
 
 WAYS = Message("two ways")
@@ -45,6 +46,16 @@ def test_nothing_compared_is_no_agreement() -> None:
 def test_a_large_number_may_differ_by_as_much_in_proportion() -> None:
     assert Check(WAYS, 1000.05, 1000.0).holds
     assert not Check(WAYS, 1000.2, 1000.0).holds
+
+
+def test_places_are_spread_evenly() -> None:
+    assert evenly(12, 4) == [0, 4, 7, 11] and evenly(3, 1) == [0] and evenly(0, 3) == []
+    for count in range(2, 40):
+        for most in range(2, count):
+            places = evenly(count, most)
+            gaps = set(np.diff(places))
+            assert (places[0], places[-1], len(places)) == (0, count - 1, most)
+            assert max(gaps) - min(gaps) <= 1, (count, most)
 
 
 @pytest.mark.parametrize("name", [name for name in LESSONS if LESSONS[name].needs_run])

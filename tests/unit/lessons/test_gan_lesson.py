@@ -45,6 +45,7 @@ from olaria.runs import Run
 from olaria.sampling import latent, plane
 from olaria.storage.files import append_line
 from olaria.storage.images import make_grid, save_png
+from olaria.training.recorder import SCALE
 
 from .sound import all_figures, assert_sound
 
@@ -221,7 +222,7 @@ def test_turned_logits_fail_the_check_of_the_answers(
 ) -> None:
     discriminate = GAN.discriminate
     monkeypatch.setattr(GAN, "discriminate", lambda *words: -discriminate(*words))
-    assert [check.holds for check in gan_pull.pull_step(gallery).checks] == [True, True, False]
+    assert [check.holds for check in gan_pull.pull_step(gallery).checks] == [False, True, False]
 
 
 # -- the balance -----------------------------------------------------------------------------------
@@ -427,7 +428,7 @@ def test_the_spread_is_the_one_that_the_run_watches(digits: Run) -> None:
 
 def test_frames_are_the_images_that_were_drawn(tmp_path: Path, digits: Run) -> None:
     images = torch.randint(0, 256, (NUM_WATCHED, 3, 5, 7), dtype=torch.uint8)
-    save_png(tmp_path / "step-000007.png", make_grid(images, scale=game_frames.SCALE))
+    save_png(tmp_path / "step-000007.png", make_grid(images, scale=SCALE))
     run = Run(digits.path)
     run.samples = lambda: [tmp_path / "step-000007.png"]  # type: ignore[method-assign]
     steps, frames = game_frames.tiles(run, (3, 5, 7), 11)

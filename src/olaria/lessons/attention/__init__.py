@@ -40,6 +40,7 @@ from olaria.models.gpt import GPT
 from olaria.models.language import Block, LanguageModel
 from olaria.models.translation import CrossAttention, SelfAttention, Translation
 from olaria.nn.attention import attention, rotate
+from olaria.nn.norm import norm
 
 MOST_FEATURES = 32
 """Numbers of a query, key or value that are drawn."""
@@ -225,7 +226,7 @@ def _values_and_sum(reading: Reading, head: int) -> Heat:
 
 def _view_makers(model: GPT | LanguageModel | Translation) -> tuple[Maker, ...]:
     if isinstance(model, GPT):
-        return gpt.Block.extend, gpt.norm, rotate
+        return gpt.Block.extend, norm, rotate
     if isinstance(model, Translation):
         return SelfAttention.forward, CrossAttention.look_at
     return (Block.attend,)

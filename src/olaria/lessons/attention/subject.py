@@ -10,10 +10,10 @@ from torch import Tensor
 
 from olaria.errors import LessonError
 from olaria.i18n import N_, Message
-from olaria.lessons.base import Asked, Check, numbers, refusal
+from olaria.lessons.base import Asked, Check, evenly, numbers, refusal
 from olaria.lessons.by_numpy.stream import Part, checked, translation_by_hand
 from olaria.lessons.figures import Choice, Control, Figure, Heat, Tokens, Words
-from olaria.lessons.inside import Look, open_translation, read_language, spread
+from olaria.lessons.inside import Look, open_translation, read_language
 from olaria.lessons.texts import labels_of, sentence_of
 from olaria.models.gpt import GPT
 from olaria.models.language import LanguageModel
@@ -123,7 +123,7 @@ class Subject:
     def offered(self, most: int) -> Offer:
         """At most so many pairs of layer and head, the layers spread evenly."""
         num_heads = min(most, self.readings[0].look.num_heads)
-        places = spread(len(self.readings), max(1, most // num_heads))
+        places = evenly(len(self.readings), max(1, most // num_heads))
         readings = tuple(self.readings[place] for place in places)
         return Offer(readings, num_heads, len(self.readings))
 

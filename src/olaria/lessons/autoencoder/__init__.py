@@ -4,8 +4,8 @@ r"""What an autoencoder does to an image, what that costs, what it is good for, 
 
 Arrays: images and reconstructions (N, C, H, W), pixels in [0, 1]; codes ``z`` (N, latent), without a unit; errors (N,)
 in squared units of the pixels. A reconstruction is cut to [0, 1], as ``olaria eval`` has it. Sources: Hinton &
-Salakhutdinov 2006; Baldi & Hornik 1989 (principal components). The modules ``autoencoder_*``
-hold its other steps.
+Salakhutdinov 2006; Baldi & Hornik 1989 (principal components). The modules beside this
+one hold its other steps.
 """
 
 from __future__ import annotations

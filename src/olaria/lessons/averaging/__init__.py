@@ -35,13 +35,11 @@ from olaria.lessons.averaging.scene import (
     weights_heat,
 )
 from olaria.lessons.base import Array, Asked, Check, Lesson, Step, numbers
-from olaria.lessons.by_numpy.float64 import rms, weights_of
+from olaria.lessons.by_numpy.float64 import layer_norm, rms, weights_of
 from olaria.lessons.figures import Choice, Control
 from olaria.models.gpt import GPT
 from olaria.nn.attention import causal_mask
 from olaria.nn.averaging import average_by_loops, average_by_product, average_by_softmax
-
-LAYER_NORM_EPSILON = 1e-5
 
 # -- the sentence, and its means -----------------------------------------------------------------------
 
@@ -96,9 +94,7 @@ def _vectors_again(scene: Scene) -> Array:
         return rms(rms(x))  # once on entering, once more by the first block
     x = x + weights["positions.weight"][: len(ids)]
     if "blocks.0.norm_1.weight" in weights:
-        apart = x - x.mean(-1, keepdims=True)
-        x = apart / np.sqrt((apart**2).mean(-1, keepdims=True) + LAYER_NORM_EPSILON)
-        x = x * weights["blocks.0.norm_1.weight"] + weights["blocks.0.norm_1.bias"]
+        x = layer_norm(weights, "blocks.0.norm_1", x)
     return x
 
 

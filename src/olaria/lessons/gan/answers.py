@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from olaria.families.gan import AdversarialLoss
 from olaria.i18n import N_, Message, Number
@@ -42,6 +42,11 @@ def loss_of(run: Run, events: list[dict[str, Any]]) -> AdversarialLoss:
     changed = [e["value"] for e in events if e["event"] == "changed" and e["path"] == "model.loss"]
     loss: AdversarialLoss = changed[-1] if changed else run.recipe.model.loss  # type: ignore[attr-defined]
     return loss
+
+
+def seeded(seed: int) -> Generator:
+    """A fresh generator: each draw of a lesson begins at the seed."""
+    return Generator().manual_seed(seed)
 
 
 def events_of(run: Run) -> list[dict[str, Any]]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,29 +11,17 @@ from PIL import Image
 
 from olaria.errors import DamagedError
 from olaria.i18n import N_
+from olaria.lessons.base import evenly
 from olaria.runs import Run
 from olaria.storage.images import GAP
+from olaria.training.recorder import SCALE
 
-SCALE = 2
-"""Side of the block that a pixel becomes; see :class:`olaria.training.recorder.Recorder`."""
 MOST_FRAMES = 24
 LEAST_FRAMES = 6
 MOST_NUMBERS = 300_000
 """Pixels, each colour counted, of all frames of an animation."""
 
 Pixels = NDArray[np.uint8]
-Item = TypeVar("Item")
-
-
-def spread_over(items: Sequence[Item], most: int) -> list[Item]:
-    """At most ``most`` of the items, evenly, the first and the last among them.
-
-    >>> spread_over([1, 2, 3, 4, 5], 3)
-    [1, 3, 5]
-    """
-    if len(items) <= most:
-        return list(items)
-    return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
 
 
 def pictures(run: Run, side: int, most: int) -> tuple[list[int], list[Pixels]]:
@@ -51,7 +38,7 @@ def pictures(run: Run, side: int, most: int) -> tuple[list[int], list[Pixels]]:
     Raises:
         DamagedError: a file is no picture.
     """
-    paths = spread_over(run.samples(), most)
+    paths = [run.samples()[place] for place in evenly(len(run.samples()), most)]
     return [step_of(path) for path in paths], [_whole(path, side) for path in paths]
 
 
@@ -71,7 +58,7 @@ def tiles(run: Run, shape: tuple[int, int, int], count: int) -> tuple[list[int],
     """
     size = count * shape[0] * shape[1] * shape[2]
     most = min(MOST_FRAMES, max(LEAST_FRAMES, MOST_NUMBERS // size))
-    paths = spread_over(run.samples(), most)
+    paths = [run.samples()[place] for place in evenly(len(run.samples()), most)]
     return [step_of(path) for path in paths], [_cut(path, shape, count) for path in paths]
 
 

@@ -7,16 +7,17 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from olaria.data.base import ImageData
-from olaria.data.base import Images as Kept
 from olaria.families.gan import AdversarialLoss
+from olaria.lessons import images
 from olaria.lessons.base import Array, Asked, numbers
 from olaria.lessons.by_numpy import games
 from olaria.lessons.gan.answers import (
     events_of,
     loss_of,
+    seeded,
 )
 from olaria.models.gan import GAN
 from olaria.runs import Run
@@ -76,29 +77,17 @@ def gallery_of(asked: Asked) -> Gallery:
     model, data = run.model(), run.data(offline=asked.offline)
     assert isinstance(model, GAN)
     assert isinstance(data, ImageData)
-    apart = data.test if len(data.test) >= MEASURED else _both(data.test, data.validation)
-    chosen = torch.randperm(len(apart), generator=_seeded(asked.seed))[:MEASURED]
+    apart = data.test if len(data.test) >= MEASURED else images.both(data.test, data.validation)
+    chosen = torch.randperm(len(apart), generator=seeded(asked.seed))[:MEASURED]
     real = apart.x[chosen].float() / 255
     labels = apart.y[chosen] if model.classes and apart.y is not None else None
-    z = torch.randn(MEASURED, model.latent, generator=_seeded(asked.seed))
+    z = torch.randn(MEASURED, model.latent, generator=seeded(asked.seed))
     classes = latent.classes_in_turn(model, len(real))
     made = latent.decode(model, z[: len(real)], classes)
     events = events_of(run)
     both = (model.discriminate(real, labels), model.discriminate(made, classes))
     loss = loss_of(run, events)
     return Gallery(run, model, loss, events, z, classes, made, real, labels, data.class_names, both)
-
-
-def _both(test: Kept, validation: Kept) -> Kept:
-    """What was kept apart from the training, of few images."""
-    y = None
-    if test.y is not None and validation.y is not None:
-        y = torch.cat((test.y, validation.y))
-    return Kept(torch.cat((test.x, validation.x)), y)
-
-
-def _seeded(seed: int) -> Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def as_classes(y: Tensor | None) -> Any:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from olaria.evaluation.plane import clusters
 from olaria.i18n import N_, Message, Number
-from olaria.lessons.base import Array, Check, Step, numbers
+from olaria.lessons.base import Array, Check, Step, evenly, numbers
 from olaria.lessons.by_numpy import games
 from olaria.lessons.figures import (
     Choice,
@@ -26,7 +26,7 @@ from olaria.lessons.figures import (
     Strip,
 )
 from olaria.lessons.gan.answers import LOGISTIC, recorded
-from olaria.lessons.gan.frames import pictures, spread_over
+from olaria.lessons.gan.frames import pictures
 from olaria.lessons.gan.scene import (
     SHOWN,
     SIDE,
@@ -109,7 +109,7 @@ def states_of(scene: Scene) -> list[tuple[int, PlaneGAN]]:
         first.generator.centre.copy_(scene.model.generator.centre)
         first.generator.spread.copy_(scene.model.generator.spread)
         states.append((0, first))
-    for step in spread_over(steps, KEPT):
+    for step in (steps[place] for place in evenly(len(steps), KEPT)):
         model = run.model(step)
         assert isinstance(model, PlaneGAN)
         states.append((step, model))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from olaria.data.base import PointData
 from olaria.evaluation import diversity
@@ -20,7 +20,7 @@ from olaria.families.gan import AdversarialLoss
 from olaria.lessons.base import Array, Asked, numbers
 from olaria.lessons.by_numpy import games
 from olaria.lessons.by_numpy.networks import sigmoid
-from olaria.lessons.gan.answers import LOGISTIC, events_of, loss_of
+from olaria.lessons.gan.answers import LOGISTIC, events_of, loss_of, seeded
 from olaria.models.base import last_layer
 from olaria.models.plane import PlaneGAN
 from olaria.runs import Run
@@ -89,16 +89,12 @@ def scene_of(asked: Asked) -> Scene:
         loss=loss_of(run, events),
         events=events,
         data=data,
-        z=torch.randn(DRAWN, model.latent, generator=_seeded(asked.seed)),
-        made=plane.draw(model, DRAWN, _seeded(asked.seed)),
+        z=torch.randn(DRAWN, model.latent, generator=seeded(asked.seed)),
+        made=plane.draw(model, DRAWN, seeded(asked.seed)),
         real=real[:DRAWN],
         corners=plane.window(data.train),
         seed=asked.seed,
     )
-
-
-def _seeded(seed: int) -> Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 # -- the surface -----------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from olaria.lessons.inside import Layer, Read
 from olaria.models import gpt
 from olaria.models.gpt import GPT
 from olaria.models.language import Block, LanguageModel
+from olaria.nn.norm import norm
 
 MOST_UNITS = 10
 """Hidden units that are drawn."""
@@ -104,7 +105,7 @@ def norm_step(read: Read) -> Step:
         formula,
         (bars, table),
         arrays,
-        (gpt.norm,) if isinstance(read.model, GPT) else (Block.forward,),
+        (norm,) if isinstance(read.model, GPT) else (Block.forward,),
         (
             checked(
                 N_("mean squares"),

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from olaria.i18n import N_, Message, Number
-from olaria.lessons.base import Array, Check, Step, numbers
+from olaria.lessons.base import Array, Check, Step, evenly, numbers
 from olaria.lessons.by_numpy.float64 import log_softmax
 from olaria.lessons.by_numpy.stream import checked, leave_by_hand
 from olaria.lessons.figures import (
@@ -130,9 +130,9 @@ def lens_step(read: Read) -> Step:
 def _stages(read: Read) -> tuple[tuple[Message, ...], list[Tensor], list[Array]]:
     """Names of the stream's stages, and the stream there, opened and by hand."""
     count = len(read.opened.streams)
-    kept = np.unique(np.linspace(0, count - 1, min(count, MOST_STAGES)).round().astype(int))
+    kept = evenly(count, MOST_STAGES)
     names = tuple(
-        Message(N_("layer {layer}"), {"layer": int(stage)}) if stage else Message(N_("embedding"))
+        Message(N_("layer {layer}"), {"layer": stage}) if stage else Message(N_("embedding"))
         for stage in kept
     )
     opened, hand = read.opened.streams, read.hand.streams

@@ -25,8 +25,9 @@ from olaria.lessons.base import Array, Asked
 from olaria.lessons.by_numpy import float64
 from olaria.lessons.figures import Choice, Control, Heat, Words
 from olaria.lessons.texts import MAX_TOKENS, spelt
-from olaria.models.translation import Memory, SelfAttention, Translation, norm, split_heads
+from olaria.models.translation import Memory, SelfAttention, Translation, split_heads
 from olaria.nn.attention import attention
+from olaria.nn.norm import norm
 from olaria.sampling.translation import greedy
 
 Maps = tuple[tuple[Message, ...], Array]
