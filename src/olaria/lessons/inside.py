@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from olaria.data.tokens import Tokenizer, Unseen
 from olaria.i18n import N_, Message
 from olaria.lessons.base import Asked, refusal
-from olaria.lessons.by_numpy.stream import Hand, language_by_hand
+from olaria.lessons.by_numpy.transformers import Hand, language_by_hand
 from olaria.lessons.texts import Sentence, labels_of, sentence_of
 from olaria.models.gpt import GPT
 from olaria.models.language import LanguageModel

@@ -13,7 +13,7 @@ from olaria.data import load
 from olaria.errors import DataError, LessonError
 from olaria.families.translation import TranslationConfig
 from olaria.lessons.base import Asked, Step
-from olaria.lessons.by_numpy.float64 import decode, encode, weights_of
+from olaria.lessons.by_numpy.transformers import decode, encode, weights_of
 from olaria.lessons.figures import Choice, Heat, Table
 from olaria.lessons.translation import LESSON, walk_of
 from olaria.lessons.translation.pair import (

@@ -15,7 +15,7 @@ from olaria.errors import LessonError
 from olaria.families.gpt import GPTConfig
 from olaria.families.language import RUNGS, BigramConfig, LanguageConfig
 from olaria.lessons.base import Asked, Step
-from olaria.lessons.by_numpy.float64 import language_logits, weights_of
+from olaria.lessons.by_numpy.transformers import language_logits, weights_of
 from olaria.lessons.tuning import LESSON
 from olaria.lessons.tuning.base import open_tuned
 from olaria.models.gpt import GPT

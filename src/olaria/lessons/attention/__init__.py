@@ -7,7 +7,7 @@ Arrays of the steps, of the head shown first, T tokens that look and S that are 
 :mod:`olaria.lessons.attention.scores`, :mod:`olaria.lessons.attention.heads`, :mod:`olaria.lessons.attention.kinds`.
 
 Every number that is shown comes from the model's own modules (:mod:`olaria.lessons.inside`) and is computed again from
-the raw weights in float64 (:mod:`olaria.lessons.by_numpy.stream`).
+the raw weights in float64 (:mod:`olaria.lessons.by_numpy.transformers`).
 
 Source: Vaswani et al. 2017, *Attention Is All You Need*, section 3.2.
 """

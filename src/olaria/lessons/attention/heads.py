@@ -27,7 +27,12 @@ from olaria.lessons.attention.subject import (
     weights_map,
 )
 from olaria.lessons.base import Array, Asked, Step, numbers
-from olaria.lessons.by_numpy.stream import Part, checked, language_by_hand, translation_by_hand
+from olaria.lessons.by_numpy.transformers import (
+    Part,
+    checked,
+    language_by_hand,
+    translation_by_hand,
+)
 from olaria.lessons.figures import Figure, Heat, Table, Words
 from olaria.lessons.inside import Look, open_language, open_translation, windows_of
 from olaria.models.translation import Translation

@@ -25,7 +25,7 @@ from olaria.lessons.attention.subject import (
     weights_map,
 )
 from olaria.lessons.base import Asked, Check, Step, numbers
-from olaria.lessons.by_numpy.stream import checked
+from olaria.lessons.by_numpy.transformers import checked
 from olaria.lessons.figures import Choice, Control, Table
 from olaria.models.translation import CrossAttention, Translation
 

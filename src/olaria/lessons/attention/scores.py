@@ -20,7 +20,7 @@ import torch
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.attention.subject import MOST_FOLLOWED, Reading, Subject, later_queries
 from olaria.lessons.base import Array, Check, Step, numbers
-from olaria.lessons.by_numpy.stream import Part, checked
+from olaria.lessons.by_numpy.transformers import Part, checked
 from olaria.lessons.figures import Choice, Control, Heat, Table
 from olaria.lessons.inside import Look
 from olaria.models.gpt import GPT

@@ -11,7 +11,7 @@ from torch import Tensor
 from olaria.errors import LessonError
 from olaria.i18n import N_, Message
 from olaria.lessons.base import Asked, Check, evenly, numbers, refusal
-from olaria.lessons.by_numpy.stream import Part, checked, translation_by_hand
+from olaria.lessons.by_numpy.transformers import Part, checked, translation_by_hand
 from olaria.lessons.figures import Choice, Control, Figure, Heat, Tokens, Words
 from olaria.lessons.inside import Look, open_translation, read_language
 from olaria.lessons.texts import labels_of, sentence_of

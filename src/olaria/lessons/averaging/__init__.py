@@ -35,7 +35,7 @@ from olaria.lessons.averaging.scene import (
     weights_heat,
 )
 from olaria.lessons.base import Array, Asked, Check, Lesson, Step, numbers
-from olaria.lessons.by_numpy.float64 import layer_norm, rms, weights_of
+from olaria.lessons.by_numpy.transformers import layer_norm, rms, weights_of
 from olaria.lessons.figures import Choice, Control
 from olaria.models.gpt import GPT
 from olaria.nn.attention import causal_mask

@@ -21,7 +21,7 @@ from torch import Tensor
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.averaging.scene import VERSIONS, Scene, equal_table, units, weights_heat
 from olaria.lessons.base import Array, Check, Step, numbers
-from olaria.lessons.by_numpy.float64 import attend, later
+from olaria.lessons.by_numpy.transformers import attend, later
 from olaria.lessons.figures import Bars, Choice, Control, Heat
 from olaria.lessons.inside import open_language
 from olaria.lessons.texts import labels_of, spelt

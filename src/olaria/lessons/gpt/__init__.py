@@ -22,7 +22,7 @@ import numpy as np
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.attention.subject import PRESET
 from olaria.lessons.base import Array, Asked, Check, Lesson, Step, numbers
-from olaria.lessons.by_numpy.stream import checked
+from olaria.lessons.by_numpy.transformers import checked
 from olaria.lessons.figures import Curve, Heat, Plot, Tokens
 from olaria.lessons.gpt.halves import block_makers, feed_forward_step, norm_step
 from olaria.lessons.gpt.losses import by_position_step, sentence_loss_step

@@ -20,8 +20,7 @@ import torch.nn.functional as F
 
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array, Check, Step, numbers
-from olaria.lessons.by_numpy.float64 import rms, weights_of
-from olaria.lessons.by_numpy.stream import checked, standardised
+from olaria.lessons.by_numpy.transformers import checked, layer_norm, rms, standardised, weights_of
 from olaria.lessons.figures import Bars, Choice, Control, Figure, Heat, Table, Words
 from olaria.lessons.inside import Layer, Read
 from olaria.models import gpt
@@ -124,7 +123,7 @@ def _normed_by_hand(read: Read) -> Array:
     if isinstance(model, GPT):
         return rms(stream)
     w, name = weights_of(model), f"blocks.{len(model.blocks) - 1}.norm_1"
-    return standardised(stream) * w[f"{name}.weight"] + w[f"{name}.bias"]
+    return layer_norm(w, name, stream)
 
 
 def _one_vector(read: Read, layer: Layer) -> tuple[Table, Check]:

@@ -19,8 +19,7 @@ from torch import Tensor
 from olaria.data.base import TextData
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array, Asked, Check, Step
-from olaria.lessons.by_numpy.float64 import log_softmax
-from olaria.lessons.by_numpy.stream import checked, language_by_hand
+from olaria.lessons.by_numpy.transformers import checked, language_by_hand, log_softmax
 from olaria.lessons.evaluated import loss_beside
 from olaria.lessons.figures import Curve, Plot, Table, Tokens
 from olaria.lessons.images import together

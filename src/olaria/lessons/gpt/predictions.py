@@ -20,8 +20,7 @@ from torch import Tensor
 
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array, Check, Step, evenly, numbers
-from olaria.lessons.by_numpy.float64 import log_softmax
-from olaria.lessons.by_numpy.stream import checked, leave_by_hand
+from olaria.lessons.by_numpy.transformers import checked, leave_by_hand, log_softmax
 from olaria.lessons.figures import (
     Bars,
     Choice,

@@ -19,7 +19,7 @@ import torch
 
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array, Asked, Check, Lesson, Step
-from olaria.lessons.by_numpy.float64 import AGAIN, later
+from olaria.lessons.by_numpy.transformers import AGAIN, later
 from olaria.lessons.figures import Bars, Choice, Control, Table, Tokens
 from olaria.lessons.texts import visible
 from olaria.lessons.translation.pair import (

@@ -22,7 +22,7 @@ from olaria.data.tokenizer import Tokenizer, Unseen
 from olaria.errors import LessonError
 from olaria.i18n import N_, Message, Setting
 from olaria.lessons.base import Array, Asked
-from olaria.lessons.by_numpy import float64
+from olaria.lessons.by_numpy import transformers
 from olaria.lessons.figures import Choice, Control, Heat, Words
 from olaria.lessons.texts import MAX_TOKENS, spelt
 from olaria.models.translation import Memory, SelfAttention, Translation, split_heads
@@ -132,9 +132,9 @@ class Reading:
     unseen: Unseen
 
     @cached_property
-    def weights(self) -> float64.Weights:
+    def weights(self) -> transformers.Weights:
         """The model's weights in float64."""
-        return float64.weights_of(self.model)
+        return transformers.weights_of(self.model)
 
     @cached_property
     def memory(self) -> Memory:
@@ -227,13 +227,13 @@ class Reading:
         return self.model.specials.sources(rows)
 
     def encoded(self, source: Tensor) -> tuple[Array, Array]:
-        """See :func:`olaria.lessons.by_numpy.float64.encode`."""
-        return float64.encode(self.weights, self.model.config, source[0].numpy())
+        """See :func:`olaria.lessons.by_numpy.transformers.encode`."""
+        return transformers.encode(self.weights, self.model.config, source[0].numpy())
 
     def decoded(self, target: Tensor, states: Array | None, **hidden: Any) -> Any:
-        """See :func:`.float64.decode`; of a target (1, T + 1) all but the last token is given."""
+        """See :func:`.transformers.decode`; of a target (1, T + 1) all but the last token is given."""
         ids = target[0, :-1].numpy()
-        return float64.decode(self.weights, self.model.config, ids, states, **hidden)
+        return transformers.decode(self.weights, self.model.config, ids, states, **hidden)
 
     def nats(self, target: Tensor, memory: Memory | None = None) -> Array:
         r""":math:`-\log p(y_t \mid y_{<t}, x)` of each token after bos, (B, T).

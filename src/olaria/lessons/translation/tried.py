@@ -14,7 +14,7 @@ from torch import Tensor
 
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Check, Step
-from olaria.lessons.by_numpy.float64 import AGAIN
+from olaria.lessons.by_numpy.transformers import AGAIN
 from olaria.lessons.figures import Bars, Heat, Table, Tokens, Words
 from olaria.lessons.texts import visible
 from olaria.lessons.translation.pair import ACROSS, Reading, pooled

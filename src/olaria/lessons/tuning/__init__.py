@@ -25,7 +25,7 @@ from olaria.errors import LessonError
 from olaria.evaluation.text import text_loss
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array, Asked, Check, Lesson, Step
-from olaria.lessons.by_numpy.float64 import AGAIN
+from olaria.lessons.by_numpy.transformers import AGAIN
 from olaria.lessons.evaluated import loss_beside
 from olaria.lessons.figures import Bars, Curve, Plot, Table
 from olaria.lessons.images import together

@@ -26,7 +26,7 @@ from olaria.errors import LessonError, OlariaError
 from olaria.evaluation.text import text_loss
 from olaria.i18n import N_
 from olaria.lessons.base import Array, Asked
-from olaria.lessons.by_numpy.float64 import next_token_nats, weights_of
+from olaria.lessons.by_numpy.transformers import next_token_nats, weights_of
 from olaria.models.base import Model
 from olaria.recipes.base import TuningConfig
 from olaria.runs import Run

@@ -14,7 +14,7 @@ import torch
 
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Check, Step
-from olaria.lessons.by_numpy.float64 import (
+from olaria.lessons.by_numpy.transformers import (
     AGAIN,
     language_logits,
     log_softmax,

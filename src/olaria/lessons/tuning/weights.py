@@ -19,7 +19,7 @@ from torch import Tensor
 
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array, Check, Step
-from olaria.lessons.by_numpy.float64 import weights_of
+from olaria.lessons.by_numpy.transformers import weights_of
 from olaria.lessons.figures import Bars, Curve, Plot, Table
 from olaria.lessons.tuning.base import Tuned
 from olaria.models.base import Model
