@@ -71,7 +71,8 @@ def build(*, completion: bool, only: str | None = None) -> Any:
 
     Args:
         completion: with Typer's two options for the shell's completion; they cost a tenth of a second.
-        only: the one verb or group that will be called: the others are named, their options are not made.
+        only: the one verb or group that will be called, empty where none is: the others are named, their options are
+            not made.
     """
     app = _group(HELP, completion=completion)
     app.callback()(lambda: None)
@@ -193,7 +194,7 @@ def _run(words: list[str], shell: Shell) -> None:
         return
     rest = rest or ["--help"]
     is_verb = not rest[0].startswith("-")
-    command = build(completion=not is_verb, only=rest[0] if is_verb else None)
+    command = build(completion=not is_verb, only=rest[0] if is_verb else "")
     with command.make_context("olaria", rest, obj=shell) as context:
         command.invoke(context)
 

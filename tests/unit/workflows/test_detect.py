@@ -114,7 +114,7 @@ def test_what_cannot_be_looked_at_is_told(run: Run, tmp_path: Path) -> None:
     Image.new("L", (9, 9)).save(picture)
     with pytest.raises(DataError, match="1×9×9 and those of run no-fours 1×8×8"):
         detect(run, str(picture))
-    assert detect(run, str(picture), options={"resize": 8}).names == ("one.png",)
+    assert detect(run, str(picture), resize=8).names == ("one.png",)
     other = train("gan-mnist", data="digits", size="tiny", steps=1, out=tmp_path / "gan")
     with pytest.raises(UsageError, match="only an autoencoder or a VAE"):
         detect(other)
