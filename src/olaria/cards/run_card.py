@@ -18,7 +18,7 @@ from olaria.cards.architecture import architecture
 from olaria.cards.context import DataCard, Incident, RunCard
 from olaria.cards.incidents import incidents
 from olaria.data import AnyData, ImageData, PairData, PointData, TextData
-from olaria.data.config import CODES
+from olaria.data.config import DataConfig
 from olaria.errors import SamplingError
 from olaria.families import MODELS
 from olaria.i18n import N_, Message
@@ -27,6 +27,7 @@ from olaria.models.base import ImageModel
 from olaria.models.vq import VQ
 from olaria.recipes import preset
 from olaria.runs import Run
+from olaria.runs.opening import CodedText
 from olaria.sampling import latent
 from olaria.storage.images import animate
 
@@ -84,9 +85,9 @@ def data_card(data: AnyData) -> DataCard:
         sha256=data.sha256,
         notes=data.notes,
     )
-    if data.name.startswith(CODES):
+    if isinstance(data, CodedText):
         origin = N_("images that run {name} encodes: a line for each, a letter for each code")
-        fields = {"name": data.name.removeprefix(CODES)}
+        fields = {"name": data.painting.name}
         card = dataclasses.replace(card, origin=Message(origin, fields))
     if isinstance(data, TextData):
         sizes = {"train": len(data.train), "validation": len(data.validation)}
@@ -103,16 +104,16 @@ def data_card(data: AnyData) -> DataCard:
 
 def _shared(recipe: dict[str, Any]) -> dict[str, Any]:
     """A recipe in which files and runs go by their last names: it is handed to others."""
-    recipe = {**recipe, "data": {**recipe["data"], "name": _last_name(recipe["data"]["name"])}}
+    recipe = {
+        **recipe,
+        "data": {**recipe["data"], "name": DataConfig(name=recipe["data"]["name"]).last_name},
+    }
     if recipe.get("tuning"):
-        recipe["tuning"] = {**recipe["tuning"], "start": _last_name(recipe["tuning"]["start"])}
+        recipe["tuning"] = {
+            **recipe["tuning"],
+            "start": PureWindowsPath(recipe["tuning"]["start"]).name,
+        }
     return recipe
-
-
-def _last_name(name: str) -> str:
-    """Of a path, whichever system's; the name itself where it is none."""
-    prefix = CODES if name.startswith(CODES) else ""
-    return prefix + PureWindowsPath(name.removeprefix(prefix)).name
 
 
 # -- the command that repeats it -------------------------------------------------------------------
@@ -121,7 +122,7 @@ def _last_name(name: str) -> str:
 def command_of(run: Run) -> str:
     """The command that makes a run of the same recipe again."""
     recipe = run.recipe
-    words = ["olaria", "train", recipe.preset, "--data", _last_name(recipe.data.name)]
+    words = ["olaria", "train", recipe.preset, "--data", recipe.data.last_name]
     if recipe.training.steps is not None:
         words += ["--steps", str(recipe.training.steps)]
     else:
@@ -134,7 +135,7 @@ def command_of(run: Run) -> str:
             option = "--" + name.replace("_", "-")
             words += [option] if value is True else [option, str(value)]
     if recipe.tuning is not None:
-        words += ["--from", _last_name(recipe.tuning.start)]
+        words += ["--from", PureWindowsPath(recipe.tuning.start).name]
         if recipe.tuning.rank is not None:
             words += ["--lora-rank", str(recipe.tuning.rank)]
             words += ["--lora-targets", ",".join(recipe.tuning.targets)]

@@ -6,6 +6,8 @@ False
 
 from __future__ import annotations
 
+from pathlib import PureWindowsPath
+
 from pydantic import Field
 
 from olaria.config import Config
@@ -19,8 +21,13 @@ from olaria.vocabulary import (
     Unseen,
 )
 
-CODES = "codes:"
+_CODES = "codes:"
 """Begins the name of data that are the codes of a run's images."""
+
+
+def coded_name(run: str) -> str:
+    """The name of the data that are the codes of a run's images."""
+    return f"{_CODES}{run}"
 
 
 class DataConfig(Config):
@@ -49,10 +56,24 @@ class DataConfig(Config):
     unseen: Unseen = UNSEEN
 
     @property
+    def last_name(self) -> str:
+        """The name without the folders of a path, whichever system's: for those who have other folders.
+
+        >>> DataConfig(name="/home/ana/texts/ode.txt").last_name, DataConfig(name="codes:/runs/vq").last_name
+        ('ode.txt', 'codes:vq')
+        """
+        coded = self.coded_run
+        return (
+            PureWindowsPath(self.name).name
+            if coded is None
+            else coded_name(PureWindowsPath(coded).name)
+        )
+
+    @property
     def coded_run(self) -> str | None:
         """The run whose images are the data, as lines of codes; None for any other data.
 
         >>> DataConfig(name="codes:vq-mnist").coded_run
         'vq-mnist'
         """
-        return self.name.removeprefix(CODES) if self.name.startswith(CODES) else None
+        return self.name.removeprefix(_CODES) if self.name.startswith(_CODES) else None

@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from olaria.data import AnyData, DataConfig, ImageData, PairData, TextData, load
 from olaria.data import codes as kept_codes
 from olaria.data.base import Progress, fingerprint, kind_of, lines_of
-from olaria.data.config import CODES
+from olaria.data.config import coded_name
 from olaria.data.tokenizer import Tokenizer, fit_tokenizer
 from olaria.errors import RunError
 from olaria.families import MODELS
@@ -86,8 +86,8 @@ def coded_text(
     assert isinstance(data, ImageData)
     train, validation = (_codes_of(model, part.x) for part in (data.train, data.validation))
     return CodedText(
-        name=f"{CODES}{run.name}",
-        title=f"{CODES}{run.name}",
+        name=coded_name(run.name),
+        title=coded_name(run.name),
         train=train,
         validation=validation,
         source="generated",

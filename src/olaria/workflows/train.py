@@ -309,7 +309,7 @@ def make_recipe(
     if steps is not None and budget is not None:
         raise _not_both("steps", "budget")
     from olaria.data import DATASETS
-    from olaria.data.config import CODES
+    from olaria.data.config import DataConfig, coded_name
     from olaria.recipes import preset as find_preset
     from olaria.runs.tuning import tuned_recipe
     from olaria.storage.folder import find_run
@@ -318,8 +318,9 @@ def make_recipe(
     values: dict[str, Any] = {}
     if data is not None:
         # An existing path wins its absolute form, so that the run opens from any folder.
-        if data.startswith(CODES):
-            data = f"{CODES}{find_run(data.removeprefix(CODES)).resolve()}"
+        coded = DataConfig(name=data).coded_run
+        if coded is not None:
+            data = coded_name(str(find_run(coded).resolve()))
         path = Path(data).expanduser()
         is_path = path.exists() and data not in DATASETS
         values["data.name"] = str(path.resolve()) if is_path else data
