@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from olaria.i18n import format_number, format_significant
+from olaria.kinds.base import Effort
 from olaria.lessons import LESSONS, Asked
 from olaria.lessons.base import Step
 from olaria.lessons.figures import Table
 from olaria.lessons.vae.seen import seen_by
 from olaria.runs import Run
-from olaria.workflows.evaluate import Effort, evaluate
+from olaria.workflows.evaluate import evaluate
 
 TinyRun = Callable[..., Run]
 
