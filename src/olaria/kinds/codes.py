@@ -29,6 +29,7 @@ from olaria.sampling import codes
 from olaria.training.prepared import Prepared
 from olaria.training.randomness import generator
 from olaria.training.watch import Watch
+from olaria.vocabulary import NUM_IMAGES
 
 
 def prepare(recipe: Recipe, data: CodedText, start: Start | None = None) -> Prepared:
@@ -168,7 +169,10 @@ def draw(
             count=Setting("count"),
             temperature=Setting("temperature"),
         )
-    count, temperature = 64 if count is None else count, 1.0 if temperature is None else temperature
+    count, temperature = (
+        NUM_IMAGES if count is None else count,
+        1.0 if temperature is None else temperature,
+    )
     if count < 1:
         raise UsageError(
             N_("{setting} must be at least 1, not {count}"), setting=Setting("count"), count=count

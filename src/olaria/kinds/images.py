@@ -30,8 +30,7 @@ from olaria.recipes import Recipe
 from olaria.runs import Run
 from olaria.runs.tuning import Start
 from olaria.sampling import latent, modes
-from olaria.sampling.latent import Walk
-from olaria.sampling.modes import Mode, Sheet
+from olaria.sampling.modes import Sheet
 from olaria.storage.files import refuse_overwriting
 from olaria.storage.images import make_grid, make_picture, save_png
 from olaria.training.building import build_model
@@ -40,6 +39,7 @@ from olaria.training.prepared import Prepared
 from olaria.training.randomness import generator
 from olaria.training.sizing import size_up
 from olaria.training.watch import Watch
+from olaria.vocabulary import MODE, NUM_IMAGES, WALK, Mode, Walk
 
 ADAPTED = 10_000
 """Training images whose statistics a model may take before it begins."""
@@ -361,9 +361,9 @@ def draw(
     run: str | Path | Run,
     *,
     count: int | None = None,
-    mode: Mode = "prior",
+    mode: Mode = MODE,
     label: int | None = None,
-    path: Walk = "linear",
+    path: Walk = WALK,
     attribute: tuple[int, int] | None = None,
     seed: int = 0,
     checkpoint: str | int | None = None,
@@ -390,7 +390,7 @@ def draw(
         UsageError: ``attribute`` goes with another mode.
     """
     run = opened(run)
-    count = 64 if count is None else count
+    count = NUM_IMAGES if count is None else count
     if count < 1:
         raise UsageError(
             N_("{setting} must be at least 1, not {count}"), setting=Setting("count"), count=count

@@ -27,6 +27,7 @@ from olaria.training.prepared import Prepared
 from olaria.training.randomness import generator
 from olaria.training.sizing import size_up
 from olaria.training.watch import Watch
+from olaria.vocabulary import NUM_POINTS
 
 WATCHED = 1000
 """Points that are drawn to be measured while training."""
@@ -125,7 +126,7 @@ def draw(
         UsageError: none are asked for.
     """
     run = opened(run)
-    count = SHOWN if count is None else count
+    count = NUM_POINTS if count is None else count
     if count < 1:
         raise UsageError(
             N_("{setting} must be at least 1, not {count}"), setting=Setting("count"), count=count

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Generator, Tensor
@@ -13,9 +12,8 @@ from olaria.errors import SamplingError
 from olaria.i18n import N_
 from olaria.models.base import ImageModel
 from olaria.sampling import latent
-from olaria.sampling.latent import Walk
+from olaria.vocabulary import Walk
 
-Mode = Literal["prior", "reconstruct", "interpolate", "traverse", "manifold", "attribute"]
 MAP_SIDE = 20
 """Images on each side of a map of the latent plane."""
 ATTRIBUTE_STEPS = 9
