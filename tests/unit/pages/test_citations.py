@@ -120,7 +120,9 @@ def test_a_method_is_told_once_for_runs_alike() -> None:
     assert len(citations.methods(other)) == 6
 
 
-@pytest.mark.parametrize(("family", "method"), METHODS, ids=str)
+@pytest.mark.parametrize(
+    ("family", "method"), METHODS, ids=lambda value: getattr(value, "title", str(value))
+)
 def test_a_run_that_sets_nothing_uses_nothing(family: str, method: Method) -> None:
     assert method not in methods_of(RunCard("a", family, DataCard("x", "X")))
 
