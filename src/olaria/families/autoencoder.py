@@ -30,8 +30,7 @@ class AutoEncoderConfig(ModelConfig):
     """Channels of the convolutional network at full size."""
     output: Literal["sigmoid", "linear"] = "sigmoid"
     corruption: float = Field(0.0, ge=0.0)
-    """Of the input while training: the standard deviation of the noise, or the share of pixels "
-    "that are lost."""
+    """Of the input while training: the standard deviation of the noise, or the share of pixels that are lost."""
     noise: Noise = "gaussian"
     """What ``corruption`` is; see :func:`corrupted`."""
     sparsity: float = Field(0.0, ge=0.0)

@@ -1,5 +1,4 @@
-"""What a family of models is, without its network: settings, sizes, and the words in which it is "
-"spoken of."""
+"""What a family of models is, without its network: settings, sizes, and the words in which it is spoken of."""
 
 from __future__ import annotations
 
@@ -72,8 +71,7 @@ class Family:
 
 
 def check_heads(width: int, num_heads: int) -> None:
-    """Refuse a width that the heads do not divide into pairs of features; for a config's "
-    "validator."""
+    """Refuse a width that the heads do not divide into pairs of features; for a config's validator."""
     if width % (2 * num_heads):
         raise setting_problem(
             N_("width {width} must be a multiple of twice the number of heads, {num_heads}"),

@@ -29,8 +29,7 @@ class GameConfig(ModelConfig):
     """Spectral normalisation of the discriminator."""
     discriminator_updates: int = Field(1, ge=1)
     discriminator_rate: float = Field(0.6, gt=0.0)
-    """Factor on the discriminator's learning rates (Heusel et al. 2017, who give each side its "
-    "own)."""
+    """Factor on the discriminator's learning rates (Heusel et al. 2017, who give each side its own)."""
 
 
 class GANConfig(GameConfig):
@@ -50,11 +49,9 @@ class GANConfig(GameConfig):
     """How the discriminator minds the class: it asks whether an image is real *for its class*, or it also says which
     class it is (Odena et al. 2017)."""
     augment: Literal["none", "adaptive"] = "none"
-    """Change the images that the discriminator sees, the more often the surer it is of real ones; "
-    "for little data."""
+    """Change the images that the discriminator sees, the more often the surer it is of real ones; for little data."""
     augment_target: float = Field(0.6, gt=0.0, lt=1.0)
-    """Mean sign of its logits on real images that is neither too sure nor too unsure (Karras et "
-    "al. 2020)."""
+    """Mean sign of its logits on real images that is neither too sure nor too unsure (Karras et al. 2020)."""
     augment_examples: int = Field(50_000, ge=1)
     """Real images over which the probability of a change may rise from 0 to 1."""
 

@@ -14,8 +14,7 @@ from olaria.families.report import MODERN, Method
 from olaria.i18n import N_
 
 WINDOW = 256
-"""Tokens of a training example where nothing else is said: longer ones would make a batch of "
-"fewer places."""
+"""Tokens of a training example where nothing else is said: longer ones would make a batch of fewer places."""
 
 
 class GPTConfig(ModelConfig):
@@ -25,8 +24,7 @@ class GPTConfig(ModelConfig):
     context: int = Field(1024, ge=1)
     """Tokens it reads at once."""
     window: int | None = Field(None, ge=1)
-    """Tokens of a training example; None is :data:`WINDOW`, or the context where that is "
-    "shorter."""
+    """Tokens of a training example; None is :data:`WINDOW`, or the context where that is shorter."""
     chunk: int = Field(16, ge=1)
     """A token attends to the tokens of its own chunk and of the one before."""
     num_layers: int = Field(4, ge=1)

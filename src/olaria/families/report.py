@@ -1,5 +1,4 @@
-"""What a family's entry says for the report: its section, its panels, the methods that its "
-"settings rest on."""
+"""What a family's entry says for the report: its section, its panels, the methods that its settings rest on."""
 
 from __future__ import annotations
 
@@ -23,8 +22,7 @@ PanelKind = Literal[
     "text",
     "translations",
 ]
-"""What a report can show of a run; :mod:`olaria.pages.panels` draws each, "
-":mod:`olaria.cards.run_card` gathers it."""
+"""What a report can show of a run; :mod:`olaria.pages.panels` draws each, :mod:`olaria.cards.run_card` gathers it."""
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,7 @@ class VAEConfig(ModelConfig):
     latent: int = Field(32, ge=1)
     """Latent variables; of the lowest layer, where there are several."""
     above: tuple[int, ...] = ()
-    """Sizes of further latent layers above it, from the second to the topmost; of the dense "
-    "network only."""
+    """Sizes of further latent layers above it, from the second to the topmost; of the dense network only."""
     flow: int = Field(0, ge=0)
     """Layers of an invertible map that the prior is learned by, of each class where there are classes; 0 leaves it
     N(0, I)."""

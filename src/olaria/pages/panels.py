@@ -14,8 +14,7 @@ from olaria.i18n import N_
 from olaria.pages.pictures import Picture, Pictures, has_logistic_loss
 
 Drawn = tuple[Callable[[Pictures, RunCard], Picture | None], str]
-"""What draws a panel, None where a run lacks its arrays, and its caption, a source string with "
-"``{name}``."""
+"""What draws a panel, None where a run lacks its arrays, and its caption, a source string with ``{name}``."""
 
 PANELS: Mapping[PanelKind, Drawn] = MappingProxyType(
     {
