@@ -9,7 +9,7 @@ the input is disturbed, the target is not. ``sparsity`` and ``contraction`` are 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
 from torch import Generator, Tensor
 
@@ -21,9 +21,6 @@ from olaria.models.outline import Outline, layers_of, value
 from olaria.models.pair import ImageStatistics, image_pair
 from olaria.objectives.penalties import contraction, sparsity
 from olaria.objectives.reconstruction import squared_error
-
-if TYPE_CHECKING:
-    pass
 
 
 def corrupted(x: Tensor, noise: Noise, level: float, generator: Generator) -> Tensor:
@@ -56,6 +53,16 @@ class AutoEncoder(ImageModel):
     Args:
         config: settings.
         shape: (C, H, W) of the images.
+
+    >>> import torch
+    >>> model = AutoEncoder(AutoEncoderConfig(latent=2, hidden=(16,)), (1, 8, 8))
+    >>> x = torch.rand(5, 1, 8, 8)
+    >>> z = model.encode(x)
+    >>> z.shape, model.decode(z).shape
+    (torch.Size([5, 2]), torch.Size([5, 1, 8, 8]))
+    >>> loss = model.loss(Batch(x), Generator())
+    >>> list(loss.parts), loss.total.shape
+    (['mse'], torch.Size([]))
     """
 
     family: ClassVar[str] = "autoencoder"

@@ -38,8 +38,12 @@ class Loss:
     Args:
         parts: each a scalar, the mean over the batch; a name ending in ``_nats`` is a likelihood's.
         weights: factor of a part in the total, 1 where not named.
-        count: what the parts are the mean of, a scalar, where that differs from batch to batch (the tokens that are no
+        count: the number of terms in each mean, a scalar, where it differs from batch to batch (the tokens that are no
             padding).
+
+    >>> loss = Loss({"mse": torch.tensor(0.25), "penalty": torch.tensor(3.0)}, {"penalty": 0.5})
+    >>> loss.total
+    tensor(1.7500)
     """
 
     parts: Mapping[str, Tensor]
@@ -180,8 +184,17 @@ class Model(nn.Module, ABC):
 class ImageModel(Model):
     """A model of images through latent vectors: what every family of images answers to.
 
-    A family says what it can do by :attr:`encodes`, :attr:`has_prior`, :attr:`detects` and :attr:`measured_by`, and
-    whoever uses it asks for nothing else.
+    A family declares what it can do by :attr:`encodes`, :attr:`has_prior`, :attr:`detects` and :attr:`measured_by`;
+    callers rely on nothing else.
+
+    >>> from olaria.families import MODELS
+    >>> from olaria.models import build
+    >>> model = build(MODELS["vae"].sizes["tiny"], (1, 8, 8))
+    >>> z = model.codes(torch.rand(5, 1, 8, 8))
+    >>> z.shape, model.images(z).shape
+    (torch.Size([5, 8]), torch.Size([5, 1, 8, 8]))
+    >>> model.encodes, model.has_prior, model.measured_by
+    (True, True, 'bound')
     """
 
     encodes: ClassVar[bool] = False

@@ -50,6 +50,13 @@ class GAN(Game, ImageModel):
     Args:
         config: settings.
         shape: (C, H, W) of the images.
+
+    >>> model = GAN(GANConfig(latent=2, generator_width=4, discriminator_width=4), (1, 8, 8))
+    >>> x = model.images(torch.randn(5, 2))
+    >>> x.shape, model.discriminate(x).shape
+    (torch.Size([5, 1, 8, 8]), torch.Size([5]))
+    >>> [phase.name for phase in model.phases()]
+    ['discriminator', 'generator']
     """
 
     family: ClassVar[str] = "gan"

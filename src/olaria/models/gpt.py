@@ -95,6 +95,15 @@ class GPT(Model):
     Args:
         config: settings.
         vocab_size: number of tokens V.
+
+    >>> model = GPT(GPTConfig(context=8, chunk=4, num_layers=1, num_heads=2, width=8), vocab_size=5)
+    >>> tokens = torch.tensor([[3, 1, 4, 1]])
+    >>> model(tokens).shape
+    torch.Size([1, 4, 5])
+    >>> logits, cache = model.continue_from(tokens, [])
+    >>> keys, values = cache[0]
+    >>> logits.shape, keys.shape
+    (torch.Size([1, 4, 5]), torch.Size([1, 2, 4, 4]))
     """
 
     family: ClassVar[str] = "gpt"

@@ -45,6 +45,14 @@ class Bigram(Model):
     Args:
         config: settings.
         vocab_size: number of tokens V.
+
+    >>> model = Bigram(BigramConfig(), vocab_size=5)
+    >>> tokens = torch.tensor([[3, 1, 4, 1]])
+    >>> model(tokens).shape
+    torch.Size([1, 4, 5])
+    >>> batch = Batch(tokens[:, :-1], tokens[:, 1:])
+    >>> round(model.loss(batch, Generator()).total.item(), 4)  # log V before training
+    1.6094
     """
 
     family: ClassVar[str] = "bigram"
@@ -190,6 +198,17 @@ class LanguageModel(Model):
     Args:
         config: settings.
         vocab_size: number of tokens V.
+
+    >>> config = LanguageConfig(rung="gpt", context=8, num_layers=1, num_heads=2, width=8)
+    >>> model = LanguageModel(config, vocab_size=5).eval()
+    >>> tokens = torch.tensor([[3, 1, 4, 1]])
+    >>> logits = model(tokens)
+    >>> logits.shape
+    torch.Size([1, 4, 5])
+    >>> _, cache = model.continue_from(tokens[:, :3], [])
+    >>> last, _ = model.continue_from(tokens[:, 3:], cache)
+    >>> torch.allclose(last, logits[:, 3:], atol=1e-6)
+    True
 
     Sources: Vaswani et al. 2017 (attention, heads, feed-forward); He et al. 2016 (residuals); Ba et al. 2016 and
     Xiong et al. 2020 (layer norm, and before each part); Hendrycks & Gimpel 2016 (GELU); Press & Wolf 2017 (the

@@ -54,6 +54,11 @@ class PlaneGAN(Game):
     Args:
         config: settings.
         size: coordinates of a point.
+
+    >>> model = PlaneGAN(PlaneGANConfig(latent=3, hidden=(8,)), 2)
+    >>> points = model.generator(torch.randn(5, 3))
+    >>> points.shape, model.discriminate(points).shape
+    (torch.Size([5, 2]), torch.Size([5]))
     """
 
     family: ClassVar[str] = "plane-gan"

@@ -252,6 +252,17 @@ class Translation(Model):
     Args:
         config: settings.
         vocab_size: number of the tokenizer's tokens V.
+
+    >>> config = TranslationConfig(context=8, num_layers=1, num_heads=2, width=8)
+    >>> model = Translation(config, vocab_size=9)
+    >>> source = model.specials.sources([torch.tensor([1, 2, 3]), torch.tensor([4])])
+    >>> target = model.specials.targets([torch.tensor([5, 6]), torch.tensor([7])])
+    >>> source.shape, target.shape
+    (torch.Size([2, 4]), torch.Size([2, 4]))
+    >>> model(source, target).shape
+    torch.Size([2, 4, 10])
+    >>> model.attend(source, target)[0].shape  # (B, H, T, S)
+    torch.Size([2, 2, 4, 4])
     """
 
     family: ClassVar[str] = "translation"

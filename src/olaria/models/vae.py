@@ -76,6 +76,17 @@ class VAE(ImageModel):
     Args:
         config: settings.
         shape: (C, H, W) of the images.
+
+    >>> model = VAE(VAEConfig(latent=2, hidden=(16,)), (1, 8, 8))
+    >>> x = torch.rand(5, 1, 8, 8)
+    >>> q = model.encode(x)  # q(z|x), a Normal
+    >>> p = model.decode(q.rsample())  # p(x|z), Bernoulli pixels
+    >>> q.mean.shape, p.mean.shape
+    (torch.Size([5, 2]), torch.Size([5, 1, 8, 8]))
+    >>> model.images(torch.randn(3, 2)).shape  # samples, since z ~ N(0, I)
+    torch.Size([3, 1, 8, 8])
+    >>> list(model.loss(Batch(x), Generator()).parts)
+    ['reconstruction_nats', 'kl_nats']
     """
 
     family: ClassVar[str] = "vae"

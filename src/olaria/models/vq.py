@@ -42,6 +42,16 @@ class VQ(ImageModel):
 
     Raises:
         ConfigError: they are not.
+
+    >>> model = VQ(VQConfig(codes=16, latent=4, width=4), (1, 8, 8))
+    >>> x = torch.rand(5, 1, 8, 8)
+    >>> codes = model.encode(x)
+    >>> codes.dtype, codes.shape
+    (torch.int64, torch.Size([5, 2, 2]))
+    >>> model.logits(codes).shape, model.codes(x).shape
+    (torch.Size([5, 1, 8, 8]), torch.Size([5, 16]))
+    >>> list(model.loss(Batch(x), Generator()).parts)
+    ['reconstruction_nats', 'codebook', 'commitment']
     """
 
     family: ClassVar[str] = "vq"
