@@ -160,8 +160,8 @@ class LineVAE:
     def read(self, x: Tensor) -> list[Tensor]:
         return [x]
 
-    def draw(self, found: list[Tensor], noise: Tensor, y: Tensor | None = None) -> Draw:
-        q = self.encode(found[0])
+    def draw(self, encoded: list[Tensor], noise: Tensor, y: Tensor | None = None) -> Draw:
+        q = self.encode(encoded[0])
         z = q.mean + q.stddev * noise
         prior = Normal(0.0, 1.0)
         ratio = (prior.log_prob(z) - q.log_prob(z)).sum(2)

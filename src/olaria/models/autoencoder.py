@@ -33,7 +33,7 @@ def corrupted(x: Tensor, noise: Noise, level: float, generator: Generator) -> Te
     Args:
         x: (B, C, H, W), in [0, 1].
         noise: the kind.
-        level: see above; a share is that of each pixel's chance, so the count varies.
+        level: see above; a share is the probability of each pixel, so the count varies.
         generator: draws it.
 
     Source: Vincent et al. 2010, *Stacked Denoising Autoencoders*, section 3.3.
@@ -123,7 +123,7 @@ class AutoEncoder(ImageModel):
         ]
 
     def loss(self, batch: Batch, generator: Generator) -> Loss:
-        """Mean squared error of the rebuilt clean image, per pixel, and the penalties that were asked for."""
+        """Mean squared error of the reconstruction per pixel, and the penalties that the settings switch on."""
         config, x = self.config, batch.x
         disturbed = self.disturbed(x, generator)
         x = x if disturbed is None else disturbed

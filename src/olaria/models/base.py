@@ -20,7 +20,7 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Batch:
-    """What one update sees.
+    """The data of one update.
 
     Args:
         x: images in [0, 1], float32 (B, C, H, W); or token ids, int64 (B, T).
@@ -80,7 +80,7 @@ def hidden_apart(modules: Sequence[nn.Module], last: Sequence[nn.Module]) -> lis
 
     Args:
         modules: whose parameters are grouped.
-        last: layers whose answer leaves the network: no hidden ones, whatever module they are in.
+        last: output layers; they are not hidden, whichever module holds them.
     """
     outside = {id(parameter) for layer in last for parameter in layer.parameters()}
     every = [parameter for module in modules for parameter in module.parameters()]
@@ -98,13 +98,13 @@ def last_layer(module: nn.Module) -> nn.Module:
 
 @dataclass(frozen=True)
 class Phase:
-    """One part of a training step with a loss and parameters of its own.
+    """One part of a training step, with its loss and its parameters.
 
     Args:
         name: prefix of its values in the metrics where a model has several phases.
         groups: what it updates.
         loss: batch and generator of this step's noise to loss.
-        updates: how many updates one turn makes, each on a batch of its own.
+        updates: number of updates in one turn, each on a new batch.
     """
 
     name: str
@@ -132,7 +132,7 @@ class Model(nn.Module, ABC):
         """
 
     def change(self, name: str, value: Any) -> None:
-        """Set one of the :attr:`changeable` settings; the phases are asked for anew afterwards.
+        """Set one of the :attr:`changeable` settings; the loop calls :meth:`phases` again afterwards.
 
         Raises:
             ConfigError: the value does not fit the setting.
@@ -148,12 +148,12 @@ class Model(nn.Module, ABC):
         return plain(dimensions)
 
     def trace(self, dimensions: Any) -> None:
-        """Call each layer on one example, so that a hook can note the shape of what it gives.
+        """Call each layer on one example, so that a hook can record the shape of its output.
 
-        The losses do so, unless overridden: where they take another way than the layers' own calls, or draw much.
+        By default the losses do. A family overrides it where its losses bypass the layers or draw many samples.
         """
         batch = _example(self, dimensions)
-        with torch.enable_grad():  # which a loss may take
+        with torch.enable_grad():  # a loss may differentiate
             for phase in self.phases():
                 phase.loss(batch, Generator().manual_seed(0))
 
@@ -162,7 +162,7 @@ class Model(nn.Module, ABC):
         """The phases of one step, in order."""
 
     def trained_phases(self) -> list[Phase]:
-        """:meth:`phases` without the parameters that are frozen; adapters form a group of their own."""
+        """:meth:`phases` without the parameters that are frozen; adapters form a separate group."""
         adapters = adapter_parameters(self)
         apart = set(map(id, adapters))
         phases = []
@@ -182,7 +182,7 @@ class Model(nn.Module, ABC):
 
 
 class ImageModel(Model):
-    """A model of images through latent vectors: what every family of images answers to.
+    """A model of images with latent vectors: the interface of every family of images.
 
     A family declares what it can do by :attr:`encodes`, :attr:`has_prior`, :attr:`detects` and :attr:`measured_by`;
     callers rely on nothing else.
@@ -198,13 +198,13 @@ class ImageModel(Model):
     """
 
     encodes: ClassVar[bool] = False
-    """Whether :meth:`codes` is there."""
+    """Whether :meth:`codes` is implemented."""
     has_prior: ClassVar[bool] = False
     """Whether its images follow from z ~ N(0, I)."""
     detects: ClassVar[bool] = False
     """Whether its codes and reconstructions show how strange an image is."""
     measured_by: ClassVar[Literal["error", "bound", "codes", "samples"]]
-    """What tells how good it is: the error of reconstructions, a bound on the likelihood, the likelihood given the
+    """What measures its quality: the error of reconstructions, a bound on the likelihood, the likelihood given the
     codes, or its samples alone."""
     no_prior: ClassVar[str] = N_(
         "the family {family} has no prior to draw from; use {reconstruct} or interpolate, or "
@@ -214,7 +214,7 @@ class ImageModel(Model):
     latent: int
     """Numbers in a latent vector."""
     classes: int = 0
-    """Classes that it draws images for; 0 where it is given none."""
+    """Number of classes that it is conditioned on; 0 for none."""
 
     def codes(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Images in [0, 1], (B, C, H, W), to latent vectors (B, latent).

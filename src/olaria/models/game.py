@@ -1,9 +1,9 @@
-r"""The game of a generator and a discriminator, whatever they draw.
+r"""The game of a generator and a discriminator, of images or of points.
 
 .. math:: z \sim N(0, I), \quad \tilde x = G(z), \qquad
    \min_G \max_D\; \mathbb E_x[\log D(x)] + \mathbb E_z[\log(1 - D(G(z)))]
 
-Source: Goodfellow et al. 2014, *Generative Adversarial Nets*; other losses and penalties as their functions say.
+Source: Goodfellow et al. 2014, *Generative Adversarial Nets*; other losses and penalties: see their functions.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from olaria.objectives.adversarial import discriminator_loss, generator_loss
 from olaria.objectives.penalties import slope_penalty, zero_slope_penalty
 
 Side = tuple[Sequence[nn.Module], Sequence[nn.Module]]
-"""Modules of one side, and those of them whose answer leaves it; see :func:`olaria.models.base.hidden_apart`."""
+"""Modules of one side, and its output layers; see :func:`olaria.models.base.hidden_apart`."""
 
 
 class Game(Model):
-    """Two networks and their losses; what they are, the families that derive from it say.
+    """Two networks and their losses; a family that derives from it defines the networks.
 
     Args:
         config: settings.
         latent: numbers of the generator's noise.
-        classes: that both sides are told one of; 0 is none.
+        classes: number of classes that both networks are conditioned on; 0 for none.
     """
 
     changeable = ("loss", "penalty", "penalty_weight", "discriminator_rate")
@@ -50,7 +50,7 @@ class Game(Model):
         """Examples, and their classes (B,) where there are some, to logits of being real, (B,)."""
 
     def judge(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        r""":meth:`discriminate`, and :math:`-\log p(y \mid x)`, (B,), where the discriminator tells classes."""
+        r""":meth:`discriminate`, and :math:`-\log p(y \mid x)`, (B,), where the discriminator classifies."""
         return self.discriminate(x, y), None
 
     def outline(self, dimensions: Shape | int) -> Outline:
@@ -68,20 +68,20 @@ class Game(Model):
         ]
 
     def trace(self, dimensions: Shape | int) -> None:
-        """One example made and judged."""
+        """Generate one example and pass it through the discriminator."""
         y = torch.zeros(1, dtype=torch.int64) if self.classes else None
         self.judge(self.generator(torch.zeros(1, self.latent), y), y)
 
-    def shown(self, x: Tensor, generator: Generator) -> Tensor:
-        """Examples as the discriminator gets to see them; as they are unless a family changes them."""
+    def augment(self, x: Tensor, generator: Generator) -> Tensor:
+        """The discriminator's input for examples ``x``: the same unless a family augments them."""
         return x
 
-    def heard(self, real: Tensor) -> None:
-        """Told the discriminator's logits on real examples, (B,), at each of its updates."""
+    def update_augmentation(self, real_logits: Tensor) -> None:
+        """Adapt :meth:`augment` to the discriminator's logits on real examples, (B,), at each of its updates."""
 
     @abstractmethod
     def sides(self) -> tuple[Side, Side]:
-        """What each side learns with: the discriminator's, then the generator's."""
+        """The modules of the discriminator, then of the generator."""
 
     def _noise(self, like: Tensor, generator: Generator) -> Tensor:
         return draws.normal((len(like), self.latent), generator)
@@ -93,10 +93,10 @@ class Game(Model):
             fake = self.generator(self._noise(batch.x, generator), y)
         # One pass over both, so that the power iteration of the spectral norm moves once per update.
         both = None if y is None else torch.cat((y, y))
-        x = torch.cat([self.shown(images, generator) for images in (batch.x, fake)])
+        x = torch.cat([self.augment(examples, generator) for examples in (batch.x, fake)])
         logits, class_nats = self.judge(x, both)
         real, generated = logits.chunk(2)
-        self.heard(real.detach())
+        self.update_augmentation(real.detach())
         parts = {"discriminator_loss": discriminator_loss(real, generated, self.config.loss)}
         if class_nats is not None:
             parts["class_nats"] = 2 * class_nats.mean()  # of real ones and of generated ones
@@ -106,19 +106,19 @@ class Game(Model):
         def discriminate(x: Tensor) -> Tensor:
             return self.discriminate(x, y)
 
-        seen, made = x.chunk(2)
+        real_x, fake_x = x.chunk(2)
         if self.config.penalty == "gradient":
-            penalty = slope_penalty(discriminate, seen, made, generator)
+            penalty = slope_penalty(discriminate, real_x, fake_x, generator)
         else:
-            penalty = zero_slope_penalty(discriminate, seen)
+            penalty = zero_slope_penalty(discriminate, real_x)
         return Loss({**parts, "penalty": penalty.mean()}, {"penalty": self.config.penalty_weight})
 
     def generator_loss(self, batch: Batch, generator: Generator) -> Loss:
         """The generator's side, on as many draws as the batch has examples."""
         y = batch.y if self.classes else None
-        made = self.generator(self._noise(batch.x, generator), y)
-        fake, class_nats = self.judge(self.shown(made, generator), y)
-        parts = {"generator_loss": generator_loss(fake, self.config.loss)}
+        fake = self.generator(self._noise(batch.x, generator), y)
+        logits, class_nats = self.judge(self.augment(fake, generator), y)
+        parts = {"generator_loss": generator_loss(logits, self.config.loss)}
         if class_nats is not None:
             parts["generated_class_nats"] = class_nats.mean()
         return Loss(parts)

@@ -5,8 +5,8 @@ r"""Generative adversarial network: a generator and a discriminator in a game.
 
 The noise *has* a fixed prior, N(0, I); what a GAN lacks is a likelihood and an encoder. Source: Goodfellow et al. 2014,
 *Generative Adversarial Nets*; spectral normalisation from Miyato et al. 2018; the average of the generator's weights
-that draws the samples from Yazıcı et al. 2019. With ``classes`` both sides are told the class, the generator beside its
-noise (Mirza & Osindero 2014), the discriminator by a projection (Miyato & Koyama 2018).
+that draws the samples from Yazıcı et al. 2019. With ``classes`` both networks are given the class, the generator
+beside its noise (Mirza & Osindero 2014), the discriminator by a projection (Miyato & Koyama 2018).
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class GAN(Game, ImageModel):
             self.register_buffer("augment_probability", torch.zeros(()))
 
     def images(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """As the generator makes them."""
+        """The generator's output, (B, C, H, W) in [0, 1]."""
         x: Tensor = self.generator(z, y)
         return x
 
@@ -103,7 +103,7 @@ class GAN(Game, ImageModel):
         with the last layer's features :math:`\phi` and a row :math:`v_y` of each class, where there are classes.
         Source: Miyato & Koyama 2018, *cGANs with Projection Discriminator*, equation 8.
         """
-        # Centred at zero, where the discriminator's first layer sees both signs.
+        # Centred at zero, so that the discriminator's inputs have both signs.
         features = self.discriminator.describe(2 * x - 1)
         return self._judged(features, y)
 
@@ -125,26 +125,26 @@ class GAN(Game, ImageModel):
         nats = F.cross_entropy(self.class_rows(features).float(), y, reduction="none")
         return self._judged(features, y), nats
 
-    def shown(self, x: Tensor, generator: Generator) -> Tensor:
+    def augment(self, x: Tensor, generator: Generator) -> Tensor:
         """See :func:`olaria.nn.augment.augmented`."""
         if self.config.augment == "none":
             return x
         return augmented(x, self.augment_probability, generator)
 
-    def heard(self, real: Tensor) -> None:
-        r"""Change images a little more often where the discriminator is too sure of real ones, else a little less.
+    def update_augmentation(self, real_logits: Tensor) -> None:
+        r"""Augment images a little more often where the discriminator is too sure of real ones, else a little less.
 
         .. math:: p \leftarrow p + \tfrac{B}{N} \operatorname{sign}\bigl(\mathbb E[\operatorname{sign} l(x)] - r\bigr)
 
         Source: Karras et al. 2020, section 3.1, equation 1 (:math:`r_t`).
         """
         if self.config.augment == "adaptive":
-            surer = torch.sign(real.sign().mean() - self.config.augment_target)
-            step = surer * len(real) / self.config.augment_examples
+            surer = torch.sign(real_logits.sign().mean() - self.config.augment_target)
+            step = surer * len(real_logits) / self.config.augment_examples
             self.augment_probability.add_(step).clamp_(0, 1)
 
     def sides(self) -> tuple[Side, Side]:
-        """The last layers apart, and the classes' rows, which are read as such a layer is."""
+        """The output layers apart; the rows of the classes count as one."""
         judges: list[nn.Module] = [self.discriminator]
         if self.classes:
             judges.append(self.class_rows)

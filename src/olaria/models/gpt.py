@@ -1,8 +1,8 @@
 r"""GPT: a stack of causal self-attention and feed-forward blocks on a residual stream; the fast form for a CPU.
 
-Attention is local: a token sees its own chunk of the text and the one before, and what lies further back reaches it
-through the layers, L chunks far. Its cost does not grow with the text, and positions are only ever compared within two
-chunks, so that a model trained on short windows reads long ones as well.
+Attention is local: a token attends to its chunk of the text and to the one before. Earlier tokens reach it through the
+layers, L chunks far. The cost per token does not grow with the text, and only positions within two chunks are ever
+compared, so that a model trained on short windows works on long ones as well.
 
 .. math:: x \leftarrow x + \mathrm{Attention}(\mathrm{norm}(x)), \quad
           x \leftarrow x + \mathrm{FeedForward}(\mathrm{norm}(x))
@@ -67,8 +67,8 @@ class Block(nn.Module):
         Args:
             x: (B, T, width), of the new positions.
             cos: of their angles, (T, D/2).
-            sin: the same.
-            mask: over the last S positions, new ones included, (T, S); those before them are out of sight.
+            sin: likewise.
+            mask: over the last S positions, new ones included, (T, S); earlier ones are not attended to.
             past: keys and values of all positions before.
         """
         q, k, v = (
@@ -141,14 +141,14 @@ class GPT(Model):
         """Token ids (B, T), T ≤ context, to logits of the next token, (B, T, V)."""
         length = tokens.shape[1]
         assert length <= self.context, "more tokens than the context holds"
-        # Whole chunks: what fills the last one lies in the future of all that is asked for.
+        # Whole chunks: the padding of the last one comes after every position whose logits are returned.
         num_chunks = -(-length // self.config.chunk)
         stop = num_chunks * self.config.chunk
         cos, sin, masks = self.cos[:stop], self.sin[:stop], self.masks[:num_chunks]
         x = norm(self.embedding(F.pad(tokens, (0, stop - length))))
         for block in self.blocks:
             x = block(x, cos, sin, masks)
-        return self._leave(x[:, :length])
+        return self._logits(x[:, :length])
 
     def continue_from(
         self, tokens: Tensor, cache: list[KeysValues]
@@ -167,7 +167,7 @@ class GPT(Model):
         assert stop <= self.context, "more tokens than the context holds"
         cos, sin = self.cos[start:stop], self.sin[start:stop]
         chunk = self.config.chunk
-        first = max(0, start // chunk - 1) * chunk  # before it lies nothing that is looked at
+        first = max(0, start // chunk - 1) * chunk  # nothing before it is attended to
         mask = local_mask(first, start, stop, chunk).to(tokens.device)
         x = norm(self.embedding(tokens))
         extended = []
@@ -175,9 +175,9 @@ class GPT(Model):
             assert isinstance(block, Block)
             x, keys_values = block.extend(x, cos, sin, mask, cache[layer] if cache else None)
             extended.append(keys_values)
-        return self._leave(x), extended
+        return self._logits(x), extended
 
-    def _leave(self, x: Tensor) -> Tensor:
+    def _logits(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(norm(x))
         # Bounded smoothly: early large steps cannot saturate the softmax (Gemma Team 2024, section 2).
         return LOGIT_CAP * torch.tanh(logits.float() / LOGIT_CAP)
@@ -193,7 +193,7 @@ class GPT(Model):
         ]
 
     def trace(self, dimensions: int) -> None:
-        """As it writes text; it trains through fused functions that read the layers' weights."""
+        """Run :meth:`continue_from`, which calls the layers; training uses fused functions of their weights."""
         self.continue_from(torch.zeros(1, self.context, dtype=torch.int64), [])
 
     def loss(self, batch: Batch, generator: Generator) -> Loss:
@@ -201,7 +201,7 @@ class GPT(Model):
         return next_token_loss(self, batch)
 
     def phases(self) -> list[Phase]:
-        """One phase; the blocks' matrices form a group of their own."""
+        """One phase; the blocks' matrices form a separate group."""
         matrices = ParameterGroup(list(self.blocks.parameters()), "matrix")
         rest = ParameterGroup([self.embedding.weight, self.head.weight])
         return [Phase("gpt", [matrices, rest], self.loss)]

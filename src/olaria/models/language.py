@@ -27,7 +27,7 @@ from olaria.nn.averaging import average_by_softmax
 from olaria.objectives.likelihood import cross_entropy
 
 KeysValues = tuple[Tensor, Tensor]
-"""What a layer keeps of the positions it has read, (B, H, S, D) each."""
+"""Keys and values of the positions that a layer has processed, (B, H, S, D) each."""
 _INITIAL_STD = 0.02
 
 
@@ -98,20 +98,20 @@ class Average(nn.Module):
         self, x: Tensor, mask: Tensor, past: KeysValues | None
     ) -> tuple[Tensor, KeysValues]:
         """(B, T, width) to the same, and all vectors so far; see :class:`Block`."""
-        seen = x[:, None] if past is None else torch.cat((past[1], x[:, None]), 2)
-        return average_by_softmax(seen.squeeze(1), mask), (seen, seen)
+        vectors = x[:, None] if past is None else torch.cat((past[1], x[:, None]), 2)
+        return average_by_softmax(vectors.squeeze(1), mask), (vectors, vectors)
 
 
 @final
 class Block(nn.Module):
-    r"""One layer above the average: positions exchange what they know, then each works on it alone.
+    r"""One layer above the average: attention between positions, then feed-forward on each position alone.
 
     .. math:: x \leftarrow x + \mathrm{Attention}(\mathrm{norm}_1(x)), \quad
               x \leftarrow x + \mathrm{FeedForward}(\mathrm{norm}_2(x))
 
-    Below the rung ``norm`` the norms are the identity, below ``residual`` what is computed replaces x instead of
-    being added to it, below ``feed-forward`` the second half is missing, and below ``multi-head`` a single head
-    stands without the projection that mixes heads.
+    Below the rung ``norm`` the norms are the identity. Below ``residual`` a sublayer's output replaces x instead of
+    being added to it. Below ``feed-forward`` the second sublayer is missing. Below ``multi-head`` there is one head,
+    without the projection that mixes heads.
     """
 
     def __init__(self, config: LanguageConfig) -> None:
@@ -130,11 +130,11 @@ class Block(nn.Module):
     def forward(
         self, x: Tensor, mask: Tensor, past: KeysValues | None
     ) -> tuple[Tensor, KeysValues]:
-        """Let the positions of x see those before them.
+        """Let each position of x attend to itself and to those before it.
 
         Args:
             x: (B, T, width).
-            mask: 0 where position t may look at s, minus infinity elsewhere, (T, S); S - T positions are past.
+            mask: 0 where position t may attend to s, minus infinity elsewhere, (T, S); S - T positions are past.
             past: keys and values of the positions before x; None where there are none.
 
         Returns:
@@ -149,8 +149,8 @@ class Block(nn.Module):
     def attend(self, x: Tensor, mask: Tensor, past: KeysValues | None) -> tuple[Tensor, KeysValues]:
         """*Self*-attention: queries, keys and values are all made of the one sequence x.
 
-        In cross-attention the queries are made of one sequence, keys and values of another; a decoder that
-        listens to an encoder needs it, a model of one text does not.
+        In cross-attention the queries are made of one sequence, keys and values of another. A decoder that attends
+        to an encoder needs it, a model of one text does not.
         """
         q, k, v = (
             part.unflatten(2, (self.config.num_heads, -1)).transpose(1, 2)
@@ -165,7 +165,7 @@ class Block(nn.Module):
         return mixed, (k, v)
 
     def feed(self, x: Tensor) -> Tensor:
-        """Two layers, applied to each position alone: attention moves facts, these work on them."""
+        """Two layers on each position alone: they process what attention moved between the positions."""
         hidden = self.feed_in(x)
         if self.config.has("gpt"):
             hidden = F.gelu(hidden, approximate="tanh")
@@ -174,11 +174,11 @@ class Block(nn.Module):
         out: Tensor = self.feed_out(hidden)
         return out
 
-    def join(self, x: Tensor, computed: Tensor) -> Tensor:
-        """Add to the stream, which gradients run down unhindered; below ``residual``, replace."""
+    def join(self, x: Tensor, output: Tensor) -> Tensor:
+        """Add a sublayer's output to the stream, which gradients pass unchanged; below ``residual`` replace x."""
         if not self.config.has("residual"):
-            return computed
-        return x + draws.dropout(computed, self.config.dropout, self.training)
+            return output
+        return x + draws.dropout(output, self.config.dropout, self.training)
 
 
 @final
@@ -190,8 +190,8 @@ class LanguageModel(Model):
     head          self-attention: the weights of the mean depend on the data
     multi-head    several means at a time, and a projection that mixes them
     feed-forward  a nonlinear layer that works on each position alone
-    residual      both are added to a stream, so that layers can be stacked
-    norm          a layer norm before each part, and one before the head
+    residual      both outputs are added to a stream, so that layers can be stacked
+    norm          a layer norm before each sublayer, and one before the head
     gpt           GPT-2: biases, GELU, the embedding as head, its initial weights, dropout (of no attention weight)
     ============  ======================================================================================
 
@@ -211,7 +211,7 @@ class LanguageModel(Model):
     True
 
     Sources: Vaswani et al. 2017 (attention, heads, feed-forward); He et al. 2016 (residuals); Ba et al. 2016 and
-    Xiong et al. 2020 (layer norm, and before each part); Hendrycks & Gimpel 2016 (GELU); Press & Wolf 2017 (the
+    Xiong et al. 2020 (layer norm, and before each sublayer); Hendrycks & Gimpel 2016 (GELU); Press & Wolf 2017 (the
     embedding as head); Radford et al. 2019, section 2.3 (GPT-2).
     """
 
@@ -275,7 +275,7 @@ class LanguageModel(Model):
         return self.logits(self.norm(x)), extended
 
     def logits(self, x: Tensor) -> Tensor:
-        """What each position says of its next token; on the rung ``gpt`` by likeness to the embeddings."""
+        """(B, T, width) to logits of the next token, (B, T, V); on the rung ``gpt`` by likeness to the embeddings."""
         if self.config.has("gpt"):
             return F.linear(x, self.embedding.weight)
         logits: Tensor = self.head(x)
@@ -301,7 +301,7 @@ class LanguageModel(Model):
         return next_token_loss(self, batch)
 
     def phases(self) -> list[Phase]:
-        """One phase; the blocks' matrices form a group of their own where there are any."""
+        """One phase; the blocks' matrices form a separate group where there are any."""
         matrices = [p for p in self.blocks.parameters() if p.ndim == 2]
         chosen = {id(matrix) for matrix in matrices}
         rest = [p for p in self.parameters() if id(p) not in chosen]

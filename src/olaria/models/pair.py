@@ -1,4 +1,4 @@
-"""Encoder and decoder of images, and the mean image that both speak of differences from."""
+"""Encoder and decoder of images, and the mean image that both work relative to."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from olaria.nn.mlp import mlp
 class ImageStatistics(nn.Module):
     r"""The mean image :math:`\bar x` of the data and its logit.
 
-    The encoder sees :math:`x - \bar x`, and the decoder's answer is added to the mean (or to its logit): the untrained
-    model already answers with the mean image, and the weights learn differences from it.
+    The encoder receives :math:`x - \bar x`. The decoder's output is added to the mean (or to its logit): the untrained
+    model already outputs roughly the mean image, and the weights learn differences from it.
     """
 
     mean: Tensor
@@ -30,7 +30,7 @@ class ImageStatistics(nn.Module):
     def measure(self, x: Tensor) -> None:
         """Take the statistics of images (N, C, H, W) in [0, 1]."""
         self.mean.copy_(x.mean(0))
-        # Kept off 0 and 1: a pixel that was never lit may be lit tomorrow.
+        # Kept off 0 and 1: a pixel that is black in all of them may be lit in another image.
         self.logit.copy_(self.mean.clamp(1e-3, 1 - 1e-3).logit())
 
 

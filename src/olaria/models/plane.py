@@ -42,7 +42,7 @@ class PointGenerator(nn.Module):
         self.register_buffer("spread", torch.ones(()))
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """(B, latent) to (B, size), in the units of the data; classes there are none."""
+        """(B, latent) to (B, size), in the units of the data; ``y`` is ignored."""
         x: Tensor = self.centre + self.spread * self.network(z).float()
         return x
 
@@ -76,7 +76,7 @@ class PlaneGAN(Game):
         self.discriminator = judge
 
     def adapt(self, x: Tensor) -> None:
-        """Take the mean and the scale of the data: both networks work in units of them."""
+        """Take the mean and the scale of the data: both networks work in units of these."""
         self.generator.centre.copy_(x.mean(0))
         self.generator.spread.copy_((x - x.mean(0)).square().mean().sqrt().clamp_min(1e-12))
 
@@ -87,6 +87,6 @@ class PlaneGAN(Game):
         return logits
 
     def sides(self) -> tuple[Side, Side]:
-        """The last layers apart."""
+        """The output layers apart."""
         judge, maker = self.discriminator, self.generator
         return ([judge], [last_layer(judge)]), ([maker], [last_layer(maker)])

@@ -3,8 +3,8 @@ r"""Encoder–decoder Transformer: reads one sequence whole, then writes another
 .. math:: p(y \mid x) = \prod_t p(y_t \mid y_{<t}, x)
 
 The encoder turns the source x into one vector per token; the decoder is a language model of the target y that also
-looks at those vectors. All attention is one formula (:func:`olaria.nn.attention.attention`); what makes three kinds of
-it is where queries, keys and values come from, and what the mask hides:
+attends to those vectors. All attention is one formula (:func:`olaria.nn.attention.attention`). Its three kinds differ
+in where queries, keys and values come from, and in what the mask hides:
 
 ===========================  ==============  ===================  ===============================
 kind                         queries from    keys, values from    hidden
@@ -15,8 +15,8 @@ cross-attention              target          source               padding
 ===========================  ==============  ===================  ===============================
 
 Sources: Vaswani et al. 2017, *Attention Is All You Need*, section 3 (the architecture); Bahdanau et al. 2015
-(attention from a target to its source); Xiong et al. 2020 (norms before each part). Norms, squared ReLU and normalised
-queries and keys as in :mod:`olaria.models.gpt`.
+(attention from a target to its source); Xiong et al. 2020 (norms before each sublayer). Norms, squared ReLU and
+normalised queries and keys as in :mod:`olaria.models.gpt`.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ def split_heads(x: Tensor, num_heads: int) -> Tensor:
 
 @final
 class SelfAttention(nn.Module):
-    """A sequence looks at itself: queries, keys and values are three views of the same vectors.
+    """A sequence attends to itself: queries, keys and values are three linear maps of the same vectors.
 
-    Whether it looks both ways or only back is the mask's business.
+    The mask decides whether it attends in both directions or only backwards.
     """
 
     def __init__(self, width: int, num_heads: int) -> None:
@@ -92,7 +92,7 @@ class SelfAttention(nn.Module):
 
 @final
 class CrossAttention(nn.Module):
-    """One sequence looks at another: queries from the decoder, keys and values from the encoder's output."""
+    """One sequence attends to another: queries from the decoder, keys and values from the encoder's output."""
 
     def __init__(self, width: int, num_heads: int) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class CrossAttention(nn.Module):
         self.kv = nn.Linear(width, 2 * width, bias=False)
         self.out = nn.Linear(width, width, bias=False)
 
-    def look_at(self, encoded: Tensor) -> KeysValues:
+    def project(self, encoded: Tensor) -> KeysValues:
         """Keys and values of the encoder's output (B, S, width): the same for every target token."""
         k, v = (split_heads(part, self.num_heads) for part in self.kv(encoded).chunk(2, 2))
         return norm(k), v
@@ -113,9 +113,9 @@ class CrossAttention(nn.Module):
         return out
 
     def weights(self, x: Tensor, keys_values: KeysValues, mask: Tensor) -> Tensor:
-        """How much each target token looks at each source token: (B, H, T, S), rows sum to 1.
+        """The attention of each target token on each source token: (B, H, T, S), rows sum to 1.
 
-        The weights are what attention makes of values that are the unit vectors.
+        The weights are the output of attention whose values are the unit vectors.
         """
         keys = keys_values[0]
         return self._mix(x, keys, torch.eye(keys.shape[2]).expand(*keys.shape[:2], -1, -1), mask)
@@ -176,17 +176,17 @@ class DecoderBlock(nn.Module):
         padding: Tensor,
     ) -> tuple[Tensor, KeysValues]:
         """(B, T, width) to the same, and the target's keys and values so far."""
-        looked, kept = self.self_attention(norm(x), causal, past)
-        x = x + draws.dropout(looked, self.dropout, self.training)
-        looked = self.cross_attention(norm(x), source, padding)
-        x = x + draws.dropout(looked, self.dropout, self.training)
+        mixed, keys_values = self.self_attention(norm(x), causal, past)
+        x = x + draws.dropout(mixed, self.dropout, self.training)
+        mixed = self.cross_attention(norm(x), source, padding)
+        x = x + draws.dropout(mixed, self.dropout, self.training)
         x = x + draws.dropout(self.feed_forward(norm(x)), self.dropout, self.training)
-        return x, kept
+        return x, keys_values
 
 
 @dataclass(frozen=True)
 class Specials:
-    """The three ids after a tokenizer's V, and sequences dressed with them.
+    """The three special ids after a tokenizer's V, and batches of sequences that carry them.
 
     >>> Specials(9).targets([torch.tensor([1, 2]), torch.tensor([3])])
     tensor([[10,  1,  2,  9],
@@ -301,7 +301,7 @@ class Translation(Model):
             x = block(x, padding)
         x = norm(x)
         return Memory(
-            [block.cross_attention.look_at(x) for block in self._decoder_blocks()], padding
+            [block.cross_attention.project(x) for block in self._decoder_blocks()], padding
         )
 
     def decode(
@@ -309,7 +309,7 @@ class Translation(Model):
     ) -> tuple[Tensor, list[KeysValues]]:
         """Logits of the tokens after ``tokens``, which follow what ``cache`` holds.
 
-        Padding needs no mask here: it stands after the tokens, where a causal query never looks.
+        Padding needs no mask here: it comes after the tokens, and a causal query never attends to it.
 
         Args:
             tokens: target ids (B, T), the first of all being bos.
@@ -326,8 +326,8 @@ class Translation(Model):
         extended = []
         for layer, block in enumerate(self.decoder):
             past = cache[layer] if cache else None
-            x, kept = block(x, causal, past, memory.keys_values[layer], memory.padding)
-            extended.append(kept)
+            x, keys_values = block(x, causal, past, memory.keys_values[layer], memory.padding)
+            extended.append(keys_values)
         logits: Tensor = self.head(norm(x))
         return logits.float(), extended
 
@@ -346,19 +346,19 @@ class Translation(Model):
     @torch.no_grad()
     def attend(self, source: Tensor, target: Tensor) -> list[Tensor]:
         """Cross-attention of each decoder block: weights (B, H, T, S) of target tokens on source tokens."""
-        found: list[Tensor] = []
+        weights: list[Tensor] = []
 
-        def look(module: CrossAttention, given: tuple[Any, ...]) -> None:
-            found.append(module.weights(*given))
+        def record(module: CrossAttention, inputs: tuple[Any, ...]) -> None:
+            weights.append(module.weights(*inputs))
 
         attentions = [block.cross_attention for block in self._decoder_blocks()]
-        hooks = [attention.register_forward_pre_hook(look) for attention in attentions]
+        hooks = [attention.register_forward_pre_hook(record) for attention in attentions]
         try:
             self(source, target)
         finally:
             for hook in hooks:
                 hook.remove()
-        return found
+        return weights
 
     def outline(self, dimensions: int) -> Outline:
         """Both sides' embedding, encoder, decoder, head."""
@@ -381,7 +381,7 @@ class Translation(Model):
     def loss(self, batch: Batch, generator: Generator) -> Loss:
         """Cross-entropy of the target's tokens and of its end, in nats per token; padding does not count.
 
-        The decoder is given the right tokens so far, whatever it would have written (teacher forcing).
+        The decoder is given the correct tokens so far, whatever it would have generated (teacher forcing).
         """
         assert batch.y is not None, "a translation's batch carries the targets"
         logits = self(batch.x, batch.y[:, :-1])
@@ -391,7 +391,7 @@ class Translation(Model):
         )
 
     def phases(self) -> list[Phase]:
-        """One phase; the blocks' matrices form a group of their own."""
+        """One phase; the blocks' matrices form a separate group."""
         blocks = [*self.encoder.parameters(), *self.decoder.parameters()]
         rest = ParameterGroup([self.embedding.weight, self.head.weight])
         return [Phase("translation", [ParameterGroup(blocks, "matrix"), rest], self.loss)]

@@ -6,9 +6,9 @@ r"""Variational autoencoder: a latent-variable model trained through a lower bou
 The encoder gives the mean and the logarithm of the *variance*; the standard deviation is
 :math:`\sigma = \exp(\tfrac12 \log\sigma^2)`. Source: Kingma & Welling 2014, *Auto-Encoding Variational Bayes*;
 ``beta`` as in Higgins et al. 2017, ``free_bits`` in Kingma et al. 2016, ``importance_samples`` in Burda et al. 2016.
-With ``classes`` the decoder is told the class, :math:`p(x \mid z, y)` (Sohn et al. 2015); the encoder sees it in
+With ``classes`` the decoder is given the class, :math:`p(x \mid z, y)` (Sohn et al. 2015); the encoder reads it from
 the image. With ``above`` there are several layers of latent variables; see :mod:`olaria.nn.ladder`. With ``flow`` the
-prior of what the decoder reads is learned; see :class:`VAE`.
+prior of the decoder's input is learned; see :class:`VAE`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Draw:
         kl_nats: :math:`D(q \| p)` of each latent dimension given those above it, in closed form, (k, B, latent); with
             a flow that of the whole as each draw estimates it, :math:`\log q(z \mid x) - \log p(z)`, (k, B, 1).
         log_ratio: :math:`\log p(z) - \log q(z \mid x)`, (k, B).
-        state: what the decoder makes the image of, (k · B, ...).
+        state: the decoder's input, (k · B, ...).
     """
 
     z: Tensor
@@ -64,14 +64,14 @@ class Draw:
 class VAE(ImageModel):
     r"""Diagonal Gaussian encoder, standard normal prior, independent pixels.
 
-    With ``flow`` the encoder and the decoder speak of a variable h whose prior follows the data, and the latent vector
-    is z = T(h), so that its prior is N(0, I) as ever:
+    With ``flow`` the encoder and the decoder work on a variable h whose prior is learned. The latent vector is
+    z = T(h), and its prior stays N(0, I):
 
     .. math:: q(h \mid x) = N(\mu, \operatorname{diag} \sigma^2), \qquad z = T(h), \qquad
        \log p(h) = \log N(T(h); 0, I) + \log\left|\det T'(h)\right|
 
-    With ``classes`` the decoder is told the class, p(x|z, y) (Kingma et al. 2014, *Semi-supervised Learning with Deep
-    Generative Models*), and so is T: then z keeps what the class leaves open.
+    With ``classes`` the decoder and T are given the class, p(x|z, y) (Kingma et al. 2014, *Semi-supervised Learning
+    with Deep Generative Models*): z then holds what the class does not determine.
 
     Args:
         config: settings.
@@ -113,15 +113,15 @@ class VAE(ImageModel):
     # -- from the image to z ----------------------------------------------------------------------
 
     def read(self, x: Tensor) -> list[Tensor]:
-        """What the encoder finds in images (B, C, H, W), for each latent layer, the topmost first."""
-        found = self.encoder(x - self.statistics.mean)
-        return found if isinstance(found, list) else [found]
+        """The encoder's outputs for images (B, C, H, W), one for each latent layer, the topmost first."""
+        output = self.encoder(x - self.statistics.mean)
+        return output if isinstance(output, list) else [output]
 
-    def draw(self, found: list[Tensor], noise: Tensor, y: Tensor | None = None) -> Draw:
+    def draw(self, encoded: list[Tensor], noise: Tensor, y: Tensor | None = None) -> Draw:
         r"""Latent vectors :math:`z = \mu + \sigma \epsilon`, layer by layer from the top; or T of that.
 
         Args:
-            found: of :meth:`read`, B images.
+            encoded: outputs of :meth:`read` for B images.
             noise: :math:`\epsilon`, (k, B, latent).
             y: classes, (B,), where there are some.
 
@@ -130,8 +130,8 @@ class VAE(ImageModel):
         k, batch, _ = noise.shape
         rows, state = [], None
         for level, part in enumerate(noise.flatten(0, 1).split(self.decoder.sizes, 1)):
-            seen = found[level].repeat(k, 1) if k > 1 else found[level]
-            mean, log_var = self.decoder.posterior(level, seen, state)
+            features = encoded[level].repeat(k, 1) if k > 1 else encoded[level]
+            mean, log_var = self.decoder.posterior(level, features, state)
             z = mean + (0.5 * log_var).exp() * part
             state = self.decoder.descend(level, z, state)
             rows.append((z, mean, log_var))
@@ -149,12 +149,12 @@ class VAE(ImageModel):
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Images (B, C, H, W) to the mean and log-variance of q(z|x), each (B, latent).
 
-        With several latent layers, those of each layer given the means of the layers above it; with a flow those of
-        q(h|x), of what the flow is applied to.
+        With several latent layers, each layer's are given the means of the layers above it. With a flow they are
+        those of q(h|x), before the flow is applied.
         """
-        found, state, rows = self.read(x), None, []
-        for level, seen in enumerate(found):
-            mean, log_var = self.decoder.posterior(level, seen, state)
+        state, rows = None, []
+        for level, features in enumerate(self.read(x)):
+            mean, log_var = self.decoder.posterior(level, features, state)
             state = self.decoder.descend(level, mean, state)
             rows.append((mean, log_var))
         mean, log_var = (torch.cat(column, 1) for column in zip(*rows, strict=True))
@@ -183,11 +183,11 @@ class VAE(ImageModel):
         for level, part in enumerate(z.split(self.decoder.sizes, 1)):
             state = self.decoder.descend(level, part, state)
         assert state is not None
-        return self._answer(state, y)
+        return self._state_logits(state, y)
 
-    def _answer(self, state: Tensor, y: Tensor | None) -> Tensor:
-        answer: Tensor = self.decoder(with_class(state, y, self.classes))
-        return answer.float() + self.statistics.logit
+    def _state_logits(self, state: Tensor, y: Tensor | None) -> Tensor:
+        output: Tensor = self.decoder(with_class(state, y, self.classes))
+        return output.float() + self.statistics.logit
 
     def images(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """The means of the pixels, (B, C, H, W)."""
@@ -229,7 +229,7 @@ class VAE(ImageModel):
         k = len(draw.z)
         if k > 1:
             x, y = x.repeat(k, 1, 1, 1), None if y is None else y.repeat(k)
-        logits = self._answer(draw.state, y)
+        logits = self._state_logits(draw.state, y)
         match self.config.likelihood:
             case "bernoulli":
                 nats = bernoulli_nll(logits, x)
@@ -244,10 +244,10 @@ class VAE(ImageModel):
     def loss(self, batch: Batch, generator: Generator) -> Loss:
         r"""The negative bound in nats per image.
 
-        With one draw the ELBO, its KL in closed form unless there is a flow (Kingma & Welling 2014, equation 10), of
-        which each dimension has ``free_bits`` for nothing (Kingma et al. 2016, equation 15). With several, once
-        ``importance_from`` of the run is over, the importance-weighted bound (Burda et al. 2016, equation 8), in whose
-        weights :math:`\beta` stands before :math:`\log p(z) - \log q(z|x)`.
+        With one draw it is the ELBO (Kingma & Welling 2014, equation 10). Its KL term is in closed form unless there
+        is a flow, and the first ``free_bits`` of each dimension are not charged (Kingma et al. 2016, equation 15).
+        With several draws, once ``importance_from`` of the run is over, it is the importance-weighted bound (Burda et
+        al. 2016, equation 8), in whose weights :math:`\beta` multiplies :math:`\log p(z) - \log q(z|x)`.
         """
         x = self.target(batch.x, generator)
         k = self.config.importance_samples if self.progress >= self.config.importance_from else 1
@@ -308,7 +308,7 @@ class VAE(ImageModel):
 
 
 def _networks(config: VAEConfig, shape: Shape) -> tuple[nn.Module, Single | LadderDecoder]:
-    """The encoder, and what turns its findings into latent vectors and those into images."""
+    """The encoder, and the decoder with its latent layers."""
     if config.above:
         num_pixels = shape[0] * shape[1] * shape[2]
         sizes = (*reversed(config.above), config.latent)

@@ -104,24 +104,24 @@ class VQ(ImageModel):
 
     @torch.no_grad()
     def adapt(self, x: Tensor) -> None:
-        """Take the mean image, and a first codebook from what the untrained encoder says of images.
+        """Take the mean image, and a first codebook from the untrained encoder's outputs.
 
         Its last layer is scaled first so that each number of a vector has mean 0 and variance 1 over the images
         (Salimans & Kingma 2016, *Weight Normalization*, section 3): else all vectors point one way, to one entry.
         """
         self.statistics.measure(x)
-        shown, last = x[: 4 * self.config.codes], self.encoder[-1]
+        examples, last = x[: 4 * self.config.codes], self.encoder[-1]
         assert isinstance(last, nn.Conv2d) and last.bias is not None
-        std, mean = torch.std_mean(self._vectors(shown).flatten(0, -2), 0)
+        std, mean = torch.std_mean(self._vectors(examples).flatten(0, -2), 0)
         scale = 1 / std.clamp_min(1e-6)
         last.weight.mul_(scale[:, None, None, None])
         last.bias.sub_(mean).mul_(scale)
-        self.codebook.begin(self._vectors(shown).flatten(0, -2), Generator().manual_seed(0))
+        self.codebook.begin(self._vectors(examples).flatten(0, -2), Generator().manual_seed(0))
 
     def _vectors(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to what is quantized, (B, h, w, D)."""
-        found: Tensor = self.encoder(x - self.statistics.mean)
-        return found.permute(0, 2, 3, 1)
+        """Images (B, C, H, W) to the vectors before quantization, (B, h, w, D)."""
+        vectors: Tensor = self.encoder(x - self.statistics.mean)
+        return vectors.permute(0, 2, 3, 1)
 
     def quantize(self, x: Tensor) -> Quantized:
         """Images in [0, 1], (B, C, H, W), to their codes, (B, h, w), and vectors."""
@@ -134,26 +134,26 @@ class VQ(ImageModel):
 
     def logits(self, codes: Tensor) -> Tensor:
         """Codes (B, h, w) to logits (B, C, H, W); their sigmoid is the mean of each pixel."""
-        return self._answer(self.codebook.lookup(codes))
+        return self._vector_logits(self.codebook.lookup(codes))
 
-    def _answer(self, vectors: Tensor) -> Tensor:
-        answer: Tensor = self.decoder(vectors.permute(0, 3, 1, 2))
-        return answer.float() + self.statistics.logit
+    def _vector_logits(self, vectors: Tensor) -> Tensor:
+        output: Tensor = self.decoder(vectors.permute(0, 3, 1, 2))
+        return output.float() + self.statistics.logit
 
     def codes(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Images in [0, 1] to the entries of their codes, one after the other, (B, latent)."""
         return self.quantize(x).vectors.flatten(1)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Vectors as of :meth:`codes`, entries or anything between them, to logits (B, C, H, W)."""
-        return self._answer(z.view(len(z), *self.grid, self.config.latent))
+        """Vectors (B, latent), entries of the codebook or anything between them, to logits (B, C, H, W)."""
+        return self._vector_logits(z.view(len(z), *self.grid, self.config.latent))
 
     def images(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """The means of the pixels, (B, C, H, W)."""
         return self.decode(z).sigmoid()
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """The pixels' means after an image's codes, (B, C, H, W)."""
+        """The means of the pixels given an image's codes, (B, C, H, W)."""
         return self.logits(self.encode(x)).sigmoid()
 
     def target(self, x: Tensor, generator: Generator) -> Tensor:
@@ -170,12 +170,12 @@ class VQ(ImageModel):
     def loss(self, batch: Batch, generator: Generator) -> Loss:
         """Nats of the image given its codes, and the distances that bring vectors and entries together."""
         x = self.target(batch.x, generator)
-        found = self.quantize(x)
-        nats = self.nll(self._answer(found.vectors), x)
+        quantized = self.quantize(x)
+        nats = self.nll(self._vector_logits(quantized.vectors), x)
         parts = {
             "reconstruction_nats": nats.mean(),
-            "codebook": found.codebook.sum((1, 2)).mean(),
-            "commitment": found.commitment.sum((1, 2)).mean(),
+            "codebook": quantized.codebook.sum((1, 2)).mean(),
+            "commitment": quantized.commitment.sum((1, 2)).mean(),
         }
         pull = self.config.pull
         return Loss(parts, {"codebook": pull, "commitment": pull * self.config.commitment})
@@ -192,6 +192,6 @@ class VQ(ImageModel):
         ]
 
     def phases(self) -> list[Phase]:
-        """One phase over all parameters; the codebook is no matrix of a layer."""
+        """One phase over all parameters; the codebook does not count as a hidden matrix."""
         last = [self.encoder[-1], self.decoder[-1], self.codebook]
         return [Phase("vq", hidden_apart([self], last), self.loss)]

@@ -68,9 +68,9 @@ def test_active_units_counts_the_dimensions_that_move() -> None:
         def read(self, x: Tensor) -> list[Tensor]:
             return [x[:, 0, 0, :1]]
 
-        def draw(self, found: list[Tensor], noise: Tensor, y: Tensor | None = None) -> Draw:
+        def draw(self, encoded: list[Tensor], noise: Tensor, y: Tensor | None = None) -> Draw:
             scale = torch.tensor([1.0, 0.2, 0.05, 0.0])  # variances 1, 0.04, 0.0025, 0
-            z = found[0] * scale + 3 + noise
+            z = encoded[0] * scale + 3 + noise
             return Draw(z, z, z[..., 0], z[0])
 
         def nll(self, draw: Draw, x: Tensor, y: Tensor | None = None) -> Tensor:

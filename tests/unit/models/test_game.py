@@ -64,12 +64,12 @@ def test_changes_become_more_frequent_while_the_discriminator_is_sure() -> None:
     model = game(augment="adaptive", augment_examples=100)
     sure, unsure = torch.full((10,), 3.0), torch.tensor([1.0, -1.0] * 5)
     for _ in range(4):
-        model.heard(sure)
+        model.update_augmentation(sure)
     assert model.augment_probability.item() == pytest.approx(0.4)
-    model.heard(unsure)
+    model.update_augmentation(unsure)
     assert model.augment_probability.item() == pytest.approx(0.3)
     for _ in range(9):
-        model.heard(unsure)
+        model.update_augmentation(unsure)
     assert model.augment_probability.item() == 0
     assert "augment_probability" in model.state_dict()
 

@@ -228,7 +228,7 @@ def _view_makers(model: GPT | LanguageModel | Translation) -> tuple[Maker, ...]:
     if isinstance(model, GPT):
         return gpt.Block.extend, norm, rotate
     if isinstance(model, Translation):
-        return SelfAttention.forward, CrossAttention.look_at
+        return SelfAttention.forward, CrossAttention.project
     return (Block.attend,)
 
 

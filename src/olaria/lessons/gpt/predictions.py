@@ -59,7 +59,7 @@ def lens(model: GPT | LanguageModel, stream: Tensor) -> Tensor:
     Source: nostalgebraist 2020, *interpreting GPT: the logit lens*.
     """
     if isinstance(model, GPT):
-        return model._leave(stream)
+        return model._logits(stream)
     return model.logits(model.norm(stream)).float()
 
 
