@@ -32,11 +32,11 @@ class AutoEncoderConfig(ModelConfig):
     corruption: float = Field(0.0, ge=0.0)
     """Of the input while training: the standard deviation of the noise, or the share of pixels that are lost."""
     noise: Noise = "gaussian"
-    """What ``corruption`` is; see :func:`corrupted`."""
+    """The kind of ``corruption``; see :func:`olaria.models.autoencoder.corrupted`."""
     sparsity: float = Field(0.0, ge=0.0)
     """Factor on the size of the codes."""
     contraction: float = Field(0.0, ge=0.0)
-    """Factor on how much the codes move with the image (Rifai et al. 2011)."""
+    """Factor on the derivative of the codes by the image (Rifai et al. 2011)."""
 
     @model_validator(mode="after")
     def _share(self) -> AutoEncoderConfig:
@@ -93,7 +93,7 @@ AUTOENCODER = Family(
         Method(N_("disturbed inputs"), ("vincent2010",), is_set("model.corruption")),
         Method(N_("contraction"), ("rifai2011",), is_set("model.contraction")),
     ),
-    own_section=Section(
+    section=Section(
         latent=N_("a vector, without a distribution"),
         likelihood=N_("none"),
         drawing=N_("not defined: it rebuilds"),

@@ -1,4 +1,4 @@
-"""What a family of models is, without its network: settings, sizes, and the words in which it is spoken of."""
+"""What a family of models is, without its network: settings, sizes, and the words that describe it."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ class Family:
 
     Args:
         config: its settings' class.
-        data: what it learns from.
+        data: the kind of data that it learns from.
         sizes: its settings by size.
-        title: what it is called, a source string.
-        activity: what was done with it, a source string with ``{data}`` and ``{runs}``.
-        headlines: the metrics that stand beside a run where all would be too many, the first ones first.
+        title: its name for people, a source string.
+        activity: a report's sentence about its runs, a source string with ``{data}`` and ``{runs}``.
+        headlines: the metrics to show beside a run where there is no room for all, most important first.
         guide: its page in ``docs``.
         panels: what a report shows of its runs, in this order.
         short: an abbreviation for narrow places; the title where empty.
-        lesson: the lesson that opens its runs up, an id of :data:`olaria.lessons.LESSONS`; empty where there is none.
+        lesson: the lesson about its runs, an id of :data:`olaria.lessons.LESSONS`; empty where there is none.
         curves: what the panel ``losses`` draws.
-        methods: ideas that its settings may rest on, in the order of mention.
-        own_section: the section of the report that its runs are in; name and title are the family's where empty.
+        methods: published ideas that its settings may use, in the order of mention.
+        section: the section of the report that its runs are in; name and title become the family's where empty.
     """
 
     config: type[ModelConfig]
@@ -52,18 +52,17 @@ class Family:
     lesson: str = ""
     curves: tuple[Curve, ...] = (Curve(N_("loss"), ("loss",)),)
     methods: tuple[Method, ...] = ()
-    own_section: Section = field(default_factory=Section)
+    section: Section = field(default_factory=Section)
+
+    def __post_init__(self) -> None:
+        given = self.section
+        section = replace(given, name=given.name or self.name, title=given.title or self.title)
+        object.__setattr__(self, "section", section)
 
     @property
     def name(self) -> str:
         """Its key in the table: the ``family`` of its settings."""
         return str(self.config.model_fields["family"].default)
-
-    @property
-    def section(self) -> Section:
-        """Of the report, in which its runs are."""
-        own = self.own_section
-        return replace(own, name=own.name or self.name, title=own.title or self.title)
 
     def shows(self, *kinds: PanelKind) -> bool:
         """Whether a report shows one of some kinds of panel of its runs."""

@@ -12,7 +12,7 @@ from olaria.families.report import Method, Panel, Section, Setting, is_not_one, 
 from olaria.i18n import N_
 
 AdversarialLoss = Literal["minimax", "non-saturating", "least-squares", "hinge", "wasserstein"]
-"""Of a game; see :mod:`olaria.objectives.adversarial`."""
+"""See :mod:`olaria.objectives.adversarial`."""
 
 
 class GameConfig(ModelConfig):
@@ -29,7 +29,7 @@ class GameConfig(ModelConfig):
     """Spectral normalisation of the discriminator."""
     discriminator_updates: int = Field(1, ge=1)
     discriminator_rate: float = Field(0.6, gt=0.0)
-    """Factor on the discriminator's learning rates (Heusel et al. 2017, who give each side its own)."""
+    """Factor on the discriminator's learning rates (Heusel et al. 2017, with one rate for each network)."""
 
 
 class GANConfig(GameConfig):
@@ -44,16 +44,16 @@ class GANConfig(GameConfig):
     discriminator_depth: int = Field(1, ge=0)
     """Residual convolutions of the discriminator before its last halving."""
     classes: int = Field(0, ge=0)
-    """Of the data, where images are drawn for a class; 0 leaves classes out."""
+    """Number of classes that both networks are conditioned on; 0 for none."""
     conditioning: Literal["projection", "auxiliary"] = "projection"
-    """How the discriminator minds the class: it asks whether an image is real *for its class*, or it also says which
-    class it is (Odena et al. 2017)."""
+    """How the discriminator uses the class: it classifies images as real *for their class* (``projection``), or it has
+    a second output that predicts the class (``auxiliary``, Odena et al. 2017)."""
     augment: Literal["none", "adaptive"] = "none"
-    """Change the images that the discriminator sees, the more often the surer it is of real ones; for little data."""
+    """Augment the discriminator's images, the more often the surer it is of real ones; for little data."""
     augment_target: float = Field(0.6, gt=0.0, lt=1.0)
-    """Mean sign of its logits on real images that is neither too sure nor too unsure (Karras et al. 2020)."""
+    """Target of the mean sign of its logits on real images (Karras et al. 2020)."""
     augment_examples: int = Field(50_000, ge=1)
-    """Real images over which the probability of a change may rise from 0 to 1."""
+    """Real images over which the probability of augmentation may rise from 0 to 1."""
 
 
 GAN_SIZES: Mapping[Size, GANConfig] = {
@@ -134,7 +134,7 @@ GAN = Family(
         Method(N_("pixel norm"), ("karras2018",)),
         *_GAME_METHODS,
     ),
-    own_section=_SECTION,
+    section=_SECTION,
 )
 
 PLANE_GAN = Family(
@@ -149,5 +149,5 @@ PLANE_GAN = Family(
     short="GAN",
     lesson="gan",
     methods=_GAME_METHODS,
-    own_section=_SECTION,
+    section=_SECTION,
 )

@@ -14,7 +14,7 @@ from olaria.families.report import MODERN, Method
 from olaria.i18n import N_
 
 WINDOW = 256
-"""Tokens of a training example where nothing else is said: longer ones would make a batch of fewer places."""
+"""Tokens of a training example by default: longer ones would make a batch of fewer places in the text."""
 
 
 class GPTConfig(ModelConfig):
@@ -22,11 +22,11 @@ class GPTConfig(ModelConfig):
 
     family: Literal["gpt"] = "gpt"
     context: int = Field(1024, ge=1)
-    """Tokens it reads at once."""
+    """Longest input, in tokens."""
     window: int | None = Field(None, ge=1)
     """Tokens of a training example; None is :data:`WINDOW`, or the context where that is shorter."""
     chunk: int = Field(16, ge=1)
-    """A token attends to the tokens of its own chunk and of the one before."""
+    """A token attends to the tokens of its chunk and of the one before."""
     num_layers: int = Field(4, ge=1)
     num_heads: int = Field(4, ge=1)
     width: int = Field(128, ge=2)
@@ -50,7 +50,7 @@ class GPTConfig(ModelConfig):
 
     @property
     def training_window(self) -> int:
-        """Tokens of a training example, whatever decided it."""
+        """Tokens of a training example: ``window``, or its default."""
         return min(WINDOW, self.context) if self.window is None else self.window
 
 
@@ -82,5 +82,5 @@ GPT = Family(
         Method(N_("rotary positions"), ("su2021",)),
         *MODERN,
     ),
-    own_section=SECTION,
+    section=SECTION,
 )

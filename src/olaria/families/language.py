@@ -18,7 +18,7 @@ class BigramConfig(ModelConfig):
 
     family: Literal["bigram"] = "bigram"
     context: Literal[1] = 1
-    """Tokens the model looks back at."""
+    """Tokens that the next one is predicted from."""
 
 
 BIGRAM_SIZES: Mapping[Size, BigramConfig] = {
@@ -32,7 +32,7 @@ Rung = Literal["average", "head", "multi-head", "feed-forward", "residual", "nor
 
 
 RUNGS: tuple[Rung, ...] = get_args(Rung)
-"""From the lowest to the highest; a rung has all that those before it have."""
+"""From the lowest to the highest; a rung has everything that the rungs before it have."""
 
 
 class LanguageConfig(ModelConfig):
@@ -42,7 +42,7 @@ class LanguageConfig(ModelConfig):
     rung: Rung = "gpt"
     """How far up the ladder of ideas."""
     context: int = Field(128, ge=1)
-    """Tokens the model looks back at."""
+    """Longest input, in tokens."""
     num_layers: int = Field(4, ge=1)
     """Blocks; one below the rung ``residual``."""
     num_heads: int = Field(4, ge=1)
@@ -152,7 +152,7 @@ BIGRAM = Family(
     guide="language.md",
     panels=PANELS,
     lesson="bigram",
-    own_section=SECTION,
+    section=SECTION,
 )
 
 
@@ -175,5 +175,5 @@ LANGUAGE = Family(
         Method(N_("layer norm"), ("ba2016",), _reaches("norm")),
         Method(N_("norms before each part"), ("xiong2020",), _reaches("norm")),
     ),
-    own_section=SECTION,
+    section=SECTION,
 )

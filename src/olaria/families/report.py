@@ -1,4 +1,4 @@
-"""What a family's entry says for the report: its section, its panels, the methods that its settings rest on."""
+"""The report's part of a family's entry: its section, its panels, the methods that its settings use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PanelKind = Literal[
     "text",
     "translations",
 ]
-"""What a report can show of a run; :mod:`olaria.pages.panels` draws each, :mod:`olaria.cards.run_card` gathers it."""
+"""What a report can show of a run: :mod:`olaria.cards.run_card` gathers it, :mod:`olaria.pages.panels` draws it."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Panel:
 
     Args:
         kind: what it is.
-        caption: a source string with ``{name}``; the kind's own where empty.
+        caption: a source string with ``{name}``; the kind's default where empty.
     """
 
     kind: PanelKind
@@ -82,12 +82,12 @@ Setting = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class Method:
-    """An idea that a run may use, and whose it is.
+    """A published idea that a run may use, with its sources.
 
     Args:
         title: a source string, a few words.
         keys: of :data:`olaria.pages.references.REFERENCES`.
-        used: whether a run's settings say so; by default every run whose recipe is known uses it.
+        used: a test of a run's settings; by default true of every run whose recipe is known.
     """
 
     title: str
@@ -96,7 +96,7 @@ class Method:
 
 
 def is_set(path: str, *values: Any) -> Callable[[Setting], bool]:
-    """Whether a setting is one of some values; whether it is anything but nothing, where none are given.
+    """A test whether a setting is one of ``values``, or whether it is set at all where none are given.
 
     >>> is_set("model.loss", "hinge")({"model.loss": "minimax"}.get)
     False
@@ -105,7 +105,7 @@ def is_set(path: str, *values: Any) -> Callable[[Setting], bool]:
 
 
 def is_not_one(path: str) -> Callable[[Setting], bool]:
-    """Whether a factor is set to something that changes what it multiplies."""
+    """A test whether a factor is set and differs from 1."""
     return lambda setting: setting(path) not in (None, 1, 1.0)
 
 

@@ -22,9 +22,9 @@ class VAEConfig(ModelConfig):
     latent: int = Field(32, ge=1)
     """Latent variables; of the lowest layer, where there are several."""
     above: tuple[int, ...] = ()
-    """Sizes of further latent layers above it, from the second to the topmost; of the dense network only."""
+    """Sizes of further latent layers above it, from the second to the topmost; for the dense network only."""
     flow: int = Field(0, ge=0)
-    """Layers of an invertible map that the prior is learned by, of each class where there are classes; 0 leaves it
+    """Layers of the invertible map that learns the prior, given the class where there are classes; 0 leaves it
     N(0, I)."""
     network: Literal["dense", "conv"] = "dense"
     hidden: tuple[int, ...] = (512, 512)
@@ -32,20 +32,20 @@ class VAEConfig(ModelConfig):
     activation: Literal["relu", "gelu", "silu"] = "gelu"
     """Of the dense network."""
     likelihood: Likelihood = "bernoulli"
-    """Of the pixels: drawn black or white (``bernoulli``), or grey with noise around the decoder's answer, as a density
+    """Of the pixels: drawn black or white (``bernoulli``), or grey with noise around the decoder's output, as a density
     (``gaussian``) or as a probability of the 256 levels (``logistic``)."""
     scale: float | None = Field(None, gt=0.0)
     """Of that noise, in units of the pixels; learned where None. A Bernoulli pixel has none."""
     classes: int = Field(0, ge=0)
-    """Of the data, where images are drawn for a class; 0 leaves classes out."""
+    """Number of classes that the decoder is conditioned on; 0 for none."""
     beta: float = Field(1.0, ge=0.0)
     """Factor on the KL term; 1 is the bound itself."""
     warmup: float = Field(0.2, ge=0.0, lt=1.0)
     """Fraction of the run over which the factor rises from 0 to ``beta`` (Bowman et al. 2016; Sønderby et al. 2016):
     a latent dimension that is switched off early seldom comes back."""
     free_bits: float = Field(0.0, ge=0.0)
-    """Nats that each latent dimension may spend without being charged, on the mean over a batch; with a flow all
-    of them together, that many times their number."""
+    """Nats of each latent dimension that are not charged, on the mean over a batch; with a flow, of all dimensions
+    together, that many times their number."""
     importance_samples: int = Field(1, ge=1)
     """Draws of z in the training bound; 1 is the ELBO."""
     importance_from: float = Field(0.0, ge=0.0, lt=1.0)
@@ -147,7 +147,7 @@ VAE = Family(
         Method(N_("a decoder that is told the class"), ("sohn2015",), is_set("model.classes")),
         LEVELS,
     ),
-    own_section=Section(
+    section=Section(
         latent=N_("$z$ with the prior $N(0, I)$"),
         likelihood=N_("a lower bound (ELBO)"),
         drawing=N_("draw $z$, decode it"),

@@ -26,7 +26,7 @@ class VQConfig(ModelConfig):
     """Of the pixels: black or white, drawn by their grey value; or the 256 levels."""
     commitment: float = Field(0.0, ge=0.0)
     """Factor on the encoder's distance to the entries (the paper's beta). Vectors of length 1 cannot run away from the
-    entries, and while the decoder does not listen yet, this term alone makes all vectors one."""
+    entries, and while the decoder ignores the codes, this term alone makes all vectors equal."""
     pull: float = Field(10.0, gt=0.0)
     """Factor on both distances, in nats per squared unit of length 1."""
 
@@ -69,7 +69,7 @@ VQ = Family(
         Curve(N_("perplexity of the codes"), ("code_perplexity",)),
     ),
     methods=(LEVELS, Method(N_("entries of length 1"), ("yu2022",))),
-    own_section=Section(
+    section=Section(
         latent=N_("a grid of codes; its prior is a second model"),
         likelihood=N_("of the pixels given their codes"),
         drawing=N_("a second model draws codes, it decodes them"),

@@ -104,7 +104,7 @@ def pca(monkeypatch: pytest.MonkeyPatch) -> Family:
         short="",
         curves=(Curve("variance left", ("mse",)),),
         methods=(),
-        own_section=Section(),
+        section=Section(),
     )
     monkeypatch.setitem(MODELS, "pca", entry)
     return entry
