@@ -109,7 +109,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
                     steps=steps,
                     size="tiny" if start is None else None,
                     settings=settings,
-                    tuning=None if start is None else {"start": str(start.path)},
+                    start=None if start is None else str(start.path),
                     out=out,
                 ).path
             )
