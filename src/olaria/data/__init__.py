@@ -20,7 +20,6 @@ _PUBLIC = {
     "DownloadProgress": "base",
     "ImageData": "base",
     "Images": "base",
-    "Kind": "config",
     "PairData": "base",
     "PointData": "base",
     "TextData": "base",
@@ -35,7 +34,6 @@ __all__ = [
     "DownloadProgress",
     "ImageData",
     "Images",
-    "Kind",
     "PairData",
     "PointData",
     "TextData",
@@ -55,7 +53,6 @@ if TYPE_CHECKING:
     )
     from olaria.data.config import DataConfig
     from olaria.data.loading import DATASETS, load
-    from olaria.families.base import Kind
 
 
 def __getattr__(name: str) -> Any:

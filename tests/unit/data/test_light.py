@@ -24,7 +24,7 @@ def heavy_after(statement: str) -> str:
     [
         "import olaria.data.config",
         "from olaria.data.config import DataConfig; DataConfig.parse({'name': 'x', 'resize': 8})",
-        "from olaria.data import DataConfig, Kind",
+        "from olaria.data import DataConfig",
     ],
 )
 def test_settings_load_neither_arrays_nor_images(statement: str) -> None:
