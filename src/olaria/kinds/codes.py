@@ -18,6 +18,7 @@ from olaria.evaluation.samples import FEATURE_METRICS, evaluate_image_samples
 from olaria.i18n import N_, Message, Setting
 from olaria.kinds import images, text
 from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, opened
+from olaria.kinds.image_metrics import part, pixels_of
 from olaria.kinds.images import ImageSample
 from olaria.models.base import Model
 from olaria.models.vq import VQ
@@ -62,7 +63,7 @@ def measure(
     painter, tokenizer = data.painter, run.tokenizer()
     of_images = data.painting.data(offline=offline)
     assert isinstance(of_images, ImageData)
-    test = images.part(of_images.test.x, effort.num_examples)
+    test = part(of_images.test.x, effort.num_examples)
     draws = Generator().manual_seed(SEED)
     stages, reasons = _stages(model, tokenizer, painter, test, draws)
     drawn = _samples(model, tokenizer, painter, of_images, effort.num_samples, draws)
@@ -73,7 +74,7 @@ def measure(
     }
     return Measured(
         {**as_text.metrics, **stages, **drawn.metrics},
-        {**as_text.protocol, **images_measured, **images.pixels_of(painter), **drawn.protocol},
+        {**as_text.protocol, **images_measured, **pixels_of(painter), **drawn.protocol},
         {**as_text.reasons, **reasons, **drawn.reasons},
     )
 

@@ -171,7 +171,7 @@ def detect(
     """
     from olaria.data import ImageData
     from olaria.evaluation import anomaly
-    from olaria.kinds.images import detector_of
+    from olaria.kinds.image_metrics import detector_of
     from olaria.models.base import ImageModel
     from olaria.runs import Run
     from olaria.workflows.shown import refuse_other_kinds

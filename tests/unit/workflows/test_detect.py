@@ -12,7 +12,7 @@ from PIL import Image
 from olaria.data import DataConfig, ImageData, load
 from olaria.errors import DataError, OlariaError, UsageError
 from olaria.evaluation import anomaly
-from olaria.kinds.images import detector_of
+from olaria.kinds.image_metrics import detector_of
 from olaria.runs import Run
 from olaria.workflows.detect import detect, save_picture
 from olaria.workflows.evaluate import evaluate
