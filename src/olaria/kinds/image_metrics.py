@@ -1,0 +1,166 @@
+"""What an evaluation of a model of images measures: reconstructions, a bound, codes, or samples alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from olaria.data.base import ImageData
+from olaria.errors import UsageError
+from olaria.evaluation import anomaly, extractor
+from olaria.evaluation.anomaly import Detector
+from olaria.evaluation.codes import evaluate_codes
+from olaria.evaluation.density import evaluate_vae
+from olaria.evaluation.projection import PrincipalComponents
+from olaria.evaluation.reconstruction import LinearMap, code_metrics, mse, psnr_db
+from olaria.evaluation.samples import evaluate_image_samples
+from olaria.i18n import N_, Message
+from olaria.kinds.base import SEED, Effort, Measured
+from olaria.models.base import ImageModel
+from olaria.runs import Run
+from olaria.sampling import latent
+
+
+def measure(
+    run: Run, model: ImageModel, data: ImageData, effort: Effort, _offline: bool = False
+) -> Measured:
+    """Metrics of a model of images on the test images."""
+    return _MEASURES[model.measured_by](run, model, data, effort)
+
+
+def part(images: Tensor, count: int | None) -> Tensor:
+    """All images, or ``count`` of them drawn with :data:`SEED`."""
+    if count is None or count >= len(images):
+        return images
+    chosen = torch.randperm(len(images), generator=Generator().manual_seed(SEED))[:count]
+    return images[chosen.sort().values]
+
+
+def _by_error(run: Run, model: ImageModel, data: ImageData, effort: Effort) -> Measured:
+    test = part(data.test.x, effort.num_examples).float() / 255
+    codes = latent.encode(model, test)
+    error = mse(latent.decode(model, codes), test)
+    metrics: dict[str, Any] = {"mse": error, "psnr_db": psnr_db(error)}
+    metrics |= _denoising(model, data.train.x[: effort.num_neighbours], test)
+    train = data.train.x[: effort.num_neighbours].float() / 255
+    voters = (train, None if data.train.y is None else data.train.y[: effort.num_neighbours])
+    labels = None if data.test.y is None else part(data.test.y, effort.num_examples)
+    components = PrincipalComponents.fitted(train, model.latent)
+    rebuilt = components.decode(components.encode(test)).view_as(test)
+    metrics["pca_mse"] = mse(rebuilt, test)
+    encode = partial(latent.encode, model)
+    metrics |= code_metrics(encode, voters, (test, labels), codes, components, SEED)
+    reasons = {
+        key: Message(N_("the images have no classes"))
+        for key in ("knn_accuracy", "pca_knn_accuracy")
+        if metrics[key] is None
+    }
+    measured = Measured(metrics, {"num_examples": len(test), "k": 5}, reasons)
+    return _with_detection(run, model, data, measured)
+
+
+def _with_detection(run: Run, model: ImageModel, data: ImageData, measured: Measured) -> Measured:
+    """How well the class that was left out of training is told from the others, where one was."""
+    label = run.recipe.data.leave_out
+    if label is None or data.test.y is None or model.classes or not model.detects:
+        return measured
+    is_anomaly = data.test.y == label
+    scores = detector_of(model, data).look(data.test.x.float() / 255).scores
+    areas = {name: anomaly.auroc(values, is_anomaly) for name, values in scores.items()}
+    chosen = anomaly.DEFAULT_SCORE
+    detection = {
+        "auroc": areas[chosen],
+        "aupr": anomaly.aupr(scores[chosen], is_anomaly),
+    }
+    protocol = {
+        "left_out": label,
+        "prevalence": is_anomaly.double().mean().item(),
+        "anomaly_score": chosen,
+        **{f"auroc_by_{name}": area for name, area in areas.items()},
+    }
+    return Measured(
+        {**measured.metrics, **detection}, {**measured.protocol, **protocol}, measured.reasons
+    )
+
+
+def detector_of(model: ImageModel, data: ImageData) -> Detector:
+    """A detector of what is strange to a model and the first training images.
+
+    Raises:
+        UsageError: the model has no encoder, or is given classes, which strange images have not.
+    """
+    if not model.detects or model.classes:
+        raise UsageError(
+            N_(
+                "only an autoencoder or a VAE without classes can tell what is strange to it; train ae-mnist"
+            )
+        )
+    x = data.train.x[: anomaly.NUM_NEIGHBOURS].float() / 255
+    return Detector.fitted(partial(latent.encode, model), partial(latent.decode, model), x)
+
+
+def _denoising(model: ImageModel, train: Tensor, test: Tensor) -> dict[str, float]:
+    """How well the disturbance of training is taken off, beside the best linear map fitted to the same task."""
+    draws = Generator().manual_seed(SEED)
+    noisy, clean = model.disturbed(test, draws), train.float() / 255
+    if noisy is None:
+        return {}
+    disturbed = model.disturbed(clean, draws)
+    assert disturbed is not None
+    linear = LinearMap.fitted(disturbed, clean)
+    return {
+        "denoised_psnr_db": psnr_db(mse(latent.reconstruct(model, noisy), test)),
+        "linear_denoised_psnr_db": psnr_db(mse(linear(noisy), test)),
+    }
+
+
+def _by_bound(run: Run, model: Any, data: ImageData, effort: Effort) -> Measured:
+    images = part(data.test.x, effort.num_examples)
+    metrics, protocol = evaluate_vae(
+        model,
+        images,
+        labels=None if data.test.y is None else part(data.test.y, effort.num_examples),
+        seed=SEED,
+        num_corrected=min(effort.num_corrected, len(images)),
+    )
+    samples = _by_samples(run, model, data, effort)
+    measured = Measured(
+        {**metrics, **samples.metrics}, {**samples.protocol, **protocol}, samples.reasons
+    )
+    return _with_detection(run, model, data, measured)
+
+
+def _by_codes(_run: Run, model: Any, data: ImageData, effort: Effort) -> Measured:
+    images = part(data.test.x, effort.num_examples)
+    metrics = evaluate_codes(model, images, Generator().manual_seed(SEED))
+    return Measured(dict(metrics), {"num_examples": len(images), **pixels_of(model)})
+
+
+def pixels_of(model: Any) -> dict[str, str]:
+    """What a protocol says of the likelihood of the pixels."""
+    likelihood = model.config.likelihood
+    drawn = "dynamic" if likelihood == "bernoulli" else "none"
+    return {"likelihood": likelihood, "binarization": drawn}
+
+
+def _by_samples(_run: Run, model: ImageModel, data: ImageData, effort: Effort) -> Measured:
+    """Metrics of images drawn from the prior, for each class in turn; of a VAE, the means of its pixels."""
+    draws = Generator().manual_seed(SEED)
+    classes = latent.classes_in_turn(model, effort.num_samples)
+    images = latent.prior(model, effort.num_samples, draws, classes)
+    feature_net = extractor.for_data(data)
+    found = evaluate_image_samples(images, data, feature_net, draws, labels=classes)
+    return Measured(dict(found.metrics), found.protocol, found.reasons)
+
+
+_MEASURES: dict[str, Callable[[Run, Any, ImageData, Effort], Measured]] = {
+    "error": _by_error,
+    "bound": _by_bound,
+    "codes": _by_codes,
+    "samples": _by_samples,
+}
+"""By :attr:`olaria.models.base.ImageModel.measured_by`."""
