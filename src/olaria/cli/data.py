@@ -8,7 +8,7 @@ from olaria.cli.shell import Shell
 from olaria.cli.verb import Verb, quick, watched
 from olaria.i18n import N_, translate
 from olaria.workflows import data
-from olaria.workflows.data import Described
+from olaria.workflows.data import DescribedText
 from olaria.workflows.requests import Document
 
 HELP = N_("List, fetch, check, describe and mirror data sets.")
@@ -87,7 +87,7 @@ def _verify(shell: Shell, found: Document) -> None:
 
 
 def _stats(shell: Shell, found: Document) -> None:
-    if isinstance(found, Described):
+    if isinstance(found, DescribedText):
         from olaria.cli.text_facts import text_facts
 
         measured = text_facts(shell, found, found.target)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from olaria.data.config import DataConfig
 from olaria.i18n import N_, Message
 from olaria.recipes import Recipe
 from olaria.recipes import preset as find_preset
@@ -93,13 +94,15 @@ class Kind:
         prepare: recipe and data to what the loop needs; a tuned run begins at the third.
         measure: run, model and data to metrics, with an effort; opens no connection where the last says so.
         draw: from a run; its keyword arguments are all that can be asked of this kind.
-        draws: what that is, a source string.
+        describe: what the data holds, as JSON values, and how it is read.
+        draws: what is drawn, a source string.
         split: what is measured.
     """
 
     prepare: Callable[[Recipe, Any, Start | None], Prepared]
     measure: Callable[[Run, Any, Any, Effort, bool], Measured]
     draw: Callable[..., Sample]
+    describe: Callable[[Any, DataConfig], dict[str, Any]]
     draws: str
     split: Literal["test", "validation"]
 

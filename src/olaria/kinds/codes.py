@@ -20,6 +20,7 @@ from olaria.kinds import images, text
 from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, opened
 from olaria.kinds.image_metrics import part, pixels_of
 from olaria.kinds.images import ImageSample
+from olaria.kinds.text_stats import text_stats
 from olaria.models.base import Model
 from olaria.models.vq import VQ
 from olaria.recipes import Recipe
@@ -183,4 +184,4 @@ def draw(
     return ImageSample(codes.draw(model, tokenizer, painter, count, draws, temperature))
 
 
-CODES = Kind(prepare, measure, draw, N_("images by their codes"), "validation")
+CODES = Kind(prepare, measure, draw, text_stats, N_("images by their codes"), "validation")

@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Generator, Tensor
 
-from olaria.data.base import ImageData
+from olaria.data.base import ImageData, Images
+from olaria.data.config import DataConfig
 from olaria.errors import SamplingError, StorageError, UsageError
 from olaria.evaluation import diversity, extractor
 from olaria.evaluation.codes import evaluate_codes
@@ -295,4 +296,28 @@ def _check_class(run: Run, model: ImageModel, label: int | None) -> None:
         )
 
 
-IMAGES = Kind(prepare, measure, draw, N_("images"), "test")
+# -- describe --------------------------------------------------------------------------------------
+
+
+def describe(data: ImageData, _config: DataConfig) -> dict[str, Any]:
+    """Shape, counts and classes of images; mean and standard deviation of the training pixels."""
+    parts = {"train": data.train, "validation": data.validation, "test": data.test}
+    values = data.train.x.float() / 255
+    return {
+        "shape": list(data.shape),
+        "num_images": {name: len(images) for name, images in parts.items()},
+        "classes": list(data.class_names),
+        "images_per_class": {name: _per_class(images, data) for name, images in parts.items()},
+        "mean": float(values.mean()),
+        "std": float(values.std(correction=0)),
+    }
+
+
+def _per_class(images: Images, data: ImageData) -> list[int] | None:
+    if images.y is None:
+        return None
+    counts: list[int] = images.y.bincount(minlength=data.num_classes).tolist()
+    return counts
+
+
+IMAGES = Kind(prepare, measure, draw, describe, N_("images"), "test")

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from olaria.data.base import Pair, PairData
+from olaria.data.config import DataConfig
 from olaria.data.pairs import encode_texts, references
 from olaria.data.tokenizer import Tokenizer, Unseen
 from olaria.errors import UsageError
@@ -38,6 +39,8 @@ TRANSLATED = 200
 SHOWN = 8
 BLOCK = 200
 """Pairs that are measured at once."""
+NUM_EXAMPLES = 4
+"""Pairs that stand in a description."""
 
 
 def prepare(recipe: Recipe, data: PairData, _start: Start | None = None) -> Prepared:
@@ -203,4 +206,19 @@ def draw(
     return Translations(sources, tuple(texts), isinstance(prompt, str))
 
 
-PAIRS = Kind(prepare, measure, draw, N_("translations"), "validation")
+def describe(data: PairData, _config: DataConfig) -> dict[str, Any]:
+    """Counts, lengths in characters and alphabets of both sides."""
+    shown = data.train[:NUM_EXAMPLES]
+    pairs = (*data.train, *data.validation)
+    sides = {"source": [x for x, _ in pairs], "target": [y for _, y in pairs]}
+    return {
+        "num_pairs": {"train": len(data.train), "validation": len(data.validation)},
+        "num_sources": len(set(sides["source"])),
+        "longest_chars": {name: max(map(len, texts)) for name, texts in sides.items()},
+        "mean_chars": {name: sum(map(len, texts)) / len(texts) for name, texts in sides.items()},
+        "alphabet": {name: "".join(sorted(set("".join(texts)))) for name, texts in sides.items()},
+        "example": {str(i + 1): f"{x} → {y}" for i, (x, y) in enumerate(shown)},
+    }
+
+
+PAIRS = Kind(prepare, measure, draw, describe, N_("translations"), "validation")

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from torch import Generator, Tensor
 
 from olaria.data.base import PointData
+from olaria.data.config import DataConfig
 from olaria.errors import UsageError
 from olaria.evaluation.plane import evaluate_points
 from olaria.i18n import N_, Setting
@@ -137,4 +138,15 @@ def draw(
     return PointSample(points, plane.picture(model, data.test[:count], points))
 
 
-POINTS = Kind(prepare, measure, draw, N_("points"), "test")
+def describe(data: PointData, _config: DataConfig) -> dict[str, Any]:
+    """Counts and place of points."""
+    parts = {"train": data.train, "validation": data.validation, "test": data.test}
+    return {
+        "num_points": {name: len(points) for name, points in parts.items()},
+        "num_modes": None if data.modes is None else len(data.modes),
+        "mean": data.train.mean(0).tolist(),
+        "std": data.train.std(0, correction=0).tolist(),
+    }
+
+
+POINTS = Kind(prepare, measure, draw, describe, N_("points"), "test")

@@ -25,7 +25,7 @@ from olaria.evaluation.text import (
 )
 from olaria.i18n import N_, Setting
 from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, opened
-from olaria.kinds.text_stats import reading_notes
+from olaria.kinds.text_stats import reading_notes, text_stats
 from olaria.models.base import Model
 from olaria.recipes import Recipe
 from olaria.runs import Run
@@ -346,4 +346,4 @@ def _opening(tokenizer: Tokenizer) -> str:
     return "\n"
 
 
-TEXT = Kind(prepare, measure, draw, N_("text"), "validation")
+TEXT = Kind(prepare, measure, draw, text_stats, N_("text"), "validation")

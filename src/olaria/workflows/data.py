@@ -27,12 +27,11 @@ from olaria.workflows.requests.verbs import verb
 
 if TYPE_CHECKING:
     from olaria.data import AnyData as LoadedData
-    from olaria.data import DataSet, ImageData, Images, PairData, PointData
+    from olaria.data import DataSet
     from olaria.data.base import File, Progress
 
 FORMAT = 1
 GZIP_LEVEL = 6
-NUM_EXAMPLES = 4
 
 
 def _a_name() -> str:
@@ -217,11 +216,17 @@ class StatsRequest(Request):
     gray: bool = gray_setting()
 
 
-class Described(Document):
-    """What a text holds."""
+class DescribedText(Document):
+    """What a text holds.
 
-    target: str
-    """Its name or path, as it was given."""
+    Args:
+        facts: as JSON values.
+        target: its name or path, as it was given.
+    """
+
+    def __init__(self, facts: dict[str, Any], *, target: str) -> None:
+        super().__init__(facts)
+        self.target = target
 
 
 @verb(StatsRequest)
@@ -238,22 +243,15 @@ def stats(
     Raises:
         OlariaError: as :func:`olaria.data.load`.
     """
-    from olaria.data import DataConfig, ImageData, PairData, PointData, load
+    from olaria.data import DataConfig, load
+    from olaria.data.base import kind_of
+    from olaria.kinds import KINDS
 
     name = str(request.name)
     config = DataConfig.parse({"name": name, **reading_of(request)})
     data = load(name, config, offline=offline, progress=progress)
-    if isinstance(data, PairData):
-        return Document(_described(data), **_pair_stats(data))
-    if isinstance(data, ImageData):
-        return Document(_described(data), **_image_stats(data))
-    if isinstance(data, PointData):
-        return Document(_described(data), **_point_stats(data))
-    from olaria.kinds.text_stats import text_stats
-
-    found = Described(_described(data), **text_stats(data, config))
-    found.target = name
-    return found
+    facts = {**_described(data), **KINDS[kind_of(data)].describe(data, config)}
+    return DescribedText(facts, target=name) if "tokenizer" in facts else Document(facts)
 
 
 # -- for a class ------------------------------------------------------------------------------------
@@ -406,51 +404,6 @@ def _described(data: LoadedData) -> dict[str, Any]:
         "licence": data.licence,
         "citation": data.citation,
         "notes": [note.to_json() for note in data.notes],
-    }
-
-
-def _image_stats(data: ImageData) -> dict[str, Any]:
-    parts = {"train": data.train, "validation": data.validation, "test": data.test}
-    values = data.train.x.float() / 255
-    return {
-        "shape": list(data.shape),
-        "num_images": {name: len(images) for name, images in parts.items()},
-        "classes": list(data.class_names),
-        "images_per_class": {name: _per_class(images, data) for name, images in parts.items()},
-        "mean": float(values.mean()),
-        "std": float(values.std(correction=0)),
-    }
-
-
-def _point_stats(data: PointData) -> dict[str, Any]:
-    parts = {"train": data.train, "validation": data.validation, "test": data.test}
-    return {
-        "num_points": {name: len(points) for name, points in parts.items()},
-        "num_modes": None if data.modes is None else len(data.modes),
-        "mean": data.train.mean(0).tolist(),
-        "std": data.train.std(0, correction=0).tolist(),
-    }
-
-
-def _per_class(images: Images, data: ImageData) -> list[int] | None:
-    if images.y is None:
-        return None
-    counts: list[int] = images.y.bincount(minlength=data.num_classes).tolist()
-    return counts
-
-
-def _pair_stats(data: PairData) -> dict[str, Any]:
-    """Lengths are in characters."""
-    shown = data.train[:NUM_EXAMPLES]
-    pairs = (*data.train, *data.validation)
-    sides = {"source": [x for x, _ in pairs], "target": [y for _, y in pairs]}
-    return {
-        "num_pairs": {"train": len(data.train), "validation": len(data.validation)},
-        "num_sources": len(set(sides["source"])),
-        "longest_chars": {name: max(map(len, texts)) for name, texts in sides.items()},
-        "mean_chars": {name: sum(map(len, texts)) / len(texts) for name, texts in sides.items()},
-        "alphabet": {name: "".join(sorted(set("".join(texts)))) for name, texts in sides.items()},
-        "example": {str(i + 1): f"{x} → {y}" for i, (x, y) in enumerate(shown)},
     }
 
 
