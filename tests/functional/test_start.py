@@ -101,5 +101,5 @@ def test_sampling_loads_no_compiler_and_no_other_library(folder: Path) -> None:
     found = loaded(folder, "sample", "a", "--out", "sample.png")
     assert (folder / "sample.png").exists() and "torch" in found
     assert of_the_list(found, SLOW[1:], COMPILER, ("rich",)) == []
-    others = ("olaria.lessons", "olaria.pages", "olaria.cards", "olaria.workflows.report")
+    others = ("olaria.lessons", "olaria.pages", "olaria.cards")
     assert not [module for module in found if module.startswith(others)]

@@ -19,12 +19,12 @@ from olaria.cli.words import EVERYWHERE
 from olaria.data import DATASETS, DataConfig
 from olaria.evaluation import METRICS, extractor
 from olaria.families import MODELS
+from olaria.kinds import base as efforts
 from olaria.recipes import PRESETS, Recipe, preset
 from olaria.recipes.training import TrainingConfig
 from olaria.sampling.autoregressive import SamplingConfig
 from olaria.sampling.translation import DecodingConfig
 from olaria.storage import folder
-from olaria.workflows import evaluate
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -274,7 +274,7 @@ def test_the_efforts_are_those_of_the_code() -> None:
     table = rows(DOCS / "protocols.md", "effort")
     assert [row["effort"] for row in table] == ["STANDARD", "FULL", "REDUCED"]
     for row in table:
-        effort = getattr(evaluate, row["effort"])
+        effort = getattr(efforts, row["effort"])
         assert {name: json.loads(row[name]) for name in vars(effort)} == vars(effort)
 
 

@@ -56,6 +56,11 @@ class Texts:
             preset, data=self.path(data), settings=settings, out=self.folder / out, **options
         )
 
+    def untrained(self, out: str, preset: str, data: str, **options: Any) -> Run:
+        """A run of no step, which the shell does not offer."""
+        request = TrainRequest.of(preset=preset, data=self.path(data), settings=SETTINGS, **options)
+        return train_recipe(request.recipe().ending(0, None), RunFolder(self.folder / out))
+
     def base(self, preset: str, tokenizer: str = "char") -> Run:
         name = f"base-{preset}-{tokenizer}"
         if (self.folder / name).exists():
@@ -88,8 +93,7 @@ def logits(run: Run, which: str | int | None = None, *, ema: bool = False) -> Te
 @every_way
 def test_it_begins_as_the_base(texts: Texts, out: str, preset: str, lora: dict[str, Any]) -> None:
     base = texts.base(preset)
-    tuning = {"start": str(base.path), **lora}
-    run = texts.train(out, preset, "known", tuning=tuning, steps=0)
+    run = texts.untrained(out, preset, "known", start=base.path, **lora)
     assert run.recipe.model == base.recipe.model and run.recipe.size == "tiny"
     assert run.tokenizer().to_json() == base.tokenizer().to_json()
     torch.testing.assert_close(logits(run), logits(base, ema=True), rtol=0, atol=1e-6)
@@ -165,11 +169,11 @@ def test_it_opens_goes_on_and_is_evaluated_when_the_base_is_gone(
     base = texts.base("gpt-shakespeare")
     moved = tmp_path / "base"
     shutil.copytree(base.path, moved)
-    tuning = {"start": str(moved), **lora}
+    tuning = {"start": moved, **lora}
     stopping = False
-    straight = texts.train(out + "-straight", "gpt-shakespeare", "new", tuning=tuning)
+    straight = texts.train(out + "-straight", "gpt-shakespeare", "new", **tuning)
     stopping = True
-    stopped = texts.train(out, "gpt-shakespeare", "new", tuning=tuning, listeners=[at_three])
+    stopped = texts.train(out, "gpt-shakespeare", "new", **tuning, listeners=[at_three])
     stopped.folder.status("stopped", 3)
     shutil.rmtree(moved)
     again = resume(stopped.path)
@@ -220,9 +224,7 @@ def test_a_gpt2_folder_in_and_out(texts: Texts, out: str, tmp_path: Path) -> Non
     assert {path.name for path in folder.iterdir()} == {
         *("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
     }
-    request = TrainRequest(preset="gpt2-shakespeare", data=texts.path("new"), start=folder,
-                           settings=SETTINGS)  # fmt: skip
-    run = train_recipe(request.recipe().ending(0, None), RunFolder(texts.folder / out))
+    run = texts.untrained(out, "gpt2-shakespeare", "new", start=folder)
     torch.testing.assert_close(logits(run, ema=False), logits(base, ema=True))
     assert run.provenance["base"]["name"] == "gpt2"
     assert run.provenance["base"]["checkpoint"] is None
@@ -359,7 +361,7 @@ def test_from_the_command_line(
         ("train gpt-shakespeare --from x --lora-rank 0", "--lora-rank cannot be 0"),
         ("train --resume x --from y", "leave out --from"),
         ("train gpt-shakespeare --resume auto --from y", "--from begins a new run"),
-        ("export x", "say which form and where"),
+        ("export x", "the setting --to is missing"),
         ("export x --to onxx --out y", "--to cannot be onxx"),
     ],
 )
