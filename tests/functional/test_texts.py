@@ -55,7 +55,7 @@ BAD: list[tuple[str, bytes, tuple[str, ...], int, str]] = [
     ("mixed", "não é ".encode() + "não é".encode("cp1252"), (), 1, "first at byte 9; save all"),
     ("utf16", "não é".encode("utf-16-le"), (), 1, "try --encoding utf-16-le"),
     ("encoding", b"abc", ("--encoding", "utf-9"), 2, "no text encoding utf-9"),
-    ("size", b"abc", ("--vocab-size", "300"), 2, "vocab_size is for --tokenizer bpe"),
+    ("size", b"abc", ("--vocab-size", "300"), 2, "--vocab-size is for --tokenizer bpe"),
     ("few", b"abc", ("--tokenizer", "bpe", "--vocab-size", "256"), 2, "at least 257"),
     ("many", b"abc", ("--tokenizer", "bpe", "--vocab-size", "9999999"), 2, "at most 1000000"),
     ("kind", b"abc", ("--tokenizer", "bep"), 2, "did you mean bpe?"),
