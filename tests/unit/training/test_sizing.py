@@ -123,7 +123,7 @@ def test_a_tight_machine_is_warned_of(memory: Any) -> None:
 
 def test_a_model_too_large_for_its_text_is_noted() -> None:
     assert "size=tiny suits it better" in words(sized(recipe(size="small")).notes)
-    assert "--size tiny" in words(sized(recipe(name="gpt2-shakespeare", size="small")).notes)
+    assert "size=tiny" in words(sized(recipe(name="gpt2-shakespeare", size="small")).notes)
     assert sized(recipe(size="small"), 500_000).notes == ()
     assert sized(recipe(name="bigram-shakespeare"), 100).notes == ()
 
