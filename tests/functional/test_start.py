@@ -15,6 +15,8 @@ import olaria
 
 LIBRARIES = ("numpy", "pydantic", "safetensors", "PIL", "rich", "filelock", "asyncio", "ssl")
 """Which a command may do without; each takes a part of a tenth of a second."""
+SMALL = ("tempfile", "random", "html", "gzip", "csv", "urllib.request", "importlib.metadata")
+"""Of the standard library, some milliseconds each, which add up where a command takes a tenth of a second."""
 SLOW = ("torch", "scipy", "sklearn", "matplotlib", "pandas", "sympy", "weasyprint", "transformers")
 """From a fifth of a second to two."""
 COMPILER = ("torch._dynamo", "torch._inductor", "torch.onnx", "torch.utils.tensorboard")
@@ -64,7 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_help_loads_our_words_alone(folder: Path) -> None:
-    assert of_the_list(loaded(folder, "--help"), SLOW, LIBRARIES) == []
+    assert of_the_list(loaded(folder, "--help"), SLOW, LIBRARIES, SMALL) == []
 
 
 @pytest.mark.parametrize(

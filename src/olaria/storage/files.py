@@ -7,7 +7,6 @@ import glob
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,6 +95,8 @@ def write_atomic(
     Raises:
         StorageError: see :func:`storage_errors`.
     """
+    import tempfile  # here, since it brings much that readers and help pages can do without
+
     with storage_errors(path, size_bytes, explain):
         path.parent.mkdir(parents=True, exist_ok=True)
         # Beside the target: a rename is atomic only within one file system.

@@ -5,7 +5,6 @@ Each returns plain JSON values. Torch is imported only where a data set is reall
 
 from __future__ import annotations
 
-import gzip
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -387,6 +386,8 @@ def _state(data_set: DataSet, file: File) -> str:
 
 
 def _published(file: File, content: bytes) -> bytes:
+    import gzip
+
     # No time in the header: the same content always gives the same file.
     return gzip.compress(content, GZIP_LEVEL, mtime=0) if file.name.endswith(".gz") else content
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,6 +155,8 @@ class Explained(Result):
 
     def _repr_html_(self) -> str:
         """For notebooks: the page in a frame of its own, which its styles and its script do not leave."""
+        from html import escape
+
         return (
             f'<iframe srcdoc="{escape(self.html())}" sandbox="allow-scripts" title="{escape(self.lesson)}" '
             f'style="width:100%;height:{_FRAME_HEIGHT}px;border:0"></iframe>'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,6 +80,8 @@ def export_huggingface(
         )
     tokenizer, model = run.tokenizer(), run.model(checkpoint)
     assert isinstance(model, LanguageModel)
+    import tempfile
+
     with storage_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         # Beside the target: a rename is whole only within one file system.
