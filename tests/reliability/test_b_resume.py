@@ -29,7 +29,7 @@ from olaria.storage.folder import RECIPE
 from olaria.training import machine
 from olaria.training.events import Answer, Began, Event, Stepped, Stop, Warned
 from olaria.training.interruption import Interrupted
-from olaria.training.records import Changed
+from olaria.training.records import MachineChanged
 from olaria.workflows.running import resume
 from olaria.workflows.train import train
 
@@ -115,12 +115,12 @@ def test_b4_other_threads_or_another_torch_are_warned_of() -> None:
     now = machine.describe()
     event = Began(step=3, elapsed_s=0.0, precision="float32", compiled=False, num_parameters=1)
     other = {"num_threads": 99, "versions": {**now["versions"], "torch": "1.0"}}
-    changed = Changed({"machine": {**now, **other}})
+    changed = MachineChanged({"machine": {**now, **other}})
     warning = changed(event)
     assert isinstance(warning, Warned)
     assert "num_threads, torch; numbers may differ" in warning.message.text("en")
     assert changed(event) is None
-    assert Changed({"machine": now})(event) is None
+    assert MachineChanged({"machine": now})(event) is None
 
 
 def test_b4_other_data_is_refused(stopped: Run, text: Path, straight: Run) -> None:

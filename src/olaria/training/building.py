@@ -10,7 +10,7 @@ from olaria.training.randomness import seeded
 
 
 def build_model(recipe: Recipe, dimensions: tuple[int, int, int] | int) -> Model:
-    """A freshly initialised model of the recipe, a function of its seed; with adapters where it tunes by them.
+    """A freshly initialised model of the recipe, a function of its seed; with the adapters of a recipe that has some.
 
     Args:
         recipe: family, settings and seed.

@@ -1,4 +1,4 @@
-"""What Ctrl-C or the system's SIGTERM does to a run: it ends after the current step, with everything saved."""
+"""Ctrl-C and SIGTERM: a run ends after the current step, with everything saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What machine this is and what runs on it: stored with every run, shown by the doctor."""
+"""The machine and its software: stored with every run, printed by the doctor."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PACKAGES = ("numpy", "safetensors", "pydantic", "Pillow", "matplotlib", "scikit
 def process_started() -> float:
     """When this process began, on the clock of :func:`time.monotonic`.
 
-    Linux tells; elsewhere it is the moment this module was loaded, a second or two late.
+    Linux reports it; elsewhere it is the moment this module was loaded, a second or two late.
     """
     try:
         fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
@@ -46,7 +46,7 @@ def cpu_name() -> str:
 
 
 def memory_bytes() -> int | None:
-    """Physical memory; None where the system does not tell."""
+    """Physical memory; None where the system does not report it."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -54,7 +54,7 @@ def memory_bytes() -> int | None:
 
 
 def memory_limit_bytes() -> int | None:
-    """What this process may use: physical memory, or less where a control group limits it."""
+    """Memory that this process may use: the physical memory, or less where a control group limits it."""
     limits = [limit for limit in (memory_bytes(), *_group_limits()) if limit is not None]
     return min(limits, default=None)
 
@@ -84,7 +84,7 @@ def _group_limits(system: Path = Path("/")) -> list[int]:
 
 
 def peak_memory_bytes() -> int | None:
-    """The largest resident size of this process so far; None where the system does not tell."""
+    """The largest resident size of this process so far; None where the system does not report it."""
     try:
         import resource
     except ImportError:  # not on Windows
@@ -95,17 +95,17 @@ def peak_memory_bytes() -> int | None:
 
 def versions() -> dict[str, str]:
     """Of Olaria, Python, PyTorch and the libraries that touch the numbers."""
-    found = {
+    result = {
         "olaria": olaria.__version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
     for package in _PACKAGES:
         try:
-            found[package.lower()] = metadata.version(package)
+            result[package.lower()] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return result
 
 
 def describe() -> dict[str, Any]:
@@ -129,16 +129,16 @@ def commit() -> str | None:
     if not (home / ".git").exists():
         return None
     try:
-        answer = subprocess.run(
+        completed = subprocess.run(
             ["git", "-C", str(home), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return answer.stdout.strip() or None
+    return completed.stdout.strip() or None
 
 
 def set_num_threads(count: int | None) -> int:
-    """Threads of tensor operations: as asked, else as PyTorch chooses; returns how many."""
+    """Set the threads of tensor operations to ``count``, else keep PyTorch's; returns their number."""
     if count is not None:
         torch.set_num_threads(count)
     return torch.get_num_threads()

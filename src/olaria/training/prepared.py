@@ -27,6 +27,6 @@ class Prepared:
     sized: Sized
     tokenizer: dict[str, Any] | None = None
     notes: tuple[Message, ...] = ()
-    """What a person should know of how the data was read."""
+    """For the reader, about how the data was read."""
     base: dict[str, Any] | None = None
     """Where a tuned run began; see :meth:`olaria.runs.tuning.Start.model`."""

@@ -1,4 +1,4 @@
-"""What a run's folder tells about how it was made: where it began, what it became, what has changed since."""
+"""What a run's folder records: how it began, how it went, how it ended, and what has changed since."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def result(trainer: Trainer, prepared: Prepared, finished: Finished) -> dict[str
 
 
 def past(folder: RunFolder) -> Iterator[Stepped | Evaluated | Restarted]:
-    """What a run's events tell of how it went, in order; nothing of a run that only begins."""
+    """The stored steps, evaluations and restarts of a run, in order; none of a run that only begins."""
     kinds: dict[str, type[Stepped | Evaluated]] = {"step": Stepped, "evaluated": Evaluated}
     for line in folder.lines(EVENTS):
         if line["event"] == "restarted":
@@ -71,15 +71,15 @@ def past(folder: RunFolder) -> Iterator[Stepped | Evaluated | Restarted]:
             yield kinds[line["event"]].model_validate({**line, "values": values})
 
 
-def passed_over(folder: RunFolder, step: int) -> list[Message]:
-    """What to say of checkpoints after ``step`` that a crash left half written."""
+def skipped_checkpoints(folder: RunFolder, step: int) -> list[Message]:
+    """Notes about checkpoints after ``step`` that a crash left half written."""
     half = [path for path in folder.half_checkpoints() if path.name > f"step-{step:06d}"]
     note = N_("{path} was never finished: going on from step {step}")
     return [Message(note, {"path": str(path), "step": step}) for path in half]
 
 
-class Changed:
-    """Says once what differs from the machine on which the run began.
+class MachineChanged:
+    """A listener that warns once where the machine differs from the one on which the run began.
 
     Args:
         stored: provenance.json.

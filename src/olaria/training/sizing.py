@@ -1,4 +1,4 @@
-"""Whether a recipe fits the machine and its text, asked before anything large is allocated."""
+"""Whether a recipe fits the machine and its text, checked before anything large is allocated."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ _SMALLEST_IMAGE = (1, 8, 8)
 _FEWEST = 2
 """Tokens of a vocabulary, coordinates of a point."""
 _MODEST = 4
-"""A setting may be so many times the largest of the family's sizes before it is looked into."""
+"""A setting may be this many times the largest of the family's sizes before the model is checked."""
 _LEAST = 16
-"""A setting up to which none is."""
+"""Settings up to this value are never checked."""
 _MOST_INPUTS = 65_536
 """Pixels of an image, tokens of a vocabulary: more make a layer large, whatever the settings."""
 _ADVISED = ("gpt", "language")
@@ -48,11 +48,11 @@ _ADVISED = ("gpt", "language")
 
 @dataclass(frozen=True)
 class Sized:
-    """What is known of a run's size before it begins.
+    """The predicted size of a run before it begins.
 
     Args:
         memory: predicted; None where the model cannot be built without content.
-        notes: what a person should know.
+        notes: for the reader.
     """
 
     memory: Memory | None
@@ -84,7 +84,7 @@ def _is_modest(recipe: Recipe) -> bool:
 
 
 def _largest(value: object) -> int:
-    """The whole number that a setting is, or the largest and the count of several; 0 where it is none."""
+    """A whole number itself, the largest and the count of several, 0 for any other setting."""
     if isinstance(value, list | tuple):
         return max([len(value), *map(_largest, value)])
     return value if isinstance(value, int) else 0
@@ -100,7 +100,7 @@ def size_up(
         dimensions: (C, H, W) of the images, or the size of the vocabulary.
         feed: of the batches.
         data: the data set.
-        watched: examples that are measured at once while training.
+        watched: examples in one validation batch while training.
 
     Raises:
         ResourceError: it takes more memory than the machine has.
@@ -169,21 +169,21 @@ def _num_weights(model: Model) -> int:
 
 
 def held_bytes(value: object) -> int:
-    """Bytes of all tensors and texts that a value holds, each once."""
+    """Bytes of all tensors and texts in a value, each counted once."""
     return sum(_held(value, set()))
 
 
-def _held(value: object, seen: set[int]) -> Iterable[int]:
-    if id(value) in seen:
+def _held(value: object, counted: set[int]) -> Iterable[int]:
+    if id(value) in counted:
         return
-    seen.add(id(value))
+    counted.add(id(value))
     if isinstance(value, Tensor):
         yield value.nbytes
     elif isinstance(value, str | bytes):
         yield sys.getsizeof(value)
     else:
         for part in _parts(value):
-            yield from _held(part, seen)
+            yield from _held(part, counted)
 
 
 def _parts(value: Any) -> Iterable[object]:
@@ -209,7 +209,7 @@ class Notes:
         self._is_note = is_note
 
     def __call__(self, event: Event) -> Answer:
-        """Answer with the next note; a warning is an event too, so that all are told one after the other."""
+        """Return the next note. A warning is an event too, so each note brings the next."""
         if not self._notes:
             return None
         message = self._notes.pop(0)

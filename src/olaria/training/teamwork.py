@@ -1,6 +1,6 @@
-"""A run of several processes: how they start and meet, and what the first one tells the others.
+"""A run of several processes: how they start and meet, and what the first process sends to the others.
 
-``torchrun`` starts them on one machine or on several and says so in the environment; ``--nproc`` starts them here.
+``torchrun`` starts them on one machine or on several and sets the environment; ``--nproc`` starts them here.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from olaria.training.prepared import Prepared
 from olaria.training.team import Team, in_short
 
 JOIN_S = 60
-"""Within which all processes must have come."""
+"""Within which all processes must have joined."""
 SILENT_S = 7200
-"""After which a process that says nothing is given up: the first one may measure for long. One that ended is missed
+"""After which a silent process is given up: the first process may evaluate for long. A process that ended is noticed
 at once."""
 LEAVE_S = 10
-"""That the others get to say what they have to say, when one has ended."""
+"""For the others to report their errors after one process has ended."""
 
 
 def is_one_of_several(environment: Mapping[str, str] = os.environ) -> bool:
@@ -50,8 +50,8 @@ def join(device: str = "cpu") -> Team:
         device: where this one trains, see :func:`olaria.training.device.choose_device`.
 
     Raises:
-        ConfigError: what the environment says makes no sense, or there is no such device.
-        TrainingError: they did not all come.
+        ConfigError: the environment makes no sense, or there is no such device.
+        TrainingError: not all of them joined.
     """
     place = choose_device(device)
     if not is_one_of_several():
@@ -95,26 +95,26 @@ def join(device: str = "cpu") -> Team:
     return Team(rank, size, group, place)
 
 
-# -- what is told -----------------------------------------------------------------------------------
+# -- what the first process sends ------------------------------------------------------------------
 
 
-def tell(team: Team, recipe: Recipe, fractions: list[float] | None = None) -> None:
-    """Say to the others what will be trained."""
+def send_plan(team: Team, recipe: Recipe, fractions: list[float] | None = None) -> None:
+    """Send the recipe, and the schedule of a repeated run, to the other processes."""
     if team.size > 1:
         team.words({"recipe": recipe.model_dump(mode="json"), "fractions": fractions})
 
 
-def told(team: Team) -> tuple[Recipe, list[float] | None]:
-    """What the first one said in :func:`tell`."""
+def receive_plan(team: Team) -> tuple[Recipe, list[float] | None]:
+    """What the first process sent in :func:`send_plan`."""
     plan = team.words(None)
     return Recipe.parse(plan["recipe"], "recipe"), plan["fractions"]
 
 
 def begin(team: Team, prepared: Prepared, trainer: Trainer) -> None:
-    """Give all processes the first one's weights, optimizers and counts.
+    """Give all processes the weights, optimizers and counts of the first.
 
     Raises:
-        RunError: the data here is another than there.
+        RunError: the data differs between the processes.
     """
     if team.size == 1:
         return
@@ -138,7 +138,7 @@ def launch(words: Sequence[str], count: int) -> tuple[int, Message | None]:
         count: of processes.
 
     Returns:
-        The exit code of the first one, or of the one that failed; and what it could not say itself.
+        The exit code of the first process, or of the one that failed; and a message where that was killed.
     """
     threads = os.environ.get("OLARIA_NUM_THREADS") or str(max(1, torch.get_num_threads() // count))
     source = str(Path(olaria.__file__).resolve().parents[1])
@@ -161,7 +161,7 @@ def launch(words: Sequence[str], count: int) -> tuple[int, Message | None]:
 
 
 def places(count: int) -> list[dict[str, str]]:
-    """What the environments of so many processes of this machine say, that are to meet at a free port of it."""
+    """Environment variables of ``count`` processes on this machine that meet at a free port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = str(listener.getsockname()[1])
@@ -170,7 +170,7 @@ def places(count: int) -> list[dict[str, str]]:
 
 
 def _wait(team: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Until all have ended. When one fails the others fail too, as soon as they miss it; if not, they are ended."""
+    """Wait until all have ended. When one fails the others should fail too; after :data:`LEAVE_S` they are killed."""
     while any(process.poll() is None for process in team):
         if any(process.returncode for process in team):
             deadline = time.monotonic() + LEAVE_S

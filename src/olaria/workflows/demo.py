@@ -29,10 +29,10 @@ class Part:
     """One run of the practice.
 
     Args:
-        name: of its folder.
+        name: its folder's.
         preset: what is trained.
         seconds: of :data:`BUDGET_S`; scaled with the budget.
-        title: what it is, a source string.
+        title: its name for people, a source string.
         settings: overrides of the preset.
     """
 
@@ -89,7 +89,7 @@ def demo(
         offline: open no connection.
         listeners: get every training event.
         progress: gets what is downloaded.
-        announce: gets what comes next, before each part.
+        announce: gets a message before each part.
 
     Raises:
         RunError: the folder is taken.
@@ -136,9 +136,9 @@ def demo(
         evaluate(run, effort=REDUCED, offline=offline)
         runs.append(Run(run))
     announce(Message(N_("writing the report")))
-    about = ReportRequest(runs=tuple(runs), settings=ReportSettings(), out=home / REPORT)
+    to_report = ReportRequest(runs=tuple(runs), settings=ReportSettings(), out=home / REPORT)
     written: Report = report(
-        about,
+        to_report,
         language=language,
         command=shlex.join(["olaria", "demo", "--budget", f"{budget:g}s", "--seed", str(seed)]),
         notes=notes,

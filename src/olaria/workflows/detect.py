@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from olaria.data import ImageData
     from olaria.data.base import Progress
     from olaria.runs import Run
-    from olaria.workflows.shown import Shown
+    from olaria.workflows.images import NamedImages
 
 COLUMNS = 3
 """Of the picture: triples of image, reconstruction and heat side by side."""
@@ -66,18 +66,18 @@ class DetectRequest(Request):
 
 @dataclass(frozen=True)
 class Detection(Result):
-    """What was found in images.
+    """Scores of images and what is called strange among them.
 
     Args:
-        request: that it answers.
+        request: what was requested.
         names: of the images, (N) of them.
         scores: (N,), by the chosen score; higher is stranger.
         threshold: above which an image is called strange.
         num_calibrated: held-out normal images that the threshold comes from.
         x: the images, (N, C, H, W).
-        rebuilt: what the model made of them.
+        rebuilt: their reconstructions.
         is_anomaly: the truth, (N,), where it is known.
-        notes: what was met while the files were read.
+        notes: for the reader, about the files.
         picture: a sheet of the strangest, where it was written.
     """
 
@@ -103,7 +103,7 @@ class Detection(Result):
         return self.scores > self.threshold
 
     def quality(self) -> dict[str, float]:
-        """How well the truth is found, where it is known and has both kinds; else nothing."""
+        """How well the scores agree with the truth, where it is known and has both kinds; else nothing."""
         from olaria.evaluation import anomaly
 
         truth = self.is_anomaly
@@ -128,7 +128,7 @@ class Detection(Result):
         return replace(self, picture=path)
 
     def to_json(self) -> dict[str, Any]:
-        """Every image from the strangest on, and how it was judged."""
+        """Every image from the strangest on, and how it was scored."""
         request, strange = self.request, self.strange
         images = [
             {"name": self.names[i], "score": self.scores[i].item(), "strange": bool(strange[i])}
@@ -154,8 +154,8 @@ def detect(
 ) -> Detection:
     """Score images by how strange they are to a run.
 
-    The threshold is that of the run's own validation images. The truth is known where the run left a class out and its
-    own test images are looked at, and where those of another data set by name are: these are then mixed with its own.
+    The threshold comes from the run's validation images. The truth is known for the run's test images where the run
+    left a class out, and for those of another data set by name: these are mixed with the run's.
 
     Args:
         offline: open no connection.
@@ -174,71 +174,73 @@ def detect(
     from olaria.kinds.image_metrics import detector_of
     from olaria.models.base import ImageModel
     from olaria.runs import Run
-    from olaria.workflows.shown import refuse_other_kinds
+    from olaria.workflows.images import refuse_other_kinds
 
     if request.out is not None:
         refuse_overwriting(Path(request.out), request.overwrite)
     run = request.run if isinstance(request.run, Run) else Run(request.run)
     refuse_other_kinds(run)
     model = run.model(request.checkpoint)
-    own = run.data(offline=offline, progress=progress)
-    assert isinstance(own, ImageData)
+    run_data = run.data(offline=offline, progress=progress)
+    assert isinstance(run_data, ImageData)
     assert isinstance(model, ImageModel)
-    detector = detector_of(model, own)
-    normal = detector.look(own.validation.x.float() / 255).scores[request.score]
+    detector = detector_of(model, run_data)
+    normal = detector.look(run_data.validation.x.float() / 255).scores[request.score]
     limit = anomaly.threshold(normal, request.false_alarms)
-    seen, truth = _seen(run, own, request.data, reading_of(request), offline, progress)
-    x = seen.x.float() / 255
-    found = detector.look(x)
+    images, truth = _test_images(
+        run, run_data, request.data, reading_of(request), offline, progress
+    )
+    x = images.x.float() / 255
+    scored = detector.look(x)
     detection = Detection(
         request,
-        seen.names,
-        found.scores[request.score],
+        images.names,
+        scored.scores[request.score],
         limit,
         len(normal),
         x,
-        found.rebuilt,
+        scored.rebuilt,
         truth,
-        seen.notes,
+        images.notes,
     )
     return detection if request.out is None else detection.saved()
 
 
-def _seen(
+def _test_images(
     run: Run,
-    own: ImageData,
+    run_data: ImageData,
     data: str | None,
     options: dict[str, Any],
     offline: bool,
     progress: Progress | None,
-) -> tuple[Shown, Tensor | None]:
-    """The images to look at, and the truth about them where it is known."""
+) -> tuple[NamedImages, Tensor | None]:
+    """The images to score, and whether each is an anomaly where that is known."""
     import torch
 
     from olaria.data import DATASETS
     from olaria.data.split import take
-    from olaria.workflows import shown
+    from olaria.workflows.images import NamedImages, named, numbered, other_images
 
     left_out = run.recipe.data.leave_out
     if data is None or data == run.recipe.data.name:
-        labels = own.test.y
+        labels = run_data.test.y
         truth = labels.eq(left_out) if labels is not None and left_out is not None else None
-        return shown.own(own, own.test), truth
-    other = shown.other(run, data, own.shape, options, offline=offline, progress=progress)
+        return named(run_data, run_data.test), truth
+    other = other_images(run, data, run_data.shape, options, offline=offline, progress=progress)
     if data not in DATASETS:
         return other, None
-    normal = own.test
+    normal = run_data.test
     if left_out is not None and normal.y is not None:
         normal = take(normal, (normal.y != left_out).nonzero().flatten().tolist())
     x = torch.cat((normal.x, other.x))
     names = (
-        *(f"{own.name}/{name}" for name in shown.numbered(normal)),
+        *(f"{run_data.name}/{name}" for name in numbered(normal)),
         *(f"{data}/{name}" for name in other.names),
     )
-    return shown.Shown(names, x), torch.arange(len(x)) >= len(normal)
+    return NamedImages(names, x), torch.arange(len(x)) >= len(normal)
 
 
-def save_picture(found: Detection, path: Path, count: int, *, overwrite: bool = False) -> None:
+def save_picture(detection: Detection, path: Path, count: int, *, overwrite: bool = False) -> None:
     """A sheet of the ``count`` strangest images: each beside its reconstruction and where they differ."""
     import torch
 
@@ -246,8 +248,8 @@ def save_picture(found: Detection, path: Path, count: int, *, overwrite: bool = 
     from olaria.storage.images import make_grid, save_png, with_heat
 
     refuse_overwriting(path, overwrite)
-    chosen = found.order[:count]
-    x, rebuilt = found.x[chosen], found.rebuilt[chosen]
+    chosen = detection.order[:count]
+    x, rebuilt = detection.x[chosen], detection.rebuilt[chosen]
     error = anomaly.heat(x, rebuilt)
     rows = torch.stack((_coloured(x), _coloured(rebuilt), with_heat(x, error)), 1).flatten(0, 1)
     scale = max(1, 84 // x.shape[-1])

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from olaria.data.base import Progress
-    from olaria.workflows.shown import Looked, Shown
+    from olaria.workflows.images import NamedImages, RunImages
 
 SEED = 1
 NUM_VOTERS = 20_000
@@ -65,19 +65,19 @@ class EncodeRequest(Request):
 
 @dataclass(frozen=True)
 class Encoded(Result):
-    """Images and their codes.
+    """Images and their codes by a run.
 
     Args:
-        request: that it answers.
-        shown: the images.
+        request: what was requested.
+        inputs: the images.
         codes: float32 (N, d).
         quality: of the codes, by metric key; None where the images have no classes or are too few.
-        notes: what a person should know of it.
+        notes: for the reader.
         files: that were written, the codes first.
     """
 
     request: EncodeRequest
-    shown: Shown
+    inputs: NamedImages
     codes: Tensor
     quality: dict[str, float | None]
     notes: tuple[Message, ...] = ()
@@ -86,7 +86,7 @@ class Encoded(Result):
     @property
     def classes(self) -> list[str] | None:
         """Name of each image's class, where it is known."""
-        y, names = self.shown.y, self.shown.class_names
+        y, names = self.inputs.y, self.inputs.class_names
         return None if y is None else [names[label] for label in y.tolist()]
 
     def saved(self) -> Encoded:
@@ -129,7 +129,7 @@ def _place(request: EncodeRequest) -> Path:
 def encode(
     request: EncodeRequest, *, offline: bool = False, progress: Progress | None = None
 ) -> Encoded:
-    """Codes of images: of an autoencoder what its encoder says, of a VAE the posterior's mean.
+    """Codes of images: an autoencoder's encoder outputs, a VAE's posterior means.
 
     Args:
         offline: open no connection.
@@ -139,17 +139,17 @@ def encode(
         The codes; they are written where ``out`` is given, and by :meth:`Encoded.saved`.
 
     Raises:
-        UsageError: the run is of a language model, or ``split`` is asked of other data.
+        UsageError: the run is of a language model, or ``split`` is given with other data.
         SamplingError: the model has no encoder.
         DataError: the images are of another size or number of channels than the run's.
         StorageError: a file is in the way.
     """
     from olaria.sampling import latent
-    from olaria.workflows import shown
+    from olaria.workflows.images import open_images
 
     for file in files_of(_place(request), request.map):
         refuse_overwriting(file, request.overwrite)
-    looked = shown.look(
+    opened = open_images(
         request.run,
         request.data,
         split=request.split,
@@ -158,25 +158,26 @@ def encode(
         offline=offline,
         progress=progress,
     )
-    images, of_model = looked.shown, partial(latent.encode, looked.model)
-    codes = of_model(images.x.float() / 255, looked.told)
-    quality = _quality(of_model, looked, codes)
-    found = Encoded(request, images, codes, quality, notes=images.notes)
-    return found if request.out is None else found.saved()
+    images, of_model = opened.images, partial(latent.encode, opened.model)
+    codes = of_model(images.x.float() / 255, opened.classes)
+    quality = _quality(of_model, opened, codes)
+    encoded = Encoded(request, images, codes, quality, notes=images.notes)
+    return encoded if request.out is None else encoded.saved()
 
 
 def _quality(
-    of_model: Callable[[Tensor, Tensor | None], Tensor], looked: Looked, codes: Tensor
+    of_model: Callable[[Tensor, Tensor | None], Tensor], opened: RunImages, codes: Tensor
 ) -> dict[str, float | None]:
     """The codes and those of equally many principal components; classes of other data vote for nothing here."""
     from olaria.evaluation.projection import LEAST_POINTS, PrincipalComponents
     from olaria.evaluation.reconstruction import code_metrics
 
-    own, x, y = looked.own, looked.shown.x.float() / 255, looked.shown.y
+    data, x, y = opened.data, opened.images.x.float() / 255, opened.images.y
     if len(x) < LEAST_POINTS + 1:  # neighbourhoods of five are less than half of the points
         return {}
-    train = own.train.x[:NUM_VOTERS].float() / 255
-    votes = own.train.y[:NUM_VOTERS] if looked.is_own and own.train.y is not None else None
+    train = data.train.x[:NUM_VOTERS].float() / 255
+    labels = data.train.y if opened.is_run_data else None
+    votes = None if labels is None else labels[:NUM_VOTERS]
     components = PrincipalComponents.fitted(train, codes.shape[1])
     return code_metrics(of_model, (train, votes), (x, y), codes, components, SEED)
 
@@ -184,7 +185,7 @@ def _quality(
 # -- files -----------------------------------------------------------------------------------------
 
 
-def save(found: Encoded, path: Path, *, overwrite: bool = False) -> list[Path]:
+def save(encoded: Encoded, path: Path, *, overwrite: bool = False) -> list[Path]:
     """Write the codes: ``.npy`` as float32 with a table of names and classes beside it, else one table.
 
     A table is tab-separated with one line of headings.
@@ -198,10 +199,10 @@ def save(found: Encoded, path: Path, *, overwrite: bool = False) -> list[Path]:
     for file in (path, *beside):
         refuse_overwriting(file, overwrite)
     if beside:
-        write_atomic(path, partial(_write_array, found.codes.numpy()))
-        write_text(beside[0], _table(found, []))
+        write_atomic(path, partial(_write_array, encoded.codes.numpy()))
+        write_text(beside[0], _table(encoded, []))
     else:
-        write_text(path, _table(found, _columns("z", found.codes)))
+        write_text(path, _table(encoded, _columns("z", encoded.codes)))
     return [path, *beside]
 
 
@@ -219,10 +220,10 @@ def _columns(letter: str, values: Tensor) -> list[tuple[str, list[str]]]:
     ]
 
 
-def _table(found: Encoded, columns: list[tuple[str, list[str]]]) -> str:
-    classes = found.classes
+def _table(encoded: Encoded, columns: list[tuple[str, list[str]]]) -> str:
+    classes = encoded.classes
     known = [("class", classes)] if classes is not None else []
-    every = [("name", list(found.shown.names)), *known, *columns]
+    every = [("name", list(encoded.inputs.names)), *known, *columns]
     lines = [[name for name, _ in every], *zip(*(cells for _, cells in every), strict=True)]
     return "".join("\t".join(map(_cell, line)) + "\n" for line in lines)
 
@@ -240,19 +241,19 @@ class Mapped:
     """A part of the images on a plane.
 
     Args:
-        found: that part.
+        encoded: that part.
         points: (N, 2).
         how: the map.
         notes: of how many they are.
     """
 
-    found: Encoded
+    encoded: Encoded
     points: Tensor
     how: Map
     notes: tuple[Message, ...] = ()
 
 
-def on_plane(found: Encoded, how: Map) -> Mapped:
+def on_plane(encoded: Encoded, how: Map) -> Mapped:
     """At most :data:`MAP_POINTS` of the images, drawn with a fixed seed, on a plane.
 
     Raises:
@@ -262,22 +263,24 @@ def on_plane(found: Encoded, how: Map) -> Mapped:
 
     from olaria.evaluation.projection import plane
 
-    count = len(found.codes)
+    count = len(encoded.codes)
     if count <= MAP_POINTS:
-        return Mapped(found, plane(found.codes, how, SEED), how)
+        return Mapped(encoded, plane(encoded.codes, how, SEED), how)
     chosen = torch.randperm(count, generator=torch.Generator().manual_seed(SEED))[:MAP_POINTS]
-    part = _part(found, chosen.sort().values)
+    part = _part(encoded, chosen.sort().values)
     fields = {"count": MAP_POINTS, "all": count}
     note = Message(N_("the map shows {count} of {all} images, drawn at random"), fields)
     return Mapped(part, plane(part.codes, how, SEED), how, (note,))
 
 
-def _part(found: Encoded, chosen: Tensor) -> Encoded:
-    own = found.shown
-    names = tuple(own.names[i] for i in chosen.tolist())
-    y = None if own.y is None else own.y[chosen]
+def _part(encoded: Encoded, chosen: Tensor) -> Encoded:
+    inputs = encoded.inputs
+    names = tuple(inputs.names[i] for i in chosen.tolist())
+    y = None if inputs.y is None else inputs.y[chosen]
     return replace(
-        found, shown=replace(own, names=names, x=own.x[chosen], y=y), codes=found.codes[chosen]
+        encoded,
+        inputs=replace(inputs, names=names, x=inputs.x[chosen], y=y),
+        codes=encoded.codes[chosen],
     )
 
 
@@ -290,20 +293,20 @@ def save_map(mapped: Mapped, path: Path, title: str, *, overwrite: bool = False)
     table = path.with_suffix(".tsv")
     for file in (path, table):
         refuse_overwriting(file, overwrite)
-    y = mapped.found.shown.y
+    y = mapped.encoded.inputs.y
     picture = planes.map_of_codes(
         mapped.points.numpy(),
         None if y is None else y.numpy(),
-        mapped.found.shown.class_names,
+        mapped.encoded.inputs.class_names,
         title,
     )
     write_bytes(path, png(picture))
-    write_text(table, _table(mapped.found, _columns("map", mapped.points)))
+    write_text(table, _table(mapped.encoded, _columns("map", mapped.points)))
     return [path, table]
 
 
 def files_of(path: Path, how: Map | None) -> Sequence[Path]:
-    """Every file that is written for codes at ``path``, for asking before anything is computed."""
+    """Every file that is written for codes at ``path``, to be checked before anything is computed."""
     written: Iterable[Path] = [path]
     if path.suffix.lower() == ".npy":
         written = [path, path.with_suffix(".tsv")]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from olaria.data.base import Progress
-    from olaria.workflows.shown import Shown
+    from olaria.workflows.images import NamedImages
 
 SCALE = 2
 
@@ -54,11 +54,11 @@ class ReconstructRequest(Request):
 
 @dataclass(frozen=True)
 class Rebuilt(Result):
-    """Images and what a run makes of them.
+    """Images and their reconstructions by a run.
 
     Args:
-        request: that it answers.
-        shown: the images.
+        request: what was requested.
+        inputs: the images.
         images: their reconstructions, (N, C, H, W) in [0, 1].
         errors: mean squared error of each, (N,).
         error: over all pixels.
@@ -66,7 +66,7 @@ class Rebuilt(Result):
     """
 
     request: ReconstructRequest
-    shown: Shown
+    inputs: NamedImages
     images: Tensor
     errors: Tensor
     error: float
@@ -74,8 +74,8 @@ class Rebuilt(Result):
 
     @property
     def notes(self) -> tuple[Message, ...]:
-        """What was met while the files were read."""
-        return self.shown.notes
+        """For the reader, about the files."""
+        return self.inputs.notes
 
     @property
     def psnr_db(self) -> float:
@@ -96,7 +96,7 @@ class Rebuilt(Result):
 
     def to_json(self) -> dict[str, Any]:
         """The errors, of all and of each, and where the picture is."""
-        errors = zip(self.shown.names, self.errors.tolist(), strict=True)
+        errors = zip(self.inputs.names, self.errors.tolist(), strict=True)
         return {
             "format": 1,
             "run": word_of(self.request.run),
@@ -122,18 +122,18 @@ def reconstruct(
         All of them; a picture of the first is written where ``out`` is given, and by :meth:`Rebuilt.saved`.
 
     Raises:
-        UsageError: the run is of another family, or is told classes, which ``data`` cannot say.
+        UsageError: the run is of another family, or its model needs classes, which ``data`` does not have.
         DataError: the images are of another size or number of channels than the run's.
         StorageError: a file is in the way.
     """
     from olaria.evaluation.reconstruction import mse
     from olaria.objectives.reconstruction import squared_error
     from olaria.sampling import latent
-    from olaria.workflows.shown import look
+    from olaria.workflows.images import open_images
 
     if request.out is not None:
         refuse_overwriting(Path(request.out), request.overwrite)
-    looked = look(
+    opened = open_images(
         request.run,
         request.data,
         options=reading_of(request),
@@ -141,20 +141,20 @@ def reconstruct(
         offline=offline,
         progress=progress,
     )
-    x = looked.shown.x.float() / 255
-    images = latent.reconstruct(looked.model, x, looked.told)
-    found = Rebuilt(request, looked.shown, images, squared_error(images, x), mse(images, x))
-    return found if request.out is None else found.saved()
+    x = opened.images.x.float() / 255
+    images = latent.reconstruct(opened.model, x, opened.classes)
+    rebuilt = Rebuilt(request, opened.images, images, squared_error(images, x), mse(images, x))
+    return rebuilt if request.out is None else rebuilt.saved()
 
 
-def save_sheet(found: Rebuilt, path: Path, count: int, *, overwrite: bool = False) -> None:
+def save_sheet(rebuilt: Rebuilt, path: Path, count: int, *, overwrite: bool = False) -> None:
     """Write a sheet of the first ``count`` images, each with its reconstruction at its right."""
     import torch
 
     from olaria.storage.images import make_grid, save_png
 
     refuse_overwriting(path, overwrite)
-    originals = found.shown.x[:count].float() / 255
-    pairs = torch.stack((originals, found.images[:count]), 1).flatten(0, 1)
+    originals = rebuilt.inputs.x[:count].float() / 255
+    pairs = torch.stack((originals, rebuilt.images[:count]), 1).flatten(0, 1)
     columns = 2 * max(1, min(8, round((len(originals) / 2) ** 0.5)))
     save_png(path, make_grid(pairs, columns, SCALE))

@@ -47,21 +47,21 @@ def train_recipe(
 ) -> Run:
     """Train a recipe from its beginning into a new folder; see :func:`olaria.workflows.train.train`."""
     clock = clock or Clock()
-    if files.is_run(folder.path):  # told before minutes of preparation
+    if files.is_run(folder.path):  # refused before minutes of preparation
         folder.create({}, {})
     team = team or Team()
-    teamwork.tell(team, recipe, fractions)
+    teamwork.send_plan(team, recipe, fractions)
     prepared = prepare(recipe, offline=offline, progress=progress)
     team.check(prepared.feed.batch_size)
-    with _cleared_if_unborn(folder), folder.locked():
+    with _removed_if_empty(folder), folder.locked():
         folder.create(prepared.recipe.model_dump(mode="json"), records.provenance(prepared))
         folder.status("running", 0)
-        with _told_if_it_fails(folder):
+        with _failed_where_it_raises(folder):
             if prepared.tokenizer is not None:
                 folder.write(files.TOKENIZER, prepared.tokenizer)
             trainer = _trainer(prepared, clock, fractions, team)
             teamwork.begin(team, prepared, trainer)
-        # A repeated run ends where the first one did, whatever ended it.
+        # A repeated run ends at the step where the first one did.
         stopping = _patience(prepared) if fractions is None else []
         return _run(trainer, prepared, folder, [*stopping, *listeners])
 
@@ -89,14 +89,14 @@ def resume(
         stored = opened.provenance
         recipe = opened.recipe
         check_weights(build_model(recipe, opened.dimensions()), tensors["model"], path)
-        if recipe.training.precision == "auto":  # as it was decided then
+        if recipe.training.precision == "auto":  # as the run began
             recipe = recipe.updated("training.precision", stored["precision"])
         team = team or Team()
-        teamwork.tell(team, recipe)
+        teamwork.send_plan(team, recipe)
         start = None if recipe.tuning is None else resumed(opened)
         prepared = prepare(recipe, offline=offline, progress=progress, start=start)
         if stored["data_sha256"] != prepared.data.sha256:
-            opened.data(offline=offline)  # says so
+            opened.data(offline=offline)  # raises
         clock = Clock(started, carried=float(state["elapsed_s"]))
         trainer = _trainer(prepared, clock, None, team)
         trainer.restore(tensors, state)
@@ -106,9 +106,10 @@ def resume(
             opened.folder.truncate(log, trainer.progress.step)
         past = list(records.past(opened.folder))
         stopping = _patience(prepared, past)
-        half = Notes(records.passed_over(opened.folder, trainer.progress.step))
-        told: list[Listener] = [records.Changed(stored), half, *stopping, *listeners]
-        return _run(trainer, prepared, opened.folder, told, past)
+        skipped = Notes(records.skipped_checkpoints(opened.folder, trainer.progress.step))
+        changed = records.MachineChanged(stored)
+        first: list[Listener] = [changed, skipped, *stopping, *listeners]
+        return _run(trainer, prepared, opened.folder, first, past)
 
 
 def replay(
@@ -154,19 +155,18 @@ def _is_unfinished(path: Path, stem: str) -> bool:
 
 
 def follow(team: Team, *, offline: bool = False, progress: Progress | None = None) -> None:
-    """Train along with the first process of a team, which says what, and writes.
+    """Train together with the first process of a team, which sends the recipe and writes the run.
 
     Raises:
-        OlariaError: the data cannot be had here, or is another than the first one's; or the first one is gone.
+        OlariaError: the data is not available here or differs from the first process's, or that process has ended.
     """
-    recipe, fractions = teamwork.told(team)
+    recipe, fractions = teamwork.receive_plan(team)
     prepared = prepare(recipe, offline=offline, progress=progress)
     trainer = _trainer(prepared, Clock(), fractions, team)
     teamwork.begin(team, prepared, trainer)
     keep_freed_memory()
-    with handling(
-        signal.SIG_IGN
-    ):  # the first hears Ctrl-C and SIGTERM too, and ends the run for all
+    # The first process receives Ctrl-C and SIGTERM too, and ends the run for all.
+    with handling(signal.SIG_IGN):
         for _ in trainer.stream():
             pass
 
@@ -191,7 +191,7 @@ def _trainer(
 
 
 def _patience(prepared: Prepared, past: Sequence[Event] = ()) -> list[Listener]:
-    """What stops the run when its validation turns; it knows the evaluations from before a resume."""
+    """The listener that stops a run whose validation gets worse; ``past`` are evaluations before a resume."""
     patience = prepared.recipe.training.patience
     if patience is None:
         return []
@@ -205,26 +205,26 @@ def _run(
     listeners: Sequence[Listener],
     past: Sequence[Event] = (),
 ) -> Run:
-    """Run the loop into the folder; whatever ends it, the folder says so."""
+    """Run the loop into the folder; the folder's status records how it ended."""
     training = prepared.recipe.training
     recorder = Recorder(folder, training.keep_last, in_background=training.background_saving)
-    chorus: list[Listener] = [recorder, *listeners]
-    chorus.append(Notes(prepared.notes, is_note=True))
-    chorus.append(Notes(prepared.sized.notes))
-    chorus.append(Notes(room(prepared.sized.memory, folder.path, training.keep_last)))
+    all_listeners: list[Listener] = [recorder, *listeners]
+    all_listeners.append(Notes(prepared.notes, is_note=True))
+    all_listeners.append(Notes(prepared.sized.notes))
+    all_listeners.append(Notes(room(prepared.sized.memory, folder.path, training.keep_last)))
     model = prepared.recipe.model
     if training.health:
         is_critic = isinstance(model, GameConfig) and model.loss == "wasserstein"
-        chorus.append(Health(prepared.watch.monitor, can_win=not is_critic, past=past))
+        all_listeners.append(Health(prepared.watch.monitor, can_win=not is_critic, past=past))
     if training.rescue:
         progress = trainer.progress
-        chorus.append(Rescue(training, model, dict(progress.changes), progress.num_restarts))
+        all_listeners.append(Rescue(training, model, dict(progress.changes), progress.num_restarts))
     keep_freed_memory()
     interruption = Interruption()
-    chorus.append(interruption)
+    all_listeners.append(interruption)
     try:
         with interruption.watching():
-            finished = trainer.run(chorus)
+            finished = trainer.run(all_listeners)
     except BaseException as error:
         recorder.close()
         folder.status("failed", trainer.progress.step)
@@ -241,8 +241,8 @@ def _run(
 
 
 @contextmanager
-def _told_if_it_fails(folder: RunFolder) -> Iterator[None]:
-    """A run that ends before its loop, as where memory does not suffice, is not one that is running."""
+def _failed_where_it_raises(folder: RunFolder) -> Iterator[None]:
+    """Mark a run as failed that ends before its loop, for example for lack of memory."""
     try:
         yield
     except BaseException:
@@ -251,7 +251,7 @@ def _told_if_it_fails(folder: RunFolder) -> Iterator[None]:
 
 
 def _with_last_good(error: NonFiniteLossError, folder: RunFolder) -> NonFiniteLossError:
-    """The same, and where the weights are that were good."""
+    """The same error, with the path of the last good checkpoint."""
     return NonFiniteLossError(
         N_("{reason}; the last good checkpoint is {path}"),
         reason=error.message,
@@ -260,15 +260,15 @@ def _with_last_good(error: NonFiniteLossError, folder: RunFolder) -> NonFiniteLo
 
 
 @contextmanager
-def _cleared_if_unborn(folder: RunFolder) -> Iterator[None]:
-    """Leave no folder behind that holds nothing but a lock."""
+def _removed_if_empty(folder: RunFolder) -> Iterator[None]:
+    """Remove a new folder that holds nothing but a lock when an error occurs."""
     existed = folder.path.exists()
     try:
         yield
     except OlariaError:
         if not existed and folder.path.is_dir():
-            left = [path for path in folder.path.iterdir() if path.name != files.LOCK]
-            if not left:
+            others = [path for path in folder.path.iterdir() if path.name != files.LOCK]
+            if not others:
                 (folder.path / files.LOCK).unlink(missing_ok=True)
                 folder.path.rmdir()
         raise

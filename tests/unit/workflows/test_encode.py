@@ -56,7 +56,7 @@ def test_files_hold_every_image(run: Run, tmp_path: Path, ending: str) -> None:
     lines = (tmp_path / "codes.tsv").read_text().splitlines()
     assert len(lines) == len(found.codes) + 1
     first = dict(zip(lines[0].split("\t"), lines[1].split("\t"), strict=True))
-    assert first["name"] == found.shown.names[0]
+    assert first["name"] == found.inputs.names[0]
     assert found.classes is not None and first["class"] == found.classes[0]
     if ending == ".npy":
         assert np.array_equal(np.load(path, allow_pickle=False), found.codes.numpy())

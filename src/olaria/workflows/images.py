@@ -1,4 +1,4 @@
-"""Images that a run is shown: its own, another data set's, or the user's files."""
+"""The images that a run is applied to: a part of its data, another data set, or the user's files."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from olaria.vocabulary import Split
 
 
 @dataclass(frozen=True)
-class Shown:
-    """Images under their names.
+class NamedImages:
+    """Images with their names.
 
     Args:
-        names: (N) of them.
+        names: N of them.
         x: uint8 (N, C, H, W).
         y: classes, (N,), where they are known.
         class_names: name of class 0, 1, …
-        notes: what was met while the files were read.
+        notes: for the reader, about the files.
     """
 
     names: tuple[str, ...]
@@ -39,28 +39,28 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Looked:
-    """A run and the images that it is shown.
+class RunImages:
+    """A run's model and data, and the images that it is applied to.
 
     Args:
         model: of the run, in evaluation mode.
-        own: the data that the run was made with.
-        shown: the images.
-        is_own: whether they are of that data.
+        data: that the run was trained on.
+        images: that the model is applied to.
+        is_run_data: whether they are part of ``data``.
     """
 
     model: ImageModel
-    own: ImageData
-    shown: Shown
-    is_own: bool
+    data: ImageData
+    images: NamedImages
+    is_run_data: bool
 
     @property
-    def told(self) -> Tensor | None:
-        """The images' classes, where the model is told them."""
-        return self.shown.y if self.model.classes else None
+    def classes(self) -> Tensor | None:
+        """The images' classes, (N,), where the model is conditioned on them."""
+        return self.images.y if self.model.classes else None
 
 
-def look(
+def open_images(
     run: str | Path | Run,
     data: str | None,
     *,
@@ -69,31 +69,32 @@ def look(
     checkpoint: str | int | None = None,
     offline: bool = False,
     progress: Progress | None = None,
-) -> Looked:
-    """Open a run of images and those that it is shown.
+) -> RunImages:
+    """Open a run of images, and the images to apply it to.
 
     Args:
         run: of an autoencoder or a VAE.
-        data: a data set's name, or the user's image, folder or zip; the run's own data where None.
-        split: which part of the run's own data; ``test`` where None.
+        data: a data set's name, or the user's image, folder or zip; the run's data where None.
+        split: which part of the run's data; ``test`` where None.
         options: ``resize`` and ``gray`` for ``data``; those of the run where not given.
         checkpoint: ``best``, ``last`` or a step.
         offline: open no connection.
-        progress: told of downloads.
+        progress: reports downloads.
 
     Raises:
-        UsageError: the run is of another kind, ``split`` is asked of other data, or the model is told classes, which
-            other data cannot say.
+        UsageError: the run is of another kind, ``split`` is given with other data, or the model needs classes, which
+            other data does not have.
         DataError: the images are of another size or number of channels than the run's.
     """
     run = run if isinstance(run, Run) else Run(run)
     refuse_other_kinds(run)
-    known = run.data(offline=offline, progress=progress)
-    assert isinstance(known, ImageData)
+    run_data = run.data(offline=offline, progress=progress)
+    assert isinstance(run_data, ImageData)
     model = run.model(checkpoint)
     assert isinstance(model, ImageModel)
     if data is None or data == run.recipe.data.name:
-        return Looked(model, known, own(known, getattr(known, split or "test")), True)
+        images = named(run_data, getattr(run_data, split or "test"))
+        return RunImages(model, run_data, images, True)
     if split is not None:
         raise UsageError(
             N_("{split} is of the run's own data; leave it out for {data}"),
@@ -106,12 +107,12 @@ def look(
             name=run.name,
             data=data,
         )
-    images = other(run, data, known.shape, options, offline=offline, progress=progress)
-    return Looked(model, known, images, False)
+    images = other_images(run, data, run_data.shape, options, offline=offline, progress=progress)
+    return RunImages(model, run_data, images, False)
 
 
 def refuse_other_kinds(run: Run) -> None:
-    """Only images can be shown to a run of images.
+    """Refuse a run that is not of images.
 
     Raises:
         UsageError: the run is of another kind.
@@ -124,12 +125,12 @@ def refuse_other_kinds(run: Run) -> None:
         )
 
 
-def own(data: ImageData, part: Images) -> Shown:
-    """A part of the data that the run was made with."""
-    return Shown(numbered(part), part.x, part.y, data.class_names)
+def named(data: ImageData, part: Images) -> NamedImages:
+    """One split of a data set, numbered."""
+    return NamedImages(numbered(part), part.x, part.y, data.class_names)
 
 
-def other(
+def other_images(
     run: Run,
     data: str,
     shape: tuple[int, int, int],
@@ -137,16 +138,16 @@ def other(
     *,
     offline: bool = False,
     progress: Progress | None = None,
-) -> Shown:
+) -> NamedImages:
     """The test images of another data set, or the user's image, folder or zip.
 
     Args:
-        run: looks at them.
+        run: that takes them.
         data: a name or a path.
         shape: (C, H, W) that the run takes.
         options: ``resize`` and ``gray``; those of the run where not given.
         offline: open no connection.
-        progress: told of downloads.
+        progress: reports downloads.
 
     Raises:
         UsageError: there is no such data, or it holds no images.
@@ -156,10 +157,10 @@ def other(
     reading = {"resize": settings.resize, "gray": settings.gray, **options}
     config = DataConfig(name=data, **reading)
     if data in DATASETS:
-        found = load(data, config, offline=offline, progress=progress)
-        if not isinstance(found, ImageData):
+        loaded = load(data, config, offline=offline, progress=progress)
+        if not isinstance(loaded, ImageData):
             raise UsageError(N_("{data} holds no images; give it images"), data=data)
-        shown = own(found, found.test)
+        images = named(loaded, loaded.test)
     else:
         path = Path(data).expanduser()
         if not path.exists():
@@ -169,8 +170,8 @@ def other(
                 hint=suggestion(data, DATASETS),
             )
         pictures = load_pictures(path, config)
-        shown = Shown(pictures.names, pictures.x, notes=pictures.notes)
-    if tuple(shown.x.shape[1:]) != shape:
+        images = NamedImages(pictures.names, pictures.x, notes=pictures.notes)
+    if tuple(images.x.shape[1:]) != shape:
         raise DataError(
             N_(
                 "the images of {data} are {found} and those of run {name} {wanted}; use {resize} and "
@@ -179,15 +180,15 @@ def other(
             resize=Setting("resize"),
             gray=Setting("gray"),
             data=data,
-            found="×".join(map(str, shown.x.shape[1:])),
+            found="×".join(map(str, images.x.shape[1:])),
             name=run.name,
             wanted="×".join(map(str, shape)),
         )
-    return shown
+    return images
 
 
 def numbered(images: Images) -> tuple[str, ...]:
-    """Names of images that have none: the class, where there is one, and the place."""
+    """Names for images without any: their index, after the class where it is known."""
     if images.y is None:
         return tuple(f"{i}" for i in range(len(images)))
     return tuple(f"{label}/{i}" for i, label in enumerate(images.y.tolist()))
