@@ -1,4 +1,4 @@
-"""What a model is made of: its layers, their shapes and their numbers, found by sending one example through it."""
+"""What a model is made of: its layers, their shapes and their numbers, from one example passed through it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Shape = tuple[int, ...]
 
 
 _ATOMS = (nn.Linear, nn.Conv2d, nn.Embedding, nn.LayerNorm, Codebook)
-"""Modules that are shown as one layer, whatever is inside."""
+"""Modules that count as one layer, whatever they contain."""
 _ROLES = {
     "qkv": N_("linear: queries, keys, values"),
     "q": N_("linear: queries of the target"),
@@ -32,7 +32,7 @@ _ROLES = {
     "feed_in": N_("linear: feed-forward, in"),
     "feed_out": N_("linear: feed-forward, out"),
 }
-"""What a layer is for, where its name tells."""
+"""The role of a layer, by its name."""
 
 
 def architecture(model: Model, dimensions: tuple[int, int, int] | int) -> tuple[Stage, ...]:
@@ -44,12 +44,12 @@ def architecture(model: Model, dimensions: tuple[int, int, int] | int) -> tuple[
     """
     shapes: dict[int, Shape] = {}
 
-    def note(module: nn.Module, _given: Any, answer: Any) -> None:
-        answer = answer.vectors if isinstance(answer, Quantized) else answer
-        shapes.setdefault(id(module), tuple(answer.shape[1:]))
+    def record(module: nn.Module, _inputs: Any, output: Any) -> None:
+        output = output.vectors if isinstance(output, Quantized) else output
+        shapes.setdefault(id(module), tuple(output.shape[1:]))
 
     atoms = [module for module in model.modules() if isinstance(module, _ATOMS)]
-    hooks = [atom.register_forward_hook(note) for atom in atoms]
+    hooks = [atom.register_forward_hook(record) for atom in atoms]
     try:
         with torch.no_grad():
             model.trace(dimensions)
@@ -60,10 +60,10 @@ def architecture(model: Model, dimensions: tuple[int, int, int] | int) -> tuple[
 
 
 class _Layers:
-    """The layers of a module by name, those that are alike in a row once.
+    """The layers of a module by name; equal ones in a row count as one that repeats.
 
     Args:
-        shapes: of the answers, by the identity of the module.
+        shapes: of the outputs, by the identity of the module.
     """
 
     def __init__(self, shapes: dict[int, Shape]) -> None:
@@ -75,43 +75,43 @@ class _Layers:
             return [self._layer("", module, module.parameters())]
         if isinstance(module, nn.ModuleList):
             return self._alike(list(module))
-        found = [
+        layers = [
             self._layer(name, parameter, [parameter])
             for name, parameter in module.named_parameters(recurse=False)
         ]
         for name, child in module.named_children():
             for layer in self.of(child):
                 group = _joined(name, layer.group) if layer.repeats > 1 else ""
-                found.append(replace(layer, name=_joined(name, layer.name), group=group))
-        return [_called(layer) for layer in found]
+                layers.append(replace(layer, name=_joined(name, layer.name), group=group))
+        return [_with_role(layer) for layer in layers]
 
     def _alike(self, modules: list[nn.Module]) -> list[Layer]:
-        rows, found, start = [self.of(module) for module in modules], list[Layer](), 0
+        rows, merged, start = [self.of(module) for module in modules], list[Layer](), 0
         for layers, equal in groupby(rows):
             count = len(list(equal))
             index = f"{start}" if count == 1 else f"{start}–{start + count - 1}"
-            found += [
+            merged += [
                 replace(
                     layer, name=_joined(index, layer.name), repeats=count * layer.repeats, group=""
                 )
                 for layer in layers
             ]
             start += count
-        return found
+        return merged
 
     def _layer(self, name: str, thing: nn.Module | Tensor, parameters: Iterable[Tensor]) -> Layer:
         weight = thing if isinstance(thing, Tensor) else getattr(thing, "weight", thing)
-        own = tuple(weight.shape) if isinstance(weight, Tensor) else ()
+        shape = tuple(weight.shape) if isinstance(weight, Tensor) else ()
         count = sum(parameter.numel() for parameter in parameters)
-        return Layer(name, _kind(thing), self._shapes.get(id(thing), own), count)
+        return Layer(name, _kind(thing), self._shapes.get(id(thing), shape), count)
 
 
 def _joined(*names: str) -> str:
     return ".".join(name for name in names if name)
 
 
-def _called(layer: Layer) -> Layer:
-    """A layer's kind with what it is for, where its name tells."""
+def _with_role(layer: Layer) -> Layer:
+    """The layer with its role, where its name has one."""
     role = _ROLES.get(layer.name.rpartition(".")[2])
     return replace(layer, kind=Message(role)) if role and layer.kind.id == _LINEAR else layer
 

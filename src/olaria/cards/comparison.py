@@ -1,4 +1,4 @@
-"""Runs side by side: what may be ranked, what only stands beside it, and what several seeds say together."""
+"""Runs side by side: which may be ranked, which may not, and the statistics of several seeds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from olaria.evaluation import METRICS
 from olaria.runs import Run
 
 NOT_OF_THE_PROTOCOL = ("checkpoint",)
-"""Fields of a protocol that tell of the run, not of how it was measured."""
+"""Fields of a protocol that describe the run, not the measurement."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Group:
     """Runs that one protocol measured: within it, and within one metric, they may be ranked.
 
     Args:
-        rows: in the order asked for; those that were not measured have a group of their own, without a protocol.
+        rows: in the order requested; those that were not measured have a group of their own, without a protocol.
     """
 
     protocol: dict[str, Any] | None
@@ -96,9 +96,9 @@ class Group:
 
     def numbers(self) -> list[str]:
         """Metrics that at least one of its runs has as a number, in the order of the table of all metrics."""
-        found = {k for row in self.rows for k, value in row.metrics.items() if _is_number(value)}
-        known = [key for key in METRICS if key in found]
-        return known + sorted(found - set(known))
+        keys = {k for row in self.rows for k, value in row.metrics.items() if _is_number(value)}
+        known = [key for key in METRICS if key in keys]
+        return known + sorted(keys - set(known))
 
     def ranks(self, key: str) -> dict[str, int]:
         """Place of each run by one metric, 1 the best, equals together; empty where nothing can be ranked."""
@@ -117,7 +117,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Repetition:
-    """Runs of one recipe that differ in their seeds, and what one protocol found of them.
+    """Runs of one recipe that differ in their seeds, and their metrics by one protocol.
 
     Args:
         names, seeds: of the runs.
@@ -137,12 +137,12 @@ def compare(names: Sequence[str | Path]) -> list[Group]:
     """
     rows = [Row.of(name) for name in names]
     together = _grouped(rows, lambda row: json.dumps(row.protocol, sort_keys=True))
-    return [Group(found[0].protocol, tuple(found)) for found in together]
+    return [Group(group[0].protocol, tuple(group)) for group in together]
 
 
 def repetitions(groups: Iterable[Group]) -> list[Repetition]:
     """Runs of one recipe with two seeds or more, within each protocol."""
-    found = []
+    repeated = []
     for group in groups:
         for rows in _grouped(group.rows, lambda row: row.recipe):
             seeds = tuple(row.seed for row in rows)
@@ -153,8 +153,8 @@ def repetitions(groups: Iterable[Group]) -> list[Repetition]:
                 for key in group.numbers()
             }
             metrics = {k: (fmean(v), stdev(v)) for k, v in numbers.items() if len(v) == len(rows)}
-            found.append(Repetition(tuple(row.name for row in rows), seeds, metrics))
-    return found
+            repeated.append(Repetition(tuple(row.name for row in rows), seeds, metrics))
+    return repeated
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class Comparison:
 
 
 def side_by_side(runs: Sequence[Run]) -> Comparison:
-    """What may be said of runs together; empty where no two are of a kind."""
+    """What a report shows of runs together; empty where no two are of a kind."""
     groups = compare([run.path for run in runs])
     apart = dict.fromkeys(
         name

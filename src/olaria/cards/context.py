@@ -26,7 +26,7 @@ class Layer:
     Args:
         name: as the code calls it: ``encoder.1.0``, ``blocks.1–4.qkv``.
         kind: what it does, in words.
-        shape: of its answer to one example; of its numbers where it is only read.
+        shape: of its output for one example; of its parameters where it has no output.
         num_parameters: of one of it.
         repeats: how many alike there are in a row.
         group: what repeats, where that is several layers: ``blocks``; empty for a layer that stands alone.
@@ -62,10 +62,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class Incident:
-    """Something that a run's files tell besides its numbers.
+    """Something that a run's files record besides its numbers.
 
     Args:
-        kind: ``warning``, the doctor's word of trouble; ``change``, what was done about it; ``break``, where the run
+        kind: ``warning``, from the doctor; ``change``, a setting that was changed; ``break``, where the run
             stopped or went on; ``gap``, numbers that are missing; ``note``, no reason to worry.
         message: in words.
         step: after which it happened; None where it is of no step.
@@ -109,11 +109,11 @@ class DataCard:
 
 @dataclass(frozen=True)
 class RunCard:
-    """One run: its files as read, and what its model showed. What is None or empty is not drawn.
+    """One run: its files as read, and outputs of its model. What is None or empty is not drawn.
 
     Args:
         name: of the run.
-        family: a key of :data:`olaria.families.MODELS`, whose entry says what of the rest is shown.
+        family: a key of :data:`olaria.families.MODELS`, whose entry lists the panels to draw.
         data: its data set.
         recipe: recipe.json.
         result: result.json.
@@ -137,12 +137,12 @@ class RunCard:
         last: from the same noise at the end.
         animation: GIF or WebP of the images in between.
         text: generated text.
-        prompt: what it continued.
+        prompt: the beginning of ``text``.
         translations: (source, expected, written) of held-out pairs.
         code_counts: how often each entry of a codebook stands for a part of a test image, integers (K,).
         architecture: its parts and what flows between them, in the order of reading.
-        incidents: what its files tell of how it went; None where it kept no record.
-        is_watched: whether the doctor looked on while it trained.
+        incidents: from its files; None where it kept no record.
+        is_watched: whether the doctor watched its training.
         differences: dotted paths of the settings in which the recipe differs from its preset.
     """
 
@@ -231,10 +231,10 @@ class ReportContext:
         date: of the report, already in ISO form (2026-03-31); may be empty.
         command: what made all of it (``olaria demo``); may be empty.
         notes: what the reader must know (a fallback taken, a data set that was not there).
-        activities: what the assignment asked for, in the author's words; the runs are listed where there are none.
+        activities: the tasks of the assignment, in the author's words; the runs are listed where there are none.
         conclusion: in the author's words, paragraphs apart by an empty line; empty leaves a place to write it.
         comparison: of the runs, where several are of a kind.
-        lessons: to be shown.
+        lessons: that it carries.
     """
 
     runs: Sequence[RunCard]

@@ -1,4 +1,4 @@
-"""What a run's files tell of how it went: the doctor's warnings, what was changed, where it stopped and went on."""
+"""Incidents of a run, from its files: the doctor's warnings, changed settings, where it stopped and resumed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _STATES = {
     "running": N_("the run had not ended when this was written, at step {step}"),
     "new": N_("the run had not begun when this was written"),
 }
-_FEW = 3
-"""Values of one name that were not finite, told one by one; more are counted."""
+_MAX_LISTED = 3
+"""Steps that are listed where a value was not finite; more are only counted."""
 
 
 def incidents(run: Run) -> list[Incident] | None:
@@ -46,8 +46,8 @@ def _of_events(lines: Iterable[Mapping[str, Any]]) -> Iterator[Incident]:
             yield Incident("note" if line.get("is_note") else "warning", message, step)
         elif kind == "changed":
             value = line["value"]
-            shown = Number(value) if isinstance(value, float) else value
-            fields = {"path": line["path"], "value": shown}
+            value = Number(value) if isinstance(value, float) else value
+            fields = {"path": line["path"], "value": value}
             yield Incident("change", Message(N_("{path} was set to {value}"), fields), step)
         elif kind == "restarted":
             message = Message(N_("the weights went back to where the run began"))
@@ -64,11 +64,12 @@ def _not_finite(rows: Iterable[Mapping[str, Any]]) -> Iterator[Incident]:
         for name, value in row["values"].items():
             if value is None:
                 steps.setdefault((row["split"], name), []).append(row["step"])
-    for (split, name), found in steps.items():
-        told = ", ".join(map(str, found[:_FEW])) + (", …" if len(found) > _FEW else "")
-        fields = {"name": name, "split": split, "count": len(found), "steps": told}
+    for (split, name), missing in steps.items():
+        listed = ", ".join(map(str, missing[:_MAX_LISTED]))
+        listed += ", …" if len(missing) > _MAX_LISTED else ""
+        fields = {"name": name, "split": split, "count": len(missing), "steps": listed}
         message = N_("{name} ({split}) was not finite at {count} of the stored steps: {steps}")
-        yield Incident("gap", Message(message, fields), found[0])
+        yield Incident("gap", Message(message, fields), missing[0])
 
 
 def _of_the_end(run: Run) -> Iterator[Incident]:

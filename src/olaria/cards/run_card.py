@@ -31,7 +31,7 @@ from olaria.runs.opening import CodedText
 from olaria.sampling import latent
 from olaria.storage.images import animate
 
-NUM_SHOWN = 64
+NUM_SAMPLES = 64
 NUM_EXAMPLES = 40
 MAX_FRAMES = 36
 FRAME_SIDE = 256
@@ -67,15 +67,15 @@ def run_card(run: Run, *, offline: bool = False) -> RunCard:
         return _language_card(card, run)
     if isinstance(data, PairData):
         return _translation_card(card, run, data)
-    shown = _frames(run) if MODELS[run.family].shows("first-and-last", "animation") else {}
+    fields = _frames(run) if MODELS[run.family].shows("first-and-last", "animation") else {}
     if isinstance(data, ImageData):
         assert isinstance(model, ImageModel)
-        shown |= _images(run, model, data)
-    return dataclasses.replace(card, **shown)
+        fields |= _images(run, model, data)
+    return dataclasses.replace(card, **fields)
 
 
 def data_card(data: AnyData) -> DataCard:
-    """What a report says of a data set."""
+    """A data set, for a report."""
     card = DataCard(
         name=data.name,
         title=data.title,
@@ -143,8 +143,8 @@ def command_of(run: Run) -> str:
     for path, value in different.items():
         is_setting = path.startswith(("model.", "training."))
         if is_setting and path not in ("training.steps", "training.budget"):
-            shown = value if isinstance(value, str) else json.dumps(value)
-            words += ["--set", f"{path}={shown}"]
+            text = value if isinstance(value, str) else json.dumps(value)
+            words += ["--set", f"{path}={text}"]
     return shlex.join(words)
 
 
@@ -160,43 +160,43 @@ def _differences(run: Run) -> dict[str, Any]:
     }
 
 
-# -- what a model shows ----------------------------------------------------------------------------
+# -- outputs of the model --------------------------------------------------------------------------
 
 
 def _language_card(card: RunCard, run: Run) -> RunCard:
     if run.recipe.kind == "codes":  # its texts are images
         try:
-            images = draw(run, count=NUM_SHOWN, seed=_SEED).value
-        except SamplingError as error:  # what it cannot do yet is told, and the rest is reported
-            told = [*(card.incidents or ()), Incident("gap", error.message)]
-            return dataclasses.replace(card, incidents=told)
+            images = draw(run, count=NUM_SAMPLES, seed=_SEED).value
+        except SamplingError as error:  # the report names it and shows the rest
+            noted = [*(card.incidents or ()), Incident("gap", error.message)]
+            return dataclasses.replace(card, incidents=noted)
         return dataclasses.replace(card, samples=_array(images))
     text = draw(run, max_tokens=TEXT_CHARS, seed=_SEED).value
     return dataclasses.replace(card, text=text.strip("\n"))
 
 
 def _translation_card(card: RunCard, run: Run, data: PairData) -> RunCard:
-    shown = data.validation[:NUM_TRANSLATED]
-    outputs = draw(run, prompt=[source for source, _ in shown]).value
-    rows = [(*pair, output) for pair, output in zip(shown, outputs, strict=True)]
+    pairs = data.validation[:NUM_TRANSLATED]
+    outputs = draw(run, prompt=[source for source, _ in pairs]).value
+    rows = [(*pair, output) for pair, output in zip(pairs, outputs, strict=True)]
     return dataclasses.replace(card, translations=rows)
 
 
 def _images(run: Run, model: ImageModel, data: ImageData) -> dict[str, Any]:
     """Images that a model makes, as far as its family's panels show them."""
     shows, draws = MODELS[run.family].shows, Generator().manual_seed(_SEED)
-    shown: dict[str, Any] = {"class_names": data.class_names}
+    fields: dict[str, Any] = {"class_names": data.class_names}
     if shows("samples"):
-        shown["samples"] = _array(latent.prior(model, NUM_SHOWN, draws))
+        fields["samples"] = _array(latent.prior(model, NUM_SAMPLES, draws))
     if not shows("reconstructions", "interpolation", "latents", "manifold", "codes"):
-        return shown
+        return fields
     chosen = torch.randperm(len(data.test), generator=draws)[:NUM_SCATTERED]
     x, y = data.test.x[chosen].float() / 255, data.test.y
     labels = None if y is None else y[chosen]
-    shown |= _through_the_bottleneck(run, model, x, labels)
+    fields |= _through_the_bottleneck(run, model, x, labels)
     if shows("codes"):
-        shown["code_counts"] = _code_counts(model, x)
-    return shown
+        fields["code_counts"] = _code_counts(model, x)
+    return fields
 
 
 def _code_counts(model: ImageModel, x: Tensor) -> NDArray[Any]:
@@ -209,7 +209,7 @@ def _code_counts(model: ImageModel, x: Tensor) -> NDArray[Any]:
 def _through_the_bottleneck(
     run: Run, model: ImageModel, x: Tensor, labels: Tensor | None
 ) -> dict[str, Any]:
-    """What becomes of test images (N, C, H, W) of some classes (N,)."""
+    """Codes, reconstructions and interpolations of test images (N, C, H, W) of classes (N,)."""
     shows = MODELS[run.family].shows
     if not shows("latents"):  # which are of many images; the rest is of the first few
         x, labels = x[:NUM_PAIRS], None if labels is None else labels[:NUM_PAIRS]
@@ -219,20 +219,20 @@ def _through_the_bottleneck(
         return None if classes is None else classes[:count]
 
     codes = latent.encode(model, x, classes)
-    shown: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     if shows("reconstructions"):
-        shown["originals"] = _array(x[:NUM_PAIRS])
+        fields["originals"] = _array(x[:NUM_PAIRS])
         rebuilt = latent.decode(model, codes[:NUM_PAIRS], of(NUM_PAIRS))
-        shown["reconstructions"] = _array(rebuilt)
+        fields["reconstructions"] = _array(rebuilt)
     if shows("interpolation"):
         strips = latent.interpolate(model, codes[:4], codes[4:8], steps=11, y=of(4))
-        shown["interpolation"] = _array(strips)
+        fields["interpolation"] = _array(strips)
     if shows("latents") and codes.shape[1] == 2:
-        shown["latents"], shown["has_prior"] = codes.numpy(), model.has_prior
-        shown["labels"] = None if labels is None else labels.numpy()
+        fields["latents"], fields["has_prior"] = codes.numpy(), model.has_prior
+        fields["labels"] = None if labels is None else labels.numpy()
     if shows("manifold") and codes.shape[1] == 2:
-        shown["manifold"] = _array(latent.manifold(model, MANIFOLD_SIDE))
-    return shown
+        fields["manifold"] = _array(latent.manifold(model, MANIFOLD_SIDE))
+    return fields
 
 
 def _frames(run: Run) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``report.toml``: what an author says of a report, in a file beside the runs."""
+"""``report.toml``: an author's settings of a report, in a file beside the runs."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class ReportSettings(Config):
     lessons: tuple[Text, ...] = ()
     """Ids of the lessons whose figures the report carries."""
     activities: tuple[Text, ...] = ()
-    """What the assignment asked for, one text each; the runs are listed where there are none."""
+    """The tasks of the assignment, one text each; the runs are listed where there are none."""
     conclusion: Text = ""
-    """The author's own, paragraphs apart by an empty line; a place to write it is left unless given."""
+    """The author's conclusion, paragraphs apart by an empty line; a place to write it is left unless given."""
 
     @property
     def authors(self) -> str:

@@ -1,4 +1,4 @@
-"""What a run is opened with: its data, its tokenizer, its model; and a run of codes with the run that has them."""
+"""Open a run's data, tokenizer and model; and for a run of codes, the run whose codes they are."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def load_data(
 
     Raises:
         RunError: text for an image model, or any other kind for one that does not learn from it; images without the
-            classes that the model asks for.
+            classes that the model needs.
     """
     if recipe.kind == "codes":
         return coded_text(recipe, offline=offline, progress=progress)
@@ -102,7 +102,7 @@ def coded_text(
 
 
 def _codes_of(model: VQ, x: Tensor) -> str:
-    """The images' lines, encoded once: a minute for 60,000 images, and every command on a run of codes asks."""
+    """The images' lines. They are kept: 60,000 images take a minute, and every command on a run of codes needs them."""
     tensors = (*model.state_dict().values(), x)
     settings = model.config.model_dump_json().encode()
     key = fingerprint([settings, *(tensor.numpy().tobytes() for tensor in tensors)])
@@ -147,7 +147,7 @@ _OTHER_KIND: dict[Kind, str] = {
         "give it a .csv file of two numbers a line with {setting}"
     ),
 }
-"""What a family is told that got another kind of data than it learns from."""
+"""The error where a family gets another kind of data, by the kind that it learns from."""
 
 
 def tokenizer_for(recipe: Recipe, data: TextData | PairData) -> Tokenizer:
@@ -156,10 +156,10 @@ def tokenizer_for(recipe: Recipe, data: TextData | PairData) -> Tokenizer:
 
 
 def tokenizer_of(options: DataConfig, data: TextData | PairData) -> Tokenizer:
-    """The kind of tokenizer that is asked for; words and byte pairs are of the training part alone.
+    """The kind of tokenizer in ``options``; words and byte pairs come from the training part alone.
 
-    The alphabet is that of the whole text, as everyone does on these texts: a character that only
-    the validation part has could not be measured otherwise.
+    The alphabet comes from the whole text, as is usual on these texts: a character that occurs only in the validation
+    part could not be measured otherwise.
     """
     if isinstance(data, PairData):
         train, validation = lines_of(data.train), lines_of(data.validation)
@@ -181,28 +181,29 @@ def load_model(run: Run, which: str | int | None, *, ema: bool) -> Model:
     return model.eval().requires_grad_(False)
 
 
-TENSORS_TOLD = 12
-"""Of those that do not fit, in one line."""
+MAX_LISTED = 12
+"""Tensors that an error names."""
 
 
 def check_weights(model: Model, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Refuse weights that are not of this model: another family's, or the same with other settings.
 
     Args:
-        model: as the recipe builds it.
+        model: built from the recipe.
         tensors: by name, of a checkpoint.
         path: of the checkpoint, for the error.
 
     Raises:
         RunError: tensors are missing, too many, or of another shape; they are named with their shapes.
     """
-    own = {name: list(value.shape) for name, value in model.state_dict().items()}
+    expected = {name: list(value.shape) for name, value in model.state_dict().items()}
     stored = {name: list(value.shape) for name, value in tensors.items()}
-    if own == stored:
+    if expected == stored:
         return
-    names = [name for name in dict.fromkeys((*own, *stored)) if own.get(name) != stored.get(name)]
+    every = dict.fromkeys((*expected, *stored))
+    names = [name for name in every if expected.get(name) != stored.get(name)]
     listed = [
-        f"{name} {stored.get(name, '-')} ≠ {own.get(name, '-')}" for name in names[:TENSORS_TOLD]
+        f"{name} {stored.get(name, '-')} ≠ {expected.get(name, '-')}" for name in names[:MAX_LISTED]
     ]
     raise RunError(
         N_(
@@ -212,5 +213,5 @@ def check_weights(model: Model, tensors: Mapping[str, Tensor], path: Path) -> No
         path=str(path),
         family=model.family,
         count=len(names),
-        tensors=", ".join([*listed, *(["…"] if len(names) > TENSORS_TOLD else [])]),
+        tensors=", ".join([*listed, *(["…"] if len(names) > MAX_LISTED else [])]),
     )

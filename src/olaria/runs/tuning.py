@@ -1,10 +1,10 @@
 """Begin a run from another one, or from a GPT-2 of the transformers library, instead of from random weights.
 
-The form of the model and the tokenizer are those of the base. Where the new text has characters that the base never
-saw, a tokenizer of characters or words gets tokens for them *after* its own, so that old ids stay, and each tensor
-with a row for every token gets rows that are the mean of the old ones (Hewitt 2021, *Initializing New Word Embeddings
-for Pretrained Language Models*): new tokens begin as likely as an average one and disturb nothing. The tuned run keeps
-all weights itself and opens when the base is gone.
+The form of the model and the tokenizer are those of the base. Where the new text has characters that the base's text
+lacks, a tokenizer of characters or words gets tokens for them *after* the existing ones, so that old ids stay, and
+each tensor with a row for every token gets rows that are the mean of the old ones (Hewitt 2021, *Initializing New Word
+Embeddings for Pretrained Language Models*): new tokens begin as likely as an average one and disturb nothing. The
+tuned run keeps all weights itself and opens when the base is gone.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ class Start:
     """Where a tuned run begins.
 
     Args:
-        told: for provenance: name, checkpoint (null for a folder of another library), size of the vocabulary.
+        provenance: of the base: name, checkpoint (null for a folder of another library), size of the vocabulary.
         path: of the base.
         config: settings of its model.
         size: of its recipe, where it has one.
-        tokenizer: its own; of a run that goes on, the run's.
-        weights: reads its model's state; None where the run's own checkpoint will give it.
+        tokenizer: of the base; of a resumed run, the run's.
+        weights: reads the base's state_dict; None where the resumed run's checkpoint replaces it.
     """
 
-    told: Mapping[str, Any]
+    provenance: Mapping[str, Any]
     path: Path
     config: ModelConfig
     size: Size | None
@@ -60,23 +60,25 @@ class Start:
         return self.tokenizer if unseen != "error" else extended(self.tokenizer, text)
 
     def notes(self, tokenizer: Tokenizer) -> list[Message]:
-        """What a person should know of the tokenizer that came of it."""
+        """For the reader, about new tokens of the tokenizer."""
         added = range(self.tokenizer.vocab_size, tokenizer.vocab_size)
         if not added:
             return []
         message = N_("{count} characters that {name} never saw are new tokens: {names}")
         names = listed(tokenizer.decode([token]) for token in added)
-        return [Message(message, {"count": len(added), "name": self.told["name"], "names": names})]
+        return [
+            Message(message, {"count": len(added), "name": self.provenance["name"], "names": names})
+        ]
 
     def model(self, recipe: Recipe, vocab_size: int) -> tuple[Model, dict[str, Any]]:
-        """The model at the start, and the base as provenance tells it.
+        """The model at the start, and the base as provenance.json stores it.
 
         Args:
             recipe: of the tuned run.
             vocab_size: of its tokenizer.
         """
         if self.weights is None:
-            model, told = build_model(recipe, vocab_size), dict(self.told)
+            model, provenance = build_model(recipe, vocab_size), dict(self.provenance)
         else:
             state = self.weights()
             model = build_model(recipe.model_copy(update={"tuning": None}), vocab_size)
@@ -84,11 +86,17 @@ class Start:
             grown = [name for name, value in state.items() if value.shape != shapes[name]]
             model.load_state_dict({name: grow(state[name], shapes[name]) for name in shapes})
             adapt(model, recipe)
-            told = {**self.told, "model_sha256": model_sha256(state), "grown": grown}
+            provenance = {
+                **self.provenance,
+                "model_sha256": model_sha256(state),
+                "grown": grown,
+            }
         for name, parameter in model.named_parameters():
-            if name in told["grown"]:  # beside adapters too, else new tokens could not be learnt
+            if (
+                name in provenance["grown"]
+            ):  # beside adapters too, else new tokens could not be learnt
                 parameter.requires_grad_(True)
-        return model, told
+        return model, provenance
 
 
 def open_start(start: str) -> Start:
@@ -100,9 +108,9 @@ def open_start(start: str) -> Start:
     """
     path = Path(start).expanduser()
     if is_gpt2_folder(path) and not is_run(path):
-        found = open_gpt2(path)
-        told = _told(path.resolve().name, None, found.tokenizer)
-        return Start(told, path.resolve(), found.config, None, found.tokenizer, found.weights)
+        gpt2 = open_gpt2(path)
+        provenance = _provenance(path.resolve().name, None, gpt2.tokenizer)
+        return Start(provenance, path.resolve(), gpt2.config, None, gpt2.tokenizer, gpt2.weights)
     run = Run(path if is_run(path) else start)
     if MODELS[run.family].data != "text":
         raise RunError(
@@ -113,9 +121,8 @@ def open_start(start: str) -> Start:
         )
     step, _ = run.checkpoint()
     tokenizer, recipe = run.tokenizer(), run.recipe
-    told = _told(run.name, step, tokenizer)
     return Start(
-        told,
+        _provenance(run.name, step, tokenizer),
         run.path.resolve(),
         recipe.model,
         recipe.size,
@@ -125,19 +132,19 @@ def open_start(start: str) -> Start:
 
 
 def resumed(run: Run) -> Start:
-    """The start of a tuned run that goes on: its own tokenizer and checkpoint, so that the base may be gone."""
+    """The start of a resumed tuned run: its tokenizer and checkpoint suffice, so that the base may be gone."""
     recipe = run.recipe
     assert recipe.tuning is not None
-    told = run.provenance["base"]
+    provenance = run.provenance["base"]
     path = Path(recipe.tuning.start)
-    return Start(told, path, recipe.model, recipe.size, run.tokenizer(), None)
+    return Start(provenance, path, recipe.model, recipe.size, run.tokenizer(), None)
 
 
 def check_unchanged(run: Run) -> None:
     """Before a tuned run is repeated, its base must be what it was.
 
     Raises:
-        RunError: it is another now, or gone.
+        RunError: it has changed, or is gone.
     """
     if run.recipe.tuning is None:
         return
@@ -166,23 +173,23 @@ def tuned_recipe(
     Args:
         recipe: of a preset, on the new text.
         tuning: fields of :class:`olaria.recipes.base.TuningConfig`.
-        size: as asked for; None takes the base's.
-        data_options: as asked for.
+        size: as requested; None takes the base's.
+        data_options: as requested.
         settings: ``path=value`` overrides.
 
     Raises:
-        UsageError: what was asked contradicts the base; shows both.
+        UsageError: the request contradicts the base; the error names both.
     """
     base = open_start(tuning["start"])
-    name = base.told["name"]
-    asked = recipe.model
-    if _kind_of(asked) != _kind_of(base.config):
+    name = base.provenance["name"]
+    requested = recipe.model
+    if _kind_of(requested) != _kind_of(base.config):
         raise UsageError(
             N_("{name} is a {found} and {preset} trains a {wanted}: choose a preset of its kind"),
             name=name,
             found=_kind_of(base.config),
             preset=recipe.preset,
-            wanted=_kind_of(asked),
+            wanted=_kind_of(requested),
         )
     if size is not None:
         _same_form(name, base.config, find_preset(recipe.preset, size).model)
@@ -207,19 +214,19 @@ def tuned_recipe(
     return recipe
 
 
-def _same_form(name: str, own: ModelConfig, asked: ModelConfig) -> None:
+def _same_form(name: str, base: ModelConfig, requested: ModelConfig) -> None:
     """Refuse a model whose weights would not be those of the base."""
     differing = [
         field
-        for field, value in own.model_dump().items()
-        if field not in FREE and getattr(asked, field, None) != value
+        for field, value in base.model_dump().items()
+        if field not in FREE and getattr(requested, field, None) != value
     ]
     if differing:
         raise UsageError(
             N_("{name} has {own} and this asks for {asked}: a tuned model has its base's form"),
             name=name,
-            own=", ".join(f"model.{field}={getattr(own, field)}" for field in differing),
-            asked=", ".join(f"{getattr(asked, field, None)}" for field in differing),
+            own=", ".join(f"model.{field}={getattr(base, field)}" for field in differing),
+            asked=", ".join(f"{getattr(requested, field, None)}" for field in differing),
         )
 
 
@@ -233,7 +240,7 @@ def _kind_of(config: ModelConfig) -> str:
 
 
 def extended(tokenizer: Tokenizer, text: str) -> Tokenizer:
-    """The tokenizer with tokens for the characters of ``text`` that it lacks, sorted, after its own.
+    """The tokenizer with tokens for the characters of ``text`` that it lacks, sorted, after the existing ones.
 
     Words of the new text get no tokens, since letters spell any word. Bytes and byte pairs lack nothing.
 
@@ -249,5 +256,5 @@ def extended(tokenizer: Tokenizer, text: str) -> Tokenizer:
     return tokenizer
 
 
-def _told(name: str, checkpoint: int | None, tokenizer: Tokenizer) -> dict[str, Any]:
+def _provenance(name: str, checkpoint: int | None, tokenizer: Tokenizer) -> dict[str, Any]:
     return {"name": name, "checkpoint": checkpoint, "vocab_size": tokenizer.vocab_size}

@@ -1,4 +1,4 @@
-"""Images of two models: one writes codes as a language, the other paints them."""
+"""Images of two models: a language model writes codes, and a VQ model decodes them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from olaria.sampling.autoregressive import SamplingConfig, generate
 
 _BLOCK = 500
 _TRIES = 4
-"""Times that as many lines as are still missing are drawn."""
+"""Rounds, each of as many lines as images are still missing."""
 
 
 @torch.no_grad()
 def text_of(model: VQ, x: Tensor, generator: Generator) -> str:
-    """Images, uint8 (N, C, H, W), as the likelihood takes them, a line of letters each."""
+    """Images, uint8 (N, C, H, W), as lines of letters, one each; Bernoulli pixels are drawn first."""
     targets = (model.target(block.float() / 255, generator) for block in x.split(_BLOCK))
     lines = (line for block in targets for line in lines_of_codes(model.encode(block)))
     return "".join(f"{line}\n" for line in lines)
@@ -40,14 +40,14 @@ def draw(
 
     Args:
         writer: a language model of lines of codes, in evaluation mode.
-        tokenizer: its own.
-        painter: the model that the codes are of.
+        tokenizer: of the writer.
+        painter: decodes the codes.
         count: how many.
         generator: of the draws.
         temperature: of each code.
 
     Raises:
-        SamplingError: too many of the lines that it writes are no image.
+        SamplingError: too many of its lines are not the codes of an image.
     """
     config = SamplingConfig(max_tokens=painter.grid[0] * painter.grid[1], temperature=temperature)
     start, images, missing = tokenizer.encode("\n")[None], list[Tensor](), count

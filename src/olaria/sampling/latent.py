@@ -17,11 +17,11 @@ from olaria.vocabulary import WALK
 from olaria.vocabulary import Walk as Walk
 
 _BLOCK = 1000
-"""Images decoded at once: bounds memory."""
+"""Images decoded at once, to bound the memory."""
 
 
 def classes_in_turn(model: ImageModel, count: int) -> Tensor | None:
-    """The classes 0, 1, …, K - 1, 0, … of ``count`` images, (count,); None where the model is given none."""
+    """The classes 0, 1, …, K - 1, 0, … of ``count`` images, (count,); None where the model takes none."""
     return torch.arange(count) % model.classes if model.classes else None
 
 
@@ -34,7 +34,7 @@ def decode(model: ImageModel, z: Tensor, y: Tensor | None = None) -> Tensor:
     Args:
         model: decodes.
         z: (N, latent).
-        y: classes, (N,); in turn where the model is given them and none are here.
+        y: classes, (N,); by default in turn, where the model takes classes.
     """
     classes: Iterable[Tensor | None] = repeat(None)
     if model.classes:
@@ -52,7 +52,7 @@ def encode(model: ImageModel, x: Tensor, y: Tensor | None = None) -> Tensor:
     Args:
         model: encodes.
         x: the images.
-        y: their classes, (N,), where the model is given them.
+        y: their classes, (N,), where the model takes classes.
 
     Raises:
         SamplingError: the model has no encoder.
@@ -94,7 +94,7 @@ def prior(model: ImageModel, count: int, generator: Generator, y: Tensor | None 
 
 
 def reconstruct(model: ImageModel, x: Tensor, y: Tensor | None = None) -> Tensor:
-    """Images in [0, 1], of the classes y where the model is told them, through the bottleneck and back."""
+    """Reconstructions of images in [0, 1]; y are their classes, (N,), where the model takes classes."""
     return decode(model, encode(model, x, y), y)
 
 
@@ -148,7 +148,7 @@ def traverse(
         z: (latent,).
         dimension: the coordinate.
         values: (K,).
-        label: the class of all, where the model is told one.
+        label: the class of all, where the model takes classes.
 
     Returns:
         (K, C, H, W).
@@ -167,7 +167,7 @@ def manifold(model: ImageModel, side: int = 20, label: int = 0) -> Tensor:
     Args:
         model: with two latent dimensions.
         side: cells per side.
-        label: the class of all, where the model is told one.
+        label: the class of all, where the model takes classes.
 
     Returns:
         (side · side, C, H, W), rows from the top (large second coordinate) to the bottom.
@@ -195,7 +195,7 @@ def attribute(
     labels: Tensor,
     source: int,
     target: int,
-    told: Tensor | None = None,
+    y: Tensor | None = None,
 ) -> Tensor:
     r"""The direction from one class to another in the latent space.
 
@@ -210,12 +210,12 @@ def attribute(
         labels: their classes, (N,).
         source: where v begins.
         target: where it ends.
-        told: classes, (N,), where the model is told them.
+        y: classes for the model, (N,), where it takes them; usually ``labels``.
 
     Source: Larsen et al. 2016, *Autoencoding beyond pixels using a learned similarity metric*, section 4.2.
     """
     ends = []
     for label in (target, source):
         rows = (labels == label).nonzero().flatten()
-        ends.append(encode(model, x[rows], None if told is None else told[rows]).mean(0))
+        ends.append(encode(model, x[rows], None if y is None else y[rows]).mean(0))
     return ends[0] - ends[1]

@@ -1,4 +1,4 @@
-"""Sheets of images by mode: reconstructions, walks between codes, single coordinates, ways between classes."""
+"""Sheets of images by mode: samples, reconstructions, interpolations, traversals, and paths between classes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Examples:
 
     Args:
         x: images in [0, 1], (N, C, H, W).
-        y: their classes, (N,), where the model is given them.
+        y: their classes, (N,), where the model takes classes.
     """
 
     x: Tensor
@@ -57,7 +57,7 @@ class Examples:
 
 
 def drawn(model: ImageModel, count: int, label: int | None, generator: Generator) -> Sheet:
-    """``count`` images from the prior; classes in turn where the model is given them and ``label`` is None."""
+    """``count`` images from the prior; classes in turn where the model takes them and ``label`` is None."""
     y = None if label is None else torch.full((count,), label)
     # Classes in turn stand under each other when there are as many of them as images in a row.
     columns = model.classes if label is None else 0
@@ -66,26 +66,26 @@ def drawn(model: ImageModel, count: int, label: int | None, generator: Generator
 
 def reconstructions(model: ImageModel, examples: Examples, count: int) -> Sheet:
     """``count`` images, each with its reconstruction at its right."""
-    shown = examples.first(count)
-    pairs = torch.stack((shown.x, latent.reconstruct(model, shown.x, shown.y)), 1)
+    inputs = examples.first(count)
+    pairs = torch.stack((inputs.x, latent.reconstruct(model, inputs.x, inputs.y)), 1)
     return Sheet(pairs.flatten(0, 1), 2 * max(1, min(8, round((count / 2) ** 0.5))))
 
 
 def walks(model: ImageModel, examples: Examples, count: int, path: Walk) -> Sheet:
     """About ``count`` images on the ways between the codes of pairs of images, a row each."""
     rows = max(1, min(count // 10, len(examples.x) // 2))
-    shown = examples.first(2 * rows)
-    codes = latent.encode(model, shown.x, shown.y)
-    start = None if shown.y is None else shown.y[:rows]
+    inputs = examples.first(2 * rows)
+    codes = latent.encode(model, inputs.x, inputs.y)
+    start = None if inputs.y is None else inputs.y[:rows]
     strips = latent.interpolate(model, codes[:rows], codes[rows:], path=path, y=start)
     return Sheet(strips.flatten(0, 1), strips.shape[1])
 
 
 def traversal(model: ImageModel, examples: Examples, count: int) -> Sheet:
     """A row for each latent coordinate, from −3 to 3 around the code of one image; about ``count`` images."""
-    values, shown = torch.linspace(-3, 3, 10), examples.first(1)
-    code = latent.encode(model, shown.x, shown.y)[0]
-    label = 0 if shown.y is None else int(shown.y)
+    values, inputs = torch.linspace(-3, 3, 10), examples.first(1)
+    code = latent.encode(model, inputs.x, inputs.y)[0]
+    label = 0 if inputs.y is None else int(inputs.y)
     rows = min(len(code), max(1, count // len(values)))
     strips = [latent.traverse(model, code, dimension, values, label) for dimension in range(rows)]
     return Sheet(torch.cat(strips), len(values))
@@ -94,7 +94,7 @@ def traversal(model: ImageModel, examples: Examples, count: int) -> Sheet:
 def towards(
     model: ImageModel, data: ImageData, classes: tuple[int, int], count: int, draws: Generator
 ) -> Sheet:
-    """Test images of one class, a row each, moved from where they are to beyond the other class's mean.
+    """Test images of one class, a row each, whose codes move to the other class's mean and beyond.
 
     Raises:
         SamplingError: the data has no classes, or not these.
@@ -112,10 +112,10 @@ def towards(
                 last=data.num_classes - 1,
             )
     x, y = train.x[:ATTRIBUTE_IMAGES].float() / 255, train.y[:ATTRIBUTE_IMAGES]
-    way = latent.attribute(model, x, y, source, target, y if model.classes else None)
-    shown = Examples.drawn(model, data, source, draws).first(max(1, count // ATTRIBUTE_STEPS))
-    codes = latent.encode(model, shown.x, shown.y)
-    strips = latent.interpolate(model, codes, codes + 1.5 * way, ATTRIBUTE_STEPS, y=shown.y)
+    direction = latent.attribute(model, x, y, source, target, y if model.classes else None)
+    inputs = Examples.drawn(model, data, source, draws).first(max(1, count // ATTRIBUTE_STEPS))
+    codes = latent.encode(model, inputs.x, inputs.y)
+    strips = latent.interpolate(model, codes, codes + 1.5 * direction, ATTRIBUTE_STEPS, y=inputs.y)
     return Sheet(strips.flatten(0, 1), ATTRIBUTE_STEPS)
 
 
