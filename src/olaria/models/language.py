@@ -4,7 +4,7 @@ A language model factorises the probability of a text from left to right,
 
 .. math:: p(x_1, \dots, x_T) = \prod_t p(x_t \mid x_{<t})
 
-and the bigram looks back one token only: :math:`p(x_t \mid x_{t-1})`, a table of V × V numbers. It averages nothing and
+and the bigram depends on one token only: :math:`p(x_t \mid x_{t-1})`, a table of V × V numbers. It averages nothing and
 attends to nothing; the trick of averaging the past begins one rung above it. :class:`LanguageModel` is all the
 rungs from there: each adds one idea to the one before, the last is the form of GPT-2 (Radford et al. 2019).
 """
