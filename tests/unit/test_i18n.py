@@ -20,6 +20,7 @@ from olaria.i18n import (
     format_number,
     translate,
 )
+from olaria.training.records import FORMER
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -121,3 +122,8 @@ def test_format_number(value: float, language: str, digits: int, text: str) -> N
 def test_importing_olaria_does_not_import_torch() -> None:
     code = "import sys, olaria, olaria.i18n, olaria.config; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("former", FORMER)
+def test_notes_of_older_runs_read_in_portuguese(former: str) -> None:
+    assert translate(former, "pt") != former

@@ -24,6 +24,18 @@ from olaria.training.events import (
 if TYPE_CHECKING:
     from olaria.training.prepared import Prepared
 
+FORMER = (
+    N_(
+        "a model with {weights} weights in its layers will learn a text of {count} characters by "
+        "heart: --size {size} suits it better"
+    ),
+    N_(
+        "the checkpoints in {path} will take about {needed} MB and {free} MB are free; free some, or "
+        "choose another place with --out"
+    ),
+)
+"""Notes as older runs keep them in their events: marked here so that they read in every language still."""
+
 
 def provenance(prepared: Prepared) -> dict[str, Any]:
     """provenance.json of a run that begins; precision and compilation are filled in when they are chosen."""
