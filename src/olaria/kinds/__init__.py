@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,6 @@ from olaria.data.base import Progress
 from olaria.errors import UsageError
 from olaria.i18n import N_, Message, Setting
 from olaria.kinds.base import Kind, Sample, opened
-from olaria.kinds.codes import CODES
-from olaria.kinds.images import IMAGES
-from olaria.kinds.pairs import PAIRS
-from olaria.kinds.points import POINTS
-from olaria.kinds.text import TEXT
 from olaria.recipes import Recipe
 from olaria.runs import Run
 from olaria.runs.opening import load_data
@@ -22,16 +18,16 @@ from olaria.runs.tuning import Start
 from olaria.training.prepared import Prepared
 from olaria.training.sizing import refuse_absurd
 
-__all__ = ["KINDS", "Kind", "Sample", "draw", "prepare"]
+__all__ = ["KINDS", "Kind", "Sample", "draw", "kind_named", "prepare"]
 
-KINDS: dict[str, Kind] = {
-    "images": IMAGES,
-    "text": TEXT,
-    "codes": CODES,
-    "pairs": PAIRS,
-    "points": POINTS,
-}
-"""By :attr:`olaria.recipes.Recipe.kind`."""
+KINDS = ("images", "text", "codes", "pairs", "points")
+"""Names of the kinds, each that of its file; see :attr:`olaria.recipes.Recipe.kind`."""
+
+
+def kind_named(name: str) -> Kind:
+    """A kind by its name. Only its file is loaded: each stands on much that the others do not need."""
+    kind: Kind = import_module(f"olaria.kinds.{name}").KIND
+    return kind
 
 
 def draw(run: str | Path | Run, **options: Any) -> Sample:
@@ -46,7 +42,7 @@ def draw(run: str | Path | Run, **options: Any) -> Sample:
         SamplingError: the model cannot do it.
     """
     run = opened(run)
-    kind = KINDS[run.recipe.kind]
+    kind = kind_named(run.recipe.kind)
     given = {name: value for name, value in options.items() if value is not None}
     vain = [name for name in given if name not in signature(kind.draw).parameters]
     if vain:
@@ -79,4 +75,4 @@ def prepare(
     """
     refuse_absurd(recipe)
     data = load_data(recipe, offline=offline, progress=progress)
-    return KINDS[recipe.kind].prepare(recipe, data, start)
+    return kind_named(recipe.kind).prepare(recipe, data, start)

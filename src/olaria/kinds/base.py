@@ -88,7 +88,7 @@ class Sample(ABC):
 
 @dataclass(frozen=True)
 class Kind:
-    """One entry of :data:`olaria.kinds.KINDS`.
+    """One entry of :data:`olaria.kinds.KINDS`, as ``KIND`` in its file.
 
     Args:
         prepare: recipe and data to what the loop needs; a tuned run begins at the third.

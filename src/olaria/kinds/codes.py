@@ -184,4 +184,4 @@ def draw(
     return ImageSample(codes.draw(model, tokenizer, painter, count, draws, temperature))
 
 
-CODES = Kind(prepare, measure, draw, text_stats, N_("images by their codes"), "validation")
+KIND = Kind(prepare, measure, draw, text_stats, N_("images by their codes"), "validation")

@@ -320,4 +320,4 @@ def _per_class(images: Images, data: ImageData) -> list[int] | None:
     return counts
 
 
-IMAGES = Kind(prepare, measure, draw, describe, N_("images"), "test")
+KIND = Kind(prepare, measure, draw, describe, N_("images"), "test")

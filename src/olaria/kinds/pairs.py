@@ -221,4 +221,4 @@ def describe(data: PairData, _config: DataConfig) -> dict[str, Any]:
     }
 
 
-PAIRS = Kind(prepare, measure, draw, describe, N_("translations"), "validation")
+KIND = Kind(prepare, measure, draw, describe, N_("translations"), "validation")

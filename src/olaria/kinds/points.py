@@ -149,4 +149,4 @@ def describe(data: PointData, _config: DataConfig) -> dict[str, Any]:
     }
 
 
-POINTS = Kind(prepare, measure, draw, describe, N_("points"), "test")
+KIND = Kind(prepare, measure, draw, describe, N_("points"), "test")

@@ -346,4 +346,4 @@ def _opening(tokenizer: Tokenizer) -> str:
     return "\n"
 
 
-TEXT = Kind(prepare, measure, draw, text_stats, N_("text"), "validation")
+KIND = Kind(prepare, measure, draw, text_stats, N_("text"), "validation")

@@ -244,12 +244,12 @@ def stats(
     """
     from olaria.data import DataConfig, load
     from olaria.data.base import kind_of
-    from olaria.kinds import KINDS
+    from olaria.kinds import kind_named
 
     name = str(request.name)
     config = DataConfig.parse({"name": name, **reading_of(request)})
     data = load(name, config, offline=offline, progress=progress)
-    facts = {**_described(data), **KINDS[kind_of(data)].describe(data, config)}
+    facts = {**_described(data), **kind_named(kind_of(data)).describe(data, config)}
     return DescribedText(facts, target=name) if "tokenizer" in facts else Document(facts)
 
 

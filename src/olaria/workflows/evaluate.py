@@ -118,7 +118,7 @@ def evaluate(
     Raises:
         UsageError: no such metric.
     """
-    from olaria.kinds import KINDS
+    from olaria.kinds import kind_named
     from olaria.kinds.base import FULL, SEED, STANDARD
     from olaria.runs import Run
     from olaria.storage.folder import EVALUATION
@@ -128,7 +128,7 @@ def evaluate(
     step, _ = run.checkpoint(request.checkpoint)
     model = run.model(request.checkpoint)  # first: no model is told before data is read
     data = run.data(offline=offline, progress=progress)
-    kind = KINDS[run.recipe.kind]
+    kind = kind_named(run.recipe.kind)
     measured = kind.measure(run, model, data, effort, offline)
     protocol = {
         "data": data.name,
