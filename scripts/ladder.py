@@ -26,7 +26,7 @@ from olaria.storage.files import write_text
 from olaria.storage.folder import is_run
 from olaria.training.events import Evaluated, Event
 from olaria.training.machine import set_num_threads
-from olaria.workflows.open import OpenRun
+from olaria.workflows.face import OpenRun
 from olaria.workflows.runs import remove
 
 LOSS = "loss_nats_per_char"
@@ -115,7 +115,7 @@ def trained(name: str, ending: Ending, options: argparse.Namespace) -> OpenRun:
 
 def check_same(found: OpenRun, recipe: Recipe, options: argparse.Namespace) -> None:
     """Refuse a run that would stand in the table under another recipe's name."""
-    actual: Recipe = found.run.recipe
+    actual: Recipe = found.recipe
     same = (
         actual.model == recipe.model
         and actual.training == recipe.training
@@ -125,7 +125,7 @@ def check_same(found: OpenRun, recipe: Recipe, options: argparse.Namespace) -> N
     if not same:
         raise UsageError(
             "{path} was trained by another recipe; remove it or choose another --out",
-            path=str(found.run.path),
+            path=str(found.path),
         )
 
 
@@ -138,9 +138,9 @@ def report_progress(event: Event) -> None:
 
 def loss_of(run: OpenRun) -> float:
     """Validation loss in nats per character by the language protocol, measured once."""
-    content: dict[str, Any] | None = run.run.evaluation
+    content: dict[str, Any] | None = run.evaluation
     if content is None or LOSS not in content["metrics"]:
-        content = run.evaluate(effort=REDUCED)
+        content = run.evaluate(effort=REDUCED).to_json()
     return float(content["metrics"][LOSS])
 
 
@@ -175,7 +175,7 @@ def page(rungs: Sequence[Climbed], options: argparse.Namespace) -> str:
         "|---|---|---:|---:|---:|---:|",
     ]
     for rung in rungs:
-        result = rung.in_time.run.result
+        result = rung.in_time.result
         lines.append(
             f"| `{rung.name}` | {RUNGS[rung.name].adds} | {result['num_parameters']:,} "
             f"| {loss_of(rung.by_steps):.3f} | {loss_of(rung.in_time):.3f} "
@@ -191,7 +191,7 @@ def protocol(rung: Climbed, options: argparse.Namespace) -> str:
     """One paragraph: what the numbers are and where they were measured."""
     reference = preset(REFERENCE, options.size)
     num_tokens = reference.training.batch_size * reference.window
-    provenance = rung.in_time.run.provenance
+    provenance = rung.in_time.provenance
     machine = provenance["machine"]
     return (
         f"Validation loss in nats per character, `{Path(options.data).name}`, size `{options.size}`, "

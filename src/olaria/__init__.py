@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "train": ("olaria.workflows.open", "train"),
-    "open": ("olaria.workflows.open", "open_run"),
+    "train": ("olaria.workflows.face", "train"),
+    "open": ("olaria.workflows.face", "open_run"),
     "load_data": ("olaria.data", "load"),
     "presets": ("olaria.workflows.presets", "presets"),
 }
@@ -21,8 +21,8 @@ __all__ = ["__version__", "load_data", "open", "presets", "train"]
 
 if TYPE_CHECKING:
     from olaria.data import load as load_data
-    from olaria.workflows.open import open_run as open
-    from olaria.workflows.open import train
+    from olaria.workflows.face import open_run as open
+    from olaria.workflows.face import train
     from olaria.workflows.presets import presets
 
 

@@ -11,30 +11,13 @@ from olaria.cli.shell import NO_PROGRESS, Shell, is_terminal, one_line
 from olaria.data.base import DownloadProgress
 from olaria.i18n import N_, translate
 from olaria.training import events
+from olaria.workflows.words import LABELS
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 LINE_EVERY_S = 5.0
 DRAW_EVERY_S = 0.1
-LABELS = {
-    "loss": N_("loss"),
-    "reconstruction_nats": N_("reconstruction"),
-    "kl_nats": N_("KL"),
-    "mse": N_("MSE"),
-    "discriminator_loss": N_("discriminator"),
-    "generator_loss": N_("generator"),
-    "loss_nats_per_token": N_("nats per token"),
-    "exact_match": N_("exact match"),
-    "bound_nats": N_("bound"),
-    "penalty": N_("penalty"),
-    "spread": N_("spread"),
-    "coverage": N_("coverage"),
-    "classes_covered": N_("classes covered"),
-    "modes_covered": N_("clusters found"),
-    "high_quality_share": N_("points near one"),
-}
-"""Values that are shown while training; the others are in metrics.jsonl."""
 
 
 class Display:

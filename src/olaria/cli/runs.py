@@ -10,19 +10,12 @@ from olaria.cli.verb import Verb, quick
 from olaria.i18n import N_, Message
 from olaria.workflows import runs
 from olaria.workflows.requests import Document
+from olaria.workflows.words import STATES
 
 if TYPE_CHECKING:
     from olaria.cards.comparison import Group
 
 HELP = N_("List, show, compare and remove runs.")
-STATES = {
-    "new": N_("new"),
-    "running": N_("running"),
-    "stopped": N_("stopped"),
-    "failed": N_("failed"),
-    "done": N_("done"),
-    "damaged": N_("damaged"),
-}
 
 
 def _list(shell: Shell, listed: Document) -> None:

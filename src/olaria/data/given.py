@@ -44,7 +44,7 @@ def keep_data(data: object) -> Path:
         return keep_text(data)
     if isinstance(data, tuple) and len(data) == 2:
         return keep_images(*data)
-    values = _array(data, "data")
+    values = plain_array(data, "data")
     if values.ndim == 2 and values.shape[1] == 2:
         return keep_points(values)
     return keep_images(values)
@@ -61,8 +61,8 @@ def keep_images(images: object, labels: object | None = None) -> Path:
         DataError: a wrong shape, type or range; nothing was written.
         StorageError: there is no room.
     """
-    values = _array(images, "images")
-    y = None if labels is None else _array(labels, "labels")
+    values = plain_array(images, "images")
+    y = None if labels is None else plain_array(labels, "labels")
     checked = image_arrays(values, y, "data", MIN_IMAGES)
     arrays = {"x": checked.x.transpose(0, 2, 3, 1)}
     if y is not None:
@@ -77,7 +77,7 @@ def keep_points(points: object) -> Path:
         DataError: a wrong shape or type, or too few; nothing was written.
         StorageError: there is no room.
     """
-    values = point_array(_array(points, "points"), "data")
+    values = point_array(plain_array(points, "points"), "data")
     check_points(values, "data")
     return _keep_arrays({"x": values})
 
@@ -101,9 +101,15 @@ def keep_text(text: str) -> Path:
     return _keep(path, content)
 
 
-def _array(data: object, name: str) -> Array:
+def plain_array(data: object, name: str) -> Array:
+    """A NumPy array or a tensor as a plain array; ``name`` is what an error calls it.
+
+    Raises:
+        DataError: it is neither.
+    """
     import numpy as np
 
+    data = getattr(data, "tensor", data)  # what serves as the tensor that it holds
     torch = sys.modules.get("torch")  # where there is a tensor, it is loaded
     if torch is not None and isinstance(data, torch.Tensor):
         values = data.detach().cpu().resolve_conj().resolve_neg()

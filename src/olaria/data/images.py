@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from olaria.data.arrays import MAX_TOTAL_BYTES, image_arrays, is_array_file, read_stored
+from olaria.data.arrays import MAX_TOTAL_BYTES, Stored, image_arrays, is_array_file, read_stored
 from olaria.data.base import ImageData, Images, Pictures, fingerprint
 from olaria.data.config import DataConfig
 from olaria.data.entries import IMAGE_SUFFIXES, Entry, find_entries
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
-    from olaria.data.arrays import Stored
+    from olaria.data.arrays import Array
 
     Pixels = np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]
 
@@ -89,22 +89,36 @@ def load_image_arrays(path: Path, stored: Stored, options: DataConfig) -> ImageD
     Raises:
         DataError: see :func:`olaria.data.arrays.image_arrays`.
     """
-    images, class_names = _arrays(path, stored, options, MIN_IMAGES)
+    images, class_names = _arrays(str(path), stored, options, MIN_IMAGES)
     return _of_user(path, cut_three(images), class_names, stored.notes)
 
 
+def images_of(values: Array, name: str, options: DataConfig) -> Images:
+    """The images of an array, as those of a file of it are read.
+
+    Args:
+        values: see :func:`olaria.data.arrays.image_arrays`.
+        name: of the array, for the errors.
+        options: ``resize`` and ``gray``.
+
+    Raises:
+        DataError: a wrong shape, type or range.
+    """
+    return _arrays(name, Stored(values, None), options, 1)[0]
+
+
 def _arrays(
-    path: Path, stored: Stored, options: DataConfig, least: int
+    name: str, stored: Stored, options: DataConfig, least: int
 ) -> tuple[Images, tuple[str, ...]]:
     import numpy as np
     import torch
 
-    found = image_arrays(stored.values, stored.labels, str(path), least)
+    found = image_arrays(stored.values, stored.labels, name, least)
     # Copied: what was read from a file is not to be written to, as tensors may be.
     x = torch.from_numpy(np.array(found.x, order="C"))
     images = Images(x, None if found.y is None else torch.from_numpy(found.y))
     if options.gray or options.resize is not None:
-        images = _adapt(images, options, str(path))
+        images = _adapt(images, options, name)
     return images, found.class_names
 
 
@@ -139,7 +153,7 @@ def load_pictures(path: Path, options: DataConfig) -> Pictures:
     """
     if is_array_file(path):
         stored = read_stored(path)
-        images, _ = _arrays(path, stored, options, 1)
+        images, _ = _arrays(str(path), stored, options, 1)
         return Pictures(tuple(map(str, range(len(images)))), images.x, stored.notes)
     entries = [entry for entry in find_entries(path) if entry.suffix in IMAGE_SUFFIXES]
     return _read_all(path, entries, options, 1)

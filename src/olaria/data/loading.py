@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from olaria.data.base import AnyData, DataSet, ImageData, Progress, Request, kind_of
@@ -43,7 +44,7 @@ TEXT_SETTINGS = ("encoding", "column", "tokenizer", "vocab_size", "unseen")
 
 
 def load(
-    name_or_path: str,
+    name_or_path: str | os.PathLike[str],
     options: DataConfig | None = None,
     *,
     offline: bool = False,
@@ -64,6 +65,7 @@ def load(
         SourceError: no source has the data set.
         DataError: the user's files cannot be used.
     """
+    name_or_path = os.fspath(name_or_path)
     options = options or DataConfig(name=name_or_path)
     check_vocab_size(options.tokenizer, options.vocab_size)
     if name_or_path in DATASETS:
@@ -76,7 +78,7 @@ def load(
             data = adapted(data, options)
         return _all_but(data, options)
     path = Path(name_or_path).expanduser()
-    if not path.exists():
+    if not os.path.exists(path):
         raise UsageError(
             N_("there is no data set, file or folder named {name}: {hint}"),
             name=name_or_path,

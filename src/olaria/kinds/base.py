@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -73,6 +74,11 @@ class Sample(ABC):
     def value(self) -> Any:
         """Itself as plain tensors or text."""
 
+    @property
+    def for_python(self) -> Any:
+        """Itself as Python gets it: what serves as its tensor or its text, and shows itself in a notebook."""
+        return self
+
     @abstractmethod
     def save(self, path: Path, *, overwrite: bool = False) -> None:
         """Write it.
@@ -84,6 +90,27 @@ class Sample(ABC):
     @abstractmethod
     def to_json(self, path: Path | None) -> dict[str, Any]:
         """It, or where it was written, as JSON values."""
+
+
+class Text(str):
+    """A text that shows itself in a notebook with its lines."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return preformatted([self])
+
+
+class Texts(list[str]):
+    """Texts that show themselves in a notebook with their lines, one under the other."""
+
+    def _repr_html_(self) -> str:
+        return preformatted(self)
+
+
+def preformatted(texts: Iterable[str]) -> str:
+    """Texts as HTML, in which nothing but a line's end has a meaning."""
+    return "".join(f'<pre style="white-space:pre-wrap">{escape(text)}</pre>' for text in texts)
 
 
 @dataclass(frozen=True)

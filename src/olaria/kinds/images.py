@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from PIL.Image import Image
 from torch import Generator, Tensor
 
 from olaria.data.base import ImageData, Images
@@ -28,9 +29,10 @@ from olaria.recipes import Recipe
 from olaria.runs import Run
 from olaria.runs.tuning import Start
 from olaria.sampling import latent, modes
+from olaria.sampling.arraylike import ArrayLike
 from olaria.sampling.modes import Sheet
 from olaria.storage.files import refuse_overwriting
-from olaria.storage.images import make_grid, make_picture, save_png
+from olaria.storage.images import make_grid, make_picture, save_png, to_png
 from olaria.training.building import build_model
 from olaria.training.feed import ExampleFeed
 from olaria.training.prepared import Prepared
@@ -171,24 +173,38 @@ _WATCHES: dict[str, Callable[[ImageData, int], Callable[..., Mapping[str, float]
 # -- draw ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class ImageSample(Sample):
+@dataclass(frozen=True, repr=False)
+class ImageSample(ArrayLike, Sample):
     """Images (N, C, H, W) in [0, 1], and how many stand in a row of their sheet."""
 
     images: Tensor
     columns: int | None = None
     suffix: ClassVar[str] = ".png"
 
+    def __repr__(self) -> str:
+        return f"<images {self.shape}>"
+
+    @property
+    def tensor(self) -> Tensor:
+        """The images."""
+        return self.images
+
     @property
     def value(self) -> Tensor:
         """The images."""
         return self.images
 
+    def sheet(self) -> Image:
+        """The images in rows."""
+        return make_grid(self.images, self.columns, max(1, 56 // self.images.shape[-1]))
+
+    def _repr_png_(self) -> bytes:
+        return to_png(self.sheet())
+
     def save(self, path: Path, *, overwrite: bool = False) -> None:
         """Write the sheet as PNG; see :meth:`olaria.kinds.base.Sample.save`."""
         refuse_overwriting(path, overwrite)
-        scale = max(1, 56 // self.images.shape[-1])
-        save_png(path, make_grid(self.images, self.columns, scale))
+        save_png(path, self.sheet())
 
     def save_each(self, folder: Path, *, overwrite: bool = False) -> None:
         """Write every image as a PNG of its own, numbered from 1, pixel for pixel: for tools that read folders.

@@ -17,7 +17,7 @@ from olaria.errors import UsageError
 from olaria.evaluation.summed import Summed, alone
 from olaria.evaluation.translation import corpus_scores, exact_match, target_loss
 from olaria.i18n import N_, Setting
-from olaria.kinds.base import Effort, Kind, Measured, Sample, opened
+from olaria.kinds.base import Effort, Kind, Measured, Sample, Text, Texts, opened
 from olaria.kinds.text_stats import reading_notes
 from olaria.models.translation import Specials, Translation
 from olaria.recipes import Recipe
@@ -146,6 +146,12 @@ class Translations(Sample):
     def value(self) -> str | list[str]:
         """The translation, or a list of them."""
         return self.texts[0] if self.alone else [*self.texts]
+
+    @property
+    def for_python(self) -> Text | Texts:
+        """The translation, or a list of them."""
+        value = self.value
+        return Text(value) if isinstance(value, str) else Texts(value)
 
     @property
     def whole(self) -> str:

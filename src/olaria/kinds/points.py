@@ -20,8 +20,9 @@ from olaria.recipes import Recipe
 from olaria.runs import Run
 from olaria.runs.tuning import Start
 from olaria.sampling import plane
+from olaria.sampling.arraylike import ArrayLike
 from olaria.storage.files import refuse_overwriting, write_text
-from olaria.storage.images import make_grid, save_png
+from olaria.storage.images import make_grid, save_png, to_png
 from olaria.training.building import build_model
 from olaria.training.feed import ExampleFeed
 from olaria.training.prepared import Prepared
@@ -79,18 +80,29 @@ def measure(
     return Measured(dict(metrics), dict(protocol), reasons)
 
 
-@dataclass(frozen=True)
-class PointSample(Sample):
+@dataclass(frozen=True, repr=False)
+class PointSample(ArrayLike, Sample):
     """Points (N, 2), and the picture (1, 3, H, W) of the game that made them."""
 
     points: Tensor
     picture: Tensor
     suffix: ClassVar[str] = ".png"
 
+    def __repr__(self) -> str:
+        return f"<points {self.shape}>"
+
+    @property
+    def tensor(self) -> Tensor:
+        """The points."""
+        return self.points
+
     @property
     def value(self) -> Tensor:
         """The points."""
         return self.points
+
+    def _repr_png_(self) -> bytes:
+        return to_png(make_grid(self.picture, scale=PICTURE_SCALE))
 
     def save(self, path: Path, *, overwrite: bool = False) -> None:
         """Write the picture, or the points as a table where the path ends in ``.csv``."""

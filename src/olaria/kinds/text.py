@@ -24,7 +24,7 @@ from olaria.evaluation.text import (
     text_loss,
 )
 from olaria.i18n import N_, Setting
-from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, opened
+from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, Text, Texts, opened
 from olaria.kinds.text_stats import reading_notes, text_stats
 from olaria.models.base import Model
 from olaria.recipes import Recipe
@@ -184,6 +184,12 @@ class TextSample(Sample):
     def value(self) -> str | list[str]:
         """The one continuation, or a list of them."""
         return [*self.texts] if self.pieces is None else self.texts[0]
+
+    @property
+    def for_python(self) -> Text | Texts:
+        """The one continuation, or a list of them."""
+        value = self.value
+        return Text(value) if isinstance(value, str) else Texts(value)
 
     @property
     def whole(self) -> str:

@@ -6,6 +6,7 @@ A run's recipe and numbers load no PyTorch, so that listing runs is quick; its m
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,13 +34,17 @@ class Run:
         RunError: there is no run.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.folder = RunFolder(find_run(path))
         self.path = self.folder.path
         self.name = self.path.resolve().name
 
     def __repr__(self) -> str:
         return f"<Run {self.name}: {self.family} on {self.recipe.data.name}, {self.state}>"
+
+    def __fspath__(self) -> str:
+        """Its folder: a run serves wherever a path does."""
+        return str(self.path)
 
     @cached_property
     def recipe(self) -> Recipe:

@@ -41,7 +41,7 @@ def load_data(
     data = load(recipe.data.name, recipe.data, offline=offline, progress=progress, wanted=wanted)
     if wanted != kind_of(data):
         fields = {"family": recipe.model.family, "data": recipe.data.name}
-        raise RunError(_OTHER_KIND[wanted], **fields, setting=Setting("data"))
+        raise RunError(OTHER_KIND[wanted], **fields, setting=Setting("data"))
     if isinstance(data, ImageData):
         _check_classes(recipe, data)
     return data
@@ -134,7 +134,7 @@ def _check_classes(recipe: Recipe, data: ImageData) -> None:
         )
 
 
-_OTHER_KIND: dict[Kind, str] = {
+OTHER_KIND: dict[Kind, str] = {
     "images": N_(
         "{family} learns from images and {data} holds none; give it images with {setting}"
     ),

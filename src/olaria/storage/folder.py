@@ -47,7 +47,9 @@ def runs_home() -> Path:
 
 def is_run(path: Path) -> bool:
     """Whether ``path`` is a run folder."""
-    return (path / RECIPE).is_file()
+    return os.path.isfile(
+        path / RECIPE
+    )  # which is false, and no error, of a name too long for a file
 
 
 def list_runs(home: Path | None = None) -> list[Path]:
@@ -64,12 +66,13 @@ def list_runs(home: Path | None = None) -> list[Path]:
     return found
 
 
-def find_run(name: str | Path) -> Path:
+def find_run(name: str | os.PathLike[str]) -> Path:
     """The folder of a run given by name or path.
 
     Raises:
         RunError: there is none; the nearest name is offered.
     """
+    name = os.fspath(name)
     for path in (Path(name), runs_home() / name):
         if is_run(path):
             return path
@@ -77,12 +80,10 @@ def find_run(name: str | Path) -> Path:
     if not known:
         raise RunError(
             N_("no run named {name}: there are no runs in {home} yet; make one with olaria train"),
-            name=str(name),
+            name=name,
             home=str(runs_home()),
         )
-    raise RunError(
-        N_("no run named {name}: {hint}"), name=str(name), hint=suggestion(str(name), known)
-    )
+    raise RunError(N_("no run named {name}: {hint}"), name=name, hint=suggestion(name, known))
 
 
 def new_run_path(stem: str) -> Path:

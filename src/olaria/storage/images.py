@@ -83,6 +83,13 @@ def save_png(path: Path, picture: Image.Image) -> None:
     write_atomic(path, lambda temporary: picture.save(temporary, "PNG"))
 
 
+def to_png(picture: Image.Image) -> bytes:
+    """A picture as the bytes of a PNG, for a notebook."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def animate(frames: Sequence[Image.Image], frame_ms: int = 180, last_ms: int = 2500) -> bytes:
     """An endless GIF of equal-sized frames; the last one stays longer.
 

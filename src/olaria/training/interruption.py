@@ -16,6 +16,8 @@ from olaria.training.events import Answer, Event, Stop
 
 INTERRUPTED = N_("stopped by Ctrl-C")
 TERMINATED = N_("stopped by the system (SIGTERM)")
+INTERRUPTED_CODE, TERMINATED_CODE = 130, 143
+"""Exit codes."""
 
 
 class Interrupted(OlariaError):
@@ -67,4 +69,4 @@ class Interruption:
             raise KeyboardInterrupt
         terminated = number == signal.SIGTERM
         self.reason = TERMINATED if terminated else INTERRUPTED
-        self.exit_code = 143 if terminated else 130
+        self.exit_code = TERMINATED_CODE if terminated else INTERRUPTED_CODE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from olaria.workflows.requests.common import (
 from olaria.workflows.requests.verbs import verb
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from torch import Tensor
 
     from olaria.data import ImageData
@@ -64,7 +66,7 @@ class DetectRequest(Request):
         check_overwrite(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Detection(Result):
     """Scores of images and what is called strange among them.
 
@@ -91,6 +93,29 @@ class Detection(Result):
     is_anomaly: Tensor | None = None
     notes: tuple[Message, ...] = ()
     picture: Path | None = None
+
+    def __repr__(self) -> str:
+        found = int(self.strange.sum())
+        return f"<detection: {found} of {len(self.scores)} images above {self.threshold:.4g}>"
+
+    def sheet(self) -> Image:
+        """The strangest images, each beside its reconstruction and where they differ."""
+        import torch
+
+        from olaria.evaluation import anomaly
+        from olaria.storage.images import make_grid, with_heat
+
+        chosen = self.order[: self.request.count]
+        x, rebuilt = self.x[chosen], self.rebuilt[chosen]
+        heat = with_heat(x, anomaly.heat(x, rebuilt))
+        rows = torch.stack((_coloured(x), _coloured(rebuilt), heat), 1).flatten(0, 1)
+        scale = max(1, 84 // x.shape[-1])
+        return make_grid(rows, 3 * min(COLUMNS, len(chosen)), scale)
+
+    def _repr_png_(self) -> bytes:
+        from olaria.storage.images import to_png
+
+        return to_png(self.sheet())
 
     @property
     def order(self) -> list[int]:
@@ -119,12 +144,15 @@ class Detection(Result):
 
     def saved(self) -> Detection:
         """The same with its picture: where the request says, else under a free name."""
+        from olaria.storage.images import save_png
+
         if self.picture is not None:
             return self
         request = self.request
         path = free_path(f"{stem_of(request.run)}-detect", ".png")
         path = path if request.out is None else Path(request.out)
-        save_picture(self, path, request.count, overwrite=request.overwrite)
+        refuse_overwriting(path, request.overwrite)
+        save_png(path, self.sheet())
         return replace(self, picture=path)
 
     def to_json(self) -> dict[str, Any]:
@@ -209,7 +237,7 @@ def detect(
 def _test_images(
     run: Run,
     run_data: ImageData,
-    data: str | None,
+    data: Any,
     options: dict[str, Any],
     offline: bool,
     progress: Progress | None,
@@ -219,9 +247,19 @@ def _test_images(
 
     from olaria.data import DATASETS
     from olaria.data.split import take
-    from olaria.workflows.images import NamedImages, named, numbered, other_images
+    from olaria.workflows.images import (
+        NamedImages,
+        images_of_arrays,
+        is_array,
+        named,
+        numbered,
+        other_images,
+    )
 
     left_out = run.recipe.data.leave_out
+    if is_array(data):
+        return images_of_arrays(run, data, run_data, options), None
+    data = None if data is None else os.fspath(data)
     if data is None or data == run.recipe.data.name:
         labels = run_data.test.y
         truth = labels.eq(left_out) if labels is not None and left_out is not None else None
@@ -238,22 +276,6 @@ def _test_images(
         *(f"{data}/{name}" for name in other.names),
     )
     return NamedImages(names, x), torch.arange(len(x)) >= len(normal)
-
-
-def save_picture(detection: Detection, path: Path, count: int, *, overwrite: bool = False) -> None:
-    """A sheet of the ``count`` strangest images: each beside its reconstruction and where they differ."""
-    import torch
-
-    from olaria.evaluation import anomaly
-    from olaria.storage.images import make_grid, save_png, with_heat
-
-    refuse_overwriting(path, overwrite)
-    chosen = detection.order[:count]
-    x, rebuilt = detection.x[chosen], detection.rebuilt[chosen]
-    error = anomaly.heat(x, rebuilt)
-    rows = torch.stack((_coloured(x), _coloured(rebuilt), with_heat(x, error)), 1).flatten(0, 1)
-    scale = max(1, 84 // x.shape[-1])
-    save_png(path, make_grid(rows, 3 * min(COLUMNS, len(chosen)), scale))
 
 
 def _coloured(x: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from olaria.i18n import N_, Message
+from olaria.sampling.arraylike import ArrayLike
 from olaria.storage.files import refuse_overwriting
 from olaria.vocabulary import Map, Split
 from olaria.workflows.files import free_path, stem_of, word_of
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 SEED = 1
 NUM_VOTERS = 20_000
 """Training images that the components are fitted to and whose codes vote."""
+SHOWN_ROWS, SHOWN_COLUMNS = 8, 6
+"""Of the codes, in a notebook."""
 MAP_POINTS = 2_000
 """Images on a map at most: more of them hide each other, and t-SNE takes its time."""
 
@@ -63,8 +66,8 @@ class EncodeRequest(Request):
         check_overwrite(self)
 
 
-@dataclass(frozen=True)
-class Encoded(Result):
+@dataclass(frozen=True, repr=False)
+class Encoded(ArrayLike, Result):
     """Images and their codes by a run.
 
     Args:
@@ -82,6 +85,37 @@ class Encoded(Result):
     quality: dict[str, float | None]
     notes: tuple[Message, ...] = ()
     files: tuple[Path, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<codes {self.shape}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the first codes."""
+        from olaria.workflows.displays import line, table, words
+
+        classes = self.classes
+        numbers = self.codes[:SHOWN_ROWS, :SHOWN_COLUMNS].tolist()
+        more = ["…"] if self.codes.shape[1] > SHOWN_COLUMNS else []
+        names = [f"z{place + 1}" for place in range(min(SHOWN_COLUMNS, self.codes.shape[1]))]
+        rows = [
+            (
+                self.inputs.names[place],
+                *([] if classes is None else [classes[place]]),
+                *(f"{number:.3f}" for number in row),
+                *more,
+            )
+            for place, row in enumerate(numbers)
+        ]
+        known = [] if classes is None else [words(N_("class"))]
+        headings = [words(N_("image")), *known, *names, *more]
+        count = words(N_("{count} images"), count=len(self.codes))
+        places = range(1 + len(known), len(headings))
+        return table(headings, rows, places) + line(count)
+
+    @property
+    def tensor(self) -> Tensor:
+        """The codes."""
+        return self.codes
 
     @property
     def classes(self) -> list[str] | None:

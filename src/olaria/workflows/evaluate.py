@@ -82,6 +82,24 @@ class Evaluation(Result):
                 )
         return replace(self, chosen=names)
 
+    def __repr__(self) -> str:
+        return f"<evaluation of {self.run}: {', '.join(self.chosen or self.metrics)}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: each metric with its unit, and why the others have no value."""
+        from olaria.i18n import detect_language
+        from olaria.pages.labels import NOTHING, evaluation_rows, missing
+        from olaria.workflows.displays import line, table, words
+
+        found = evaluation_rows(self.to_json(), detect_language())
+        rows = [
+            (row.name, f"{row.value} {row.better}".rstrip(), row.explanation)
+            for row in found
+            if row.value != NOTHING
+        ]
+        without = [line(f"{', '.join(names)}: {why or NOTHING}") for why, names in missing(found)]
+        return table((words(N_("metric")), words(N_("value")), ""), rows, (1,)) + "".join(without)
+
     def to_json(self) -> dict[str, Any]:
         """``{"format", "run", "family", "protocol", "metrics", "reasons"}``, of the metrics to show."""
         names = self.chosen or tuple(self.metrics)

@@ -173,6 +173,12 @@ class Lessons(Result):
 
     language: str
 
+    def _repr_html_(self) -> str:
+        """For notebooks: a table of them."""
+        from olaria.workflows.displays import table
+
+        return table((), [(one["lesson"], one["title"]) for one in self.to_json()["lessons"]])
+
     def to_json(self) -> dict[str, Any]:
         """What each opens up, and what it needs."""
         from olaria.lessons import LESSONS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
@@ -18,7 +19,9 @@ def word_of(thing: object) -> str | None:
     """A run or data as it was named: for a document, and for names of files."""
     if thing is None or isinstance(thing, str):
         return thing
-    return str(getattr(thing, "name", thing)) if not isinstance(thing, Path) else str(thing)
+    if isinstance(thing, os.PathLike):
+        return str(getattr(thing, "name", "")) if not isinstance(thing, Path) else str(thing)
+    return "array"
 
 
 def stem_of(run: object) -> str:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from olaria.data import DATASETS, DataConfig, ImageData, Images, load
 from olaria.data.base import Progress
-from olaria.data.images import load_pictures
+from olaria.data.given import plain_array
+from olaria.data.images import images_of, load_pictures
 from olaria.errors import DataError, UsageError, suggestion
 from olaria.families import MODELS
 from olaria.i18n import N_, Message, Setting
 from olaria.models.base import ImageModel
 from olaria.runs import Run
 from olaria.vocabulary import Split
+from olaria.workflows.given import is_data, name_of
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class NamedImages:
     Args:
         names: N of them.
         x: uint8 (N, C, H, W).
-        y: classes, (N,), where they are known.
+        y: classes, (N,), where they are run_data.
         class_names: name of class 0, 1, …
         notes: for the reader, about the files.
     """
@@ -62,7 +67,7 @@ class RunImages:
 
 def open_images(
     run: str | Path | Run,
-    data: str | None,
+    data: Any,
     *,
     split: Split | None = None,
     options: dict[str, Any],
@@ -74,7 +79,8 @@ def open_images(
 
     Args:
         run: of an autoencoder or a VAE.
-        data: a data set's name, or the user's image, folder or zip; the run's data where None.
+        data: a data set's name, or the user's image, folder or zip; the run's data where None; or images themselves,
+            see :func:`images_of_arrays`.
         split: which part of the run's data; ``test`` where None.
         options: ``resize`` and ``gray`` for ``data``; those of the run where not given.
         checkpoint: ``best``, ``last`` or a step.
@@ -92,22 +98,30 @@ def open_images(
     assert isinstance(run_data, ImageData)
     model = run.model(checkpoint)
     assert isinstance(model, ImageModel)
-    if data is None or data == run.recipe.data.name:
+    are_arrays = is_array(data)
+    if is_data(data) and not are_arrays:
+        raise UsageError(N_("{data} holds no images; give it images"), data=name_of(data))
+    if data is None or (not are_arrays and os.fspath(data) == run.recipe.data.name):
         images = named(run_data, getattr(run_data, split or "test"))
         return RunImages(model, run_data, images, True)
     if split is not None:
         raise UsageError(
             N_("{split} is of the run's own data; leave it out for {data}"),
             split=Setting("split"),
-            data=data,
+            data=name_of(data),
         )
+    if are_arrays:
+        images = images_of_arrays(run, data, run_data, options)
+        if not model.classes or images.y is not None:
+            return RunImages(model, run_data, images, False)
     if model.classes:
         raise UsageError(
             N_("run {name} is told the class of each image, which {data} cannot say"),
             name=run.name,
-            data=data,
+            data=name_of(data),
         )
-    images = other_images(run, data, run_data.shape, options, offline=offline, progress=progress)
+    name = os.fspath(data)
+    images = other_images(run, name, run_data.shape, options, offline=offline, progress=progress)
     return RunImages(model, run_data, images, False)
 
 
@@ -163,7 +177,7 @@ def other_images(
         images = named(loaded, loaded.test)
     else:
         path = Path(data).expanduser()
-        if not path.exists():
+        if not os.path.exists(path):
             raise UsageError(
                 N_("there is no data set, file or folder named {name}: {hint}"),
                 name=data,
@@ -187,8 +201,82 @@ def other_images(
     return images
 
 
+def is_array(data: Any) -> bool:
+    """Whether these are images themselves, and no name or path."""
+    return data is not None and not isinstance(data, str | os.PathLike)
+
+
+def images_of_arrays(
+    run: Run, data: Any, run_data: ImageData, options: dict[str, Any]
+) -> NamedImages:
+    """Images given in Python, numbered.
+
+    Args:
+        run: that is applied to them.
+        data: a NumPy array or a tensor, (N, H, W) or (N, H, W, C), uint8 or floating in [0, 1]; (N, C, H, W) where it
+            can be nothing else for this run; or a pair ``(images, labels)`` with the classes, (N,), from 0.
+        run_data: the data that the run was trained on.
+        options: ``resize`` and ``gray``; those of the run where not given.
+
+    Raises:
+        DataError: a wrong shape, type or range, or images of another size or number of channels than the run's.
+    """
+    images, labels = data if isinstance(data, tuple) else (data, None)
+    values = plain_array(images, "data")
+    settings = run.recipe.data
+    reading = {"resize": settings.resize, "gray": settings.gray, **options}
+    config = DataConfig(name="data", **reading)
+    channels, height, width = run_data.shape
+    if values.ndim == 4 and values.shape[1:] == run_data.shape != (height, width, channels):
+        values = values.transpose(0, 2, 3, 1)
+    sides = (height, width)
+    fitting = (*([sides] if channels == 1 else []), (*sides, channels))
+    is_adapted = config.gray or config.resize is not None
+    if not is_adapted and values.shape[1:] not in fitting:
+        raise _misfit(run, values.shape, fitting[0])
+    x = images_of(values, "data", config).x
+    if tuple(x.shape[1:]) != run_data.shape:
+        raise _misfit(run, values.shape, fitting[0])
+    y = None if labels is None else classes_of(labels, "labels", len(x), run_data.num_classes)
+    return NamedImages(tuple(map(str, range(len(x)))), x, y, run_data.class_names)
+
+
+def _misfit(run: Run, found: Sequence[int], wanted: Sequence[int]) -> DataError:
+    return DataError(
+        N_("{data} has the shape {shape}; run {name} takes images of {wanted}"),
+        data="data",
+        shape=f"({', '.join(map(str, found))})",
+        name=run.name,
+        wanted=f"({', '.join(['N', *map(str, wanted)])})",
+    )
+
+
+def classes_of(labels: Any, name: str, count: int, num_classes: int) -> Tensor:
+    """Classes given in Python, int64 (count,).
+
+    Args:
+        labels: a NumPy array or a tensor, (count,).
+        name: of it, for the error.
+        count: how many there must be.
+        num_classes: above each of them.
+
+    Raises:
+        DataError: another number of them or another type, or a class that there is not.
+    """
+    values = plain_array(labels, name)
+    is_whole = values.dtype.kind in "iu" and values.shape == (count,)
+    if not is_whole or values.min() < 0 or values.max() >= num_classes:
+        raise DataError(
+            N_("{name} must be {count} whole numbers from 0 to {last}"),
+            name=name,
+            count=count,
+            last=num_classes - 1,
+        )
+    return torch.from_numpy(values.astype("int64"))
+
+
 def numbered(images: Images) -> tuple[str, ...]:
-    """Names for images without any: their index, after the class where it is known."""
+    """Names for images without any: their index, after the class where it is run_data."""
     if images.y is None:
         return tuple(f"{i}" for i in range(len(images)))
     return tuple(f"{label}/{i}" for i, label in enumerate(images.y.tolist()))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from olaria.i18n import N_, Message
+from olaria.sampling.arraylike import ArrayLike
 from olaria.storage.files import refuse_overwriting
 from olaria.workflows.files import free_path, stem_of, word_of
 from olaria.workflows.requests import AnyData, AnyRun, Checkpoint, Request, Result, setting
@@ -24,6 +25,7 @@ from olaria.workflows.requests.common import (
 from olaria.workflows.requests.verbs import verb
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from torch import Tensor
 
     from olaria.data.base import Progress
@@ -52,8 +54,8 @@ class ReconstructRequest(Request):
         check_overwrite(self)
 
 
-@dataclass(frozen=True)
-class Rebuilt(Result):
+@dataclass(frozen=True, repr=False)
+class Rebuilt(ArrayLike, Result):
     """Images and their reconstructions by a run.
 
     Args:
@@ -72,6 +74,31 @@ class Rebuilt(Result):
     error: float
     picture: Path | None = None
 
+    def __repr__(self) -> str:
+        return f"<reconstructions {self.shape}: mse {self.error:.4g}>"
+
+    @property
+    def tensor(self) -> Tensor:
+        """The reconstructions."""
+        return self.images
+
+    def sheet(self) -> Image:
+        """The first images, each with its reconstruction at its right."""
+        import torch
+
+        from olaria.storage.images import make_grid
+
+        count = self.request.count
+        originals = self.inputs.x[:count].float() / 255
+        pairs = torch.stack((originals, self.images[:count]), 1).flatten(0, 1)
+        columns = 2 * max(1, min(8, round((len(originals) / 2) ** 0.5)))
+        return make_grid(pairs, columns, SCALE)
+
+    def _repr_png_(self) -> bytes:
+        from olaria.storage.images import to_png
+
+        return to_png(self.sheet())
+
     @property
     def notes(self) -> tuple[Message, ...]:
         """For the reader, about the files."""
@@ -86,12 +113,15 @@ class Rebuilt(Result):
 
     def saved(self) -> Rebuilt:
         """The same with its picture: where the request says, else under a free name."""
+        from olaria.storage.images import save_png
+
         if self.picture is not None:
             return self
         request = self.request
         path = free_path(f"{stem_of(request.run)}-reconstructions", ".png")
         path = path if request.out is None else Path(request.out)
-        save_sheet(self, path, request.count, overwrite=request.overwrite)
+        refuse_overwriting(path, request.overwrite)
+        save_png(path, self.sheet())
         return replace(self, picture=path)
 
     def to_json(self) -> dict[str, Any]:
@@ -145,16 +175,3 @@ def reconstruct(
     images = latent.reconstruct(opened.model, x, opened.classes)
     rebuilt = Rebuilt(request, opened.images, images, squared_error(images, x), mse(images, x))
     return rebuilt if request.out is None else rebuilt.saved()
-
-
-def save_sheet(rebuilt: Rebuilt, path: Path, count: int, *, overwrite: bool = False) -> None:
-    """Write a sheet of the first ``count`` images, each with its reconstruction at its right."""
-    import torch
-
-    from olaria.storage.images import make_grid, save_png
-
-    refuse_overwriting(path, overwrite)
-    originals = rebuilt.inputs.x[:count].float() / 255
-    pairs = torch.stack((originals, rebuilt.images[:count]), 1).flatten(0, 1)
-    columns = 2 * max(1, min(8, round((len(originals) / 2) ** 0.5)))
-    save_png(path, make_grid(pairs, columns, SCALE))

@@ -88,6 +88,12 @@ class Report(Result):
         """It serves wherever a path does."""
         return str(self.path)
 
+    def _repr_html_(self) -> str:
+        """For notebooks: where it is."""
+        from olaria.workflows.displays import line, words
+
+        return line(words(N_("the report is at {path}"), path=str(self.path)))
+
     def to_json(self) -> dict[str, Any]:
         """Where it is."""
         return {"format": 1, "path": str(self.path), "language": self.language}

@@ -109,11 +109,46 @@ class Compared(Result):
 
     groups: Sequence[Group]
 
+    def __repr__(self) -> str:
+        return f"<comparison of {', '.join(name for group in self.groups for name in group.names)}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: a table for each protocol, the place of each value behind it."""
+        from olaria.cards.comparison import differing
+        from olaria.workflows.displays import line, words
+
+        names = differing(self.groups)
+        message = N_("not ranked across protocols, which differ in: {names}")
+        below = line(words(message, names=", ".join(names))) if names else ""
+        return "".join(map(_table, self.groups)) + below
+
     def to_json(self) -> dict[str, Any]:
         """Every run, every protocol with its ranks, and what several seeds say together."""
         from olaria.cards.comparison import to_json
 
         return {"format": 1, **to_json(self.groups)}
+
+
+def _table(group: Group) -> str:
+    from olaria.i18n import detect_language
+    from olaria.pages.labels import metric_row
+    from olaria.workflows.displays import table, words
+
+    language = detect_language()
+    keys = group.numbers()
+    ranks = {key: group.ranks(key) for key in keys}
+    headings = [words(name) for name in (N_("run"), N_("preset"), N_("seed"), N_("steps"))]
+    headings += [metric_row(key, None, language).name for key in keys]
+    rows = []
+    for row in group.rows:
+        cells = []
+        for key in keys:
+            value, place = row.metrics.get(key), ranks[key].get(row.name)
+            text = metric_row(key, value, language).value
+            cells.append(f"{text} ({place})" if place else text)
+        steps = "–" if row.steps is None else row.steps
+        rows.append((row.name, row.preset, row.seed, steps, *cells))
+    return table(headings, rows, range(2, len(headings)))
 
 
 @verb(CompareRequest)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -177,9 +178,7 @@ class TrainRequest(Request):
     def _check_fixed(self) -> None:
         """A run that goes on, or is repeated, brings its recipe along."""
         goes_on = self.resume not in (None, AUTO)
-        names = [name for name in (*CHOICES, *TUNING, *READING) if getattr(self, name)]
-        names += ["seed"] if self.seed == 0 else []
-        names += ["leave_out"] if self.leave_out == 0 else []
+        names = [name for name in (*CHOICES, *TUNING, *READING) if _is_set(getattr(self, name))]
         names += ["out"] if goes_on and self.out is not None else []
         if names and (goes_on or self.replay is not None):
             raise UsageError(
@@ -192,7 +191,7 @@ class TrainRequest(Request):
     def is_plain(self) -> bool:
         """Whether nothing of the preset's recipe is changed."""
         given = (getattr(self, name) for name in (*CHOICES, *TUNING))
-        return not reading_of(self) and all(value is None or value == () for value in given)
+        return not reading_of(self) and not any(map(_is_set, given))
 
     def recipe(self) -> Recipe:
         """The preset with the user's choices."""
@@ -204,7 +203,7 @@ class TrainRequest(Request):
         }
         return make_recipe(
             str(self.preset),
-            None if self.data is None else str(self.data),
+            None if self.data is None else os.fspath(self.data),
             self.size,
             self.steps,
             self.budget,
@@ -215,9 +214,15 @@ class TrainRequest(Request):
             if self.start is None
             else {
                 **{name: value for name, value in tuning.items() if value is not None},
-                "start": str(self.start),
+                "start": os.fspath(self.start),
             },
         )
+
+
+def _is_set(value: Any) -> bool:
+    """Whether a setting was given; a value may be an array, which has no truth."""
+    is_empty = isinstance(value, tuple) and not value
+    return value is not None and value is not False and not is_empty
 
 
 def _not_both(one: str, other: str) -> UsageError:
@@ -269,6 +274,7 @@ def train(
     from olaria.workflows import running
 
     started = time.monotonic() if started is None else started
+    request = _with_file(request)
     if team is None and request.nproc not in (None, 1):
         raise UsageError(
             N_("{nproc} starts processes of the command line; leave it out here"),
@@ -292,6 +298,16 @@ def train(
     recipe = request.recipe()
     path = new_run_path(str(request.preset)) if request.out is None else Path(request.out)
     return running.train_recipe(recipe, RunFolder(path), clock=Clock(started), **around)
+
+
+def _with_file(request: TrainRequest) -> TrainRequest:
+    """Keep data given in Python as a file, after whatever else may be wrong with the request."""
+    from olaria.workflows import given
+
+    if not given.is_data(request.data):
+        return request
+    recipe = replace(request, data=given.STAND_IN).recipe()
+    return replace(request, data=given.keep(request.data, recipe))
 
 
 def make_recipe(
@@ -322,7 +338,7 @@ def make_recipe(
         if coded is not None:
             data = coded_name(str(find_run(coded).resolve()))
         path = Path(data).expanduser()
-        is_path = path.exists() and data not in DATASETS
+        is_path = os.path.exists(path) and data not in DATASETS
         values["data.name"] = str(path.resolve()) if is_path else data
     values |= {f"data.{name}": value for name, value in (data_options or {}).items()}
     recipe = recipe.with_values({**values, "seed": seed})

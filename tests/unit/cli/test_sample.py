@@ -12,7 +12,7 @@ from olaria.data.tokenizer import Kind
 from olaria.kinds import text
 from olaria.runs import Run
 from olaria.sampling.autoregressive import SamplingConfig
-from olaria.workflows.open import OpenRun
+from olaria.workflows.face import OpenRun
 from olaria.workflows.train import train
 
 TEXT = "o oleiro gira o barro — e a peça nasce, coração em mãos.\n" * 30

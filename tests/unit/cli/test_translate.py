@@ -12,7 +12,7 @@ from olaria.errors import ConfigError, RunError, UsageError
 from olaria.kinds import draw
 from olaria.runs import Run
 from olaria.workflows.evaluate import evaluate
-from olaria.workflows.open import OpenRun
+from olaria.workflows.face import OpenRun
 from olaria.workflows.report import report
 from olaria.workflows.running import replay, resume
 from olaria.workflows.train import train

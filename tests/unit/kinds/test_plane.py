@@ -49,7 +49,7 @@ def test_points_and_their_picture(run: Run, tmp_path: Path) -> None:
     drawn = draw(run, count=50, seed=3)
     assert isinstance(drawn, PointSample)
     assert torch.equal(drawn.points, draw(run, count=50, seed=3).value)
-    assert torch.equal(drawn.points, olaria.open(str(run.path)).sample(50, seed=3))
+    assert torch.equal(drawn.points, olaria.open(run).sample(50, seed=3).points)
     drawn.save(tmp_path / "points.csv")
     lines = (tmp_path / "points.csv").read_text().splitlines()
     assert lines[0] == "x,y" and len(lines) == 51

@@ -14,7 +14,7 @@ from olaria.errors import DataError, OlariaError, UsageError
 from olaria.evaluation import anomaly
 from olaria.kinds.image_metrics import detector_of
 from olaria.runs import Run
-from olaria.workflows.detect import detect, save_picture
+from olaria.workflows.detect import detect
 from olaria.workflows.evaluate import evaluate
 from olaria.workflows.train import train
 
@@ -93,11 +93,12 @@ def test_the_users_own_images(run: Run, tmp_path: Path) -> None:
     assert (found.quality(), len(found.notes)) == ({}, 1)
 
     picture = tmp_path / "sheet.png"
-    save_picture(found, picture, 1)
+    found = detect(run, str(folder), score="error", count=1, out=picture)
+    assert found.picture == picture
     with Image.open(picture) as sheet:
         assert sheet.mode == "RGB" and sheet.width > 2 * sheet.height
     with pytest.raises(OlariaError, match="already there"):
-        save_picture(found, picture, 1)
+        detect(run, str(folder), out=picture)
     Image.new("RGB", (9, 9)).save(folder / "known.png")
     with pytest.raises(DataError, match="differ in size"):
         detect(run, str(folder))

@@ -22,7 +22,7 @@ from olaria.families.report import Panel
 from olaria.kinds.base import Effort
 from olaria.runs import Run
 from olaria.workflows.evaluate import evaluate
-from olaria.workflows.open import OpenRun
+from olaria.workflows.face import OpenRun
 from olaria.workflows.report import report
 from olaria.workflows.train import train
 
@@ -201,7 +201,7 @@ def test_a_picture_in_the_way_is_not_replaced(text: Run, tmp_path: Path) -> None
 
 def test_a_pdf_is_one_and_python_has_the_same_words(text: Run) -> None:
     pytest.importorskip("weasyprint")
-    path = OpenRun(text).report(format="pdf", language="pt")
+    path = OpenRun(text).report(format="pdf", language="pt").path
     assert path == text.path / "report.pdf"
     assert path.read_bytes().startswith(b"%PDF-")
 

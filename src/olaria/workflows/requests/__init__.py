@@ -36,10 +36,10 @@ Seconds = Annotated[float, forms.Duration()]
 """A duration: seconds, or a text such as ``5m``."""
 TwoClasses = Annotated[tuple[int, int], forms.TwoClasses()]
 """Two classes, from 0."""
-AnyRun = Annotated[Any, forms.AnyObject()]
-"""A run's name or folder; in Python also an opened run."""
-AnyData = Annotated[Any, forms.AnyObject()]
-"""A data set's name, or the path of the user's own."""
+AnyRun = Annotated[Any, forms.Place()]
+"""A run's name or folder; in Python also an opened run, which is a path too."""
+AnyData = Annotated[Any, forms.Source()]
+"""A data set's name, or the path of the user's own; in Python also the data themselves."""
 AnySettings = Annotated[Any, forms.AnyObject()]
 """The path of a file of settings; in Python also what one says."""
 Checkpoint = NamedCheckpoint | int

@@ -302,6 +302,21 @@ class AnyObject(Form):
 
 
 @dataclass(frozen=True)
+class Source(Form):
+    """Data: a name or a path; in Python also an array or tensor, or a pair of them, whose values the verb checks."""
+
+    def check(self, name: str, value: Any) -> Any:
+        if isinstance(value, str | os.PathLike):
+            return value
+        parts = value if isinstance(value, tuple) and len(value) == 2 else (value,)
+        if all(hasattr(part, "shape") and hasattr(part, "dtype") for part in parts):
+            return value
+        is_container = isinstance(value, Mapping | list | tuple | set)
+        shown = type(value).__name__ if is_container else value  # whatever it is full of
+        raise refused(name, shown, N_("it must be a name, a path or an array"))
+
+
+@dataclass(frozen=True)
 class Several(Form):
     """Any number of values, given one by one or, where ``by_commas``, in one word."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import textwrap
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from olaria.errors import UsageError
@@ -66,6 +67,7 @@ def describe(
     before: Collection[inspect.Parameter] = (),
     besides: Collection[inspect.Parameter] = (),
     returns: Any = inspect.Signature.empty,
+    unless: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Give a function the signature of a request, and a docstring that explains each setting.
 
@@ -76,6 +78,7 @@ def describe(
         before: parameters that come first, such as ``self``.
         besides: parameters that are no settings.
         returns: annotation of the result.
+        unless: what holds where a setting is not given, by its name, where that is not what holds in a shell.
     """
     settings = [one for one in request.declared() if one.name not in without]
     places = [_parameter(one) for one in settings if one.about.positional]
@@ -85,7 +88,7 @@ def describe(
             places[number] = place.replace(default=inspect.Parameter.empty)
     parameters = [*before, *places, *named, *besides]
     function.__signature__ = inspect.Signature(parameters, return_annotation=returns)
-    function.__doc__ = _document(inspect.getdoc(function) or "", settings)
+    function.__doc__ = _document(inspect.getdoc(function) or "", settings, unless)
 
 
 def _parameter(one: Declared) -> inspect.Parameter:
@@ -98,12 +101,12 @@ def _parameter(one: Declared) -> inspect.Parameter:
     return inspect.Parameter(one.name, kind, default=default)
 
 
-def _document(own: str, settings: list[Declared]) -> str:
+def _document(own: str, settings: list[Declared], others: Mapping[str, str]) -> str:
     """A docstring with the settings where its arguments stand, or after its first paragraph."""
     rows = []
     for one in settings:
         choices = f" ({', '.join(one.form.choices)})" if one.form.choices else ""
-        unless = one.about.unless
+        unless = others.get(one.name, one.about.unless)
         words = unless.text() if isinstance(unless, Message) else unless
         ends = f"; {words} unless given" if words else ""
         rows.append(f"{one.name}: {one.about.help}{choices}{ends}.")

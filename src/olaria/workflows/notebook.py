@@ -1,0 +1,166 @@
+"""A training in a notebook: one line that is renewed. In a plain script: a line now and then, where one wants it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+from olaria.i18n import N_, Message, Number, detect_language, translate
+from olaria.training import events
+from olaria.workflows.words import LABELS
+
+if TYPE_CHECKING:
+    from olaria.data.base import DownloadProgress
+
+NOTEBOOK_EVERY_S = 0.25
+SCRIPT_EVERY_S = 5.0
+
+
+def in_notebook() -> bool:
+    """Whether a notebook's kernel runs this; IPython is not imported to know it."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return getattr(shell, "kernel", None) is not None
+
+
+class Line(Protocol):
+    """A place for a line that changes."""
+
+    every_s: float
+
+    def show(self, text: str) -> None:
+        """Put a text into it, in place of the one before where that can be."""
+
+    def keep(self) -> None:
+        """Leave what it shows: the next text gets a line of its own."""
+
+
+class NotebookLine:
+    """An output of a cell."""
+
+    every_s = NOTEBOOK_EVERY_S
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def show(self, text: str) -> None:
+        """See :class:`Line`."""
+        content = {"text/plain": text}
+        if self._handle is None:
+            display = import_module("IPython.display")
+            self._handle = display.display(content, raw=True, display_id=True)
+        else:
+            self._handle.update(content, raw=True)
+
+    def keep(self) -> None:
+        """See :class:`Line`."""
+        self._handle = None
+
+
+class ScriptLine:
+    """The standard error."""
+
+    every_s = SCRIPT_EVERY_S
+
+    def show(self, text: str) -> None:
+        """See :class:`Line`."""
+        sys.stderr.write(text + "\n")
+
+    def keep(self) -> None:
+        """See :class:`Line`."""
+
+
+class ProgressReporter:
+    """Shows how far downloads and training are.
+
+    Args:
+        line: where.
+        clock: seconds, for how often.
+    """
+
+    def __init__(self, line: Line, clock: Callable[[], float] = time.monotonic) -> None:
+        self._line, self._clock = line, clock
+        self._last_s = clock()
+        self._language = detect_language()
+        self._file = ""
+
+    def __call__(self, event: events.Event) -> None:
+        """A listener of training events."""
+        if isinstance(event, events.Stepped) and self._is_time():
+            self._line.show(self._progress(event))
+        elif isinstance(event, events.Warned):
+            self.message(event.message)
+        elif isinstance(event, events.Finished):
+            reached = N_("step {step} · {values} · {duration}")
+            values = self._values(event.final)
+            fields = {"step": Number(event.step, 0), "values": values}
+            self._show(reached, **fields, duration=duration(event.elapsed_s))
+
+    def downloaded(self, download: DownloadProgress) -> None:
+        """Bytes have come; each file has a line."""
+        is_whole = download.bytes == download.total
+        if download.file != self._file:
+            self._line.keep()
+            self._file = download.file
+        elif not is_whole and not self._is_time():
+            return
+        done = Number(download.bytes / 1e6, 1)
+        if download.total is None:
+            self._show(N_("{file}  {done} MB"), file=download.file, done=done)
+        else:
+            total = Number(download.total / 1e6, 1)
+            self._show(
+                N_("{file}  {done} of {total} MB"), file=download.file, done=done, total=total
+            )
+        if is_whole:
+            self._line.keep()
+            self._file = ""
+
+    def message(self, message: Message) -> None:
+        """What a person should know, on a line that stays."""
+        self._line.keep()
+        self._line.show(message.text(self._language))
+        self._line.keep()
+
+    def _show(self, message_id: str, **fields: Any) -> None:
+        self._line.show(Message(message_id, fields).text(self._language))
+
+    def _progress(self, event: events.Stepped) -> str:
+        fields = {
+            "step": Number(event.step, 0),
+            "percent": Number(100 * event.fraction, 0),
+            "values": self._values(event.values),
+            "left": duration(event.eta_s),
+        }
+        message = Message(N_("step {step} · {percent}% · {values} · {left} left"), fields)
+        return message.text(self._language)
+
+    def _values(self, values: dict[str, float]) -> str:
+        """The losses; of a language model its one, which has its own name."""
+        losses = {name: value for name, value in values.items() if name in LABELS}
+        chosen = {name: value for name, value in losses.items() if "loss" in name} or losses
+        return " · ".join(
+            f"{translate(LABELS[name], self._language)} {Number(value).text(self._language)}"
+            for name, value in chosen.items()
+        )
+
+    def _is_time(self) -> bool:
+        now = self._clock()
+        if now - self._last_s < self._line.every_s:
+            return False
+        self._last_s = now
+        return True
+
+
+def duration(seconds: float) -> str:
+    """Minutes and seconds; hours where there are some.
+
+    >>> duration(65), duration(3700)
+    ('1:05', '1:01:40')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,33 @@
+"""Short words for what is measured while a model trains, and for how far a run is."""
+
+from __future__ import annotations
+
+from olaria.i18n import N_
+
+LABELS = {
+    "loss": N_("loss"),
+    "reconstruction_nats": N_("reconstruction"),
+    "kl_nats": N_("KL"),
+    "mse": N_("MSE"),
+    "discriminator_loss": N_("discriminator"),
+    "generator_loss": N_("generator"),
+    "loss_nats_per_token": N_("nats per token"),
+    "exact_match": N_("exact match"),
+    "bound_nats": N_("bound"),
+    "penalty": N_("penalty"),
+    "spread": N_("spread"),
+    "coverage": N_("coverage"),
+    "classes_covered": N_("classes covered"),
+    "modes_covered": N_("clusters found"),
+    "high_quality_share": N_("points near one"),
+}
+"""Values that are shown while training; the others are in metrics.jsonl."""
+STATES = {
+    "new": N_("new"),
+    "running": N_("running"),
+    "stopped": N_("stopped"),
+    "failed": N_("failed"),
+    "done": N_("done"),
+    "damaged": N_("damaged"),
+}
+"""Of a run, by `state` of its summary."""
