@@ -164,8 +164,18 @@ def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("OLARIA_RUNS", str(tmp_path / "runs"))
     found = runpy.run_path(str(script))
     assert found["images"].shape == (16, 1, 8, 8)
-    assert found["page"].is_file()
-    assert list(found["found"]["metrics"]) == ["elbo_nats"]
+    assert found["page"].path.is_file()
+    assert found["found"].to_json()["metrics"].keys() == {"elbo_nats"}
+
+
+def test_the_guide_to_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "".join(content for kind, content in blocks(DOCS / "python.md") if kind == "python")
+    script = tmp_path / "guide.py"
+    script.write_text(re.sub(r"steps=\d+", "steps=2", code), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    found = runpy.run_path(str(script))
+    assert found["images"].shape == (200, 8, 8) and len(found["codes"]) == 5
+    assert found["pixels"].shape == (1, 1, 8, 8) and len(found["values"]) > 0
 
 
 # --- links and pictures ---------------------------------------------------------------------------
