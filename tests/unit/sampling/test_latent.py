@@ -63,8 +63,6 @@ def test_what_a_model_lacks_is_told() -> None:
         latent.prior(model("autoencoder"), 1, generator(0))
     with pytest.raises(SamplingError, match="no encoder"):
         latent.reconstruct(model("gan"), torch.rand(1, 1, 8, 8))
-    with pytest.raises(SamplingError, match="no latent vectors"):
-        latent.decode(model("gpt"), normal(1, 8))
     with pytest.raises(SamplingError, match="two latent dimensions"):
         latent.manifold(model("vae"))
 
