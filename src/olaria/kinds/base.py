@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -78,6 +78,14 @@ class Sample(ABC):
     def for_python(self) -> Any:
         """Itself as Python gets it: what serves as its tensor or its text, and shows itself in a notebook."""
         return self
+
+    def stream(self) -> Iterator[str]:
+        """Itself as text, piece by piece as it is drawn; nothing where it is none."""
+        return iter(())
+
+    def save_each(self, folder: Path, *, overwrite: bool = False) -> None:
+        """Write each of several in a file of its own; what is one whole is written as :meth:`save` does."""
+        self.save(folder, overwrite=overwrite)
 
     @abstractmethod
     def save(self, path: Path, *, overwrite: bool = False) -> None:

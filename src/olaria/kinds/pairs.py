@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -157,6 +157,10 @@ class Translations(Sample):
     def whole(self) -> str:
         """All translations, a line each."""
         return "".join(f"{text}\n" for text in self.texts)
+
+    def stream(self) -> Iterator[str]:
+        """See :meth:`olaria.kinds.base.Sample.stream`."""
+        yield self.whole
 
     def save(self, path: Path, *, overwrite: bool = False) -> None:
         """See :meth:`olaria.kinds.base.Sample.save`."""

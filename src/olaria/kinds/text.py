@@ -197,9 +197,9 @@ class TextSample(Sample):
         return SEPARATOR.join(self.prompt + text for text in self.texts)
 
     def stream(self) -> Iterator[str]:
-        """:attr:`whole`, piece by piece as it is drawn; a piece is whole characters."""
+        """:attr:`whole` and a line's end, piece by piece as it is drawn; a piece is whole characters."""
         if self.pieces is None:
-            yield self.whole
+            yield self.whole + "\n"
             return
         yield self.prompt
         kept = []
@@ -207,6 +207,7 @@ class TextSample(Sample):
             kept.append(piece)
             yield piece
         vars(self)["texts"] = ("".join(kept),)
+        yield "\n"
 
     def save(self, path: Path, *, overwrite: bool = False) -> None:
         """See :meth:`olaria.kinds.base.Sample.save`."""

@@ -210,28 +210,17 @@ class Drawn(Result):
 
     def saved(self) -> Drawn:
         """The same with its file: where the request says, else pictures under a free name."""
-        from olaria.kinds.images import ImageSample
-
         request, out = self.request, self.request.out
         if self.file is not None or (out is None and self.sample.suffix != ".png"):
             return self
         path = free_path(f"{self.run.name}-samples", ".png") if out is None else Path(out)
-        if request.has_folder and isinstance(self.sample, ImageSample):
-            self.sample.save_each(path, overwrite=request.overwrite)
-        else:
-            self.sample.save(path, overwrite=request.overwrite)
+        save = self.sample.save_each if request.has_folder else self.sample.save
+        save(path, overwrite=request.overwrite)
         return replace(self, file=path)
 
     def stream(self) -> Iterator[str]:
         """A text, piece by piece as it is drawn; nothing of what is no text."""
-        from olaria.kinds.pairs import Translations
-        from olaria.kinds.text import TextSample
-
-        if isinstance(self.sample, TextSample):
-            yield from self.sample.stream()
-            yield "\n"
-        elif isinstance(self.sample, Translations):
-            yield self.sample.whole
+        return self.sample.stream()
 
     def to_json(self) -> dict[str, Any]:
         """The texts; of what is no text, where it is and its shape."""
