@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import olaria
+from olaria.workflows.doctor import EXTRAS
 
 PACKAGE = Path(olaria.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -42,8 +45,16 @@ def test_matplotlib_stays_in_pages() -> None:
     assert importers("matplotlib") <= {"pages"}
 
 
-def test_the_web_framework_stays_in_web() -> None:
-    assert importers("fastapi", "starlette", "uvicorn", "sse_starlette") <= {"web"}
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_an_extra_is_what_some_code_uses(extra: str) -> None:
+    assert importers(extra)
+
+
+def test_the_doctor_knows_every_extra() -> None:
+    project = tomllib.loads((PACKAGE.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = project["project"]["optional-dependencies"]
+    wanted = {name for extra, names in extras.items() if extra != "dev" for name in names}
+    assert {re.split(r"[>=-]", name)[0] for name in wanted} == set(EXTRAS)
 
 
 def test_the_shells_do_not_import_torch() -> None:
@@ -51,7 +62,6 @@ def test_the_shells_do_not_import_torch() -> None:
         "__init__",
         "__main__",
         "cli",
-        "web",
         "i18n",
         "errors",
         "config",

@@ -21,7 +21,8 @@ VARIABLES = (
     "OLARIA_MIRROR",
     "OLARIA_NUM_THREADS",
 )
-EXTRAS = ("tokenizers", "onnx", "optuna", "weasyprint", "fastapi", "tensorboard")
+EXTRAS = ("weasyprint", "ziamath", "sacrebleu", "umap")
+"""Modules of the optional dependencies."""
 LOW_DISK_BYTES = 2 * 10**9
 LOW_MEMORY_BYTES = 2 * 10**9
 
