@@ -285,10 +285,12 @@ def _codes(run: Run, z: Any, wanted: int) -> Tensor:
             name=run.name,
             wanted=f"(N, {wanted})",
         )
-    if not np.isfinite(values).all():
-        count = int(values.size - np.count_nonzero(np.isfinite(values)))
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, which is an error here
+        codes = values.astype(np.float32)
+    count = int(codes.size - np.count_nonzero(np.isfinite(codes)))
+    if count:
         raise DataError(N_("z has {count} values that are NaN or infinite"), count=count)
-    return torch.from_numpy(values.astype(np.float32))
+    return torch.from_numpy(codes)
 
 
 @_documented(training.TrainRequest, training.train, without=("nproc",))

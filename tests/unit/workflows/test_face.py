@@ -229,6 +229,7 @@ def test_images_that_cannot_be_are_refused(
         (np.zeros((0, 8), np.float32), "z holds float32 of the shape (0, 8)"),
         (np.zeros((2, 8), np.int64), "z holds int64"),
         (np.full((1, 8), np.nan), "z has 8 values that are NaN or infinite"),
+        (np.full((1, 8), 1e300), "z has 8 values that are NaN or infinite"),
         ([[0.0] * 8], "z cannot be a list; give a NumPy array or a tensor"),
     ],
 )
