@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, detect_language, format_number
 from olaria.sampling.arraylike import ArrayLike
 from olaria.storage.files import refuse_overwriting
 from olaria.vocabulary import Map, Split
@@ -91,6 +91,7 @@ class Encoded(ArrayLike, Result):
 
     def _repr_html_(self) -> str:
         """For notebooks: the first codes."""
+        language = detect_language()
         from olaria.workflows.displays import line, table, words
 
         classes = self.classes
@@ -101,7 +102,7 @@ class Encoded(ArrayLike, Result):
             (
                 self.inputs.names[place],
                 *([] if classes is None else [classes[place]]),
-                *(f"{number:.3f}" for number in row),
+                *(format_number(number, language, 3) for number in row),
                 *more,
             )
             for place, row in enumerate(numbers)
