@@ -153,8 +153,8 @@ def _by_samples(_run: Run, model: ImageModel, data: ImageData, effort: Effort) -
     classes = latent.classes_in_turn(model, effort.num_samples)
     images = latent.prior(model, effort.num_samples, draws, classes)
     feature_net = extractor.for_data(data)
-    found = evaluate_image_samples(images, data, feature_net, draws, labels=classes)
-    return Measured(dict(found.metrics), found.protocol, found.reasons)
+    samples = evaluate_image_samples(images, data, feature_net, draws, labels=classes)
+    return Measured(dict(samples.metrics), samples.protocol, samples.reasons)
 
 
 _MEASURES: dict[str, Callable[[Run, Any, ImageData, Effort], Measured]] = {

@@ -132,14 +132,14 @@ def measure(
     text = [row[: effort.num_chars // len(text)] for row in text]  # a token may be many characters
     # A character that no text holds keeps a span from running over the seam of two rows.
     metrics["longest_copied_span_chars"] = longest_copied_span_chars(_SEAM.join(text), data.train)
-    own = longest_copied_span_chars(data.validation[: len("".join(text))], data.train)
+    copied_validation = longest_copied_span_chars(data.validation[: len("".join(text))], data.train)
     protocol: dict[str, Any] = {
         "num_examples": loss.num_tokens,
         "context_length": int(model.context),
         "tokenizer": tokenizer.kind,
         "vocab_size": tokenizer.vocab_size,
         "num_sampled_chars": sum(map(len, text)),
-        "longest_copied_span_of_validation_chars": own,
+        "longest_copied_span_of_validation_chars": copied_validation,
     }
     if isinstance(data.known_entropy, ToyLanguage):
         grammar = -data.known_entropy.log_prob(data.validation) / len(data.validation)

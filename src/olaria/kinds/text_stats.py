@@ -67,7 +67,7 @@ def _tokens(data: TextData, options: DataConfig) -> dict[str, Any]:
     tokenizer = tokenizer_of(options, data)
     num_train = len(tokenizer.encode(data.train))
     num_validation = len(tokenizer.encode(data.validation))
-    found: dict[str, Any] = {
+    counts: dict[str, Any] = {
         "kind": tokenizer.kind,
         "vocab_size": tokenizer.vocab_size,
         "num_tokens": {"train": num_train, "validation": num_validation},
@@ -75,8 +75,8 @@ def _tokens(data: TextData, options: DataConfig) -> dict[str, Any]:
     }
     if isinstance(tokenizer, WordTokenizer):
         words, spelt = tokenizer.count_spelt(data.validation)
-        found |= {"num_validation_words": words, "num_spelt_validation_words": spelt}
-    return found
+        counts |= {"num_validation_words": words, "num_spelt_validation_words": spelt}
+    return counts
 
 
 def reading_notes(
