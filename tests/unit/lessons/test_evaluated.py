@@ -131,7 +131,7 @@ def test_the_bound_of_an_evaluation_is_a_row_with_its_count(
     table = bound.figures[0]
     assert isinstance(table, Table)
     name, pixels, code, total = table.rows[-1]
-    metrics, count = found["metrics"], found["protocol"]["num_examples"]
+    metrics, count = found.metrics, found.protocol["num_examples"]
     assert name.text() == f"evaluation, {count} test images"  # type: ignore[union-attr]
     assert [pixels, code] == [metrics["reconstruction_nats"], metrics["kl_nats"]]
     assert total == -metrics["elbo_nats"] == pytest.approx(pixels + code, abs=1e-6)  # type: ignore[operator]

@@ -104,7 +104,7 @@ def test_what_is_far_beyond_the_sizes_is_built_without_content(
     assert sizing._small(recipe("model.num_layers=100"), 11) is None
 
 
-def _complain(build: Any, limit: int | None) -> None:
+def _complain(build: Any, limit: int | None, **_: object) -> None:
     raise AssertionError("it was built without content")
 
 
