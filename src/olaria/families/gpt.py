@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from olaria.config import setting_problem
 from olaria.families.base import Family, ModelConfig, Size, check_heads
-from olaria.families.language import PANELS, SECTION
+from olaria.families.language import HEADLINES, PANELS, SECTION
 from olaria.families.report import MODERN, Method
 from olaria.i18n import N_
 
@@ -67,12 +67,7 @@ GPT = Family(
     sizes=SIZES,
     title=N_("GPT"),
     activity=N_("Train a GPT on {data}: {runs}."),
-    headlines=(
-        "loss_nats_per_char",
-        "loss_nats_per_token",
-        "bits_per_char",
-        "elbo_nats",
-    ),
+    headlines=(*HEADLINES, "elbo_nats"),
     guide="language.md",
     panels=PANELS,
     short="GPT",

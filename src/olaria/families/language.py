@@ -137,6 +137,9 @@ PANELS = (
 )
 """Of a language model: what it writes, or the images that it writes as codes."""
 
+HEADLINES = ("loss_nats_per_char", "loss_nats_per_token", "bits_per_char")
+"""Of a language model: per character, so that tokenizers compare."""
+
 
 BIGRAM = Family(
     config=BigramConfig,
@@ -144,11 +147,7 @@ BIGRAM = Family(
     sizes=BIGRAM_SIZES,
     title=N_("Bigram"),
     activity=N_("Train a bigram on {data}: {runs}."),
-    headlines=(
-        "loss_nats_per_char",
-        "loss_nats_per_token",
-        "bits_per_char",
-    ),
+    headlines=HEADLINES,
     guide="language.md",
     panels=PANELS,
     lesson="bigram",
@@ -162,11 +161,7 @@ LANGUAGE = Family(
     sizes=SIZES,
     title=N_("Language model"),
     activity=N_("Train language models of the ladder on {data}: {runs}."),
-    headlines=(
-        "loss_nats_per_char",
-        "loss_nats_per_token",
-        "bits_per_char",
-    ),
+    headlines=HEADLINES,
     guide="language.md",
     panels=PANELS,
     lesson="attention",

@@ -19,7 +19,6 @@ from torch import Tensor
 from olaria.data.tokenizer import CharTokenizer, Tokenizer, Unseen, WordTokenizer
 from olaria.data.tokens import listed
 from olaria.errors import RunError, UsageError
-from olaria.export.gpt2 import is_gpt2_folder, open_gpt2
 from olaria.families import MODELS
 from olaria.families.base import ModelConfig
 from olaria.i18n import N_, Message, Setting
@@ -107,6 +106,9 @@ def open_start(start: str) -> Start:
         DataError: a folder of another library cannot be read.
     """
     path = Path(start).expanduser()
+    # Imported late: every command on a run comes by here, and few begin from another library's folder.
+    from olaria.export.gpt2 import is_gpt2_folder, open_gpt2
+
     if is_gpt2_folder(path) and not is_run(path):
         gpt2 = open_gpt2(path)
         provenance = _provenance(path.resolve().name, None, gpt2.tokenizer)
