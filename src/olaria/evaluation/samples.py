@@ -34,6 +34,8 @@ FEATURE_METRICS = (
     "class_entropy_bits",
     "class_agreement",
 )
+SAMPLE_METRICS = (*FEATURE_METRICS, "nearest_train_distance_ratio")
+"""All of :func:`evaluate_image_samples`."""
 NO_EXTRACTOR = N_(
     "there is no feature network for {data} at {shape}; it exists for mnist and fashion-mnist only"
 )
@@ -113,8 +115,8 @@ def evaluate_image_samples(
     }
     if count < MIN_SAMPLES:
         reason = Message(TOO_FEW, {"count": count, "least": MIN_SAMPLES})
-        keys = (*FEATURE_METRICS, "nearest_train_distance_ratio")
-        return SampleEvaluation(dict.fromkeys(keys), dict.fromkeys(keys, reason), protocol)
+        reasons = dict.fromkeys(SAMPLE_METRICS, reason)
+        return SampleEvaluation(dict.fromkeys(SAMPLE_METRICS), reasons, protocol)
     if extractor is None:
         shape = "×".join(map(str, data.shape))
         reason = Message(NO_EXTRACTOR, {"data": data.name, "shape": shape})

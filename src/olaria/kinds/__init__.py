@@ -10,9 +10,9 @@ from typing import Any
 from olaria.data.base import Progress
 from olaria.errors import UsageError
 from olaria.i18n import N_, Message, Setting
-from olaria.kinds.base import Kind, Sample, opened
+from olaria.kinds.base import Kind, Sample
 from olaria.recipes import Recipe
-from olaria.runs import Run
+from olaria.runs import Run, opened_run
 from olaria.runs.opening import load_data
 from olaria.runs.tuning import Start
 from olaria.training.prepared import Prepared
@@ -41,7 +41,7 @@ def draw(run: str | Path | Run, **options: Any) -> Sample:
         UsageError: one would have no effect on this run.
         SamplingError: the model cannot do it.
     """
-    run = opened(run)
+    run = opened_run(run)
     kind = kind_named(run.recipe.kind)
     given = {name: value for name, value in options.items() if value is not None}
     vain = [name for name in given if name not in signature(kind.draw).parameters]

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from olaria.data.config import DataConfig
-from olaria.i18n import N_, Message
+from olaria.errors import UsageError
+from olaria.i18n import N_, Message, Setting
 from olaria.recipes import Recipe
 from olaria.recipes import preset as find_preset
 from olaria.runs import Run
@@ -142,9 +143,18 @@ class Kind:
     split: Literal["test", "validation"]
 
 
-def opened(run: str | Path | Run) -> Run:
-    """The run itself, whether it is named or open already."""
-    return run if isinstance(run, Run) else Run(run)
+def counted(count: int | None, usual: int) -> int:
+    """How many to draw: ``usual`` where None.
+
+    Raises:
+        UsageError: none are wanted.
+    """
+    count = usual if count is None else count
+    if count < 1:
+        raise UsageError(
+            N_("{setting} must be at least 1, not {count}"), setting=Setting("count"), count=count
+        )
+    return count
 
 
 def fitting(recipe: Recipe, count: int) -> tuple[Recipe, tuple[Message, ...]]:

@@ -14,17 +14,17 @@ from olaria.data.tokenizer import Tokenizer, Unseen, tokenizer_from_json
 from olaria.errors import DataError, SamplingError, UsageError
 from olaria.evaluation import extractor
 from olaria.evaluation.codes import two_stages
-from olaria.evaluation.samples import FEATURE_METRICS, evaluate_image_samples
+from olaria.evaluation.samples import SAMPLE_METRICS, evaluate_image_samples
 from olaria.i18n import N_, Message, Setting
 from olaria.kinds import images, text
-from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, opened
+from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, counted
 from olaria.kinds.image_metrics import part, pixels_of
 from olaria.kinds.images import ImageSample
 from olaria.kinds.text_stats import text_stats
 from olaria.models.base import Model
 from olaria.models.vq import VQ
 from olaria.recipes import Recipe
-from olaria.runs import Run
+from olaria.runs import Run, opened_run
 from olaria.runs.opening import CodedText, painter_of
 from olaria.runs.tuning import Start
 from olaria.sampling import codes
@@ -106,8 +106,9 @@ def _samples(
     try:
         samples = codes.draw(model, tokenizer, painter, count, draws)
     except SamplingError as error:
-        keys = (*FEATURE_METRICS, "nearest_train_distance_ratio")
-        return Measured(dict.fromkeys(keys), {}, dict.fromkeys(keys, error.message))
+        return Measured(
+            dict.fromkeys(SAMPLE_METRICS), {}, dict.fromkeys(SAMPLE_METRICS, error.message)
+        )
     drawn = evaluate_image_samples(samples, data, extractor.for_data(data), draws)
     of_text = ("data", "data_sha256", "split", "num_examples", "seed")  # those of the run itself
     protocol = {name: value for name, value in drawn.protocol.items() if name not in of_text}
@@ -148,7 +149,7 @@ def draw(
         SamplingError: too many of its lines are no image.
         UsageError: what is only of lines is given without a prompt.
     """
-    run = opened(run)
+    run = opened_run(run)
     of_lines = {
         "max_tokens": max_tokens,
         "top_k": top_k,
@@ -171,14 +172,7 @@ def draw(
             count=Setting("count"),
             temperature=Setting("temperature"),
         )
-    count, temperature = (
-        NUM_IMAGES if count is None else count,
-        1.0 if temperature is None else temperature,
-    )
-    if count < 1:
-        raise UsageError(
-            N_("{setting} must be at least 1, not {count}"), setting=Setting("count"), count=count
-        )
+    count, temperature = counted(count, NUM_IMAGES), 1.0 if temperature is None else temperature
     painter, draws = painter_of(run.recipe)[1], Generator().manual_seed(seed)
     model, tokenizer = run.model(checkpoint), run.tokenizer()
     return ImageSample(codes.draw(model, tokenizer, painter, count, draws, temperature))

@@ -20,13 +20,13 @@ from olaria.evaluation.codes import evaluate_codes
 from olaria.evaluation.density import active_units, elbo
 from olaria.evaluation.summed import Summed, alone
 from olaria.i18n import N_, Setting
-from olaria.kinds.base import Kind, Sample, fitting, opened
+from olaria.kinds.base import Kind, Sample, counted, fitting
 from olaria.kinds.image_metrics import measure
 from olaria.models import NETWORKS
 from olaria.models.base import ImageModel
 from olaria.objectives.reconstruction import squared_error
 from olaria.recipes import Recipe
-from olaria.runs import Run
+from olaria.runs import Run, opened_run
 from olaria.runs.tuning import Start
 from olaria.sampling import latent, modes
 from olaria.sampling.arraylike import ArrayLike
@@ -259,12 +259,8 @@ def draw(
         SamplingError: the model cannot do this, or there is no such class.
         UsageError: ``attribute`` goes with another mode.
     """
-    run = opened(run)
-    count = NUM_IMAGES if count is None else count
-    if count < 1:
-        raise UsageError(
-            N_("{setting} must be at least 1, not {count}"), setting=Setting("count"), count=count
-        )
+    run = opened_run(run)
+    count = counted(count, NUM_IMAGES)
     if (attribute is None) != (mode != "attribute"):
         raise UsageError(
             N_("{mode} needs {attribute}, the classes, and the reverse"),

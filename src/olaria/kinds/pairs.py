@@ -17,11 +17,11 @@ from olaria.errors import UsageError
 from olaria.evaluation.summed import Summed, alone
 from olaria.evaluation.translation import corpus_scores, exact_match, target_loss
 from olaria.i18n import N_, Setting
-from olaria.kinds.base import Effort, Kind, Measured, Sample, Text, Texts, opened
+from olaria.kinds.base import Effort, Kind, Measured, Sample, Text, Texts
 from olaria.kinds.text_stats import reading_notes
 from olaria.models.translation import Specials, Translation
 from olaria.recipes import Recipe
-from olaria.runs import Run
+from olaria.runs import Run, opened_run
 from olaria.runs.opening import tokenizer_for
 from olaria.runs.tuning import Start
 from olaria.sampling.translation import DecodingConfig, translate
@@ -200,7 +200,7 @@ def draw(
         UsageError: a text is empty, or there is none.
         DataError: a text is longer than the model's context or has a character that the run was not trained on.
     """
-    run = opened(run)
+    run = opened_run(run)
     given = {"beam": beam, "length_penalty": length_penalty}
     config = DecodingConfig.parse({name: v for name, v in given.items() if v is not None})
     sources = (prompt or "",) if prompt is None or isinstance(prompt, str) else tuple(prompt)

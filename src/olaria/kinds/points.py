@@ -11,13 +11,12 @@ from torch import Generator, Tensor
 
 from olaria.data.base import PointData
 from olaria.data.config import DataConfig
-from olaria.errors import UsageError
 from olaria.evaluation.plane import evaluate_points
-from olaria.i18n import N_, Setting
-from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, fitting, opened
+from olaria.i18n import N_
+from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, counted, fitting
 from olaria.models.plane import PlaneGAN
 from olaria.recipes import Recipe
-from olaria.runs import Run
+from olaria.runs import Run, opened_run
 from olaria.runs.tuning import Start
 from olaria.sampling import plane
 from olaria.sampling.arraylike import ArrayLike
@@ -138,12 +137,8 @@ def draw(
     Raises:
         UsageError: none are asked for.
     """
-    run = opened(run)
-    count = NUM_POINTS if count is None else count
-    if count < 1:
-        raise UsageError(
-            N_("{setting} must be at least 1, not {count}"), setting=Setting("count"), count=count
-        )
+    run = opened_run(run)
+    count = counted(count, NUM_POINTS)
     model, data = run.model(checkpoint), run.data(offline=offline)
     assert isinstance(model, PlaneGAN) and isinstance(data, PointData)
     points = plane.draw(model, count, Generator().manual_seed(seed))

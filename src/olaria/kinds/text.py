@@ -24,11 +24,11 @@ from olaria.evaluation.text import (
     text_loss,
 )
 from olaria.i18n import N_, Setting
-from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, Text, Texts, opened
+from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, Text, Texts
 from olaria.kinds.text_stats import reading_notes, text_stats
 from olaria.models.base import Model
 from olaria.recipes import Recipe
-from olaria.runs import Run
+from olaria.runs import Run, opened_run
 from olaria.runs.opening import tokenizer_for
 from olaria.runs.tuning import Start, open_start
 from olaria.sampling.autoregressive import SamplingConfig, generate
@@ -269,7 +269,7 @@ def draw(
         "stop": None if stop is None else [*stop],
     }
     config = SamplingConfig.parse({name: v for name, v in given.items() if v is not None})
-    run = opened(run)
+    run = opened_run(run)
     if count is None:
         return TextSample(prompt or "", one(run, prompt, config, unseen, seed, checkpoint))
     texts = several(run, [prompt] * count, config, unseen, seed, checkpoint)

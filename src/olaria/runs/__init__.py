@@ -149,3 +149,8 @@ class Run:
         from olaria.runs.opening import load_model
 
         return load_model(self, which, ema=ema)
+
+
+def opened_run(run: str | Path | Run) -> Run:
+    """The run itself, whether it is named or open already."""
+    return run if isinstance(run, Run) else Run(run)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from olaria.i18n import N_, Message
 from olaria.storage.files import refuse_overwriting
 from olaria.vocabulary import SCORE, Score
-from olaria.workflows.files import free_path, stem_of, word_of
+from olaria.workflows.files import save_picture, word_of
 from olaria.workflows.requests import AnyData, AnyRun, Checkpoint, Request, Result, setting
 from olaria.workflows.requests.common import (
     check_overwrite,
@@ -144,16 +144,9 @@ class Detection(Result):
 
     def saved(self) -> Detection:
         """The same with its picture: where the request says, else under a free name."""
-        from olaria.storage.images import save_png
-
         if self.picture is not None:
             return self
-        request = self.request
-        path = free_path(f"{stem_of(request.run)}-detect", ".png")
-        path = path if request.out is None else Path(request.out)
-        refuse_overwriting(path, request.overwrite)
-        save_png(path, self.sheet())
-        return replace(self, picture=path)
+        return replace(self, picture=save_picture(self.sheet(), self.request, "detect"))
 
     def to_json(self) -> dict[str, Any]:
         """Every image from the strangest on, and how it was scored."""
@@ -201,12 +194,12 @@ def detect(
     from olaria.evaluation import anomaly
     from olaria.kinds.image_metrics import detector_of
     from olaria.models.base import ImageModel
-    from olaria.runs import Run
+    from olaria.runs import opened_run
     from olaria.workflows.images import refuse_other_kinds
 
     if request.out is not None:
         refuse_overwriting(Path(request.out), request.overwrite)
-    run = request.run if isinstance(request.run, Run) else Run(request.run)
+    run = opened_run(request.run)
     refuse_other_kinds(run)
     model = run.model(request.checkpoint)
     run_data = run.data(offline=offline, progress=progress)

@@ -138,10 +138,10 @@ def evaluate(
     """
     from olaria.kinds import kind_named
     from olaria.kinds.base import FULL, SEED, STANDARD
-    from olaria.runs import Run
+    from olaria.runs import opened_run
     from olaria.storage.folder import EVALUATION
 
-    run = request.run if isinstance(request.run, Run) else Run(request.run)
+    run = opened_run(request.run)
     effort = effort or (FULL if request.full else STANDARD)
     step, _ = run.checkpoint(request.checkpoint)
     model = run.model(request.checkpoint)  # first: no model is told before data is read

@@ -230,7 +230,7 @@ def computed(
     """One lesson, nothing written; see :func:`explain`."""
     from olaria.lessons import LESSONS, Asked
     from olaria.pages.lesson_page import LessonContext
-    from olaria.runs import Run
+    from olaria.runs import opened_run
 
     prompt, entry = request.prompt, LESSONS[lesson]
     if prompt is not None and not entry.takes_prompt:
@@ -239,7 +239,7 @@ def computed(
             name=lesson,
             prompt=Setting("prompt"),
         )
-    opened = tuple(run if isinstance(run, Run) else Run(run) for run in request.runs)
+    opened = tuple(map(opened_run, request.runs))
     steps = entry(Asked(opened, prompt, request.seed, offline))
     context = LessonContext(
         entry.title,

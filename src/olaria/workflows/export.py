@@ -33,9 +33,9 @@ class ExportRequest(Request):
 @verb(ExportRequest)
 def export(request: ExportRequest) -> Document:
     """Write a run in another form; see :func:`export_huggingface`."""
-    from olaria.runs import Run
+    from olaria.runs import opened_run
 
-    run = request.run if isinstance(request.run, Run) else Run(request.run)
+    run = opened_run(request.run)
     path = export_huggingface(run, request.out, checkpoint=request.checkpoint)
     return Document(format=1, run=run.name, form=request.to, path=str(path))
 
@@ -57,10 +57,10 @@ def export_huggingface(
     """
     from olaria.export.gpt2 import write_gpt2
     from olaria.models.language import LanguageModel
-    from olaria.runs import Run
+    from olaria.runs import opened_run
     from olaria.storage.files import storage_errors
 
-    run = run if isinstance(run, Run) else Run(run)
+    run = opened_run(run)
     out = Path(out)
     with storage_errors(out):
         if out.exists() and (not out.is_dir() or any(out.iterdir())):

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from olaria.storage.files import refuse_overwriting
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 def free_path(stem: str, ending: str) -> Path:
@@ -12,6 +18,26 @@ def free_path(stem: str, ending: str) -> Path:
     while path.exists():
         number += 1
         path = Path(f"{stem}-{number}{ending}")
+    return path
+
+
+def save_picture(picture: Image, request: Any, ending: str) -> Path:
+    """Write a verb's picture where its request says, else under a free name, and return the place.
+
+    Args:
+        picture: as PNG.
+        request: with ``run``, ``out`` and ``overwrite``.
+        ending: of the free name, after that of the run.
+
+    Raises:
+        StorageError: the file is there already.
+    """
+    from olaria.storage.images import save_png
+
+    out = request.out
+    path = free_path(f"{stem_of(request.run)}-{ending}", ".png") if out is None else Path(out)
+    refuse_overwriting(path, request.overwrite)
+    save_png(path, picture)
     return path
 
 

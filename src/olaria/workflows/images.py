@@ -19,7 +19,7 @@ from olaria.errors import DataError, UsageError, suggestion
 from olaria.families import MODELS
 from olaria.i18n import N_, Message, Setting
 from olaria.models.base import ImageModel
-from olaria.runs import Run
+from olaria.runs import Run, opened_run
 from olaria.vocabulary import Split
 from olaria.workflows.given import is_data, name_of
 
@@ -31,7 +31,7 @@ class NamedImages:
     Args:
         names: N of them.
         x: uint8 (N, C, H, W).
-        y: classes, (N,), where they are run_data.
+        y: classes, (N,), where they are known.
         class_names: name of class 0, 1, …
         notes: for the reader, about the files.
     """
@@ -92,7 +92,7 @@ def open_images(
             other data does not have.
         DataError: the images are of another size or number of channels than the run's.
     """
-    run = run if isinstance(run, Run) else Run(run)
+    run = opened_run(run)
     refuse_other_kinds(run)
     run_data = run.data(offline=offline, progress=progress)
     assert isinstance(run_data, ImageData)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from olaria.i18n import N_, Message
 from olaria.sampling.arraylike import ArrayLike
 from olaria.storage.files import refuse_overwriting
-from olaria.workflows.files import free_path, stem_of, word_of
+from olaria.workflows.files import save_picture, word_of
 from olaria.workflows.requests import AnyData, AnyRun, Checkpoint, Request, Result, setting
 from olaria.workflows.requests.common import (
     check_overwrite,
@@ -113,16 +113,9 @@ class Rebuilt(ArrayLike, Result):
 
     def saved(self) -> Rebuilt:
         """The same with its picture: where the request says, else under a free name."""
-        from olaria.storage.images import save_png
-
         if self.picture is not None:
             return self
-        request = self.request
-        path = free_path(f"{stem_of(request.run)}-reconstructions", ".png")
-        path = path if request.out is None else Path(request.out)
-        refuse_overwriting(path, request.overwrite)
-        save_png(path, self.sheet())
-        return replace(self, picture=path)
+        return replace(self, picture=save_picture(self.sheet(), self.request, "reconstructions"))
 
     def to_json(self) -> dict[str, Any]:
         """The errors, of all and of each, and where the picture is."""

@@ -128,14 +128,14 @@ def report(
     from olaria.cards.context import ReportContext
     from olaria.cards.run_card import run_card
     from olaria.pages.report import build_report
-    from olaria.runs import Run
+    from olaria.runs import opened_run
     from olaria.storage.folder import REPORT
 
     said = _settings(request, notify)
     language = language or said.language or spoken
     names = request.lessons or _lessons(said)
     kind = format_of(request.format, request.out)
-    opened = [run if isinstance(run, Run) else Run(run) for run in request.runs]
+    opened = [opened_run(run) for run in request.runs]
     out = request.out
     path = Path(out) if out is not None else opened[0].path / Path(REPORT).with_suffix(f".{kind}")
     may_replace = request.overwrite or out is None

@@ -243,9 +243,9 @@ def sample(request: SampleRequest, *, offline: bool = False) -> Drawn:
         StorageError: a file is in the way.
     """
     from olaria.kinds import draw
-    from olaria.runs import Run
+    from olaria.runs import opened_run
 
-    run = request.run if isinstance(request.run, Run) else Run(request.run)
+    run = opened_run(request.run)
     if request.out is not None and not request.has_folder:
         refuse_overwriting(Path(request.out), request.overwrite)
     given = request.given(("count", "beam", *PICTURE, *TEXT))
