@@ -6,66 +6,28 @@ order and 10 % are set apart for test. Without class subfolders there are no lab
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from io import BytesIO
-from pathlib import Path, PurePosixPath
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olaria.data.arrays import MAX_TOTAL_BYTES, Stored, image_arrays, is_array_file, read_stored
 from olaria.data.base import ImageData, Images, Pictures, fingerprint
 from olaria.data.config import DataConfig
 from olaria.data.entries import IMAGE_SUFFIXES, Entry, find_entries
+from olaria.data.parts import organise
+from olaria.data.pixels import NUM_EXAMPLES, Reading, channels_first, read_image, shaped
 from olaria.data.split import cut_three, shuffled, split_images, take
 from olaria.errors import DataError
 from olaria.i18n import N_, Message, Setting
 
 if TYPE_CHECKING:
-    import numpy as np
-    from PIL.Image import Image
     from torch import Tensor
 
     from olaria.data.arrays import Array
+    from olaria.data.pixels import Pixels
 
-    Pixels = np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]
-
-# What Pillow may open; its other formats have parsers that bytes of strangers should not meet.
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
-MAX_PIXELS = 64_000_000
 MIN_IMAGES = 4
-NUM_EXAMPLES = 3
-
-
-@dataclass
-class _Reading:
-    """What was met while the files were read."""
-
-    unreadable: list[str] = field(default_factory=list)
-    transparent: int = 0
-    deep: int = 0
-
-    def notes(self) -> list[Message]:
-        """What was left out or changed on the way, for the user."""
-        found = []
-        if self.unreadable:
-            fields = {
-                "count": len(self.unreadable),
-                "examples": ", ".join(self.unreadable[:NUM_EXAMPLES]),
-            }
-            found.append(Message(N_("{count} unreadable images were left out: {examples}"), fields))
-        if self.transparent:
-            found.append(
-                Message(
-                    N_("{count} images with transparency were laid on white"),
-                    {"count": self.transparent},
-                )
-            )
-        if self.deep:
-            found.append(
-                Message(N_("{count} images of 16 bits were reduced to 8"), {"count": self.deep})
-            )
-        return found
 
 
 def load_images(
@@ -78,7 +40,7 @@ def load_images(
             can be read, or they do not fit in memory.
     """
     pictures = _read_all(path, entries, options, MIN_IMAGES)
-    parts, labels, class_names = _organise(path, pictures.names)
+    parts, labels, class_names = organise(path, pictures.names)
     splits = _split(path, pictures.x, labels, parts)
     return _of_user(path, splits, class_names, (*notes, *pictures.notes))
 
@@ -169,8 +131,8 @@ def _read_all(path: Path, entries: Sequence[Entry], options: DataConfig, least: 
     kept = decoded.recall(entries, options)
     if kept is not None:
         return kept
-    reading = _Reading()
-    read = [(entry.name, _read(entry, options, reading)) for entry in entries]
+    reading = Reading()
+    read = [(entry.name, read_image(entry, options, reading)) for entry in entries]
     pixels = {name: values for name, values in read if values is not None}
     if len(pixels) < least:
         raise DataError(
@@ -229,74 +191,8 @@ def _adapt(images: Images, options: DataConfig, path: str) -> Images:
         channels = 1 if options.gray else images.x.shape[1]
         _check_total(len(images) * channels * options.resize**2, path)
     rows = images.x.permute(0, 2, 3, 1).squeeze(-1).numpy()  # (N, H, W) or (N, H, W, 3)
-    shaped = [_channels_first(_shape(Image.fromarray(row), options)) for row in rows]
-    return Images(torch.from_numpy(np.stack(shaped)), images.y)
-
-
-def _read(entry: Entry, options: DataConfig, reading: _Reading) -> Pixels | None:
-    """The (C, H, W) pixels of one file; None, and counted, where it cannot be read."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(BytesIO(entry.read()), formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise Image.DecompressionBombError(entry.name)
-                image.load()
-                return _channels_first(_shape(_plain(image, reading), options))
-    except (
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-        DataError,
-        OSError,
-        SyntaxError,  # Pillow's word for a broken PNG
-        ValueError,
-    ):
-        reading.unreadable.append(entry.name)
-        return None
-
-
-def _plain(image: Image, reading: _Reading) -> Image:
-    """Upright, in mode L or RGB, whatever the file's own mode was."""
-    from PIL import Image as images
-    from PIL import ImageOps
-
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I"):
-        reading.deep += 1
-        return upright.point(lambda value: value / 257).convert("L")
-    if upright.mode == "F":
-        raise ValueError("floating-point image")
-    if upright.has_transparency_data:
-        reading.transparent += 1
-        layer = upright.convert("RGBA")
-        white = images.new("RGBA", layer.size, "white")
-        opaque = images.alpha_composite(white, layer)
-        return opaque.convert("L" if upright.mode == "LA" else "RGB")
-    return upright.convert("L" if upright.mode in ("1", "L") else "RGB")
-
-
-def _shape(image: Image, options: DataConfig) -> Image:
-    """Gray where asked for; cropped to the middle square and resized (bicubic) where asked for."""
-    from PIL import Image as images
-    from PIL import ImageOps
-
-    if options.gray:
-        image = image.convert("L")
-    if options.resize is not None:
-        side = options.resize
-        image = ImageOps.fit(image, (side, side), images.Resampling.BICUBIC)
-    return image
-
-
-def _channels_first(image: Image) -> Pixels:
-    import numpy as np
-
-    values = np.asarray(image, np.uint8)
-    shaped: Pixels = values[None] if values.ndim == 2 else values.transpose(2, 0, 1)
-    return shaped
+    adapted_rows = [channels_first(shaped(Image.fromarray(row), options)) for row in rows]
+    return Images(torch.from_numpy(np.stack(adapted_rows)), images.y)
 
 
 def _check_alike(path: Path, pixels: dict[str, Pixels]) -> None:
@@ -340,31 +236,6 @@ def _check_total(size_bytes: int, path: str) -> None:
             path=path,
             size=size_bytes,
         )
-
-
-def _organise(
-    path: Path, names: Sequence[str]
-) -> tuple[list[str], list[int] | None, tuple[str, ...]]:
-    """For each name its part (``train``, ``test`` or ""), its label, and the classes' names."""
-    folders = [list(PurePosixPath(name).parts[:-1]) for name in names]
-    while all(folders) and len({parts[0] for parts in folders}) == 1:
-        folders = [parts[1:] for parts in folders]  # the folder that a zip often wraps around
-    parts = ["" for _ in names]
-    if all(folders) and {inner[0] for inner in folders} == {"train", "test"}:
-        parts = [inner[0] for inner in folders]
-        folders = [inner[1:] for inner in folders]
-    if not any(folders):
-        return parts, None, ()
-    if not all(folders):
-        loose = names[[bool(inner) for inner in folders].index(False)]
-        raise DataError(
-            N_("{path} has images beside its class folders ({name}); put each in one"),
-            path=str(path),
-            name=loose,
-        )
-    class_names = tuple(sorted({inner[0] for inner in folders}))
-    index = {name: i for i, name in enumerate(class_names)}
-    return parts, [index[inner[0]] for inner in folders], class_names
 
 
 def _split(

@@ -92,7 +92,7 @@ def load(
         return load_tsv(path, options)
     from olaria.data.user import load_path
 
-    data = load_path(path, options)
+    data = load_path(path, options, wanted)
     _check_options(path.name, kind_of(data), options)
     return _all_but(data, options)
 

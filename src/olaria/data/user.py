@@ -13,11 +13,19 @@ from olaria.data.images import load_image_arrays, load_images
 from olaria.data.plane import load_point_array
 from olaria.data.text import load_text
 from olaria.errors import DataError
+from olaria.families.base import Kind
 from olaria.i18n import N_, Message
 
 
-def load_path(path: Path, options: DataConfig) -> ImageData | TextData | PointData:
-    """The images or the texts at ``path``: whichever there are more of; the rest is noted. Arrays (N, 2) are points.
+def load_path(
+    path: Path, options: DataConfig, wanted: Kind | None = None
+) -> ImageData | TextData | PointData:
+    """The images or the texts at ``path``; the rest is noted. Arrays (N, 2) are points.
+
+    Args:
+        path: a file, a folder or a zip.
+        options: how to read it.
+        wanted: the kind that is read where there are both; None reads the one that there is more of.
 
     Raises:
         DataError: there is nothing to use, or it cannot be used.
@@ -31,7 +39,7 @@ def load_path(path: Path, options: DataConfig) -> ImageData | TextData | PointDa
     entries = find_entries(path)
     images = [entry for entry in entries if entry.suffix in IMAGE_SUFFIXES]
     texts = [entry for entry in entries if entry.suffix in TEXT_SUFFIXES]
-    chosen = texts if options.column is not None or len(texts) > len(images) else images
+    chosen = texts if _reads_text(options, wanted, len(images), len(texts)) else images
     if not chosen:
         raise DataError(
             N_("nothing to learn from in {path}; images: {images}; texts: {texts}"),
@@ -43,6 +51,15 @@ def load_path(path: Path, options: DataConfig) -> ImageData | TextData | PointDa
     if chosen is images:
         return load_images(path, chosen, options, notes)
     return load_text(path, chosen, options, notes)
+
+
+def _reads_text(options: DataConfig, wanted: Kind | None, num_images: int, num_texts: int) -> bool:
+    """Who asks decides, be there ever so few of what is wanted; without a word the larger number does."""
+    if not num_images or not num_texts:
+        return num_texts > 0
+    if wanted in ("images", "text"):
+        return wanted == "text"
+    return options.column is not None or num_texts > num_images
 
 
 def _left_out(entries: Sequence[Entry], chosen: Sequence[Entry]) -> list[Message]:

@@ -246,3 +246,22 @@ def test_a_folder_of_texts_in_order_of_name(tmp_path: Path) -> None:
     (tmp_path / ".hidden.txt").write_text("no")
     data = text_of(tmp_path)
     assert (data.train, data.validation) == ("the first\n\nthe second\n\n", "third\n")
+
+
+@pytest.mark.parametrize(("num_images", "num_texts"), [(12, 3), (4, 40), (5, 5)])
+def test_what_learns_decides_which_of_two_kinds_is_read(
+    tmp_path: Path, num_images: int, num_texts: int
+) -> None:
+    for place in range(num_images):
+        Image.new("L", (4, 4), place).save(tmp_path / f"{place}.png")
+    for place in range(num_texts):
+        (tmp_path / f"{place}.txt").write_text(f"texto {place} ao lado da imagem\n", "utf-8")
+
+    as_images = load(tmp_path, wanted="images")
+    as_text = load(tmp_path, wanted="text")
+
+    assert isinstance(as_images, ImageData)
+    assert isinstance(as_text, TextData)
+    assert as_text.num_documents == num_texts
+    assert any(note.fields.get("count") == num_texts for note in as_images.notes)
+    assert any(note.fields.get("count") == num_images for note in as_text.notes)
