@@ -111,7 +111,7 @@ def test_e6_idx_is_checked_with_python_o_too() -> None:
         ("page.png", b"%PDF-1.7\n1 0 obj\n"),
         ("sky.png", b"SIMPLE  =                    T" + b" " * 2850),
         ("icon.png", b"\0\0\1\0\1\0" + bytes(60)),
-        ("deep.png", encoded(plain(9), "TIFF")),
+        ("deep.png", encoded(plain(9), "PPM")),
         ("layers.png", b"8BPS\0\1" + bytes(60)),
         ("empty.png", b""),
         ("text.png", b"not an image"),

@@ -20,7 +20,7 @@ from olaria.i18n import Message
 
 KEPT_FROM = 5_000
 """Images from which decoding takes longer than a second or so."""
-FORMAT = 1
+FORMAT = 2
 SUFFIX = ".safetensors"
 
 

@@ -16,7 +16,7 @@ from olaria.data.archives import is_regular
 from olaria.errors import DataError, StorageError
 from olaria.i18n import N_
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 TEXT_SUFFIXES = (".txt", ".md", ".csv", ".jsonl", ".srt")
 ARCHIVED_ARRAYS = (".npz",)
 ARRAY_SUFFIXES = (".npy", *ARCHIVED_ARRAYS)

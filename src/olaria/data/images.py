@@ -16,7 +16,7 @@ from olaria.data.base import ImageData, Images, Pictures, fingerprint
 from olaria.data.config import DataConfig
 from olaria.data.entries import IMAGE_SUFFIXES, Entry, find_entries
 from olaria.data.parts import organise
-from olaria.data.pixels import NUM_EXAMPLES, Reading, channels_first, read_image, shaped
+from olaria.data.pixels import NUM_EXAMPLES, channels_first, read_images, shaped
 from olaria.data.split import cut_three, shuffled, split_images, take
 from olaria.errors import DataError
 from olaria.i18n import N_, Message, Setting
@@ -131,9 +131,7 @@ def _read_all(path: Path, entries: Sequence[Entry], options: DataConfig, least: 
     kept = decoded.recall(entries, options)
     if kept is not None:
         return kept
-    reading = Reading()
-    read = [(entry.name, read_image(entry, options, reading)) for entry in entries]
-    pixels = {name: values for name, values in read if values is not None}
+    pixels, notes = read_images(entries, options)
     if len(pixels) < least:
         raise DataError(
             N_("{path} has {count} readable images, fewer than {least}; add some"),
@@ -143,7 +141,7 @@ def _read_all(path: Path, entries: Sequence[Entry], options: DataConfig, least: 
         )
     _check_alike(path, pixels)
     x = torch.from_numpy(np.stack([*pixels.values()]))
-    found = Pictures(tuple(pixels), x, tuple(reading.notes()))
+    found = Pictures(tuple(pixels), x, tuple(notes))
     decoded.keep(entries, options, found)
     return found
 

@@ -1,11 +1,17 @@
-"""One image file as pixels: which formats are opened, and how depth, transparency and orientation become 8 bits."""
+"""Image files as pixels: which formats are opened, and how depth, frames, transparency and channels become 8 bits.
+
+Gray stays gray however a file stores it. Some formats cannot store gray (a palette, GIF, WebP), and some files of
+three channels hold nothing else: such an image goes with the others of its set, so that nothing is lost and none is
+refused.
+"""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from olaria.data.config import DataConfig
 from olaria.data.entries import Entry
@@ -19,9 +25,20 @@ if TYPE_CHECKING:
     Pixels = np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]
 
 # What Pillow may open; its other formats have parsers that bytes of strangers should not meet.
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
+WITHOUT_GRAY = ("GIF", "WEBP", "BMP")
+"""Formats that store gray as colours, which Pillow sometimes takes for gray and sometimes does not."""
 MAX_PIXELS = 64_000_000
 NUM_EXAMPLES = 3
+BITS = 8
+_GRAY_MODES = ("1", "L", "LA", "La")
+
+Channels = Literal["gray", "either", "equal", "colour"]
+"""Stored as gray; gray, in a format that has no gray; three equal channels; colour."""
+
+
+class _TooDeepError(Exception):
+    """Floating-point values, or whole numbers whose black and white are not known."""
 
 
 @dataclass
@@ -29,44 +46,89 @@ class Reading:
     """What was met while the files were read."""
 
     unreadable: list[str] = field(default_factory=list)
+    unscaled: list[str] = field(default_factory=list)
     transparent: int = 0
     deep: int = 0
+    moving: list[str] = field(default_factory=list)
 
     def notes(self) -> list[Message]:
         """What was left out or changed on the way, for the user."""
         found = []
-        if self.unreadable:
-            fields = {
-                "count": len(self.unreadable),
-                "examples": ", ".join(self.unreadable[:NUM_EXAMPLES]),
-            }
-            found.append(Message(N_("{count} unreadable images were left out: {examples}"), fields))
-        if self.transparent:
-            found.append(
-                Message(
-                    N_("{count} images with transparency were laid on white"),
-                    {"count": self.transparent},
-                )
-            )
-        if self.deep:
-            found.append(
-                Message(N_("{count} images of 16 bits were reduced to 8"), {"count": self.deep})
-            )
+        for names, text in (
+            (self.unreadable, N_("{count} unreadable images were left out: {examples}")),
+            (
+                self.unscaled,
+                N_(
+                    "images of 32 bits or of fractions, left out: {count} ({examples}); "
+                    "save them with 8 or 16 bits"
+                ),
+            ),
+            (
+                self.moving,
+                N_(
+                    "files with several frames, of which only the first was used: {count} ({examples})"
+                ),
+            ),
+        ):
+            if names:
+                fields = {"count": len(names), "examples": ", ".join(names[:NUM_EXAMPLES])}
+                found.append(Message(text, fields))
+        for count, text in (
+            (self.transparent, N_("{count} images with transparency were laid on white")),
+            (self.deep, N_("{count} images of 16 bits were reduced to 8")),
+        ):
+            if count:
+                found.append(Message(text, {"count": count}))
         return found
 
 
-def read_image(entry: Entry, options: DataConfig, reading: Reading) -> Pixels | None:
-    """The (C, H, W) pixels of one file; None, and counted, where it cannot be read."""
+def read_images(
+    entries: Sequence[Entry], options: DataConfig
+) -> tuple[dict[str, Pixels], list[Message]]:
+    """The (C, H, W) pixels of each file that can be read, by its name, and what was changed or left out.
+
+    Gray and colour images stand side by side only where a file that is stored as gray meets colour.
+    """
+    reading = Reading()
+    read = {}
+    for entry in entries:
+        found = _read(entry, options, reading)
+        if found is not None:
+            read[entry.name] = found
+    kinds = {channels for _, channels in read.values()}
+    # Three equal channels stay three, as long as nothing beside them is gray.
+    gray = options.gray or ("colour" not in kinds and kinds != {"equal"})
+    return {
+        name: _with(pixels, channels, gray) for name, (pixels, channels) in read.items()
+    }, reading.notes()
+
+
+def _with(pixels: Pixels, channels: Channels, gray: bool) -> Pixels:
+    if gray:
+        return pixels[:1]
+    return pixels.repeat(3, axis=0) if channels == "either" else pixels
+
+
+def _read(entry: Entry, options: DataConfig, reading: Reading) -> tuple[Pixels, Channels] | None:
+    """The pixels of one file; None, and counted, where it cannot be read."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
+            # Of what Pillow says of odd files all that matters is said by the notes.
+            warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(BytesIO(entry.read()), formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise Image.DecompressionBombError(entry.name)
+                depth = _depth(image)
                 image.load()
-                return channels_first(shaped(_plain(image, reading), options))
+                moving = bool(getattr(image, "is_animated", False))
+                plain, transparent = _plain(image, depth)
+                channels = _channels(image, plain)
+    except _TooDeepError:
+        reading.unscaled.append(entry.name)
+        return None
     except (
         UnidentifiedImageError,
         Image.DecompressionBombError,
@@ -75,29 +137,72 @@ def read_image(entry: Entry, options: DataConfig, reading: Reading) -> Pixels | 
         OSError,
         SyntaxError,  # Pillow's word for a broken PNG
         ValueError,
+        KeyError,  # and for a broken TIFF
+        TypeError,
+        OverflowError,
     ):
         reading.unreadable.append(entry.name)
         return None
+    reading.moving += [entry.name] * moving
+    reading.transparent += transparent
+    reading.deep += depth > BITS
+    pixels = channels_first(shaped(plain, options))
+    return (pixels[:1], channels) if channels == "either" else (pixels, channels)
 
 
-def _plain(image: Image, reading: Reading) -> Image:
-    """Upright, in mode L or RGB, whatever the file's own mode was."""
+def _depth(image: Image) -> int:
+    """Bits of a channel in the file; asked before loading, which forgets them."""
+    tags = getattr(image, "tag_v2", None)
+    if image.format == "TIFF" and tags is not None:
+        return int(max(tags.get(258, (1,))))  # BitsPerSample
+    # The raw mode of a PNG ends in 16B; that of a BMP of five and six bits a channel in 16 too.
+    wide = image.format == "PNG" and ";16" in str(getattr(image, "tile", ""))
+    return 16 if wide else BITS
+
+
+def _plain(image: Image, depth: int) -> tuple[Image, bool]:
+    """Upright, in mode L or RGB, whatever the file's own mode was; and whether it was laid on white."""
     from PIL import Image as images
     from PIL import ImageOps
 
     upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I"):
-        reading.deep += 1
-        return upright.point(lambda value: value / 257).convert("L")
-    if upright.mode == "F":
-        raise ValueError("floating-point image")
+    if upright.mode.startswith("I;16"):
+        return _halved(upright, depth)
+    if upright.mode in ("I", "F"):
+        raise _TooDeepError
     if upright.has_transparency_data:
-        reading.transparent += 1
         layer = upright.convert("RGBA")
         white = images.new("RGBA", layer.size, "white")
         opaque = images.alpha_composite(white, layer)
-        return opaque.convert("L" if upright.mode == "LA" else "RGB")
-    return upright.convert("L" if upright.mode in ("1", "L") else "RGB")
+        return opaque.convert("L" if upright.mode in _GRAY_MODES else "RGB"), True
+    return upright.convert("L" if upright.mode in _GRAY_MODES else "RGB"), False
+
+
+def _halved(image: Image, depth: int) -> tuple[Image, bool]:
+    """Gray levels of up to 16 bits as 8: the file's white is 255. A level that stands for "transparent" is white."""
+    import numpy as np
+    from PIL import Image as images
+
+    levels = np.asarray(image).astype(np.int64)
+    eight = np.minimum(levels * 255 // (2**depth - 1), 255).astype(np.uint8)
+    clear = image.info.get("transparency")
+    if clear is None:
+        return images.fromarray(eight), False
+    eight[levels == clear] = 255
+    return images.fromarray(eight), True
+
+
+def _channels(image: Image, plain: Image) -> Channels:
+    """What the file holds; ``plain`` is of mode L where the file stores gray."""
+    import numpy as np
+
+    without_gray = image.mode in ("P", "PA") or image.format in WITHOUT_GRAY
+    if plain.mode == "L":
+        return "either" if without_gray else "gray"
+    values = np.asarray(plain)
+    if not (values == values[..., :1]).all():
+        return "colour"
+    return "either" if without_gray else "equal"
 
 
 def shaped(image: Image, options: DataConfig) -> Image:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from olaria.data import DataConfig, ImageData, decoded, images, load
+from olaria.data import DataConfig, ImageData, decoded, images, load, pixels
 from olaria.workflows.data import clean
 
 
@@ -36,7 +36,7 @@ def test_many_images_are_decoded_once(tmp_path: Path, monkeypatch: pytest.Monkey
     path = zip_of(tmp_path / "squares.zip", list(range(20)))
     first = load(str(path))
     (kept,) = decoded.folder().iterdir()
-    monkeypatch.setattr(images, "read_image", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(images, "read_images", lambda *_: pytest.fail("decoded again"))
     again = load(str(path))
     assert isinstance(first, ImageData)
     assert isinstance(again, ImageData)
@@ -67,10 +67,8 @@ def test_what_was_decoded_is_not_taken_for_something_else(
         about = {"about": '{"names": ["a"], "notes": []}'}
         save_file({"x": torch.zeros(1, 1, 4, 4)}, kept, about)
     read: list[str] = []
-    plain = images.read_image
-    monkeypatch.setattr(
-        images, "read_image", lambda e, *rest: (read.append(e.name), plain(e, *rest))[1]
-    )
+    plain = pixels._read
+    monkeypatch.setattr(pixels, "_read", lambda e, *rest: (read.append(e.name), plain(e, *rest))[1])
     again = load(str(path), options)
     assert len(read) == 21
     assert isinstance(first, ImageData)
