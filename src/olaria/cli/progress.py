@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Self
 
 from olaria.cli.shell import NO_PROGRESS, Shell, is_terminal, one_line
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
 LINE_EVERY_S = 5.0
 DRAW_EVERY_S = 0.1
+BETWEEN = " · "
+WIDE = 120
+"""Columns of a terminal from which the bar is long."""
+WIDE_BAR, NARROW_BAR = 24, 10
 
 
 class Display:
@@ -78,15 +84,19 @@ class Display:
 
     # -- words -----------------------------------------------------------------------------------
 
-    def values(self, values: dict[str, float]) -> str:
+    def losses(self, values: dict[str, float]) -> list[str]:
         """Losses with their names; the total first, a part that equals it left out."""
         total = values.get("loss")
         shown = {k: v for k, v in values.items() if k in LABELS and (k == "loss" or v != total)}
         language = self.shell.language
-        return " · ".join(
+        return [
             f"{translate(LABELS[name], language)} {self.shell.metric(name, value)}"
             for name, value in shown.items()
-        )
+        ]
+
+    def values(self, values: dict[str, float]) -> str:
+        """All losses in one line."""
+        return BETWEEN.join(self.losses(values))
 
     def rate(self, event: events.Stepped) -> str:
         """Images, points, pairs or tokens per second."""
@@ -210,8 +220,12 @@ class LiveDisplay(Display):
             return
         head = self.shell.text(N_("step {step}"), step=self.shell.number(event.step))
         left = self.shell.text(N_("{left} left"), left=self.shell.duration(event.eta_s))
-        tail = [self.values(event.values), self._validation, self.rate(event), left]
-        self._draw(head, event.fraction, " · ".join(filter(None, tail)))
+        # How far it is and for how long stays; of the numbers the first loss is the last to go.
+        first, *parts = [
+            (rank, words) for rank, words in enumerate(self.losses(event.values), 4)
+        ] or [(4, "")]
+        tail = [(1, first[1]), *parts, (3, self._validation), (2, self.rate(event)), (0, left)]
+        self._draw(head, event.fraction, tail)
 
     def evaluated(self, event: events.Evaluated) -> None:
         """Keep the validation loss in view; of a game, what its images cover."""
@@ -237,7 +251,7 @@ class LiveDisplay(Display):
         elif not is_whole and not self._is_time():
             return
         fraction = download.bytes / download.total if download.total else 0.0
-        self._draw("", fraction, self.transfer(download))
+        self._draw("", fraction, [(0, self.transfer(download))])
         if is_whole:
             self.close()
 
@@ -256,14 +270,34 @@ class LiveDisplay(Display):
         self._drawn_s = now
         return True
 
-    def _draw(self, head: str, fraction: float, tail: str) -> None:
+    def _draw(self, head: str, fraction: float, tail: Sequence[tuple[int, str]]) -> None:
+        """The line: ``head``, a bar, per cent, and of ``tail`` (rank, words) what the terminal has room for."""
         if self._progress is None:
             self._progress = _progress()
-            self._progress.add_task("", total=1.0, head=head, tail=tail)
+            self._progress.add_task("", total=1.0, head=head, tail="")
             self._progress.start()
             self.shell.live = self._progress.console
         task = self._progress.task_ids[0]
-        self._progress.update(task, completed=fraction, head=head, tail=tail, refresh=True)
+        columns = self._progress.console.width
+        room = columns - len(f"{head} {' ' * _bar_width(columns)} 100% ")
+        shown = fitting(tail, room)
+        self._progress.update(task, completed=fraction, head=head, tail=shown, refresh=True)
+
+
+def fitting(pieces: Sequence[tuple[int, str]], room: int) -> str:
+    """The pieces (rank, words) in their order, those of the highest ranks left out until ``room`` columns are enough.
+
+    >>> fitting([(1, "loss 2.31"), (2, "KL 0.20"), (0, "0:05 left")], 24)
+    'loss 2.31 · 0:05 left'
+    """
+    kept = [piece for piece in pieces if piece[1]]
+    while len(kept) > 1 and len(BETWEEN.join(words for _, words in kept)) > room:
+        kept.remove(max(kept, key=itemgetter(0)))
+    return BETWEEN.join(words for _, words in kept)
+
+
+def _bar_width(columns: int) -> int:
+    return WIDE_BAR if columns >= WIDE else NARROW_BAR
 
 
 def _progress() -> Progress:
@@ -273,12 +307,13 @@ def _progress() -> Progress:
     def words(name: str) -> Any:
         return TextColumn("{task.fields[" + name + "]}", markup=False)
 
+    console = Console(stderr=True, highlight=False)
     return Progress(
         words("head"),
-        BarColumn(24),
+        BarColumn(_bar_width(console.width)),
         TaskProgressColumn(),
         words("tail"),
-        console=Console(stderr=True, highlight=False),
+        console=console,
         auto_refresh=False,
     )
 

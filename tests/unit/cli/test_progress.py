@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 
 import pytest
@@ -122,3 +123,27 @@ def test_silence_still_warns(
         for event in (BEGAN, STEPPED, EVALUATED, WARNED, FINISHED):
             shown(event)
     assert capsys.readouterr().err == "olaria: warning: look \\x1b[1m\n"
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+@pytest.mark.parametrize("columns", [60, 80, 100, 120, 160])
+def test_a_narrow_terminal_loses_numbers_and_not_the_place(
+    now: list[float], monkeypatch: pytest.MonkeyPatch, columns: int, language: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    shown = LiveDisplay(Shell(language))
+    shown.began(BEGAN)
+    shown.evaluated(EVALUATED)
+    now[0] = 1.0
+    shown.stepped(STEPPED)
+    shown.close()
+    line = [row for row in terminal.getvalue().splitlines() if "25%" in row][-1]
+
+    bare = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line).strip("\r")
+    assert len(bare.rstrip()) <= columns
+    assert "1,200" in bare or "1.200" in bare
+    assert "1:05" in bare
+    assert ("97" in bare) == (columns >= 100)
+    assert ("KL" in bare) == (columns >= 160)
