@@ -25,11 +25,16 @@ into words where it is shown. ``assert`` is for our own invariants only.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
 from olaria.i18n import N_, Message
+from olaria.vocabulary import SYNONYMS
+
+MOST_SUGGESTED = 3
 
 
 class OlariaError(Exception):
@@ -115,11 +120,37 @@ class LessonError(OlariaError):
 def suggestion(name: str, known: Iterable[str]) -> Message:
     """“ Did you mean …?” for the nearest of ``known``, or the list of them.
 
+    A word for the same thing is near (``lr``, ``atenção``), and so is a part of a name.
+
     >>> suggestion("vae-mnits", ["vae-mnist", "gan-mnist"]).text()
     'did you mean vae-mnist?'
+    >>> suggestion("VAE", ["cvae-mnist", "gan-mnist", "vae-cifar10", "vae-mnist"]).text()
+    'did you mean vae-cifar10, vae-mnist?'
+    >>> suggestion("--lr", ["--seed", "--set training.learning_rate=…"]).text()
+    'did you mean --set training.learning_rate=…?'
     """
     names = sorted(known)
-    near = get_close_matches(name, names, n=1)
+    near = _near(name, names)
     if near:
-        return Message(N_("did you mean {name}?"), {"name": near[0]})
+        return Message(N_("did you mean {name}?"), {"name": ", ".join(near)})
     return Message(N_("known: {names}"), {"names": ", ".join(names)})
+
+
+def _near(name: str, names: list[str]) -> list[str]:
+    """Those whose parts hold what the words of ``name`` mean; else the one that is spelt most like it."""
+    typed = _folded(name)
+    typed = SYNONYMS.get(typed, typed)
+    words = {known: _folded(known) for known in names}
+    same = [known for known, word in words.items() if typed and f"-{typed}-" in f"-{word}-"]
+    return same[:MOST_SUGGESTED] or get_close_matches(name, names, n=1)
+
+
+def _folded(name: str) -> str:
+    """Lower case without accents, all that parts words a hyphen.
+
+    >>> _folded("--Atenção_local")
+    'atencao-local'
+    """
+    plain = unicodedata.normalize("NFD", name.lower())
+    letters = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return "-".join(re.findall("[a-z0-9]+", letters))

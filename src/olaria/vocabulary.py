@@ -66,3 +66,38 @@ LessonName = Literal[
     "fine-tuning",
 ]
 """In the order in which they are learnt."""
+
+SYNONYMS = {
+    "lr": "learning-rate",
+    "learning-rate": "learning-rate",
+    "bs": "batch-size",
+    "epoch": "epochs",
+    "temp": "temperature",
+    "topk": "top-k",
+    "topp": "top-p",
+    "dataset": "data",
+    "output": "out",
+    "evaluate": "eval",
+    "generate": "sample",
+    "atencao": "attention",
+    "ajuste-fino": "fine-tuning",
+    "codificador-decodificador": "encoder-decoder",
+    "media": "averaging",
+    "treinar": "train",
+    "treino": "train",
+    "amostrar": "sample",
+    "gerar": "sample",
+    "avaliar": "eval",
+    "codificar": "encode",
+    "reconstruir": "reconstruct",
+    "detectar": "detect",
+    "relatorio": "report",
+    "explicar": "explain",
+    "exportar": "export",
+    "execucoes": "runs",
+    "dados": "data",
+    "perplexidade": "perplexity",
+    "validacao": "validation",
+    "teste": "test",
+}
+"""What people type, folded, and the part of our names that means it."""

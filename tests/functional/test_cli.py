@@ -453,3 +453,9 @@ def test_b5_interrupted_runs_say_how_to_go_on_and_do(cli: Olaria, inside: Inside
         json.loads(line)["step"] for line in (folder / "metrics.jsonl").read_text().splitlines()
     ]
     assert steps == sorted(steps)
+
+
+@pytest.mark.parametrize("words", [("help", "train"), ("train", "-h"), ("-h", "train")])
+def test_help_is_found_under_its_common_names(cli: Olaria, words: tuple[str, ...]) -> None:
+    shown = cli.done(*words)
+    assert shown == cli.done(*(["--help", "train"] if words[0] == "-h" else ["train", "--help"]))

@@ -52,3 +52,23 @@ def test_suggestion() -> None:
     assert suggestion("vae-mnits", known).text() == "did you mean vae-mnist?"
     assert suggestion("qqq", known).text() == "known: ae-mnist, gan-mnist, vae-mnist"
     assert suggestion("qqq", known).text("pt") == "existem: ae-mnist, gan-mnist, vae-mnist"
+
+
+@pytest.mark.parametrize(
+    ("typed", "known", "near"),
+    [
+        ("vae", ["cvae-mnist", "vae-mnist", "vq-mnist"], "vae-mnist"),
+        ("Atenção", ["attention", "tokens"], "attention"),
+        ("lr", ["learning_rate", "batch_size"], "learning_rate"),
+        ("--temp", ["--temperature", "--prompt"], "--temperature"),
+        ("gan mnist", ["gan-mnist", "gan-ring"], "gan-mnist"),
+        ("mnits", ["mnist", "digits"], "mnist"),
+    ],
+)
+def test_what_people_type_finds_what_they_mean(typed: str, known: list[str], near: str) -> None:
+    assert suggestion(typed, known).text("en") == f"did you mean {near}?"
+
+
+def test_nothing_near_lists_what_there_is() -> None:
+    assert suggestion("", ["b", "a"]).text("en") == "known: a, b"
+    assert suggestion("…", ["b", "a"]).text("en") == "known: a, b"

@@ -86,6 +86,13 @@ class Group(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
+def _recipe_settings() -> list[str]:
+    """Settings of training that people know as options of other programs."""
+    from olaria.recipes.training import TrainingConfig
+
+    return [f"--set training.{name}=…" for name in TrainingConfig.model_fields]
+
+
 def _complaint(error: Any, context: Any) -> UsageError:
     """Typer's complaint in our words; its kinds are told apart by what they carry."""
     command, parameters = context.command_path, context.command.params
@@ -94,6 +101,7 @@ def _complaint(error: Any, context: Any) -> UsageError:
     name = getattr(error, "option_name", None)
     if name is not None and name not in known:
         known += [names.split()[0] for names, _ in EVERYWHERE]
+        known += _recipe_settings() if "--set" in known else []
         return UsageError(
             N_("unknown option {name}: {hint} (see {command} --help)"),
             name=name,

@@ -40,7 +40,7 @@ class Everywhere:
 def split(
     arguments: list[str], language: str, takes_text: Callable[[str], bool]
 ) -> tuple[Everywhere, list[str]]:
-    """Take the options of :data:`EVERYWHERE` (but ``--help``) out of a command's words.
+    """Take the options of :data:`EVERYWHERE` out of a command's words; what asks for help becomes ``--help``.
 
     Args:
         arguments: the words after ``olaria``; those after ``--`` are left alone.
@@ -52,24 +52,30 @@ def split(
 
     >>> split(["train", "vae-mnist", "--lang", "pt"], "en", lambda option: False)
     (Everywhere(language='pt', offline=False, debug=False, version=False), ['train', 'vae-mnist'])
+    >>> split(["help", "runs", "list"], "en", lambda option: False)[1]
+    ['runs', 'list', '--help']
     """
     everywhere, rest = Everywhere(language), list[str]()
     words = iter(arguments)
     for word in words:
         if word == "--":
             return everywhere, [*rest, word, *words]
-        is_ours = word in ("--offline", "--debug", "--version") or word.startswith("--lang")
+        is_ours = word in ("--offline", "--debug", "--version", "-h") or word.startswith("--lang")
         if is_ours and rest and rest[-1].startswith("-") and takes_text(rest[-1]):
             rest.append(word)
         elif word in ("--offline", "--debug", "--version"):
             switch: dict[str, Any] = {word[2:]: True}
             everywhere = replace(everywhere, **switch)
+        elif word == "-h":
+            rest.append("--help")
         elif word == "--lang":
             everywhere = _speaking(everywhere, next(words, ""))
         elif word.startswith("--lang="):
             everywhere = _speaking(everywhere, word.removeprefix("--lang="))
         else:
             rest.append(word)
+    if rest[:1] == ["help"]:
+        rest = [*rest[1:], "--help"]
     return everywhere, rest
 
 
