@@ -1,7 +1,7 @@
 """Images of the user's own: a folder or zip, one subfolder per class.
 
-``train/`` and ``test/`` at the top are kept as parts; without them the images are mixed in a fixed
-order and 10 % are set apart for test. Without class subfolders there are no labels.
+Folders that are called as parts (``train``, ``val``, ``test``) are kept as such; without them the images are mixed in
+a fixed order and 10 % are set apart for test. Without class subfolders there are no labels.
 """
 
 from __future__ import annotations
@@ -12,18 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olaria.data.arrays import MAX_TOTAL_BYTES, Stored, image_arrays, is_array_file, read_stored
-from olaria.data.base import ImageData, Images, Pictures, fingerprint
+from olaria.data.base import ImageData, Images, Pictures
 from olaria.data.config import DataConfig
 from olaria.data.entries import IMAGE_SUFFIXES, Entry, find_entries
+from olaria.data.own_images import fingerprint_of, own_images
 from olaria.data.parts import organise
-from olaria.data.pixels import NUM_EXAMPLES, channels_first, read_images, shaped
-from olaria.data.split import cut_three, shuffled, split_images, take
+from olaria.data.pixels import channels_first, read_images, shaped
+from olaria.data.split import take
 from olaria.errors import DataError
 from olaria.i18n import N_, Message, Setting
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from olaria.data.arrays import Array
     from olaria.data.pixels import Pixels
 
@@ -39,10 +38,16 @@ def load_images(
         DataError: their sizes or channels differ (``--resize`` and ``--gray`` are offered), too few
             can be read, or they do not fit in memory.
     """
-    pictures = _read_all(path, entries, options, MIN_IMAGES)
-    parts, labels, class_names = organise(path, pictures.names)
-    splits = _split(path, pictures.x, labels, parts)
-    return _of_user(path, splits, class_names, (*notes, *pictures.notes))
+    import torch
+
+    organised = organise([entry.name for entry in entries])
+    used = [entry for entry in entries if entry.name in organised.classes]
+    pictures = _read_all(path, used, options, MIN_IMAGES)
+    labels, class_names = organised.labelled(path, pictures.names)
+    y = None if labels is None else torch.tensor(labels, dtype=torch.int64)
+    parts = [organised.parts[name] for name in pictures.names]
+    notes = (*notes, *organised.notes, *pictures.notes)
+    return own_images(path, Images(pictures.x, y), parts, class_names, notes)
 
 
 def load_image_arrays(path: Path, stored: Stored, options: DataConfig) -> ImageData:
@@ -52,7 +57,7 @@ def load_image_arrays(path: Path, stored: Stored, options: DataConfig) -> ImageD
         DataError: see :func:`olaria.data.arrays.image_arrays`.
     """
     images, class_names = _arrays(str(path), stored, options, MIN_IMAGES)
-    return _of_user(path, cut_three(images), class_names, stored.notes)
+    return own_images(path, images, [None] * len(images), class_names, stored.notes)
 
 
 def images_of(values: Array, name: str, options: DataConfig) -> Images:
@@ -82,28 +87,6 @@ def _arrays(
     if options.gray or options.resize is not None:
         images = _adapt(images, options, name)
     return images, found.class_names
-
-
-def _of_user(
-    path: Path,
-    splits: tuple[Images, Images, Images],
-    class_names: tuple[str, ...],
-    notes: Sequence[Message],
-) -> ImageData:
-    train, validation, test = splits
-    return ImageData(
-        name=path.name,
-        title=path.name,
-        train=train,
-        validation=validation,
-        test=test,
-        class_names=class_names,
-        source="user file",
-        sha256=_fingerprint(splits),
-        citation="",
-        licence="",
-        notes=(*notes, *_absent(class_names, train, test)),
-    )
 
 
 def load_pictures(path: Path, options: DataConfig) -> Pictures:
@@ -151,7 +134,9 @@ def adapted(data: ImageData, options: DataConfig) -> ImageData:
     parts = (data.train, data.validation, data.test)
     splits = tuple(_adapt(part, options, data.name) for part in parts)
     train, validation, test = splits
-    return replace(data, train=train, validation=validation, test=test, sha256=_fingerprint(splits))
+    return replace(
+        data, train=train, validation=validation, test=test, sha256=fingerprint_of(splits)
+    )
 
 
 def without_class(data: ImageData, label: int) -> ImageData:
@@ -234,46 +219,3 @@ def _check_total(size_bytes: int, path: str) -> None:
             path=path,
             size=size_bytes,
         )
-
-
-def _split(
-    path: Path, x: Tensor, labels: list[int] | None, parts: list[str]
-) -> tuple[Images, Images, Images]:
-    import torch
-
-    y = None if labels is None else torch.tensor(labels, dtype=torch.int64)
-    everything = Images(x, y)
-    test_indices = [i for i, part in enumerate(parts) if part == "test"]
-    if not test_indices:
-        return cut_three(everything)
-    train_indices = [i for i, part in enumerate(parts) if part == "train"]
-    if len(train_indices) < 2:
-        raise DataError(N_("{path} has fewer than two images in train/; add some"), path=str(path))
-    # Sorted by class, so the last ones would all be of one: mixed before they are cut.
-    mixed = [train_indices[i] for i in shuffled(len(train_indices))]
-    train, validation = split_images(take(everything, mixed))
-    return train, validation, take(everything, test_indices)
-
-
-def _absent(class_names: Sequence[str], train: Images, test: Images) -> list[Message]:
-    """Classes of so few images that a part has none."""
-    found = []
-    for images, text in (
-        (train, N_("no training image is of class {names}, which no model will learn")),
-        (test, N_("no test image is of class {names}, which no metric will see")),
-    ):
-        held = set() if images.y is None else set(images.y.tolist())
-        names = [name for label, name in enumerate(class_names) if label not in held]
-        if names:
-            more = ["…"] * (len(names) > NUM_EXAMPLES)
-            found.append(Message(text, {"names": ", ".join([*names[:NUM_EXAMPLES], *more])}))
-    return found
-
-
-def _fingerprint(splits: Sequence[Images]) -> str:
-    parts = []
-    for images in splits:
-        parts.append(repr(tuple(images.x.shape)).encode())
-        parts.append(images.x.contiguous().numpy().tobytes())
-        parts.append(b"" if images.y is None else images.y.numpy().astype("<i8").tobytes())
-    return fingerprint(parts)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from olaria.errors import DataError
-from olaria.i18n import N_
+from olaria.i18n import N_, Message
 
 Part = Literal["train", "validation", "test"]
 
@@ -27,6 +28,13 @@ _FILLING = frozenset(
 )
 
 
+_DEPTH = 4
+"""Folders above a part that are looked through for it."""
+NUM_EXAMPLES = 3
+
+Folders = tuple[str, ...]
+
+
 def part_of(word: str) -> Part | None:
     """The part that a folder or a file (without its suffix) is called after; None where it is called something else.
 
@@ -42,37 +50,183 @@ def part_of(word: str) -> Part | None:
     >>> [part_of(word) for word in ("cats", "train_station", "tested", "contest", "valley", "test-train", "")]
     [None, None, None, None, None, None, None]
     """
-    plain = "".join(
-        letter
-        for letter in unicodedata.normalize("NFKD", word)
-        if not unicodedata.combining(letter)
-    )
+    return _part_and_rest(word)[0]
+
+
+def _part_and_rest(word: str) -> tuple[Part | None, Folders]:
+    """The part, and what else the word says: ``seg`` of ``seg_train``."""
+    letters = unicodedata.normalize("NFKD", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", word))
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
     pieces = [piece.removesuffix("set") for piece in re.findall(r"[^\W\d_]+", plain.lower())]
     pieces = [piece for piece in pieces if piece and piece not in _FILLING]
-    parts = {_WORDS[piece] for piece in pieces if piece in _WORDS}
-    return _WORDS.get(pieces[-1]) if len(parts) == 1 else None
+    if not pieces or len({_WORDS[piece] for piece in pieces if piece in _WORDS}) != 1:
+        return None, ()
+    return _WORDS.get(pieces[-1]), tuple(piece for piece in pieces if piece not in _WORDS)
 
 
-def organise(
-    path: Path, names: Sequence[str]
-) -> tuple[list[str], list[int] | None, tuple[str, ...]]:
-    """For each name its part (``train``, ``test`` or ""), its label, and the classes' names."""
-    folders = [list(PurePosixPath(name).parts[:-1]) for name in names]
-    while all(folders) and len({parts[0] for parts in folders}) == 1:
-        folders = [parts[1:] for parts in folders]  # the folder that a zip often wraps around
-    parts = ["" for _ in names]
-    if all(folders) and {inner[0] for inner in folders} == {"train", "test"}:
-        parts = [inner[0] for inner in folders]
-        folders = [inner[1:] for inner in folders]
-    if not any(folders):
-        return parts, None, ()
-    if not all(folders):
-        loose = names[[bool(inner) for inner in folders].index(False)]
-        raise DataError(
-            N_("{path} has images beside its class folders ({name}); put each in one"),
-            path=str(path),
-            name=loose,
+@dataclass(frozen=True)
+class Organised:
+    """The user's images by part and class.
+
+    Attributes:
+        parts: of each image that is used, by its name; None where there are no parts.
+        classes: of the same; None where it has none.
+        notes: what was left out.
+        by_number: whether classes that are numbers are in the order of their size, not of their digits.
+    """
+
+    parts: Mapping[str, Part | None]
+    classes: Mapping[str, str | None]
+    notes: tuple[Message, ...] = ()
+    by_number: bool = False
+
+    def labelled(
+        self, path: Path, names: Sequence[str]
+    ) -> tuple[list[int] | None, tuple[str, ...]]:
+        """The classes of ``names`` as numbers from 0, None where there are none; and their names in order.
+
+        Raises:
+            DataError: some have a class and some have none.
+        """
+        found = [own for own in map(self.classes.get, names) if own is not None]
+        if found and len(found) < len(names):
+            raise DataError(
+                N_("{path} has images beside its class folders ({name}); put each in one"),
+                path=str(path),
+                name=next(name for name in names if self.classes[name] is None),
+            )
+        class_names = sorted(set(found))
+        if self.by_number and all(map(str.isdecimal, class_names)):
+            class_names.sort(key=int)
+        index = {name: place for place, name in enumerate(class_names)}
+        return [index[own] for own in found] or None, tuple(class_names)
+
+
+def organise(names: Sequence[str], table: Mapping[str, str] | None = None) -> Organised:
+    """The part and the class of each image, by its folders.
+
+    Args:
+        names: of the images, with their folders.
+        table: classes by name, used where no folder is a class; images that it does not name are left out.
+    """
+    notes: list[Message] = []
+    folders = {name: PurePosixPath(name).parts[:-1] for name in names}
+    level = _level_of_parts(set(folders.values()))
+    parts: dict[str, Part | None] = {
+        name: level.part(own) if level else None for name, own in folders.items()
+    }
+    if level is None:
+        inner = _unwrapped(folders)
+    else:
+        strays = [name for name, part in parts.items() if part is None]
+        left_out(N_("{count} images are in no part and were left out: {examples}"), strays, notes)
+        folders = {name: own for name, own in folders.items() if parts[name]}
+        inner = level.without_parts(folders)
+    classes = {name: own[0] if own else None for name, own in inner.items()}
+    bare: list[str] = []
+    by_table = table is not None and not any(classes.values())
+    if table is not None and by_table:
+        classes = {name: table.get(name) for name in classes}
+        bare = [name for name, own in classes.items() if own is None]
+    elif any(classes.values()):
+        bare = _parts_without_classes(parts, classes)
+    left_out(N_("{count} images carry no class and were left out: {examples}"), bare, notes)
+    for name in bare:
+        del classes[name]
+    return Organised(parts, classes, (*notes, *_like_parts(classes.values())), by_table)
+
+
+def left_out(text: str, names: Sequence[str], notes: list[Message]) -> None:
+    """Note files that are not used, with some of their names."""
+    if names:
+        more = ["…"] * (len(names) > NUM_EXAMPLES)
+        examples = ", ".join([*names[:NUM_EXAMPLES], *more])
+        notes.append(Message(text, {"count": len(names), "examples": examples}))
+
+
+@dataclass(frozen=True)
+class _Level:
+    """Where the folders of the parts are.
+
+    Attributes:
+        depth: folders above them.
+        rests: what the names of training folders say besides; those of the other parts say the same.
+    """
+
+    depth: int
+    rests: frozenset[Folders]
+
+    def part(self, folders: Folders) -> Part | None:
+        """Of the image in ``folders``."""
+        if len(folders) <= self.depth:
+            return None
+        part, rest = _part_and_rest(folders[self.depth])
+        return part if rest in self.rests else None
+
+    def without_parts(self, folders: Mapping[str, Folders]) -> dict[str, Folders]:
+        """The folders that are left to be classes, above the part (``cats/train``) or below it."""
+        above = _unwrapped({name: own[: self.depth] for name, own in folders.items()})
+        below = {name: own[self.depth + 1 :] for name, own in folders.items()}
+        twice = all(
+            own and part_of(own[0]) == self.part(folders[name]) for name, own in below.items()
         )
-    class_names = tuple(sorted({inner[0] for inner in folders}))
-    index = {name: i for i, name in enumerate(class_names)}
-    return parts, [index[inner[0]] for inner in folders], class_names
+        if twice:  # seg_train/seg_train
+            below = {name: own[1:] for name, own in below.items()}
+        if len({own[:1] for own in below.values()}) == 1 and _is_filling(
+            next(iter(below.values()))
+        ):
+            below = {name: own[1:] for name, own in below.items()}  # train/images
+        return {name: above[name] + own for name, own in below.items()}
+
+
+def _level_of_parts(folders: Collection[Folders]) -> _Level | None:
+    """The first level at which some folder has a training part and another one."""
+    for depth in range(_DEPTH):
+        siblings: dict[Folders, dict[str, tuple[Part | None, Folders]]] = {}
+        for own in folders:
+            if len(own) > depth:
+                word = own[depth]
+                siblings.setdefault(own[:depth], {})[word] = _part_and_rest(word)
+        rests = {
+            rest
+            for words in siblings.values()
+            for part, rest in words.values()
+            if part == "train"
+            and any(p not in (None, part) and r == rest for p, r in words.values())
+        }
+        if rests:
+            return _Level(depth, frozenset(rests))
+    return None
+
+
+def _unwrapped(folders: Mapping[str, Folders]) -> dict[str, Folders]:
+    """Without the folders that all are in, as a zip often wraps one around."""
+    inner = dict(folders)
+    while inner and all(inner.values()) and len({own[0] for own in inner.values()}) == 1:
+        inner = {name: own[1:] for name, own in inner.items()}
+    return inner
+
+
+def _is_filling(folders: Folders) -> bool:
+    return bool(folders) and folders[0].lower() in _FILLING
+
+
+def _parts_without_classes(
+    parts: Mapping[str, Part | None], classes: Mapping[str, str | None]
+) -> list[str]:
+    """The images of those parts that are for no training and in which none has a class."""
+    classed = {parts[name] for name, own in classes.items() if own}
+    return [name for name in classes if parts[name] not in classed and parts[name] != "train"]
+
+
+def _like_parts(classes: Iterable[str | None]) -> list[Message]:
+    """A word on classes that are called as parts are."""
+    different = sorted({name for name in classes if name})
+    found = [name for name in different if part_of(name) and not _part_and_rest(name)[1]]
+    if not found:
+        return []
+    message = N_(
+        "the folders {names} were read as classes; there are parts where one is called train and "
+        "another validation or test"
+    )
+    return [Message(message, {"names": ", ".join(found[:NUM_EXAMPLES])})]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from olaria.data.base import Images, Pair
+    from olaria.data.parts import Part
 
 NUM_VALIDATION = 5_000
 LARGE = 50_000
@@ -124,3 +125,28 @@ def cut_three(images: Images) -> tuple[Images, Images, Images]:
     cut = len(mixed) - num_test(len(mixed))
     train, validation = split_images(take(mixed, slice(None, cut)))
     return train, validation, take(mixed, slice(cut, None))
+
+
+def cut_by_parts(images: Images, parts: Sequence[Part | None]) -> tuple[Images, Images, Images]:
+    """Images into (train, validation, test) by the part of each; a part that is not there is cut from training.
+
+    Without any part this is :func:`cut_three`.
+
+    Args:
+        images: all of them.
+        parts: of each; at least two of training where there are some.
+    """
+    which = {name: [i for i, part in enumerate(parts) if part == name] for name in set(parts)}
+    validation, test = which.get("validation", []), which.get("test", [])
+    if not validation and not test:
+        return cut_three(images)
+    train = which["train"]
+    # Sorted by class, so the last ones would all be of one: mixed before they are cut.
+    mixed = [train[i] for i in shuffled(len(train))]
+    if not test:
+        cut = len(mixed) - num_test(len(mixed))
+        mixed, test = mixed[:cut], mixed[cut:]
+    if not validation:
+        cut = len(mixed) - num_validation(len(mixed))
+        mixed, validation = mixed[:cut], mixed[cut:]
+    return take(images, mixed), take(images, validation), take(images, test)
