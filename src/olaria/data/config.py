@@ -39,7 +39,7 @@ class DataConfig(Config):
         gray: reduce colour to one channel.
         leave_out: a class, from 0, of which nothing is trained on: what is to be found as an anomaly.
         encoding: of text files; decoding is strict.
-        column: of a ``.csv`` or ``.jsonl`` file.
+        column: of a ``.csv`` or ``.tsv`` file, by name or number; field of a ``.jsonl`` or ``.json`` file.
         tokenizer: how text becomes integers.
         vocab_size: tokens of the tokenizer ``bpe``: the 256 bytes and the merges; 512 where None.
         unseen: what to do with a character that is not in the alphabet.

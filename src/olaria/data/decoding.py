@@ -87,9 +87,8 @@ def suggest_encoding(content: bytes, tried: str) -> str:
     >>> suggest_encoding("ação".encode("cp1252"), "utf-8")
     'cp1252'
     """
-    marked = [name for mark, name in BYTE_ORDER_MARKS if content.startswith(mark)]
-    unmarked = _unmarked_utf16(content)
-    for encoding in (*marked, *filter(None, [unmarked]), "utf-8", "cp1252"):
+    likely = filter(None, (marked_encoding(content), _unmarked_utf16(content)))
+    for encoding in (*likely, "utf-8", "cp1252"):
         if codecs.lookup(encoding) == codecs.lookup(tried):
             continue
         try:
@@ -101,12 +100,38 @@ def suggest_encoding(content: bytes, tried: str) -> str:
 
 
 def normalise(text: str) -> str:
-    r"""Newlines as ``\n``, characters composed (Unicode NFC).
+    r"""Newlines as ``\n``, characters composed (Unicode NFC): the form of all text that is read or typed.
 
     >>> normalise("a\r\nb\rc"), len(normalise("a\u0303"))
     ('a\nb\nc', 1)
     """
-    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return unicodedata.normalize("NFC", join_newlines(text))
+
+
+def join_newlines(text: str) -> str:
+    r"""Every end of a line as ``\n``, whether it was ``\r\n``, ``\r`` or that already.
+
+    >>> join_newlines("a\r\nb\rc\n")
+    'a\nb\nc\n'
+    """
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def lines_of_text(text: str) -> list[str]:
+    r"""The lines of ``text``, which end at a newline and nowhere else.
+
+    ``str.splitlines`` would also cut at form feeds, U+0085 and U+2028, which people have inside their lines.
+
+    >>> lines_of_text("a\x0cb\u2028c\r\nd\n"), lines_of_text("")
+    (['a\x0cb\u2028c', 'd'], [])
+    """
+    lines = join_newlines(text).split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
+def marked_encoding(content: bytes) -> str | None:
+    """The encoding that a byte order mark of UTF-16 or UTF-32 names."""
+    return next((name for mark, name in BYTE_ORDER_MARKS if content.startswith(mark)), None)
 
 
 def is_utf8_with_accents(content: bytes) -> bool:
@@ -123,8 +148,7 @@ def is_utf8_with_accents(content: bytes) -> bool:
 def _undecodable(content: bytes, encoding: str, name: str, offset: int) -> DataError:
     """The error for a first wrong byte at ``offset``: binary, mixed, or of another encoding."""
     fields = {"name": name, "encoding": encoding, "offset": offset}
-    marked = any(content.startswith(mark) for mark, _ in BYTE_ORDER_MARKS)
-    if not marked and not _unmarked_utf16(content):
+    if not marked_encoding(content) and not _unmarked_utf16(content):
         if _is_binary(content):
             return DataError(
                 N_(

@@ -18,6 +18,8 @@ from olaria.i18n import N_
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 TEXT_SUFFIXES = (".txt", ".md", ".csv", ".jsonl", ".srt")
+NAMED_SUFFIXES = (".json", ".tsv")
+"""Of tables that are a text where one is named, by itself or by its column: beside other files they describe those."""
 ARCHIVED_ARRAYS = (".npz",)
 ARRAY_SUFFIXES = (".npy", *ARCHIVED_ARRAYS)
 MAX_BYTES = 1 << 32

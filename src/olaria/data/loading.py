@@ -87,7 +87,8 @@ def load(
     if wanted == "points" and path.suffix.lower() in POINT_SUFFIXES and path.is_file():
         _check_options(path.name, "points", options)
         return load_csv(path)
-    if path.suffix.lower() == PAIR_SUFFIX and path.is_file():
+    is_table = wanted == "text" or (wanted is None and options.column is not None)
+    if path.suffix.lower() == PAIR_SUFFIX and path.is_file() and not is_table:
         _check_options(path.name, "pairs", options, ("column",))
         return load_tsv(path, options)
     from olaria.data.user import load_path

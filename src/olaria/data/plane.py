@@ -8,15 +8,16 @@ section 4.1; their clusters are of other sizes); ``spiral`` is a curve with norm
 from __future__ import annotations
 
 import csv
-import io
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olaria.data.arrays import point_array
 from olaria.data.base import DataSet, PointData, Request, fingerprint
+from olaria.data.decoding import lines_of_text, marked_encoding
 from olaria.data.entries import read_file
 from olaria.data.split import num_test, num_validation, shuffled
+from olaria.data.tables import declared_delimiter
 from olaria.errors import DataError
 from olaria.i18n import N_, Message
 
@@ -119,12 +120,14 @@ def load_csv(path: Path) -> PointData:
     if path.stat().st_size > MAX_BYTES:
         raise _too_large(path)
     content = read_file(path)
-    lines = content.decode("utf-8-sig", "replace").splitlines()
+    lines = lines_of_text(content.decode(marked_encoding(content) or "utf-8-sig", "replace"))
+    declared = bool(lines) and declared_delimiter(lines[0])[0] is not None
     found = [(number, _point(line)) for number, line in enumerate(lines, 1) if line.strip()]
+    found = found[declared:]
     kept = [point for _, point in found if point is not None]
     points = torch.tensor(kept, dtype=torch.float32).reshape(-1, 2)
     check_points(points.numpy(), str(path))
-    # A line above the first point names the columns.
+    # The first line may name the columns, after one that names the delimiter.
     strange = [number for number, point in found if point is None and number > found[0][0]]
     notes: tuple[Message, ...] = ()
     if strange:
@@ -194,13 +197,15 @@ def _of_user(path: Path, points: Tensor, notes: tuple[Message, ...]) -> PointDat
 
 
 def _point(line: str) -> tuple[float, float] | None:
-    if ";" in line or "\t" in line:
-        cells = line.replace(",", ".").replace(";", "\t").split("\t")
-    else:
-        cells = next(csv.reader(io.StringIO(line))) if "," in line else line.split()
     try:
+        if ";" in line or "\t" in line:
+            cells = line.replace(",", ".").replace(";", "\t").split("\t")
+        else:
+            cells = next(csv.reader([line])) if "," in line else line.split()
+        while cells and not cells[-1].strip():  # a delimiter too many at the end
+            cells.pop()
         x, y = map(float, cells)
-    except ValueError:
+    except (ValueError, csv.Error):
         return None
     return (x, y) if math.isfinite(x) and math.isfinite(y) else None
 

@@ -1,4 +1,4 @@
-"""Texts of the user's own: ``.txt .md .csv .jsonl .srt``, one file, a folder or a zip of them.
+"""Texts of the user's own: ``.txt .md .csv .jsonl .srt``, one file, a folder or a zip of them; and ``.tsv .json``.
 
 A file is a document, a row of a table too. Where there are several, each is whole on one side of
 the split, and so are its copies. How bytes become text is said in :mod:`olaria.data.decoding`.
@@ -14,9 +14,10 @@ from olaria.data.base import TextData, fingerprint
 from olaria.data.config import DataConfig
 from olaria.data.decoding import decode, is_utf8_with_accents, normalise
 from olaria.data.entries import Entry
+from olaria.data.records import json_column
 from olaria.data.split import split_documents, split_text
 from olaria.data.subtitles import subtitles
-from olaria.data.tables import csv_column, jsonl_column
+from olaria.data.tables import csv_column
 from olaria.errors import DataError, UsageError
 from olaria.i18n import N_, Message, Setting
 
@@ -78,13 +79,13 @@ def _documents(entry: Entry, options: DataConfig, notes: list[Message]) -> list[
                 N_("{name} is sound UTF-8; read as {encoding}, its accents may be wrong"), fields
             )
         )
-    if entry.suffix == ".csv":
-        return _rows(csv_column(entry.name, text, options.column))
-    if entry.suffix == ".jsonl":
-        return _rows(jsonl_column(entry.name, text, options.column))
+    if entry.suffix in (".csv", ".tsv"):
+        return _rows(csv_column(entry.name, text, options.column, notes))
+    if entry.suffix in (".jsonl", ".json"):
+        return _rows(json_column(entry.name, text, options.column, notes))
     if options.column is not None:
         raise UsageError(
-            N_("{name} has no columns; {column} is for .csv and .jsonl"),
+            N_("{name} has no columns; {column} is for .csv, .tsv, .jsonl and .json"),
             column=Setting("column"),
             name=entry.name,
         )

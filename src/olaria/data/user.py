@@ -8,7 +8,7 @@ from pathlib import Path
 from olaria.data.arrays import is_array_file, read_stored
 from olaria.data.base import ImageData, PointData, TextData
 from olaria.data.config import DataConfig
-from olaria.data.entries import IMAGE_SUFFIXES, TEXT_SUFFIXES, Entry, find_entries
+from olaria.data.entries import IMAGE_SUFFIXES, NAMED_SUFFIXES, TEXT_SUFFIXES, Entry, find_entries
 from olaria.data.images import load_image_arrays, load_images
 from olaria.data.plane import load_point_array
 from olaria.data.text import load_text
@@ -39,13 +39,15 @@ def load_path(
     entries = find_entries(path)
     images = [entry for entry in entries if entry.suffix in IMAGE_SUFFIXES]
     texts = [entry for entry in entries if entry.suffix in TEXT_SUFFIXES]
+    if options.column is not None or not (images or texts):
+        texts = [entry for entry in entries if entry.suffix in (*TEXT_SUFFIXES, *NAMED_SUFFIXES)]
     chosen = texts if _reads_text(options, wanted, len(images), len(texts)) else images
     if not chosen:
         raise DataError(
             N_("nothing to learn from in {path}; images: {images}; texts: {texts}"),
             path=str(path),
             images=" ".join(IMAGE_SUFFIXES),
-            texts=" ".join(TEXT_SUFFIXES),
+            texts=" ".join((*TEXT_SUFFIXES, *NAMED_SUFFIXES)),
         )
     notes = _left_out(entries, chosen)
     if chosen is images:

@@ -7,6 +7,7 @@ from typing import Any
 
 from olaria.data import DataConfig, PairData, TextData
 from olaria.data.base import lines_of
+from olaria.data.decoding import lines_of_text
 from olaria.data.statistics import Entropies, entropies
 from olaria.data.tokenizer import Tokenizer, WordTokenizer
 from olaria.data.toy_language import ToyLanguage
@@ -37,7 +38,7 @@ def text_stats(data: TextData, options: DataConfig) -> dict[str, Any]:
         "size_bytes": len(text.encode("utf-8")),
         "num_documents": data.num_documents,
         "num_words": len(text.split()),
-        "num_lines": len(text.splitlines()),
+        "num_lines": len(lines_of_text(text)),
         "alphabet_size": len(set(text)),
         "alphabet": "".join(sorted(set(text))),
         "unseen_in_train": "".join(sorted(set(data.validation) - set(data.train))),

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from olaria.data import TextData
 from olaria.data.base import PairData
+from olaria.data.decoding import lines_of_text
 from olaria.data.tokens import Tokenizer
 from olaria.errors import LessonError
 from olaria.i18n import N_, Setting
@@ -78,7 +79,7 @@ def opening_line(asked: Asked, run: Run, least: int = 16) -> str:
     if isinstance(data, PairData):
         return data.validation[0][0]
     assert isinstance(data, TextData)
-    lines = (line.strip() for line in data.validation[:10_000].splitlines())
+    lines = (line.strip() for line in lines_of_text(data.validation[:10_000]))
     return next((line for line in lines if len(line) >= least), data.validation[:least])
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from olaria.data import DataConfig, TextData, load
 from olaria.data.split import split_documents, split_text
+from olaria.kinds.text_stats import text_stats
 from olaria.runs.opening import tokenizer_of
 
 documents_ = st.lists(st.text("abc", min_size=1, max_size=30), min_size=2, max_size=25).filter(
@@ -144,3 +145,11 @@ def test_words_and_byte_pairs_are_of_the_training_part(tmp_path: Path) -> None:
         assert any("treino" in token for token in tokens)
         assert not any("validar" in token for token in tokens)
         assert tokenizer.decode(tokenizer.encode(data.validation)) == data.validation
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85", "\x0c", "\x0b", "\x1c", "\x1e"])
+def test_a_line_ends_at_a_newline_and_nowhere_else(mark: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(f"uma{mark}linha\r\n".encode() * 50)
+    data = load(str(tmp_path / "a.txt"))
+    assert isinstance(data, TextData)
+    assert text_stats(data, DataConfig(name="a"))["num_lines"] == 50

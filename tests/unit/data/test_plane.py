@@ -73,6 +73,34 @@ def test_c2_decimal_commas_and_strange_lines(tmp_path: Path) -> None:
     assert data.train[:, 0].frac().eq(0.5).all()
 
 
+@pytest.mark.parametrize(
+    ("first", "row", "ending", "encoding"),
+    [
+        ("sep=;\nx;y\n", "{0},5;{0};", "\r\n", "utf-8-sig"),
+        ("x\ty\n", "{0}.5\t{0}", "\n", "utf-16"),
+        ("x,y,\n", "{0}.5,{0},", "\r", "utf-8"),
+        ("largura\u2028(cm),altura\x85(cm)\n", "{0}.5,{0}", "\n", "utf-8"),
+    ],
+)
+def test_points_as_spreadsheets_write_them(
+    tmp_path: Path, first: str, row: str, ending: str, encoding: str
+) -> None:
+    path = tmp_path / "meus.csv"
+    text = first + "\n".join(row.format(i) for i in range(60)) + "\n" + "1;2;3\n"
+    path.write_bytes(text.replace("\n", ending).encode(encoding))
+    data = load(str(path), wanted="points")
+    assert isinstance(data, PointData)
+    assert [note.fields for note in data.notes] == [{"count": 1, "line": 61 + first.count("\n")}]
+    assert data.train[:, 0].frac().eq(0.5).all() and len(data.train) == 49
+
+
+def test_a_line_that_no_table_has_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("".join(f"{i},{i}\n" for i in range(60)) + '1,"' + "x" * 200_000 + "\n")
+    data = load(str(path), wanted="points")
+    assert [note.fields for note in data.notes] == [{"count": 1, "line": 61}]
+
+
 def test_what_are_no_points_is_told(tmp_path: Path) -> None:
     path = tmp_path / "few.csv"
     path.write_text("1,2\n" * (LEAST_POINTS - 1))

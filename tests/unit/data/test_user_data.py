@@ -206,7 +206,9 @@ def test_csv_column(delimiter: str, tmp_path: Path) -> None:
     rows = [["id", "fala"], ["1", '"um, dois; três"'], ["2", '"linha\ndupla"']]
     (tmp_path / "a.csv").write_text("\n".join(delimiter.join(row) for row in rows), "utf-8")
     assert text_of(tmp_path / "a.csv", column="fala").text == "um, dois; três\nlinha\ndupla\n"
-    with pytest.raises(UsageError, match="id, fala; choose one with column"):
+    with pytest.raises(
+        UsageError, match="text in fala, and 1 columns of numbers; choose one with column"
+    ):
         text_of(tmp_path / "a.csv")
     with pytest.raises(UsageError, match="no column x"):
         text_of(tmp_path / "a.csv", column="x")
@@ -226,7 +228,7 @@ def test_jsonl_column(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no column x"):
         text_of(file, column="x")
     file.write_text('{"text": "um"}\n{"text": 3}\n')
-    with pytest.raises(DataError, match="text is not text on line 2"):
+    with pytest.raises(DataError, match="text is a number on line 2"):
         text_of(file)
     file.write_text('{"text": "um"}\n[1]\n')
     with pytest.raises(DataError, match=r"line 2 of a\.jsonl is not a JSON object"):
