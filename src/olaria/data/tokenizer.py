@@ -122,7 +122,7 @@ class CharTokenizer:
             return ids[~unknown]
         characters = set(map(chr, points[unknown].tolist()))
         if unseen == "error":
-            raise unseen_error(characters)
+            raise unseen_error(characters, self.alphabet)
         replacement = next((c for c in REPLACEMENTS if c in self.alphabet), None)
         if replacement is None:
             raise DataError(
@@ -195,7 +195,7 @@ class WordTokenizer:
 
         unknown = set(text).difference(self._ids) if unseen == "error" else ()
         if unknown:  # told at once, not word by word
-            raise unseen_error(unknown)
+            raise unseen_error(unknown, self._letters.alphabet)
         words = WORDS.findall(text)
         encoded = {word: self._encoded(word, unseen) for word in set(words)}
         ids = [i for word in words for i in encoded[word]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from olaria.errors import DataError
@@ -20,6 +21,29 @@ Kind = TokenizerKind
 FORMAT = 1
 NUM_NAMED = 10
 """Unseen characters that an error names; of more it says how many."""
+_TYPESET = ("<noBreak>", "<wide>", "<narrow>", "<compat>", "<font>")
+"""Of Unicode's decompositions those that change no more than the width or the face of a character."""
+_LETTERS = (  # Cyrillic and Greek, and Latin
+    (
+        "\u0410\u0412\u0415\u0405\u0406\u0408\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425",
+        "ABESIJKMHOPCTX",
+    ),
+    ("\u0430\u0441\u0435\u043e\u0440\u0455\u0456\u0458\u0443\u0445", "aceopsijyx"),
+    (
+        "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7",
+        "ABEZHIKMNOPTYX",
+    ),
+    ("\u03bf\u03b3\u03bd", "oyv"),
+)
+_SIGNS = {
+    "'": "\u2018\u2019\u201a\u201b\u2032\u00b4\u0060",
+    '"': "\u201c\u201d\u201e\u201f\u2033",
+    "-": "\u2212",
+    "°": "\u00ba\u02da",
+}
+_LOOK_ALIKE = {
+    ord(a): b for letters, plain in _LETTERS for a, b in zip(letters, plain, strict=True)
+} | {ord(sign): plain for plain, signs in _SIGNS.items() for sign in signs}
 
 
 class Tokenizer(Protocol):
@@ -89,26 +113,57 @@ def is_strings(value: Any) -> TypeGuard[list[str]]:
     return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
 
 
-def unseen_error(characters: Collection[str]) -> DataError:
+def unseen_error(characters: Collection[str], alphabet: Collection[str] = ()) -> DataError:
     """The error that names every character that the alphabet lacks, :data:`NUM_NAMED` at most.
+
+    Where one of them looks like a character that the alphabet has, that one is named too: a reader sees no difference.
 
     >>> str(unseen_error("ç"))
     "'ç' (U+00E7 LATIN SMALL LETTER C WITH CEDILLA) is not in the alphabet; use unseen=replace or unseen=skip"
     """
+    pairs = ((typed, look_alike(typed, alphabet)) for typed in sorted(characters))
+    typed, alike = next(((typed, alike) for typed, alike in pairs if alike), ("", ""))
+    fields = {
+        "replace": Setting("unseen", "replace"),
+        "skip": Setting("unseen", "skip"),
+        "count": len(characters),
+        "names": listed(characters),
+    }
     if len(characters) == 1:
-        return DataError(
-            N_("{name} is not in the alphabet; use {replace} or {skip}"),
-            replace=Setting("unseen", "replace"),
-            skip=Setting("unseen", "skip"),
-            name=listed(characters),
+        what = N_("{names} is not in the alphabet; use {replace} or {skip}")
+    else:
+        what = N_("{count} characters are not in the alphabet: {names}; use {replace} or {skip}")
+    if alike:
+        what = N_(
+            "not in the alphabet: {names}; it has {alike}, which looks like {typed}: write that, "
+            "or use {replace} or {skip}"
         )
-    return DataError(
-        N_("{count} characters are not in the alphabet: {names}; use {replace} or {skip}"),
-        replace=Setting("unseen", "replace"),
-        skip=Setting("unseen", "skip"),
-        count=len(characters),
-        names=listed(characters),
-    )
+        fields |= {"alike": _named(alike), "typed": repr(typed)}
+    return DataError(what, **fields)
+
+
+def look_alike(character: str, alphabet: Collection[str]) -> str:
+    r"""The plainest of what the alphabet has that looks like ``character``; "" where nothing does.
+
+    >>> look_alike(" ", "ab\u202f"), look_alike("\u2019", "'a"), look_alike("\u0441", "abc"), look_alike("é", "e")
+    ('\u202f', "'", 'c', '')
+    """
+    shape = _shape(character)
+    return min((other for other in alphabet if _shape(other) == shape), default="")
+
+
+@cache
+def _shape(character: str) -> str:
+    """One character for all that look like it: spaces, dashes, quotes, forms for typesetting, Greek and Cyrillic."""
+    kind = unicodedata.category(character)
+    if kind == "Zs":
+        return " "
+    if kind == "Pd":
+        return "-"
+    form, _, plain = unicodedata.decomposition(character).partition(" ")
+    if form in _TYPESET and plain and " " not in plain:
+        character = chr(int(plain, 16))
+    return character.translate(_LOOK_ALIKE)
 
 
 def listed(characters: Iterable[str]) -> Message | str:

@@ -168,10 +168,17 @@ def test_a_table_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
         pairs_of(path)
 
 
+def test_a_tab_too_many_at_the_end_is_nothing(tmp_path: Path) -> None:
+    assert pairs_of(table(tmp_path, "a\tx\t\nb\ty\t\t\n")).text == "a\nx\nb\ny\n"
+    with pytest.raises(DataError, match=r"line 2 of pairs\.tsv has 3 columns"):
+        pairs_of(table(tmp_path, "a\tx\nb\ty\tz\n"))
+
+
 @pytest.mark.parametrize("settings", [{"column": "a"}, {"resize": 8}, {"gray": True}])
 def test_a_setting_without_effect_is_an_error(settings: dict[str, object], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has no effect"):
-        pairs_of(table(tmp_path, "a\tx\nb\ty\n"), **settings)
+        path = table(tmp_path, "a\tx\nb\ty\n")
+        load(str(path), DataConfig.parse({"name": str(path), **settings}), wanted="pairs")
 
 
 # -- encoding --------------------------------------------------------------------------------------
