@@ -200,7 +200,8 @@ def test_an_older_folder(folder: Path) -> None:
         ("n_layer", 1, r"tensor transformer\.h\.1\..* has not"),
         ("n_positions", 13, "of shape 12×16, not a number format of shape 13×16"),
         ("n_embd", 32, "of shape"),
-        ("vocab_size", 281, "280 tokens and the model 281"),
+        ("vocab_size", 281, "of shape 280×16, not a number format of shape 281×16"),
+        ("vocab_size", 279, "280 tokens and the model 279"),
     ],
 )
 def test_settings_that_are_not_those_of_the_file(
@@ -250,16 +251,14 @@ def test_d4_a_pickle_is_not_opened(folder: Path, tmp_path: Path, name: str) -> N
     (folder / "model.safetensors").unlink()
     (folder / name).write_bytes(pickle.dumps(Bait(tmp_path / "ran")))
     assert is_gpt2_folder(folder)
-    with pytest.raises(DataError, match=r"can run programs|not a sound safetensors"):
+    expected = (
+        r"can run programs; .*save_pretrained"
+        if name.endswith("bin")
+        else "not a sound safetensors"
+    )
+    with pytest.raises(DataError, match=expected):
         opened(folder)
     assert not (tmp_path / "ran").exists()
-
-
-def test_weights_in_several_files(folder: Path) -> None:
-    (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
-    (folder / "model.safetensors.index.json").write_text("{}")
-    with pytest.raises(DataError, match="in several files"):
-        open_gpt2(folder)
 
 
 def test_d1_damaged_weights(folder: Path) -> None:

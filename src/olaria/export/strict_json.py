@@ -22,6 +22,22 @@ def read_object(path: Path, most_bytes: int) -> dict[str, Any]:
     Raises:
         DataError: it is not there, too large, or not such an object; names the reason.
     """
+    content = read_whole(path, most_bytes)
+    try:
+        value = parsed(content, _once)
+    except ValueError as error:  # also what is not UTF-8
+        raise _not_json(path, str(error).splitlines()[0][:120]) from None
+    if not isinstance(value, dict):
+        raise _not_json(path, type(value).__name__)
+    return value
+
+
+def read_whole(path: Path, most_bytes: int) -> bytes:
+    """The bytes of a file of a folder.
+
+    Raises:
+        DataError: it is not there, or too large.
+    """
     with storage_errors(path):
         if not path.is_file():
             raise DataError(N_("{path} is missing; give a whole folder"), path=str(path))
@@ -33,14 +49,7 @@ def read_object(path: Path, most_bytes: int) -> dict[str, Any]:
                 size=size,
                 most=most_bytes,
             )
-        content = path.read_bytes()
-    try:
-        value = parsed(content, _once)
-    except ValueError as error:  # also what is not UTF-8
-        raise _not_json(path, str(error).splitlines()[0][:120]) from None
-    if not isinstance(value, dict):
-        raise _not_json(path, type(value).__name__)
-    return value
+        return path.read_bytes()
 
 
 def take(

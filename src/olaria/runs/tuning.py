@@ -45,6 +45,7 @@ class Start:
         size: of its recipe, where it has one.
         tokenizer: of the base; of a resumed run, the run's.
         weights: reads the base's state_dict; None where the resumed run's checkpoint replaces it.
+        remarks: for the reader, about what of the base was left out.
     """
 
     provenance: Mapping[str, Any]
@@ -53,21 +54,21 @@ class Start:
     size: Size | None
     tokenizer: Tokenizer
     weights: Callable[[], dict[str, Tensor]] | None
+    remarks: tuple[Message, ...] = ()
 
     def tokenizer_for(self, text: str, unseen: Unseen) -> Tokenizer:
         """The base's tokenizer, extended by the characters that it lacks unless these are replaced or skipped."""
         return self.tokenizer if unseen != "error" else extended(self.tokenizer, text)
 
     def notes(self, tokenizer: Tokenizer) -> list[Message]:
-        """For the reader, about new tokens of the tokenizer."""
+        """For the reader, about what was left out of the base and about new tokens of the tokenizer."""
         added = range(self.tokenizer.vocab_size, tokenizer.vocab_size)
         if not added:
-            return []
+            return [*self.remarks]
         message = N_("{count} characters that {name} never saw are new tokens: {names}")
         names = listed(tokenizer.decode([token]) for token in added)
-        return [
-            Message(message, {"count": len(added), "name": self.provenance["name"], "names": names})
-        ]
+        fields = {"count": len(added), "name": self.provenance["name"], "names": names}
+        return [*self.remarks, Message(message, fields)]
 
     def model(self, recipe: Recipe, vocab_size: int) -> tuple[Model, dict[str, Any]]:
         """The model at the start, and the base as provenance.json stores it.
@@ -112,7 +113,15 @@ def open_start(start: str) -> Start:
     if is_gpt2_folder(path) and not is_run(path):
         gpt2 = open_gpt2(path)
         provenance = _provenance(path.resolve().name, None, gpt2.tokenizer)
-        return Start(provenance, path.resolve(), gpt2.config, None, gpt2.tokenizer, gpt2.weights)
+        return Start(
+            provenance,
+            path.resolve(),
+            gpt2.config,
+            None,
+            gpt2.tokenizer,
+            gpt2.weights,
+            gpt2.notes,
+        )
     run = Run(path if is_run(path) else start)
     if MODELS[run.family].data != "text":
         raise RunError(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from olaria.cli.main import main
@@ -229,6 +230,28 @@ def test_a_gpt2_folder_in_and_out(texts: Texts, out: str, tmp_path: Path) -> Non
     assert run.provenance["base"]["name"] == "gpt2"
     assert run.provenance["base"]["checkpoint"] is None
     assert run.recipe.data.tokenizer == "bpe"
+
+
+@every_way
+def test_a_padded_gpt2_folder_trains_and_comes_back_without_its_padding(
+    texts: Texts, out: str, tmp_path: Path, lora: dict[str, Any]
+) -> None:
+    base = texts.base("gpt2-shakespeare", "bpe")
+    folder = export_huggingface(base, tmp_path / "padded")
+    tensors, config = load_file(folder / "model.safetensors"), folder / "config.json"
+    rows = tensors["transformer.wte.weight"]
+    tensors["transformer.wte.weight"] = torch.cat((rows, torch.ones(64, rows.shape[1])))
+    save_file(tensors, folder / "model.safetensors")
+    values = json.loads(config.read_text())
+    config.write_text(json.dumps({**values, "vocab_size": len(rows) + 64}))
+    run = texts.train(out, "gpt2-shakespeare", "new", start=folder, steps=2, **lora)
+    events = (run.path / "events.jsonl").read_text("utf-8").splitlines()
+    notes = [json.loads(line)["message"] for line in events if "no token uses" in line]
+    assert [Message.from_json(note).fields["count"] for note in notes] == [64]
+    replay(run.path, out=tmp_path / "again")  # the base is what it was
+    back = export_huggingface(run, tmp_path / "back")
+    assert json.loads((back / "config.json").read_text()) == values
+    assert len(load_file(back / "model.safetensors")["transformer.wte.weight"]) == len(rows)
 
 
 def test_nothing_is_written_over(texts: Texts, tmp_path: Path) -> None:
