@@ -122,6 +122,68 @@ def _text_seeds() -> list[bytes]:
     ]
 
 
+COLUMNS = (None, "fala", "1", "messages")
+"""What is asked for of a table; its first byte chooses."""
+
+
+def read_table(content: bytes) -> None:
+    """As ``.csv`` and ``.tsv``: every text has something in it, and what is said of the rest is a sentence."""
+    from olaria.data.tables import csv_column
+
+    for name in ("a.csv", "a.tsv"):
+        _read_column(csv_column, name, content)
+
+
+def _table_seeds() -> list[bytes]:
+    rows = 'id;fala\r\n1;"um; ""dois"""\r\n2;três\r\n;\r\n'
+    texts = [
+        rows,
+        "sep=;\r\n" + rows,
+        rows.replace(";", ","),
+        rows.replace(";", "\t"),
+        rows.replace("\r\n", "\r"),
+        rows.replace("\r\n", ";\r\n"),
+        '"a fala (texto, tom)";fala;fala\n"uma\nlinha";1,5;x\n',
+        "label,pixel0,pixel1\n" + "5,0,255\n" * 5,
+        "fala\nOlá, mundo\n",
+    ]
+    return [bytes([place]) + text.encode() for text in texts for place in range(len(COLUMNS))]
+
+
+def read_records(content: bytes) -> None:
+    """As ``.jsonl`` and ``.json``, as :func:`read_table`."""
+    from olaria.data.records import json_column
+
+    for name in ("a.jsonl", "a.json"):
+        _read_column(json_column, name, content)
+
+
+def _record_seeds() -> list[bytes]:
+    chat = [{"role": "user", "content": "oi"}, {"role": "x", "content": None}]
+    values: list[Any] = [{"fala": "um"}, {"fala": None}, {"messages": chat}, {"1": 2.5}]
+    lines = "".join(json.dumps(value) + "\r\n" for value in values)
+    texts = [lines, json.dumps(values, indent=1), '["um", null, "dois"]', json.dumps(values[2:3])]
+    return [bytes([place]) + text.encode() for text in texts for place in range(len(COLUMNS))]
+
+
+def _read_column(read: Callable[..., list[str]], name: str, content: bytes) -> None:
+    from olaria.errors import OlariaError
+    from olaria.i18n import Message
+
+    text = content[1:].decode("utf-8", "replace")
+    column = COLUMNS[content[0] % len(COLUMNS)] if content else None
+    notes: list[Message] = []
+    try:
+        texts = read(name, text, column, notes)
+    except OlariaError as error:
+        said = [error.message]
+    else:
+        assert all(one.strip() for one in texts)
+        said = notes
+    for language in ("en", "pt"):
+        assert all("\n" not in one.text(language) for one in said)
+
+
 def read_arrays(content: bytes) -> None:
     """As a file of arrays; the first byte chooses which."""
     from olaria.data.config import DataConfig
@@ -227,6 +289,8 @@ TARGETS = {
         read_image, lambda: [_picture(kind) for kind in ("PNG", "JPEG", "BMP", "GIF", "WEBP")]
     ),
     "text": Target(read_text, _text_seeds),
+    "table": Target(read_table, _table_seeds),
+    "records": Target(read_records, _record_seeds),
     "arrays": Target(read_arrays, _array_seeds),
     "recipe": Target(read_recipe, _recipe_seeds),
     "manifest": Target(read_manifest, _manifest_seeds),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import zipfile
 from collections.abc import Callable
@@ -128,3 +129,16 @@ def test_stats_in_both_languages(olaria: Command) -> None:
         assert len(english.splitlines()) == len(portuguese.splitlines())
         assert "olaria train bigram-shakespeare --size tiny --data a.txt" in portuguese
         assert "nats/char = " in english
+
+
+def test_the_suggested_command_reads_the_text_as_it_was_described(
+    olaria: Command, tmp_path: Path
+) -> None:
+    rows = "".join(f"{i};o oleiro gira o barro, disse ele {i}\r\n" for i in range(200))
+    (tmp_path / "falas do filme.csv").write_text("id;a fala\r\n" + rows, "utf-16")
+    how = ("--column", "a fala", "--encoding", "utf-16", "--tokenizer", "bpe")
+    out, _ = done(olaria("data", "stats", "falas do filme.csv", *how))
+    line = next(line for line in out.splitlines() if line.startswith("suits it"))
+    words = shlex.split(line.removeprefix("suits it"))
+    assert words[0] == "olaria"
+    done(olaria(*words[1:], "--steps", "1", "--out", "run"))

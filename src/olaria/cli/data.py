@@ -90,7 +90,7 @@ def _stats(shell: Shell, found: Document) -> None:
     if isinstance(found, DescribedText):
         from olaria.cli.text_facts import text_facts
 
-        measured = text_facts(shell, found, found.target)
+        measured = text_facts(shell, found, found.target, found.reading)
     else:
         rest = {key: value for key, value in found.items() if key not in _DESCRIBED}
         measured = _measures(shell, rest)

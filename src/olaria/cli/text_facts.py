@@ -6,19 +6,23 @@ import shlex
 from typing import Any
 
 from olaria.cli.shell import Shell
+from olaria.cli.verb import word_of
 from olaria.i18n import N_
 
 SHOWN_CHARS = 200
 """Of an alphabet; ``--json`` has all of it."""
 
 
-def text_facts(shell: Shell, found: dict[str, Any], target: str) -> list[tuple[str, str]]:
+def text_facts(
+    shell: Shell, found: dict[str, Any], target: str, reading: dict[str, Any]
+) -> list[tuple[str, str]]:
     """Name and value of each line.
 
     Args:
         shell: how to speak.
         found: what :func:`olaria.workflows.data.stats` returned of a text.
         target: the name or path that was asked for.
+        reading: the settings that it was read with, which training needs too.
     """
     text, number = shell.text, shell.number
     facts = [
@@ -40,8 +44,10 @@ def text_facts(shell: Shell, found: dict[str, Any], target: str) -> list[tuple[s
         facts.append((text(N_("grammar's own")), text(N_("{value} nats/char"), value=known)))
     facts += _tokens(shell, found["tokenizer"])
     chosen = found["recommended"]
-    words = ["olaria train", chosen["preset"], "--size", chosen["size"], "--data"]
-    facts.append((text(N_("suits it")), " ".join([*words, shell.measure(shlex.quote(target))])))
+    words = ["olaria", "train", chosen["preset"], "--size", chosen["size"], "--data", target]
+    for setting, value in reading.items():
+        words += [word_of(setting, shell.request, ()), str(value)]
+    facts.append((text(N_("suits it")), shell.measure(shlex.join(words))))
     facts.append(("", shell.words(chosen["reason"])))
     return facts
 

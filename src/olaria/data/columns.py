@@ -29,8 +29,9 @@ def folded(name: str) -> str:
 
 def listed(names: Sequence[str]) -> Message | str:
     """Names of columns for a sentence: :data:`NUM_NAMED` of them and a count, long ones cut."""
+    whole = map(folded, names)
     short = [
-        name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…" for name in names
+        name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…" for name in whole
     ]
     first = ", ".join(short[:NUM_NAMED])
     if len(short) <= NUM_NAMED:

@@ -84,13 +84,15 @@ def load_tsv(path: Path, options: DataConfig) -> PairData:
         DataError: the file is not of the encoding, a line is not a pair, or there are too few.
         StorageError: the file cannot be read.
     """
-    from olaria.data.decoding import decode, normalise
+    from olaria.data.decoding import decode, lines_of_text, normalise
     from olaria.data.entries import read_file
 
-    text = normalise(decode(read_file(path), options.encoding, path.name)).rstrip("\n")
-    if not text:
+    lines = lines_of_text(normalise(decode(read_file(path), options.encoding, path.name)))
+    while lines and not lines[-1].strip():  # rows that a spreadsheet left empty
+        lines.pop()
+    if not lines:
         raise DataError(N_("{path} is empty; give a pair of texts a line"), path=str(path))
-    rows = [_pair(path.name, number, row) for number, row in enumerate(text.split("\n"), start=1)]
+    rows = [_pair(path.name, number, line) for number, line in enumerate(lines, start=1)]
     pairs = list(dict.fromkeys(rows))
     num_sources = len({source for source, _ in pairs})
     if num_sources < 2:

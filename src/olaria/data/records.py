@@ -15,7 +15,7 @@ from typing import Any
 from olaria.data.columns import LOOKED_AT, Texts, choice_needed, folded, listed, no_such_column
 from olaria.data.decoding import join_newlines
 from olaria.errors import DataError, UsageError
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, Setting
 
 CHAT_KEYS = (("role", "content"), ("from", "value"))
 """Where a message has its sender and its text: as chat models are given them, and as ShareGPT writes them."""
@@ -46,7 +46,23 @@ def json_column(name: str, text: str, column: str | None, notes: list[Message]) 
         return _plain_texts(name, chain(first, records), column, notes)
     for line, value in first:
         _check_object(name, line, value)
-    key = _choose(name, [value for _, value in first], column)
+    values = [value for _, value in first]
+    if (
+        column is None
+        and len(values) == 1
+        and name.lower().endswith(".json")
+        and not _is_array(text)
+    ):
+        raise DataError(
+            N_(
+                "{name} is one JSON object, with {columns}, and no list; "
+                "give an array of objects, or choose a field of text with {setting}"
+            ),
+            name=name,
+            columns=listed(_fields(values)),
+            setting=Setting("column"),
+        )
+    key = _choose(name, values, column)
     texts, num_chats, num_silent = Texts(name, key), 0, 0
     is_there = False
     for line, value in chain(first, records):
@@ -63,7 +79,6 @@ def json_column(name: str, text: str, column: str | None, notes: list[Message]) 
             raise _not_text(name, line, key, content)
         texts.add(line, content)
     if not is_there:
-        values = [value for _, value in first]
         raise no_such_column(name, _text_fields(values) or _fields(values), key)
     if num_chats:
         message = N_("{column} of {name} holds chats: each message is read as “sender: text”")
@@ -78,7 +93,7 @@ def _records(name: str, text: str) -> Iterator[Record]:
     """Every value of the file, of an array every entry."""
     decoder = json.JSONDecoder()
     place, line, counted = _skip(text, 0), 1, 0
-    in_array = text.startswith("[", place)
+    in_array = _is_array(text)
     if in_array:
         place = _skip(text, place + 1)
     while place < len(text):
@@ -103,6 +118,10 @@ def _records(name: str, text: str) -> Iterator[Record]:
         raise DataError(
             N_("the array in {name} does not end; the file is cut, fetch it again"), name=name
         )
+
+
+def _is_array(text: str) -> bool:
+    return text.startswith("[", _skip(text, 0))
 
 
 def _skip(text: str, place: int) -> int:

@@ -221,11 +221,12 @@ class DescribedText(Document):
     Args:
         facts: as JSON values.
         target: its name or path, as it was given.
+        reading: the settings that it was read with.
     """
 
-    def __init__(self, facts: dict[str, Any], *, target: str) -> None:
+    def __init__(self, facts: dict[str, Any], *, target: str, reading: dict[str, Any]) -> None:
         super().__init__(facts)
-        self.target = target
+        self.target, self.reading = target, reading
 
 
 @verb(StatsRequest)
@@ -247,10 +248,13 @@ def stats(
     from olaria.kinds import kind_named
 
     name = str(request.name)
-    config = DataConfig.parse({"name": name, **reading_of(request)})
+    reading = reading_of(request)
+    config = DataConfig.parse({"name": name, **reading})
     data = load(name, config, offline=offline, progress=progress)
     facts = {**_described(data), **kind_named(kind_of(data)).describe(data, config)}
-    return DescribedText(facts, target=name) if "tokenizer" in facts else Document(facts)
+    if "tokenizer" not in facts:
+        return Document(facts)
+    return DescribedText(facts, target=name, reading=reading)
 
 
 # -- for a class ------------------------------------------------------------------------------------

@@ -169,7 +169,7 @@ def test_a_table_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_tab_too_many_at_the_end_is_nothing(tmp_path: Path) -> None:
-    assert pairs_of(table(tmp_path, "a\tx\t\nb\ty\t\t\n")).text == "a\nx\nb\ny\n"
+    assert pairs_of(table(tmp_path, "a\tx\t\nb\ty\t\t\n\t\n\t\t\n")).text == "a\nx\nb\ny\n"
     with pytest.raises(DataError, match=r"line 2 of pairs\.tsv has 3 columns"):
         pairs_of(table(tmp_path, "a\tx\nb\ty\tz\n"))
 

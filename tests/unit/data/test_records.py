@@ -133,6 +133,15 @@ def test_any_other_json_is_refused_in_a_line(text: str, tmp_path: Path) -> None:
     assert "\n" not in str(caught.value) and "columns ;" not in str(caught.value)
 
 
+def test_one_object_is_no_list_of_texts(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"version": "1.1", "data": [{"title": "x"}]}')
+    with pytest.raises(DataError, match=r"a\.json is one JSON object, with version, data, and no"):
+        load(str(tmp_path / "a.json"))
+    (tmp_path / "a.json").write_text('{"version": "1.1", "text": "um texto\\ninteiro"}')
+    data = load(str(tmp_path / "a.json"), DataConfig(name="a", column="text"))
+    assert isinstance(data, TextData) and data.text == "um texto\ninteiro\n"
+
+
 def test_no_field_is_text() -> None:
     with pytest.raises(DataError, match=r"no field of a\.jsonl is text; it has n, dados"):
         column(lines({"n": 1, "dados": {"text": "x"}}))
@@ -141,6 +150,8 @@ def test_no_field_is_text() -> None:
 
 
 def test_long_lists_of_fields_are_cut() -> None:
+    with pytest.raises(UsageError, match="the columns a b, c; choose one"):
+        column(lines({"a\n b": "x", "c": "y"}))
     with pytest.raises(UsageError, match="campo 7 and 32 more; choose one"):
         column(lines({f"campo {number}": "x" for number in range(40)}))
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from olaria.data import DataConfig, TextData, load
 from olaria.data.tables import csv_column
@@ -91,6 +96,34 @@ def test_a_tsv_is_a_table_where_a_column_is_asked_for(tmp_path: Path) -> None:
     assert not isinstance(load(str(tmp_path / "a.tsv")), TextData)
     with pytest.raises(UsageError, match="origem, fala; choose one"):
         load(str(tmp_path / "a.tsv"), wanted="text")
+
+
+cells_ = st.lists(st.text(st.sampled_from("aé\"',;\t|\n \u2028\x85\x0c"), max_size=9), max_size=12)
+
+
+@given(
+    cells_,
+    st.sampled_from(",;\t|"),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),
+    st.booleans(),
+)
+def test_what_a_spreadsheet_wrote_is_read(
+    cells: list[str], delimiter: str, ending: str, quoting: Any, names_delimiter: bool
+) -> None:
+    stream = io.StringIO(newline="")
+    if names_delimiter:
+        stream.write(f"sep={delimiter}{ending}")
+    writer = csv.writer(stream, delimiter=delimiter, lineterminator=ending, quoting=quoting)
+    writer.writerow(["id", "fala"])
+    for number, cell in enumerate(cells):
+        writer.writerow([f"n{number}", cell.replace("\n", ending)])
+    filled = [cell for cell in cells if cell.strip()]
+    if cells and not filled:
+        with pytest.raises(DataError, match="has a text in fala"):
+            column(stream.getvalue(), "fala")
+    else:
+        assert column(stream.getvalue(), "fala") == filled
 
 
 # -- rows ------------------------------------------------------------------------------------------
