@@ -1,8 +1,8 @@
-"""The user's own arrays, checked: ``.npy`` and ``.npz`` files, and arrays handed over in Python.
+"""The user's own arrays, checked: those of files, and arrays handed over in Python.
 
-Images are (N, H, W) or (N, H, W, C) with C = 1 or 3, of whole numbers 0…255 (``uint8``) or of fractions in [0, 1];
-points are (N, 2) of floating type. No pickle is read: a header that speaks of Python objects is an error, and it is
-compared with the length of its file before there is room made for anything.
+Images are (N, H, W), (N, H, W, C) with C = 1 or 3, or (N, H·W) where they are square, of whole numbers 0…255
+(``uint8``) or of fractions in [0, 1]; points are (N, 2) of floating type. No pickle is read: a header that speaks of
+Python objects is an error, and it is compared with the length of its file before there is room made for anything.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from olaria.data.entries import ARCHIVED_ARRAYS, ARRAY_SUFFIXES, Entry, find_entries
+from olaria.data.parts import Part
 from olaria.errors import DataError
 from olaria.i18n import N_, Message, Number
 
@@ -30,9 +29,8 @@ MAX_HEADER_BYTES = 10_000
 MAX_DIMENSIONS = 16
 MAX_TOTAL_BYTES = 1 << 32
 """Of images in memory, a byte a value."""
-VALUES, LABELS = ("x", "images"), ("y", "labels")
-"""Names of the arrays in a ``.npz``."""
-NUM_NAMED = 3
+LEAST_SIDE = 7
+"""Of images whose pixels are given as one row of numbers."""
 LARGEST_LABEL = 2**63 - 1
 
 
@@ -53,11 +51,21 @@ class ImageArrays:
 
 @dataclass(frozen=True)
 class Stored:
-    """The arrays of one file, as they are in it."""
+    """Images or points as arrays, as they are in the user's files.
+
+    Attributes:
+        values: of all of them.
+        labels: one for each, where there are some.
+        notes: what was left out, and how they were understood.
+        parts: of each; empty where there are none.
+        words: what the labels 0, 1, … stand for; empty where they stand for themselves.
+    """
 
     values: Array
     labels: Array | None
     notes: tuple[Message, ...] = ()
+    parts: tuple[Part | None, ...] = ()
+    words: tuple[str, ...] = ()
 
     @property
     def is_points(self) -> bool:
@@ -65,61 +73,14 @@ class Stored:
         return self.values.ndim == 2 and self.values.shape[1] == 2
 
 
-def is_array_file(path: Path) -> bool:
-    """Whether it is a file that :func:`read_stored` reads, by its name."""
-    return path.suffix.lower() in ARRAY_SUFFIXES and path.is_file()
-
-
-def read_stored(path: Path) -> Stored:
-    """The arrays of a ``.npy`` file, or of the members of a ``.npz`` that are named as here.
+def read_npy(content: bytes, name: str) -> Array:
+    """The array of an ``.npy`` (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
 
     Raises:
-        DataError: it is damaged, too large, holds objects, or no array of a known name.
-        StorageError: it cannot be read.
+        DataError: it is damaged, too large, or holds objects.
     """
-    entries = find_entries(path)
-    if path.suffix.lower() not in ARCHIVED_ARRAYS:
-        return Stored(_parsed(entries[0], path.name), None)
-    found = [_only(path, entries, names) for names in (VALUES, LABELS)]
-    if found[0] is None:
-        raise DataError(
-            N_("{path} has no array named x or images; it has: {names}"),
-            path=str(path),
-            names=_listed([entry.name.removesuffix(".npy") for entry in entries]),
-        )
-    rest = [entry.name.removesuffix(".npy") for entry in entries if entry not in found]
-    notes: tuple[Message, ...] = ()
-    if rest:
-        fields = {"count": len(rest), "names": _listed(rest)}
-        notes = (Message(N_("{count} arrays of other names were left out: {names}"), fields),)
-    values, labels = (
-        None if entry is None else _parsed(entry, f"{path.name}/{entry.name}") for entry in found
-    )
-    assert values is not None
-    return Stored(values, labels, notes)
-
-
-def _only(path: Path, entries: Sequence[Entry], names: Sequence[str]) -> Entry | None:
-    found = [entry for entry in entries if entry.name.removesuffix(".npy") in names]
-    if len(found) > 1:
-        raise DataError(
-            N_("{path} has several arrays named {names}; keep one"),
-            path=str(path),
-            names=" / ".join(names),
-        )
-    return found[0] if found else None
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = ["…"] * (len(names) > NUM_NAMED)
-    return ", ".join([*names[:NUM_NAMED], *more]) or "—"
-
-
-def _parsed(entry: Entry, name: str) -> Array:
-    """The array of an ``.npy`` (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html)."""
     import numpy as np
 
-    content = entry.read()
     shape, by_columns, dtype, start = _header(content, name)
     if dtype.kind not in "buif":
         raise DataError(
@@ -183,14 +144,17 @@ def image_arrays(values: Array, labels: Array | None, name: str, least: int) -> 
     """Images and their classes as the rest of the house has them.
 
     Args:
-        values: (N, H, W) or (N, H, W, C).
-        labels: (N,) whole numbers; the different ones, in order, become classes 0, 1, …
+        values: (N, H, W), (N, H, W, C), or (N, H²) with H of 7 at least.
+        labels: (N,) or (N, 1) whole numbers; the different ones, in order, become classes 0, 1, …
         name: of what holds them, for the errors.
         least: images that there must be.
 
     Raises:
         DataError: a wrong shape, type or range; what is not a number; too few or too many images.
     """
+    side = square_side(values.shape[1]) if values.ndim == 2 else 0
+    if side and len(values):
+        values = values.reshape(-1, side, side)
     _check_image_shape(values, name)
     if len(values) < least:
         raise DataError(
@@ -209,6 +173,16 @@ def image_arrays(values: Array, labels: Array | None, name: str, least: int) -> 
     pixels = _bytes(values, name)
     shaped = pixels[:, None] if pixels.ndim == 3 else pixels.transpose(0, 3, 1, 2)
     return ImageArrays(shaped, y, class_names)
+
+
+def square_side(num_pixels: int) -> int:
+    """Of the square image that has so many pixels; 0 where there is none, or a row of so few may be something else.
+
+    >>> square_side(784), square_side(785), square_side(36)
+    (28, 0, 0)
+    """
+    side = math.isqrt(max(0, num_pixels))
+    return side if side * side == num_pixels and side >= LEAST_SIDE else 0
 
 
 def _check_image_shape(values: Array, name: str) -> None:
@@ -264,13 +238,7 @@ def _bytes(values: Array, name: str) -> Pixels:
 def _classes(labels: Array, count: int, name: str) -> tuple[Labels, tuple[str, ...]]:
     import numpy as np
 
-    if labels.shape != (count,):
-        raise DataError(
-            N_("{name} has labels of the shape {shape}, and {count} images: give one for each"),
-            name=name,
-            shape=_shape(labels.shape),
-            count=count,
-        )
+    labels = one_each(labels, count, name)
     if labels.dtype.kind not in "iu" or int(labels.max()) > LARGEST_LABEL:
         raise DataError(
             N_("{name} has labels of {dtype}; give whole numbers, such as int64"),
@@ -279,6 +247,24 @@ def _classes(labels: Array, count: int, name: str) -> tuple[Labels, tuple[str, .
         )
     different, y = np.unique(labels, return_inverse=True)
     return y.reshape(-1).astype(np.int64), tuple(str(label) for label in different.tolist())
+
+
+def one_each(labels: Array, count: int, name: str) -> Array:
+    """Labels as (N,), of (N,) or (N, 1).
+
+    Raises:
+        DataError: there are more or fewer than ``count``.
+    """
+    if labels.shape == (count, 1):
+        return labels[:, 0]
+    if labels.shape != (count,):
+        raise DataError(
+            N_("{name} has labels of the shape {shape}, and {count} images: give one for each"),
+            name=name,
+            shape=_shape(labels.shape),
+            count=count,
+        )
+    return labels
 
 
 def point_array(values: Array, name: str) -> Array:

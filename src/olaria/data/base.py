@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from olaria.data.config import DataConfig
+from olaria.errors import DataError
 from olaria.families.base import Kind
 from olaria.i18n import N_, Message
 
@@ -212,6 +214,24 @@ AnyData = ImageData | TextData | PairData | PointData
 def lines_of(pairs: Iterable[Pair]) -> str:
     """Every source and every target, one a line."""
     return "".join(f"{text}\n" for pair in pairs for text in pair)
+
+
+class OtherKindError(DataError):
+    """There is nothing of the wanted kind at a path.
+
+    Args:
+        path: that was named.
+        wanted: the kind.
+    """
+
+    def __init__(self, path: Path, wanted: Kind) -> None:
+        kind = {
+            "images": N_("images"),
+            "text": N_("text"),
+            "pairs": N_("pairs of texts"),
+            "points": N_("points in the plane"),
+        }[wanted]
+        super().__init__(N_("{path} is not read as {kind}"), path=str(path), kind=Message(kind))
 
 
 _KINDS: dict[type, Kind] = {

@@ -7,12 +7,13 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 
-from olaria.data.archives import is_regular
+from olaria.data.names import distinct, plain_name, zip_name
 from olaria.errors import DataError, StorageError
 from olaria.i18n import N_
 
@@ -22,6 +23,7 @@ NAMED_SUFFIXES = (".json", ".tsv")
 """Of tables that are a text where one is named, by itself or by its column: beside other files they describe those."""
 ARCHIVED_ARRAYS = (".npz",)
 ARRAY_SUFFIXES = (".npy", *ARCHIVED_ARRAYS)
+ZIP_SUFFIXES = (".zip", *ARCHIVED_ARRAYS)
 MAX_BYTES = 1 << 32
 ZIP_ERRORS = (
     zipfile.BadZipFile,
@@ -32,6 +34,10 @@ ZIP_ERRORS = (
     ValueError,  # a name that is not the UTF-8 it claims to be
     struct.error,  # a member that begins at the end of the file
 )
+# Bits of a zip's member: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.4.4.
+_PROTECTED, _UTF8 = 1, 1 << 11
+_WINDOWS = 0
+_LINK, _FILE = 0o120000, 0o100000
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class Entry:
     """One file of the user's.
 
     Attributes:
-        name: its path within what was named.
+        name: its path within what was named, as :mod:`olaria.data.names` has it; no other file has the same.
         size_bytes: of its content.
         read: gives the content.
         stamp: changes when the content does: a zip's checksum of it, or when a file was last written.
@@ -69,11 +75,40 @@ def find_entries(path: Path) -> list[Entry]:
     """
     if path.is_dir():
         entries = _folder_entries(path)
-    elif path.suffix.lower() in (".zip", *ARCHIVED_ARRAYS):
-        entries = _zip_entries(path)
+    elif path.suffix.lower() in ZIP_SUFFIXES:
+        entries = _zip_entries(path, path)
     else:
         entries = [_file_entry(path.name, path)]
-    total = sum(entry.size_bytes for entry in entries)
+    return _in_order(path, entries)
+
+
+def inside_zips(path: Path, entries: Sequence[Entry]) -> list[Entry]:
+    """The same files, in place of each zip among them what it holds, in a folder of the zip's name.
+
+    Zips inside these stay as they are.
+
+    Args:
+        path: where the files are.
+        entries: of :func:`find_entries`.
+
+    Raises:
+        DataError: one of the zips is damaged or unsafe, or too much comes together.
+        StorageError: one cannot be read.
+    """
+    found: list[Entry] = []
+    for entry in entries:
+        if entry.suffix not in ZIP_SUFFIXES:
+            found.append(entry)
+            continue
+        folder = entry.name[: -len(entry.suffix)]
+        inner = _zip_entries(path / entry.name, BytesIO(entry.read()))
+        found += [replace(one, name=f"{folder}/{one.name}") for one in inner]
+    return _in_order(path, found)
+
+
+def _in_order(path: Path, entries: Iterable[Entry]) -> list[Entry]:
+    ordered = sorted(entries, key=lambda entry: entry.name)
+    total = sum(entry.size_bytes for entry in ordered)
     if total > MAX_BYTES:
         raise DataError(
             N_("{path} holds {size} bytes, more than the {limit} that are read; take a part of it"),
@@ -81,7 +116,8 @@ def find_entries(path: Path) -> list[Entry]:
             size=total,
             limit=MAX_BYTES,
         )
-    return sorted(entries, key=lambda entry: entry.name)
+    names = distinct(entry.name for entry in ordered)
+    return [replace(entry, name=name) for entry, name in zip(ordered, names, strict=True)]
 
 
 def _folder_entries(folder: Path) -> list[Entry]:
@@ -90,8 +126,8 @@ def _folder_entries(folder: Path) -> list[Entry]:
 
     entries = []
     for place, folders, names in os.walk(folder, onerror=stop):
-        folders[:] = [name for name in folders if not _is_hidden(name)]
-        for name in names:
+        folders[:] = sorted(name for name in folders if not _is_hidden(name))
+        for name in sorted(names):
             file = Path(place, name)
             if not _is_hidden(name) and file.is_file():
                 entries.append(_file_entry(file.relative_to(folder).as_posix(), file))
@@ -100,14 +136,14 @@ def _folder_entries(folder: Path) -> list[Entry]:
 
 def _file_entry(name: str, file: Path) -> Entry:
     about = file.stat()
-    return Entry(name, about.st_size, partial(read_file, file), about.st_mtime_ns)
+    return Entry(plain_name(name), about.st_size, partial(read_file, file), about.st_mtime_ns)
 
 
-def _zip_entries(path: Path) -> list[Entry]:
+def _zip_entries(path: Path, source: Path | BytesIO) -> list[Entry]:
     """A zip's members; one that would climb out of a folder condemns the whole archive."""
     # Left open for the entries, which share it: its list of members is read only once.
     try:
-        archive = zipfile.ZipFile(path)
+        archive = zipfile.ZipFile(source)
     except (OSError, *ZIP_ERRORS) as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise _unreadable(path, error) from None
@@ -116,22 +152,43 @@ def _zip_entries(path: Path) -> list[Entry]:
             path=str(path),
             reason=str(error),
         ) from None
+    members = archive.infolist()
+    # Old packers of Windows wrote their own separator, throughout.
+    by_windows = all(
+        info.create_system == _WINDOWS and "/" not in info.filename for info in members
+    )
     entries = []
-    for info in archive.infolist():
-        if info.is_dir():
+    for info in members:
+        name = zip_name(info.filename, is_utf8=bool(info.flag_bits & _UTF8))
+        name = plain_name(name.replace("\\", "/") if by_windows else name)
+        if name.endswith("/"):
             continue
-        parts = PurePosixPath(info.filename).parts
-        climbs = ".." in parts or info.filename[:1] == "/" or "\\" in info.filename
-        if climbs or ":" in parts[0] or not is_regular(info):
-            raise DataError(
-                N_("{path} holds {name}, which is not a plain file inside it; make the zip again"),
-                path=str(path),
-                name=info.filename,
-            )
-        if not any(_is_hidden(part) for part in parts):
-            read = partial(_read_member, archive, info)
-            entries.append(Entry(info.filename, info.file_size, read, info.CRC))
+        _check_member(path, name, info)
+        inner = PurePosixPath(name)
+        if not any(_is_hidden(part) for part in inner.parts):
+            read = partial(_read_member, archive, info, path, name)
+            entries.append(Entry(str(inner), info.file_size, read, info.CRC))
     return entries
+
+
+def _check_member(path: Path, name: str, info: zipfile.ZipInfo) -> None:
+    """Refuse what is no plain file inside the zip."""
+    parts = PurePosixPath(name).parts
+    # The upper half of external_attr is a Unix mode; 0 where none was stored.
+    kind = (info.external_attr >> 16) & 0o170000
+    if not parts or ".." in parts or name[0] == "/" or ":" in parts[0]:
+        message = N_("{name} in {path} would lie outside the zip; make the zip again")
+    elif "\\" in name:
+        message = N_("{name} in {path} has a backslash in its name; make the zip again")
+    elif info.flag_bits & _PROTECTED:
+        message = N_("{name} in {path} is protected by a password; make the zip again without one")
+    elif kind == _LINK:
+        message = N_("{name} in {path} is a link; make the zip again with the file itself")
+    elif kind not in (0, _FILE):
+        message = N_("{name} in {path} is not a plain file; make the zip again")
+    else:
+        return
+    raise DataError(message, name=name, path=str(path))
 
 
 def read_file(path: Path) -> bytes:
@@ -146,9 +203,8 @@ def read_file(path: Path) -> bytes:
         raise _unreadable(path, error) from None
 
 
-def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, name: str) -> bytes:
     # zipfile never gives more bytes than the member announces, and those were counted.
-    path = Path(str(archive.filename))
     try:
         return archive.read(info)
     except (OSError, *ZIP_ERRORS) as error:
@@ -157,7 +213,7 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
             raise _unreadable(path, error) from None
         raise DataError(
             N_("{name} in {path} is damaged ({reason}); make the zip again"),
-            name=info.filename,
+            name=name,
             path=str(path),
             reason=str(error),
         ) from None

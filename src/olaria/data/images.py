@@ -11,12 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from olaria.data.arrays import MAX_TOTAL_BYTES, Stored, image_arrays, is_array_file, read_stored
+from olaria.data.arrays import MAX_TOTAL_BYTES, Stored, image_arrays
 from olaria.data.base import ImageData, Images, Pictures
 from olaria.data.config import DataConfig
-from olaria.data.entries import IMAGE_SUFFIXES, Entry, find_entries
+from olaria.data.contents import contents_of
+from olaria.data.entries import Entry
+from olaria.data.label_tables import LabelTable
 from olaria.data.own_images import fingerprint_of, own_images
-from olaria.data.parts import organise
+from olaria.data.parts import Organised, organise
 from olaria.data.pixels import channels_first, read_images, shaped
 from olaria.data.split import take
 from olaria.errors import DataError
@@ -30,9 +32,21 @@ MIN_IMAGES = 4
 
 
 def load_images(
-    path: Path, entries: Sequence[Entry], options: DataConfig, notes: Sequence[Message] = ()
+    path: Path,
+    entries: Sequence[Entry],
+    options: DataConfig,
+    notes: Sequence[Message] = (),
+    *,
+    tables: Sequence[LabelTable] = (),
 ) -> ImageData:
     """The images of ``entries``, sorted by name.
+
+    Args:
+        path: where they are.
+        entries: files of one image each.
+        options: how to read them.
+        notes: what was left out already.
+        tables: that say their classes, used where no folder does.
 
     Raises:
         DataError: their sizes or channels differ (``--resize`` and ``--gray`` are offered), too few
@@ -40,14 +54,24 @@ def load_images(
     """
     import torch
 
-    organised = organise([entry.name for entry in entries])
+    labels_by_name = {name: own for table in reversed(tables) for name, own in table.labels.items()}
+    organised = organise([entry.name for entry in entries], labels_by_name or None)
     used = [entry for entry in entries if entry.name in organised.classes]
     pictures = _read_all(path, used, options, MIN_IMAGES)
     labels, class_names = organised.labelled(path, pictures.names)
     y = None if labels is None else torch.tensor(labels, dtype=torch.int64)
     parts = [organised.parts[name] for name in pictures.names]
-    notes = (*notes, *organised.notes, *pictures.notes)
+    said = _said_of(tables, organised)
+    notes = (*notes, *said, *organised.notes, *pictures.notes)
     return own_images(path, Images(pictures.x, y), parts, class_names, notes)
+
+
+def _said_of(tables: Sequence[LabelTable], organised: Organised) -> list[Message]:
+    """Whether the classes are from the tables, or from folders though there are tables."""
+    if organised.by_table:
+        return [table.note() for table in tables]
+    message = N_("the folders are the classes; those in {table} were not used")
+    return [Message(message, {"table": table.entry.name}) for table in tables]
 
 
 def load_image_arrays(path: Path, stored: Stored, options: DataConfig) -> ImageData:
@@ -57,7 +81,8 @@ def load_image_arrays(path: Path, stored: Stored, options: DataConfig) -> ImageD
         DataError: see :func:`olaria.data.arrays.image_arrays`.
     """
     images, class_names = _arrays(str(path), stored, options, MIN_IMAGES)
-    return own_images(path, images, [None] * len(images), class_names, stored.notes)
+    parts = stored.parts or [None] * len(images)
+    return own_images(path, images, parts, class_names, stored.notes)
 
 
 def images_of(values: Array, name: str, options: DataConfig) -> Images:
@@ -86,7 +111,9 @@ def _arrays(
     images = Images(x, None if found.y is None else torch.from_numpy(found.y))
     if options.gray or options.resize is not None:
         images = _adapt(images, options, name)
-    return images, found.class_names
+    words = stored.words
+    names = tuple(words[int(name)] for name in found.class_names) if words else found.class_names
+    return images, names
 
 
 def load_pictures(path: Path, options: DataConfig) -> Pictures:
@@ -96,12 +123,12 @@ def load_pictures(path: Path, options: DataConfig) -> Pictures:
         DataError: there is no image that can be read, or they differ in size or channels.
         StorageError: the file cannot be read.
     """
-    if is_array_file(path):
-        stored = read_stored(path)
+    contents = contents_of(path, "images")
+    if not contents.pictures and contents.numbers:
+        stored = contents.stored()
         images, _ = _arrays(str(path), stored, options, 1)
         return Pictures(tuple(map(str, range(len(images)))), images.x, stored.notes)
-    entries = [entry for entry in find_entries(path) if entry.suffix in IMAGE_SUFFIXES]
-    return _read_all(path, entries, options, 1)
+    return _read_all(path, contents.pictures, options, 1)
 
 
 def _read_all(path: Path, entries: Sequence[Entry], options: DataConfig, least: int) -> Pictures:

@@ -72,13 +72,13 @@ class Organised:
         parts: of each image that is used, by its name; None where there are no parts.
         classes: of the same; None where it has none.
         notes: what was left out.
-        by_number: whether classes that are numbers are in the order of their size, not of their digits.
+        by_table: whether the classes are from the table; numbers are then in the order of their size.
     """
 
     parts: Mapping[str, Part | None]
     classes: Mapping[str, str | None]
     notes: tuple[Message, ...] = ()
-    by_number: bool = False
+    by_table: bool = False
 
     def labelled(
         self, path: Path, names: Sequence[str]
@@ -96,7 +96,7 @@ class Organised:
                 name=next(name for name in names if self.classes[name] is None),
             )
         class_names = sorted(set(found))
-        if self.by_number and all(map(str.isdecimal, class_names)):
+        if self.by_table and all(map(str.isdecimal, class_names)):
             class_names.sort(key=int)
         index = {name: place for place, name in enumerate(class_names)}
         return [index[own] for own in found] or None, tuple(class_names)
@@ -167,11 +167,13 @@ class _Level:
         """The folders that are left to be classes, above the part (``cats/train``) or below it."""
         above = _unwrapped({name: own[: self.depth] for name, own in folders.items()})
         below = {name: own[self.depth + 1 :] for name, own in folders.items()}
-        twice = all(
-            own and part_of(own[0]) == self.part(folders[name]) for name, own in below.items()
-        )
-        if twice:  # seg_train/seg_train
-            below = {name: own[1:] for name, own in below.items()}
+        parts = {name: self.part(own) for name, own in folders.items()}
+        single = {
+            parts[name] for name, own in below.items() if not own or part_of(own[0]) != parts[name]
+        }
+        for name, own in below.items():
+            if parts[name] not in single:  # seg_train/seg_train
+                below[name] = own[1:]
         if len({own[:1] for own in below.values()}) == 1 and _is_filling(
             next(iter(below.values()))
         ):

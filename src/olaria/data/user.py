@@ -1,20 +1,23 @@
-"""The user's own data: a file, a folder or a zip, of images or of texts; or a file of arrays."""
+"""The user's own data: a file, a folder or a zip, of images, texts, arrays or tables."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from olaria.data.arrays import is_array_file, read_stored
-from olaria.data.base import ImageData, PointData, TextData
+from olaria.data.base import ImageData, OtherKindError, PointData, TextData
 from olaria.data.config import DataConfig
-from olaria.data.entries import IMAGE_SUFFIXES, NAMED_SUFFIXES, TEXT_SUFFIXES, Entry, find_entries
+from olaria.data.contents import Contents, contents_of
+from olaria.data.entries import IMAGE_SUFFIXES, NAMED_SUFFIXES, TEXT_SUFFIXES, Entry
 from olaria.data.images import load_image_arrays, load_images
-from olaria.data.plane import load_point_array
+from olaria.data.label_tables import label_tables
+from olaria.data.plane import load_csv, load_point_array
+from olaria.data.sketch import TABLE_SUFFIX, sketch
 from olaria.data.text import load_text
 from olaria.errors import DataError
 from olaria.families.base import Kind
-from olaria.i18n import N_, Message
+from olaria.i18n import N_
 
 
 def load_path(
@@ -31,43 +34,77 @@ def load_path(
         DataError: there is nothing to use, or it cannot be used.
         StorageError: it cannot be read.
     """
-    if is_array_file(path):
-        stored = read_stored(path)
+    contents = contents_of(path, wanted)
+    if wanted == "pairs" or (wanted == "points" and not contents.numbers):
+        raise OtherKindError(path, wanted)
+    if _reads_text(options, wanted, contents):
+        return _texts(contents, options, wanted)
+    if contents.pictures:
+        return _pictures(contents, options)
+    if contents.numbers:
+        stored = contents.stored()
+        stored = replace(stored, notes=(*contents.notes(contents.numbers), *stored.notes))
         if stored.is_points:
             return load_point_array(path, stored)
         return load_image_arrays(path, stored, options)
-    entries = find_entries(path)
-    images = [entry for entry in entries if entry.suffix in IMAGE_SUFFIXES]
-    texts = [entry for entry in entries if entry.suffix in TEXT_SUFFIXES]
-    if options.column is not None or not (images or texts):
-        texts = [entry for entry in entries if entry.suffix in (*TEXT_SUFFIXES, *NAMED_SUFFIXES)]
-    chosen = texts if _reads_text(options, wanted, len(images), len(texts)) else images
-    if not chosen:
+    if wanted == "images" and contents.texts:
+        raise OtherKindError(path, wanted)
+    if contents.unread_images:
         raise DataError(
-            N_("nothing to learn from in {path}; images: {images}; texts: {texts}"),
+            N_(
+                "the images of {path} are in a format that is not read ({name}); save them as JPEG or PNG"
+            ),
             path=str(path),
-            images=" ".join(IMAGE_SUFFIXES),
-            texts=" ".join((*TEXT_SUFFIXES, *NAMED_SUFFIXES)),
+            name=contents.unread_images[0],
         )
-    notes = _left_out(entries, chosen)
-    if chosen is images:
-        return load_images(path, chosen, options, notes)
-    return load_text(path, chosen, options, notes)
+    raise DataError(
+        N_("nothing to learn from in {path}; images: {images}; texts: {texts}"),
+        path=str(path),
+        images=" ".join(IMAGE_SUFFIXES),
+        texts=" ".join((*TEXT_SUFFIXES, *NAMED_SUFFIXES)),
+    )
 
 
-def _reads_text(options: DataConfig, wanted: Kind | None, num_images: int, num_texts: int) -> bool:
+def _reads_text(options: DataConfig, wanted: Kind | None, contents: Contents) -> bool:
     """Who asks decides, be there ever so few of what is wanted; without a word the larger number does."""
-    if not num_images or not num_texts:
-        return num_texts > 0
     if wanted in ("images", "text"):
         return wanted == "text"
-    return options.column is not None or num_texts > num_images
+    if options.column is not None and contents.with_columns:
+        return True
+    # A table of pixels is no text, unless a column of it is asked for.
+    pixels = {entry.name for entry in contents.numbers}
+    texts = [entry for entry in contents.texts if entry.name not in pixels]
+    return len(texts) > contents.num_images
 
 
-def _left_out(entries: Sequence[Entry], chosen: Sequence[Entry]) -> list[Message]:
-    used = {entry.name for entry in chosen}
-    rest = [entry.name for entry in entries if entry.name not in used]
-    if not rest:
-        return []
-    fields = {"count": len(rest), "examples": ", ".join(rest[:3])}
-    return [Message(N_("{count} files of another kind were left out: {examples}"), fields)]
+def _pictures(contents: Contents, options: DataConfig) -> ImageData:
+    """The picture files; their classes are from a table where no folder names any."""
+    tables = label_tables(contents.texts, contents.pictures)
+    used = [*contents.pictures, *(table.entry for table in tables)]
+    return load_images(
+        contents.path, contents.pictures, options, contents.notes(used), tables=tables
+    )
+
+
+def _texts(contents: Contents, options: DataConfig, wanted: Kind | None) -> TextData | PointData:
+    """The texts; of tables those that have the column, and none of those that say the classes of pictures."""
+    chosen: Sequence[Entry] = contents.texts
+    if options.column is not None:
+        chosen = contents.with_columns or chosen
+    else:
+        tables = [table.entry for table in label_tables(chosen, contents.pictures)]
+        of_images = {entry.name for entry in (*tables, *contents.numbers)}
+        chosen = [entry for entry in chosen if entry.name not in of_images] or chosen
+    if not chosen and contents.entries:
+        raise OtherKindError(contents.path, "text")
+    if wanted is None and contents.path.is_file() and _are_points(chosen):
+        return load_csv(contents.path)
+    return load_text(contents.path, chosen, options, contents.notes(chosen))
+
+
+def _are_points(entries: Sequence[Entry]) -> bool:
+    """Whether there is one table, of two numbers a row."""
+    if len(entries) != 1 or entries[0].suffix != TABLE_SUFFIX:
+        return False
+    table = sketch(entries[0])
+    return table.num_columns == 2 and all(table.numbers(column) for column in (0, 1))

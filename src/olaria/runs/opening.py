@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from torch import Generator, Tensor
 
 from olaria.data import AnyData, DataConfig, ImageData, PairData, TextData, load
 from olaria.data import codes as kept_codes
-from olaria.data.base import Progress, fingerprint, kind_of, lines_of
+from olaria.data.base import OtherKindError, Progress, fingerprint, kind_of, lines_of
 from olaria.data.config import coded_name
 from olaria.data.tokenizer import Tokenizer, fit_tokenizer
 from olaria.errors import RunError
@@ -38,8 +39,12 @@ def load_data(
     if recipe.kind == "codes":
         return coded_text(recipe, offline=offline, progress=progress)
     wanted = MODELS[recipe.model.family].data
-    data = load(recipe.data.name, recipe.data, offline=offline, progress=progress, wanted=wanted)
-    if wanted != kind_of(data):
+    data: AnyData | None = None
+    with suppress(OtherKindError):
+        data = load(
+            recipe.data.name, recipe.data, offline=offline, progress=progress, wanted=wanted
+        )
+    if data is None or wanted != kind_of(data):
         fields = {"family": recipe.model.family, "data": recipe.data.name}
         raise RunError(OTHER_KIND[wanted], **fields, setting=Setting("data"))
     if isinstance(data, ImageData):

@@ -1,0 +1,151 @@
+"""What lies at a user's path, by kind: picture files, images as numbers, texts, and the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from olaria.data.arrays import Stored
+from olaria.data.entries import (
+    IMAGE_SUFFIXES,
+    NAMED_SUFFIXES,
+    TEXT_SUFFIXES,
+    ZIP_SUFFIXES,
+    Entry,
+    find_entries,
+    inside_zips,
+)
+from olaria.data.idx_files import is_idx, read_idx_files
+from olaria.data.parts import left_out
+from olaria.data.pixel_tables import is_pixel_table, read_pixel_tables
+from olaria.data.stored import ARRAY_SUFFIX, read_arrays
+from olaria.families.base import Kind
+from olaria.i18n import N_, Message
+
+Reader = Callable[[Path, Sequence[Entry]], Stored]
+
+_AS_NUMBERS: tuple[tuple[Callable[[Entry], bool], Reader], ...] = (
+    (lambda entry: entry.suffix == ARRAY_SUFFIX, read_arrays),
+    (is_idx, read_idx_files),
+    (is_pixel_table, read_pixel_tables),
+)
+_WITH_COLUMNS = (".csv", ".jsonl", *NAMED_SUFFIXES)
+_UNREAD_IMAGES = (".heic", ".heif", ".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw")
+"""Pictures of telephones and cameras that no kept library reads."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The files at a path.
+
+    Attributes:
+        path: that was named.
+        entries: all of them.
+        pictures: files of one image each.
+        numbers: files of many images each: arrays, IDX files or tables of pixels.
+        reader: of ``numbers``.
+        texts: what may be text, tables too.
+    """
+
+    path: Path
+    entries: tuple[Entry, ...]
+    pictures: tuple[Entry, ...]
+    numbers: tuple[Entry, ...]
+    reader: Reader
+    texts: tuple[Entry, ...]
+
+    @property
+    def num_images(self) -> int:
+        """Files that hold images."""
+        return len(self.pictures) or len(self.numbers)
+
+    @property
+    def with_columns(self) -> list[Entry]:
+        """Files of which one column may be asked for."""
+        return [entry for entry in self.entries if entry.suffix in _WITH_COLUMNS]
+
+    @property
+    def unread_images(self) -> list[str]:
+        """Names of pictures in formats that are not read."""
+        return [entry.name for entry in self.entries if entry.suffix in _UNREAD_IMAGES]
+
+    def stored(self) -> Stored:
+        """The images of ``numbers``.
+
+        Raises:
+            DataError: they cannot be used.
+        """
+        return self.reader(self.path, self.numbers)
+
+    def notes(self, used: Sequence[Entry]) -> list[Message]:
+        """What the files that were not used are, and what they are for.
+
+        Args:
+            used: those that were.
+        """
+        found: list[Message] = []
+        names = {entry.name for entry in used}
+        rest = [entry.name for entry in self.entries if entry.name not in names]
+        unread = set(self.unread_images)
+        images = {entry.name for entry in (*self.pictures, *self.numbers)}
+        texts = {entry.name for entry in self.texts} - images
+        for text, kind in (
+            (
+                N_(
+                    "{count} photos of a format that is not read were left out: {examples}; save them "
+                    "as JPEG or PNG"
+                ),
+                unread,
+            ),
+            (
+                N_("{count} text files were left out; a language model reads them: {examples}"),
+                texts,
+            ),
+            (
+                N_(
+                    "{count} files of images were left out; a model of images reads them: {examples}"
+                ),
+                images,
+            ),
+            (
+                N_("{count} files of another kind were left out: {examples}"),
+                {*rest} - unread - texts - images,
+            ),
+        ):
+            left_out(text, [name for name in rest if name in kind], found)
+        return found
+
+
+def contents_of(path: Path, wanted: Kind | None = None) -> Contents:
+    """What lies at ``path``; zips inside are opened where there is nothing of what is wanted beside them.
+
+    Args:
+        path: a file, a folder or a zip.
+        wanted: the kind that is to be read; None where any will do.
+
+    Raises:
+        DataError: a zip is damaged or unsafe, or there is too much.
+        StorageError: it cannot be read.
+    """
+    contents = _sorted_out(path, find_entries(path), wanted)
+    if any(entry.suffix in ZIP_SUFFIXES for entry in contents.entries):
+        images, texts = contents.num_images, len(contents.texts)
+        if not {"images": images, "text": texts}.get(wanted or "", images + texts):
+            return _sorted_out(path, inside_zips(path, contents.entries), wanted)
+    return contents
+
+
+def _sorted_out(path: Path, entries: Sequence[Entry], wanted: Kind | None) -> Contents:
+    pictures = tuple(entry for entry in entries if entry.suffix in IMAGE_SUFFIXES)
+    texts = tuple(entry for entry in entries if entry.suffix in TEXT_SUFFIXES)
+    numbers: tuple[Entry, ...] = ()
+    reader: Reader = read_arrays
+    # Tables are looked into: not where they are read as text anyway, or lie beside pictures.
+    ways = _AS_NUMBERS[: 2 if wanted == "text" or pictures else None]
+    for is_one, read in ways:
+        if not numbers:
+            numbers, reader = tuple(entry for entry in entries if is_one(entry)), read
+    if not (pictures or numbers or texts):
+        texts = tuple(entry for entry in entries if entry.suffix in NAMED_SUFFIXES)
+    return Contents(path, tuple(entries), pictures, numbers, reader, texts)
