@@ -43,9 +43,7 @@ def choice_needed(name: str, names: Sequence[str], num_numbers: int = 0) -> Usag
     """The error where several columns could be read; of those that hold numbers only how many there are."""
     what = N_("{name} has the columns {columns}; choose one with {column}")
     if num_numbers:
-        what = N_(
-            "{name} has text in {columns}, and {count} columns of numbers; choose one with {column}"
-        )
+        what = N_("{name} has text in {columns} and numbers elsewhere; choose one with {column}")
     return UsageError(
         what, column=Setting("column"), name=name, columns=listed(names), count=num_numbers
     )

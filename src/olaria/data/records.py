@@ -55,7 +55,7 @@ def json_column(name: str, text: str, column: str | None, notes: list[Message]) 
     ):
         raise DataError(
             N_(
-                "{name} is one JSON object, with {columns}, and no list; "
+                "{name} is one JSON object ({columns}) and not a list of them; "
                 "give an array of objects, or choose a field of text with {setting}"
             ),
             name=name,

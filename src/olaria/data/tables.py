@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO
 from itertools import chain, islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from olaria.data.columns import (
     LOOKED_AT,
@@ -33,6 +34,7 @@ TRIED_CHARS = 1 << 18
 """Of a table, from which its delimiter is guessed."""
 MAX_LABEL_SHARE = 0.25
 """Of rows: a column with fewer different texts beside columns of numbers says which class a row is of."""
+_WHOLE_QUOTES = re.compile(r'"(?:[^"]|"")*"')
 _DECLARED = re.compile(r'"?sep=([^\w"\n])"?\1*(?:\n|\Z)', re.IGNORECASE)
 
 
@@ -40,6 +42,8 @@ class _Row(NamedTuple):
     number: int
     line: int
     cells: list[str]
+    is_literal: bool
+    """Whether quotes are taken as text, since they enclose no whole cell."""
 
 
 def csv_column(name: str, text: str, column: str | None, notes: list[Message]) -> list[str]:
@@ -67,11 +71,22 @@ def csv_column(name: str, text: str, column: str | None, notes: list[Message]) -
             message = N_("the column {column} of {name} holds nothing but numbers")
             notes.append(Message(message, {"column": listed([names[place]]), "name": name}))
         texts = Texts(name, names[place])
+        literal = list[int]()
         for row in chain(first, rows):
             cells = _without_end(row.cells, len(names))
             if not len(names) <= len(cells) <= len(heading.cells):
                 raise _uneven(name, row, len(cells), len(names))
             texts.add(row.line, cells[place])
+            if row.is_literal:
+                literal.append(row.line)
+        if literal:
+            message = N_(
+                "{count} rows of {name} have text behind a closing quote: their quotes are read as text; "
+                "the first is on line {line}"
+            )
+            notes.append(
+                Message(message, {"count": len(literal), "name": name, "line": literal[0]})
+            )
         return texts.all(notes)
 
 
@@ -95,43 +110,79 @@ def _long_cells() -> Iterator[None]:
         csv.field_size_limit(previous)
 
 
+class _Dialect(NamedTuple):
+    delimiter: str
+    skips_blanks: bool
+    """Whether a blank after a delimiter is no part of the cell, so that a quote may follow it."""
+
+    def reader(self, lines: Iterable[str], *, strict: bool) -> Any:
+        """Of the standard library."""
+        return csv.reader(
+            lines, delimiter=self.delimiter, skipinitialspace=self.skips_blanks, strict=strict
+        )
+
+
 def _rows(name: str, text: str) -> Iterator[_Row]:
     """The heading and the rows that are not blank."""
     declared, start = declared_delimiter(text)
     text = text[start:]
-    delimiter = declared or _guessed(text, "\t" if name.lower().endswith(".tsv") else DELIMITERS)
-    reader = csv.reader(StringIO(text, newline="\n"), delimiter=delimiter, strict=True)
-    number, line = 0, 1 + bool(start)
+    dialect = _guessed(text, declared or ("\t" if name.lower().endswith(".tsv") else DELIMITERS))
+    last = deque[str](maxlen=1)
+    reader = dialect.reader(_kept(StringIO(text, newline="\n"), last), strict=True)
+    number = width = 0
     while True:
-        number += 1
+        number, line, is_literal = number + 1, 1 + reader.line_num, False
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            raise _bad_quotes(name, number, line, str(error)) from None
+            cells = _literal(last[0], dialect) if reader.line_num == line else []
+            is_literal = "expected after" in str(error) and len(_without_end(cells, width)) == width
+            if not is_literal:
+                raise _bad_quotes(name, number, line + bool(start), str(error)) from None
         if "".join(cells).strip():
-            yield _Row(number, line, cells)
-        line = 1 + bool(start) + reader.line_num
+            width = width or len(_without_end(cells, 1))
+            yield _Row(number, line + bool(start), cells, is_literal)
 
 
-def _guessed(text: str, delimiters: str) -> str:
+def _kept(lines: Iterable[str], last: deque[str]) -> Iterator[str]:
+    """The same lines; ``last`` is the one that was given last."""
+    for line in lines:
+        last.append(line)
+        yield line
+
+
+def _guessed(text: str, delimiters: str) -> _Dialect:
     """The delimiter by which the heading has several cells and most rows as many; then the one that gives most."""
     start = text[:TRIED_CHARS]
 
-    def fit(delimiter: str) -> tuple[bool, float, int]:
+    def fit(dialect: _Dialect) -> tuple[bool, float, int]:
         try:
-            rows = list(
-                islice(csv.reader(StringIO(start, newline="\n"), delimiter=delimiter), LOOKED_AT)
-            )
+            reader = dialect.reader(StringIO(start, newline="\n"), strict=False)
+            heading, *rest = [row for row in islice(reader, LOOKED_AT) if any(row)] or [[]]
         except csv.Error:
             return False, 0.0, 0
-        heading, *rest = [row for row in rows if any(row)] or [[]]
         width = len(heading)
         equal = sum(len(_without_end(row, width)) == width for row in rest)
         return width > 1, equal / max(1, len(rest)), width
 
-    return max(delimiters, key=fit)
+    # Of equals the first: blanks belong to their cells unless the rows fit only without them.
+    return max((_Dialect(one, skips) for skips in (False, True) for one in delimiters), key=fit)
+
+
+def _literal(line: str, dialect: _Dialect) -> list[str]:
+    """The cells of a line whose quotes do not enclose whole cells: such quotes are text. Whole ones are taken off.
+
+    >>> _literal('1;"oi" disse ela;"sim"', _Dialect(";", False))
+    ['1', '"oi" disse ela', 'sim']
+    """
+    cells = line.removesuffix("\n").split(dialect.delimiter)
+    if dialect.skips_blanks:
+        cells = [cell.lstrip(" ") for cell in cells]
+    return [
+        cell[1:-1].replace('""', '"') if _WHOLE_QUOTES.fullmatch(cell) else cell for cell in cells
+    ]
 
 
 def _without_end(cells: list[str], least: int) -> list[str]:

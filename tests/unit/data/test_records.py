@@ -135,7 +135,7 @@ def test_any_other_json_is_refused_in_a_line(text: str, tmp_path: Path) -> None:
 
 def test_one_object_is_no_list_of_texts(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"version": "1.1", "data": [{"title": "x"}]}')
-    with pytest.raises(DataError, match=r"a\.json is one JSON object, with version, data, and no"):
+    with pytest.raises(DataError, match=r"a\.json is one JSON object \(version, data\) and not"):
         load(str(tmp_path / "a.json"))
     (tmp_path / "a.json").write_text('{"version": "1.1", "text": "um texto\\ninteiro"}')
     data = load(str(tmp_path / "a.json"), DataConfig(name="a", column="text"))

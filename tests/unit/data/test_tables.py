@@ -166,8 +166,9 @@ def test_rows_without_a_text_are_left_out_and_counted() -> None:
     ("text", "message"),
     [
         ('a,b\n1,x\n2,"y\n3,z\n', r"row 3 of a\.csv \(line 3 of the file\) opens a quote that is"),
-        ('a,b\n1,"x"y\n', r"row 2 .*line 2 .*behind a closing quote"),
-        ('a,b\n1,"x\n\ny"\n2,"z" \n', r"row 3 .*line 5 .*behind a closing quote"),
+        ('a,b\n1,"x, y"z\n', r"row 2 .*line 2 .*behind a closing quote"),
+        ('sep=,\na,b\n1,"x\n\ny"\n2,"z\nz" \n', r"row 3 .*line 6 .*behind a closing quote"),
+        ('"a"b,c\n1,"x"\n', r"row 1 .*line 1 .*behind a closing quote"),
     ],
 )
 def test_faults_of_quotes_name_the_row(text: str, message: str) -> None:
@@ -177,6 +178,24 @@ def test_faults_of_quotes_name_the_row(text: str, message: str) -> None:
 
 def test_quotes_inside_a_cell_without_quotes_are_text() -> None:
     assert column('a,b\n1,ela disse "oi" e 5" de barro\n', "b") == ['ela disse "oi" e 5" de barro']
+
+
+def test_quotes_around_a_part_of_a_cell_are_text_too_and_counted() -> None:
+    text = 'a;b\n1;"Olá" disse ela\n2;"um ""dois"""\n"3"x;"disse: "oi" e foi"\n4;quatro\n'
+    expected = ['"Olá" disse ela', 'um "dois"', '"disse: "oi" e foi"', "quatro"]
+    assert column(text, "b") == expected
+    assert noted(text, "b") == [
+        "2 rows of a.csv have text behind a closing quote: their quotes are read as text; "
+        "the first is on line 2"
+    ]
+
+
+def test_a_blank_before_a_quote_is_no_text_where_the_rows_fit_only_so() -> None:
+    assert column('id, fala\n1, "um, dois"\n2, "três, quatro"\n', "fala") == [
+        "um, dois",
+        "três, quatro",
+    ]
+    assert column('id, fala\n1, "um"\n2, dois\n', "fala") == [' "um"', " dois"], "as they stand"
 
 
 # -- columns ---------------------------------------------------------------------------------------
@@ -214,9 +233,7 @@ def test_long_lists_of_columns_are_cut() -> None:
 
 
 def test_only_columns_of_text_are_offered() -> None:
-    with pytest.raises(
-        UsageError, match="has text in fala, nome, and 2 columns of numbers; choose"
-    ):
+    with pytest.raises(UsageError, match="has text in fala, nome and numbers elsewhere; choose"):
         column("id,nota,fala,nome\n1,2.5,um,ana\n2,3.5,dois,zé\n")
 
 
