@@ -7,8 +7,9 @@ import glob
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from olaria.i18n import N_, Setting
 
 UNFINISHED = ".tmp"
 """Ends the name of a file that is being written."""
+_PREFIX_LETTERS, _STEM_BYTES = 50, 200
 FORMAT = 1
 """Of the documents of a run. It grows when an older Olaria could misread a newer one."""
 
@@ -101,7 +103,7 @@ def write_atomic(
         path.parent.mkdir(parents=True, exist_ok=True)
         # Beside the target: a rename is atomic only within one file system.
         descriptor, name = tempfile.mkstemp(
-            prefix=f".{path.name}.", suffix=UNFINISHED, dir=path.parent
+            prefix=_prefix(path), suffix=UNFINISHED, dir=path.parent
         )
         os.close(descriptor)
         temporary = Path(name)
@@ -126,8 +128,13 @@ def unfinished(path: Path) -> list[Path]:
     return [
         left
         for suffix in (UNFINISHED, ".partial")
-        for left in sorted(path.parent.glob(f".{glob.escape(path.name)}.*{suffix}"))
+        for left in sorted(path.parent.glob(f"{glob.escape(_prefix(path))}*{suffix}"))
     ]
+
+
+def _prefix(path: Path) -> str:
+    """Begins the name of the temporary file; short, since a name of the longest kind leaves no room for more."""
+    return f".{path.name[:_PREFIX_LETTERS]}."
 
 
 def write_text(path: Path, text: str) -> None:
@@ -275,10 +282,76 @@ def refuse_overwriting(path: Path, overwrite: bool) -> None:
     Raises:
         StorageError: it is there, and ``overwrite`` was not said.
     """
-    if path.exists() and not overwrite:
-        raise StorageError(
-            N_("{path} is already there; choose another {out}, or say {overwrite}"),
-            path=str(path),
-            out=Setting("out"),
-            overwrite=Setting("overwrite"),
-        )
+    if os.path.lexists(path) and not overwrite:
+        raise _already_there(path)
+
+
+def _already_there(path: Path) -> StorageError:
+    return StorageError(
+        N_("{path} is already there; choose another {out}, or say {overwrite}"),
+        path=str(path),
+        out=Setting("out"),
+        overwrite=Setting("overwrite"),
+    )
+
+
+def free_names(stem: str, ending: str = "") -> Iterator[str]:
+    """Names to try for something new: ``stem``, ``stem-2``, …
+
+    >>> names = free_names("vae-samples", ".png")
+    >>> next(names), next(names)
+    ('vae-samples.png', 'vae-samples-2.png')
+    """
+    while len(os.fsencode(stem)) > _STEM_BYTES:  # a file system takes about 255 in all
+        stem = stem[:-1]
+    yield stem + ending
+    yield from (f"{stem}-{number}{ending}" for number in count(2))
+
+
+@contextmanager
+def new_files(choices: Iterable[Sequence[Path]]) -> Iterator[Path]:
+    """Take the names of files that are to be written, so that no other process or thread gets them.
+
+    Each file is made, empty, at the moment its name is chosen: looking for a free name and writing there later would
+    let two writers choose the same one. Names that nothing was written to are given back when an error occurs.
+
+    Args:
+        choices: the files that are written together; the first of which all names are free are taken.
+
+    Returns:
+        The first of these files.
+
+    Raises:
+        StorageError: no choice is free, or a file cannot be made.
+    """
+    taken: list[Path] = []
+    refused: StorageError | None = None
+    for paths in choices:
+        try:
+            for path in paths:
+                with storage_errors(path):
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.open("xb").close()
+                taken.append(path)
+            break
+        except StorageError as error:
+            _give_back(taken)
+            taken = []
+            if not isinstance(error.__cause__, FileExistsError):
+                raise
+            refused = _already_there(path)
+    if not taken:
+        assert refused is not None
+        raise refused
+    try:
+        yield taken[0]
+    except BaseException:
+        _give_back(taken)
+        raise
+
+
+def _give_back(taken: Sequence[Path]) -> None:
+    for path in taken:
+        with suppress(OSError):
+            if not path.stat().st_size:
+                path.unlink()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from olaria.errors import RunError, SourceError
 from olaria.i18n import N_, Message, Setting
@@ -95,21 +95,38 @@ def demo(
         RunError: the folder is taken.
         SourceError: never for lack of a network: the last data sets need none.
     """
+    from olaria.storage.folder import new_folder
+
+    around: dict[str, Any] = {"offline": offline, "listeners": listeners, "progress": progress}
+    with new_folder("demo", request.out) as home:
+        if home.exists() and (not home.is_dir() or any(home.iterdir())):
+            raise RunError(
+                N_("{path} already exists and is not empty; choose another {out}"),
+                path=str(home),
+                out=Setting("out"),
+            )
+        return _practice(request, home, language, announce, **around)
+
+
+def _practice(
+    request: DemoRequest,
+    home: Path,
+    language: str,
+    announce: Callable[[Message], None],
+    *,
+    offline: bool,
+    listeners: Sequence[Listener],
+    progress: Progress | None,
+) -> Report:
+    """Every part, and the report, in a new folder."""
     from olaria.cards.settings import ReportSettings
     from olaria.kinds.base import REDUCED
     from olaria.runs import Run
-    from olaria.storage.folder import REPORT, new_run_path
+    from olaria.storage.folder import REPORT
     from olaria.workflows.evaluate import evaluate
     from olaria.workflows.train import train
 
-    budget, out, seed = request.budget, request.out, request.seed
-    home = Path(out) if out is not None else new_run_path("demo")
-    if home.exists() and (not home.is_dir() or any(home.iterdir())):
-        raise RunError(
-            N_("{path} already exists and is not empty; choose another {out}"),
-            path=str(home),
-            out=Setting("out"),
-        )
+    budget, seed = request.budget, request.seed
     notes: list[Message] = []
     images = _first_available(IMAGES, offline, progress, announce, notes)
     text = _first_available(TEXTS, offline, progress, announce, notes)

@@ -12,7 +12,7 @@ from olaria.i18n import N_, Message, detect_language, format_number
 from olaria.sampling.arraylike import ArrayLike
 from olaria.storage.files import refuse_overwriting
 from olaria.vocabulary import Map, Split
-from olaria.workflows.files import free_path, stem_of, word_of
+from olaria.workflows.files import new_place, stem_of, word_of
 from olaria.workflows.requests import AnyData, AnyRun, Checkpoint, Request, Result, setting
 from olaria.workflows.requests.common import (
     check_overwrite,
@@ -129,16 +129,17 @@ class Encoded(ArrayLike, Result):
         if self.files:
             return self
         request, how = self.request, self.request.map
-        path = _place(request)
-        notes, written = self.notes, save(self, path, overwrite=request.overwrite)
-        if how is not None:
-            from olaria.evaluation.projection import MAP_NAMES
+        mapped = None if how is None else on_plane(self, how)
+        files = partial(files_of, how=how)
+        with new_place(request, f"{stem_of(request.run)}-codes", ".tsv", files) as path:
+            notes, written = self.notes, save(self, path, overwrite=True)
+            if mapped is not None:
+                from olaria.evaluation.projection import MAP_NAMES
 
-            mapped = on_plane(self, how)
-            notes += mapped.notes
-            title = f"{stem_of(request.run)} · {MAP_NAMES[how]}"
-            picture = map_path(path, how)
-            written += save_map(mapped, picture, title, overwrite=request.overwrite)
+                notes += mapped.notes
+                title = f"{stem_of(request.run)} · {MAP_NAMES[mapped.how]}"
+                picture = map_path(path, mapped.how)
+                written += save_map(mapped, picture, title, overwrite=True)
         return replace(self, notes=notes, files=tuple(written))
 
     def to_json(self) -> dict[str, Any]:
@@ -152,12 +153,6 @@ class Encoded(ArrayLike, Result):
             "quality": self.quality,
             "files": [str(file) for file in self.files],
         }
-
-
-def _place(request: EncodeRequest) -> Path:
-    if request.out is not None:
-        return Path(request.out)
-    return free_path(f"{stem_of(request.run)}-codes", ".tsv")
 
 
 @verb(EncodeRequest)
@@ -182,8 +177,9 @@ def encode(
     from olaria.sampling import latent
     from olaria.workflows.images import open_images
 
-    for file in files_of(_place(request), request.map):
-        refuse_overwriting(file, request.overwrite)
+    if request.out is not None:
+        for file in files_of(Path(request.out), request.map):
+            refuse_overwriting(file, request.overwrite)
     opened = open_images(
         request.run,
         request.data,

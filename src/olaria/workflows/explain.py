@@ -12,7 +12,7 @@ from olaria.errors import UsageError
 from olaria.i18n import N_, Message, Setting, detect_language
 from olaria.storage.files import refuse_overwriting
 from olaria.vocabulary import LessonName
-from olaria.workflows.files import free_path
+from olaria.workflows.files import new_place
 from olaria.workflows.requests import AnyRun, Request, Result, setting
 from olaria.workflows.requests.common import (
     check_overwrite,
@@ -121,9 +121,8 @@ class Explained(Result):
         """The same with its page: where the request says, else under a free name."""
         if self.path is not None:
             return self
-        out = self.request.out
-        path = free_path(f"olaria-{self.lesson}", ".html") if out is None else Path(out)
-        return replace(self, path=self.save(path))
+        with new_place(self.request, f"olaria-{self.lesson}", ".html") as path:
+            return replace(self, path=self.save(path))
 
     def to_json(self) -> dict[str, Any]:
         """Every check of every step, and where the page is."""

@@ -3,22 +3,43 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from olaria.storage.files import refuse_overwriting
+from olaria.storage.files import free_names, new_files
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def free_path(stem: str, ending: str) -> Path:
-    """A name in the working folder that is not taken: ``stem``, ``stem-2``, …"""
-    path, number = Path(stem + ending), 1
-    while path.exists():
-        number += 1
-        path = Path(f"{stem}-{number}{ending}")
-    return path
+@contextmanager
+def new_place(
+    request: Any,
+    stem: str,
+    ending: str,
+    written: Callable[[Path], Sequence[Path]] = lambda path: [path],
+) -> Iterator[Path]:
+    """Where a verb writes: where its request says, else ``stem``, ``stem-2``, … in the working folder.
+
+    The names of new files are taken here; see :func:`olaria.storage.files.new_files`.
+
+    Args:
+        request: with ``out`` and, where a file may be replaced, ``overwrite``.
+        stem: of the free name.
+        ending: of the free name, with its dot.
+        written: every file that is written for such a path, that one first.
+
+    Raises:
+        StorageError: a file is there already.
+    """
+    if request.out is not None and request.overwrite:
+        yield Path(request.out)
+        return
+    free = (Path(name) for name in free_names(stem, ending))
+    with new_files(map(written, free if request.out is None else [Path(request.out)])) as path:
+        yield path
 
 
 def save_picture(picture: Image, request: Any, ending: str) -> Path:
@@ -34,10 +55,8 @@ def save_picture(picture: Image, request: Any, ending: str) -> Path:
     """
     from olaria.storage.images import save_png
 
-    out = request.out
-    path = free_path(f"{stem_of(request.run)}-{ending}", ".png") if out is None else Path(out)
-    refuse_overwriting(path, request.overwrite)
-    save_png(path, picture)
+    with new_place(request, f"{stem_of(request.run)}-{ending}", ".png") as path:
+        save_png(path, picture)
     return path
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from olaria.i18n import N_, Message
-from olaria.storage.files import refuse_overwriting
+from olaria.storage.files import new_files, refuse_overwriting
 from olaria.vocabulary import LessonName, PageFormat
 from olaria.workflows.requests import AnyRun, AnySettings, Request, Result, setting
 from olaria.workflows.requests.common import check_overwrite, out_setting, overwrite_setting
@@ -154,7 +155,9 @@ def report(
         comparison=side_by_side(opened),
         lessons=[_lesson(name, opened, language, offline) for name in names],
     )
-    _write(path, build_report(context, language), kind, may_replace)
+    html = build_report(context, language)
+    with nullcontext() if may_replace else new_files([[path]]):
+        _write(path, html, kind, may_replace)
     return Report(path, language)
 
 

@@ -17,7 +17,7 @@ from olaria.runs import Run
 from olaria.runs.opening import check_weights
 from olaria.runs.tuning import check_unchanged, resumed
 from olaria.storage import folder as files
-from olaria.storage.folder import RunFolder, new_run_path
+from olaria.storage.folder import RunFolder, new_folder
 from olaria.training import records, teamwork
 from olaria.training.building import build_model
 from olaria.training.engine import Trainer
@@ -36,8 +36,9 @@ from olaria.training.team import Team
 
 def train_recipe(
     recipe: Recipe,
-    folder: RunFolder,
+    out: str | Path | None = None,
     *,
+    stem: str | None = None,
     offline: bool = False,
     listeners: Sequence[Listener] = (),
     progress: Progress | None = None,
@@ -45,15 +46,20 @@ def train_recipe(
     fractions: list[float] | None = None,
     team: Team | None = None,
 ) -> Run:
-    """Train a recipe from its beginning into a new folder; see :func:`olaria.workflows.train.train`."""
+    """Train a recipe from its beginning into a new folder; see :func:`olaria.workflows.train.train`.
+
+    Args:
+        out: the folder; a free name that begins with ``stem``, else with the preset's name, where None.
+    """
     clock = clock or Clock()
-    if files.is_run(folder.path):  # refused before minutes of preparation
-        folder.create({}, {})
+    if out is not None and files.is_run(Path(out)):  # refused before minutes of preparation
+        RunFolder(Path(out)).create({}, {})
     team = team or Team()
     teamwork.send_plan(team, recipe, fractions)
     prepared = prepare(recipe, offline=offline, progress=progress)
     team.check(prepared.feed.batch_size)
-    with _removed_if_empty(folder), folder.locked():
+    with new_folder(stem or recipe.preset, out) as path, RunFolder(path).locked():
+        folder = RunFolder(path)
         folder.create(prepared.recipe.model_dump(mode="json"), records.provenance(prepared))
         folder.status("running", 0)
         with _failed_where_it_raises(folder):
@@ -127,10 +133,10 @@ def replay(
     check_unchanged(opened)
     recipe = recipe.updated("training.precision", stored["precision"])
     recipe = recipe.updated("training.compile", "on" if stored["compile"] else "off")
-    folder = RunFolder(Path(out) if out is not None else new_run_path(opened.name))
     return train_recipe(
         recipe,
-        folder,
+        out,
+        stem=opened.name,
         offline=offline,
         listeners=listeners,
         progress=progress,
@@ -257,18 +263,3 @@ def _with_last_good(error: NonFiniteLossError, folder: RunFolder) -> NonFiniteLo
         reason=error.message,
         path=str(folder.checkpoint_path("last")),
     )
-
-
-@contextmanager
-def _removed_if_empty(folder: RunFolder) -> Iterator[None]:
-    """Remove a new folder that holds nothing but a lock when an error occurs."""
-    existed = folder.path.exists()
-    try:
-        yield
-    except OlariaError:
-        if not existed and folder.path.is_dir():
-            others = [path for path in folder.path.iterdir() if path.name != files.LOCK]
-            if not others:
-                (folder.path / files.LOCK).unlink(missing_ok=True)
-                folder.path.rmdir()
-        raise

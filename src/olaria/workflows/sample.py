@@ -23,7 +23,7 @@ from olaria.vocabulary import (
     Unseen,
     Walk,
 )
-from olaria.workflows.files import free_path
+from olaria.workflows.files import new_place
 from olaria.workflows.requests import (
     AnyRun,
     Checkpoint,
@@ -213,9 +213,11 @@ class Drawn(Result):
         request, out = self.request, self.request.out
         if self.file is not None or (out is None and self.sample.suffix != ".png"):
             return self
-        path = free_path(f"{self.run.name}-samples", ".png") if out is None else Path(out)
-        save = self.sample.save_each if request.has_folder else self.sample.save
-        save(path, overwrite=request.overwrite)
+        if request.has_folder:
+            self.sample.save_each(Path(str(out)), overwrite=request.overwrite)
+            return replace(self, file=Path(str(out)))
+        with new_place(request, f"{self.run.name}-samples", ".png") as path:
+            self.sample.save(path, overwrite=True)
         return replace(self, file=path)
 
     def stream(self) -> Iterator[str]:

@@ -268,7 +268,6 @@ def train(
     Raises:
         OlariaError: as its subclasses say; nothing of another run is ever touched.
     """
-    from olaria.storage.folder import RunFolder, new_run_path
     from olaria.training.schedule import Clock
     from olaria.training.teamwork import join
     from olaria.workflows import running
@@ -296,8 +295,7 @@ def train(
         _of_preset(unfinished, request.preset)
         return running.resume(unfinished, started=started, **around)
     recipe = request.recipe()
-    path = new_run_path(str(request.preset)) if request.out is None else Path(request.out)
-    return running.train_recipe(recipe, RunFolder(path), clock=Clock(started), **around)
+    return running.train_recipe(recipe, request.out, clock=Clock(started), **around)
 
 
 def _with_file(request: TrainRequest) -> TrainRequest:

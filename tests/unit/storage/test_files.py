@@ -92,3 +92,9 @@ def test_a_manifest_cannot_point_outside_its_folder(tmp_path: Path) -> None:
     write_json(tmp_path / "c" / "manifest.json", manifest)
     with pytest.raises(StorageError):
         checkpoint.load_checkpoint(tmp_path / "c")
+
+
+def test_a_file_of_the_longest_name_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / ("ã" * 127 + "x")  # 255 bytes
+    write_json(path, {})
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
 
-from olaria.errors import RunError
-from olaria.storage.folder import RunFolder, find_run, is_run, list_runs, new_run_path
+from olaria.errors import RunError, StorageError
+from olaria.storage.folder import RunFolder, find_run, is_run, list_runs, new_folder
 
 TENSORS = {"model": {"w": torch.ones(1)}}
 
@@ -45,12 +46,53 @@ def test_an_unknown_name_offers_the_nearest(home: Path) -> None:
         find_run("vae-mnits")
 
 
-def test_new_names_are_free(home: Path) -> None:
-    assert new_run_path("vae") == home / "vae"
-    made(home / "vae")
-    assert new_run_path("vae") == home / "vae-2"
-    made(home / "vae-2")
-    assert new_run_path("vae") == home / "vae-3"
+def test_a_free_name_is_taken_where_it_is_chosen(home: Path) -> None:
+    with new_folder("vae") as one, new_folder("vae") as two:  # nothing is written yet
+        assert (one, two) == (home / "vae", home / "vae-2")
+        assert one.is_dir() and two.is_dir()
+    made(home / "gan")
+    (home / "gan-2").symlink_to(home / "gone")
+    with new_folder("gan") as three:
+        assert three == home / "gan-3"
+
+
+def test_names_chosen_by_many_threads_differ(home: Path) -> None:
+    def choose(_: int) -> Path:
+        with new_folder("vae") as path:
+            return path
+
+    with ThreadPoolExecutor(8) as pool:
+        chosen = list(pool.map(choose, range(40)))
+    assert len(set(chosen)) == 40
+    assert {*home.iterdir()} == {*chosen}
+
+
+@pytest.mark.parametrize("error", [RunError("no"), KeyboardInterrupt()])
+def test_a_name_that_nothing_was_written_to_is_given_back(home: Path, error: BaseException) -> None:
+    with pytest.raises(type(error)), new_folder("vae") as path, RunFolder(path).locked():
+        raise error
+    assert not (home / "vae").exists()
+    with pytest.raises(type(error)), new_folder("vae") as path:
+        made(path)
+        raise error
+    assert is_run(home / "vae")
+    (home / "mine").mkdir()
+    with pytest.raises(type(error)), new_folder("vae", home / "mine"):
+        raise error
+    assert (home / "mine").is_dir()  # the user's, though empty
+
+
+def test_a_home_of_runs_that_cannot_be_is_one_line(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.write_text("a file")
+    with pytest.raises(StorageError, match="runs"), new_folder("vae"):
+        pass
+    monkeypatch.setenv("OLARIA_RUNS", str(home.parent / "other"))
+    with new_folder("é" * 200) as path:  # 400 bytes
+        assert path.is_dir()
+    with new_folder("é" * 200) as path:
+        assert path.name.endswith("-2")
 
 
 def test_a_taken_place_is_refused_and_left_as_it_is(home: Path) -> None:

@@ -21,7 +21,6 @@ from olaria.i18n import Message
 from olaria.models.language import LanguageModel
 from olaria.runs import Run
 from olaria.runs.tuning import extended
-from olaria.storage.folder import RunFolder
 from olaria.training.events import Answer, Event, Stepped, Stop
 from olaria.training.inheritance import grow, model_sha256
 from olaria.training.interruption import INTERRUPTED
@@ -60,7 +59,7 @@ class Texts:
     def untrained(self, out: str, preset: str, data: str, **options: Any) -> Run:
         """A run of no step, which the shell does not offer."""
         request = TrainRequest.of(preset=preset, data=self.path(data), settings=SETTINGS, **options)
-        return train_recipe(request.recipe().ending(0, None), RunFolder(self.folder / out))
+        return train_recipe(request.recipe().ending(0, None), self.folder / out)
 
     def base(self, preset: str, tokenizer: str = "char") -> Run:
         name = f"base-{preset}-{tokenizer}"
