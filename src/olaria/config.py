@@ -12,13 +12,21 @@ from collections.abc import Mapping
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from olaria.errors import ConfigError, suggestion
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, encodable, encodable_json
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+
+
+def _stored(value: Any) -> Any:
+    return encodable(value) if isinstance(value, str) else value
+
+
+PathName = Annotated[str, BeforeValidator(_stored)]
+"""The path of a user's file; a byte of it that is not UTF-8 is kept as an escape."""
 
 
 class Config(BaseModel):
@@ -38,7 +46,7 @@ class Config(BaseModel):
             ConfigError: a setting is unknown (the nearest name is offered) or has a wrong value.
         """
         try:
-            return cls.model_validate_json(json.dumps(values))
+            return cls.model_validate_json(encodable_json(values))
         except ValidationError as error:
             raise _explain(error, cls, where) from None
 

@@ -8,8 +8,10 @@ language reads in the other.
 from __future__ import annotations
 
 import gettext
+import json
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,11 +23,40 @@ DOMAIN = "olaria"
 LOCALES = Path(__file__).parent / "locales"
 LANGUAGES = ("en", "pt")
 _CATALOG = {"pt": "pt_BR"}
+_HALF_CHARACTERS = re.compile("[\ud800-\udfff]")
 
 
 def N_(text: str) -> str:
     """Mark ``text`` for the catalogs without translating it."""
     return text
+
+
+def encodable(text: str) -> str:
+    r"""``text`` as UTF-8 can hold it: a byte of a name that is not UTF-8 becomes ``\xe7``, half a character ``\ud83d``.
+
+    >>> encodable("maçã"), encodable("ma\udce7\udce3"), encodable("\ud83d")
+    ('maçã', 'ma\\xe7\\xe3', '\\ud83d')
+    """
+    return _HALF_CHARACTERS.sub(_escaped, text)
+
+
+def encodable_json(value: Any, **options: Any) -> str:
+    r"""``value`` as JSON that any reader takes: RFC 8259 leaves open what a half surrogate stands for.
+
+    Args:
+        value: plain JSON values.
+        **options: of :func:`json.dumps`.
+
+    >>> encodable_json("ma\udce7\udce3")
+    '"ma\\\\xe7\\\\xe3"'
+    """
+    text = json.dumps(value, ensure_ascii=False, **options)
+    return _HALF_CHARACTERS.sub(lambda match: "\\" + _escaped(match), text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
 
 
 @dataclass(frozen=True)
@@ -137,7 +168,8 @@ class Message:
             language: of the reader.
             name: how a setting is written.
         """
-        return _Sentence(language, name).vformat(translate(self.id, language), (), self.fields)
+        sentence = _Sentence(language, name).vformat(translate(self.id, language), (), self.fields)
+        return encodable(sentence)
 
     def to_json(self) -> dict[str, Any]:
         """``{"id", "fields"}``, the form in which a run stores it.

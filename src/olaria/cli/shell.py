@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from olaria.errors import UsageError
-from olaria.i18n import N_, Message, Setting, format_number, translate
+from olaria.i18n import (
+    N_,
+    Message,
+    Setting,
+    encodable,
+    encodable_json,
+    format_number,
+    translate,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,12 +48,12 @@ def one_line(text: str) -> str:
     >>> one_line("a\x1b[31mb\nc")
     'a\\x1b[31mb\\x0ac'
     """
-    return text.translate(_ESCAPES)
+    return encodable(text).translate(_ESCAPES)
 
 
 def body(text: str) -> str:
     """As :func:`one_line`, but lines and tabs stay: for a text of many lines."""
-    return text.translate(_BODY_ESCAPES)
+    return encodable(text).translate(_BODY_ESCAPES)
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -189,8 +197,8 @@ class Shell:
     def json(self, document: Any) -> None:
         """The one document of ``--json``."""
         is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-        text = json.dumps(document, indent=2, ensure_ascii=not is_utf8, allow_nan=False)
-        self.line(text)
+        text = encodable_json(document, indent=2, allow_nan=False)
+        self.line(text if is_utf8 else json.dumps(json.loads(text), indent=2))
 
     def facts(self, facts: Sequence[tuple[str, str]]) -> None:
         """Name and value, one pair a line, aligned."""

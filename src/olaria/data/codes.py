@@ -56,7 +56,7 @@ def recall(key: str) -> str | None:
     try:
         digest, _, content = _path(key).read_bytes().partition(b"\n")
         return content.decode() if digest.decode() == fingerprint([content]) else None
-    except (OSError, UnicodeDecodeError):
+    except (OSError, StorageError, UnicodeDecodeError):
         return None
 
 

@@ -10,7 +10,7 @@ from pathlib import PureWindowsPath
 
 from pydantic import Field
 
-from olaria.config import Config
+from olaria.config import Config, PathName
 from olaria.vocabulary import (
     ENCODING,
     RESIZE_SIDES,
@@ -45,7 +45,7 @@ class DataConfig(Config):
         unseen: what to do with a character that is not in the alphabet.
     """
 
-    name: str
+    name: PathName
     resize: int | None = Field(default=None, ge=RESIZE_SIDES[0], le=RESIZE_SIDES[1])
     gray: bool = False
     leave_out: int | None = Field(default=None, ge=0)

@@ -17,6 +17,7 @@ from olaria.data.entries import Entry
 from olaria.data.sources import home, write_kept
 from olaria.errors import StorageError
 from olaria.i18n import Message
+from olaria.storage.paths import openable
 
 KEPT_FROM = 5_000
 """Images from which decoding takes longer than a second or so."""
@@ -39,17 +40,17 @@ def recall(entries: Sequence[Entry], options: DataConfig) -> Pictures | None:
     import torch
     from safetensors import SafetensorError, safe_open
 
-    path = _path(entries, options)
-    if not path.is_file():
-        return None
     try:
-        with safe_open(path, "pt") as stored:
+        path = _path(entries, options)
+        if not path.is_file():
+            return None
+        with openable(path) as file, safe_open(file, "pt") as stored:
             about = json.loads(stored.metadata()["about"])
             x = stored.get_tensor("x")
         notes = tuple(Message.from_json(note) for note in about["notes"])
         if x.dtype != torch.uint8 or x.ndim != 4 or len(x) != len(about["names"]):
             return None
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+    except (OSError, StorageError, SafetensorError, KeyError, TypeError, ValueError):
         return None
     return Pictures(tuple(about["names"]), x, notes)
 

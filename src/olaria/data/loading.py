@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from olaria.data.base import AnyData, DataSet, ImageData, Progress, Request, kind_of
 from olaria.data.cifar import CIFAR10
@@ -19,6 +18,7 @@ from olaria.data.toy_language import TOY_LANGUAGE
 from olaria.errors import UsageError, suggestion
 from olaria.families.base import Kind
 from olaria.i18n import N_
+from olaria.storage.paths import user_path
 
 DATASETS: dict[str, DataSet] = {
     data_set.name: data_set
@@ -77,7 +77,7 @@ def load(
 
             data = adapted(data, options)
         return _all_but(data, options)
-    path = Path(name_or_path).expanduser()
+    path = user_path(name_or_path)
     if not os.path.exists(path):
         raise UsageError(
             N_("there is no data set, file or folder named {name}: {hint}"),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+from olaria.i18n import encodable
 
 
 def plain_name(name: str) -> str:
@@ -18,12 +17,7 @@ def plain_name(name: str) -> str:
     >>> plain_name("a\u0303"), plain_name("ma\udce7\udce3")
     ('ã', 'ma\\xe7\\xe3')
     """
-    return unicodedata.normalize("NFC", _SURROGATE.sub(_escaped, name))
-
-
-def _escaped(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+    return unicodedata.normalize("NFC", encodable(name))
 
 
 def zip_name(name: str, *, is_utf8: bool) -> str:

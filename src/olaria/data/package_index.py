@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -135,7 +136,11 @@ def _local_path(place: str) -> Path | None:
     if _is_remote(place):
         return None
     parts = urlsplit(place)
-    return Path(url2pathname(parts.path)) if parts.scheme == "file" else Path(place).expanduser()
+    return (
+        Path(url2pathname(parts.path))
+        if parts.scheme == "file"
+        else Path(os.path.expanduser(place))
+    )
 
 
 def _why(page: str, error: Exception) -> Message:

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,9 +94,10 @@ def _files(environ: Mapping[str, str]) -> list[Path]:
     if sys.platform != "win32":
         files.append(Path("/etc") / name)
     if not (named and Path(named).exists()):
-        files.append(Path.home() / ("pip" if sys.platform == "win32" else ".pip") / name)
-        user = platformdirs.user_config_dir("pip", appauthor=False, roaming=True)
-        files.append(Path(user) / name)
+        with suppress(RuntimeError):  # nobody's home is known
+            files.append(Path.home() / ("pip" if sys.platform == "win32" else ".pip") / name)
+            user = platformdirs.user_config_dir("pip", appauthor=False, roaming=True)
+            files.append(Path(user) / name)
     files.append(Path(sys.prefix) / name)
     return [*files, Path(named)] if named else files
 

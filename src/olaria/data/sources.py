@@ -21,18 +21,31 @@ from olaria.errors import IntegrityError, SourceError, StorageError
 from olaria.i18n import N_, Message
 from olaria.storage.files import write_bytes
 from olaria.storage.locks import locked
+from olaria.storage.paths import folder_of
 
 LOCK_TIMEOUT_S = 1800.0
 
 
 def home() -> Path:
-    """Olaria's own folder: ``OLARIA_HOME``, else the user's cache folder of this system."""
-    named = os.environ.get("OLARIA_HOME")
-    if named:
-        return Path(named).expanduser()
+    """Olaria's own folder: ``OLARIA_HOME``, else the user's cache folder of this system.
+
+    Raises:
+        StorageError: the user has no home folder.
+    """
+    named = folder_of("OLARIA_HOME")
+    if named is not None:
+        return named
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("olaria", appauthor=False))
+    try:
+        folder = Path(platformdirs.user_cache_dir("olaria", appauthor=False))
+    except RuntimeError:  # nobody's home is known; older versions give a path that begins with ~
+        folder = Path("~")
+    if folder.is_absolute():
+        return folder
+    raise StorageError(
+        N_("there is no home folder to keep data sets in; set OLARIA_HOME=DIR, a folder for them")
+    )
 
 
 def cache_folder() -> Path:
@@ -52,8 +65,7 @@ def lock_path(name: str) -> Path:
 
 def mirror_folder() -> Path | None:
     """The folder of ``OLARIA_MIRROR``, where it is set."""
-    named = os.environ.get("OLARIA_MIRROR")
-    return Path(named).expanduser() if named else None
+    return folder_of("OLARIA_MIRROR")
 
 
 def is_offline() -> bool:

@@ -22,6 +22,7 @@ from olaria.export.strict_json import read_object
 from olaria.families.language import LanguageConfig
 from olaria.i18n import N_
 from olaria.storage.files import storage_errors
+from olaria.storage.paths import openable
 
 WEIGHTS = "model.safetensors"
 INDEX = f"{WEIGHTS}.index.json"
@@ -78,7 +79,8 @@ class StoredWeights:
                 for theirs, (path, name) in self.places.items():
                     with storage_errors(path):
                         if path not in files:
-                            files[path] = opened.enter_context(safe_open(path, framework="pt"))
+                            there = opened.enter_context(openable(path))
+                            files[path] = opened.enter_context(safe_open(there, framework="pt"))
                         value = files[path].get_tensor(name).float()
                     if theirs in (_HEAD, _TOKENS):  # the rest of the rows no token uses
                         value = value[: self.vocab_size]
@@ -155,7 +157,11 @@ def stored_weights(
     places: dict[str, tuple[Path, str]] = {}
     for path in files:
         try:
-            with storage_errors(path), safe_open(path, framework="pt") as file:
+            with (
+                storage_errors(path),
+                openable(path) as there,
+                safe_open(there, framework="pt") as file,
+            ):
                 for name in file.keys():  # noqa: SIM118 (it is no mapping)
                     short = name.removeprefix(PREFIX)
                     if short.endswith(_MASKS):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
 
 from pydantic import Discriminator, Field
 
-from olaria.config import Config, parse_value
+from olaria.config import Config, PathName, parse_value
 from olaria.data.config import DataConfig
 from olaria.errors import UsageError
 from olaria.families import MODELS
@@ -29,7 +29,7 @@ else:  # the settings of any family of the table; ``family`` says of which
 class TuningConfig(Config):
     """What a run begins from instead of random weights, and how much of it is trained."""
 
-    start: str
+    start: PathName
     """A run, or a folder with a GPT-2 of the transformers library."""
     rank: int | None = Field(None, ge=1)
     """Train adapters of this rank and leave the weights as they are; None trains all weights."""

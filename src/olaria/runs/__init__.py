@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from olaria.errors import RunError
-from olaria.i18n import N_
+from olaria.i18n import N_, encodable
 from olaria.recipes import Recipe
 from olaria.storage import folder as files
 from olaria.storage.folder import RunFolder, find_run
@@ -37,7 +37,7 @@ class Run:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.folder = RunFolder(find_run(path))
         self.path = self.folder.path
-        self.name = self.path.resolve().name
+        self.name = encodable(self.path.resolve().name)
 
     def __repr__(self) -> str:
         return f"<Run {self.name}: {self.family} on {self.recipe.data.name}, {self.state}>"

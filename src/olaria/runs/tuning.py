@@ -27,6 +27,7 @@ from olaria.recipes import Recipe, Size
 from olaria.recipes import preset as find_preset
 from olaria.runs import Run
 from olaria.storage.folder import is_run
+from olaria.storage.paths import user_path
 from olaria.training.building import adapt, build_model
 from olaria.training.inheritance import grow, model_sha256
 
@@ -106,7 +107,7 @@ def open_start(start: str) -> Start:
         RunError: there is no such run, or it is not of a language model.
         DataError: a folder of another library cannot be read.
     """
-    path = Path(start).expanduser()
+    path = user_path(start)
     # Imported late: every command on a run comes by here, and few begin from another library's folder.
     from olaria.export.gpt2 import is_gpt2_folder, open_gpt2
 

@@ -23,6 +23,7 @@ from olaria.storage.files import (
     write_bytes,
     write_json,
 )
+from olaria.storage.paths import openable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -114,7 +115,8 @@ def load_checkpoint(
     for name in wanted:
         if name.endswith(".safetensors"):
             try:
-                tensors[Path(name).stem] = load_file(folder / name)
+                with openable(folder / name) as path:
+                    tensors[Path(name).stem] = load_file(path)
             except SafetensorError as error:
                 raise DamagedError(
                     N_("cannot use {path}: {reason}"), path=str(folder / name), reason=str(error)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from olaria.errors import DamagedError, StorageError
-from olaria.i18n import N_, Setting
+from olaria.i18n import N_, Setting, encodable, encodable_json
 
 UNFINISHED = ".tmp"
 """Ends the name of a file that is being written."""
@@ -138,8 +138,8 @@ def _prefix(path: Path) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Publish ``text`` as UTF-8; see :func:`write_atomic`."""
-    write_bytes(path, text.encode())
+    """Publish ``text`` as UTF-8; see :func:`write_atomic` and :func:`olaria.i18n.encodable`."""
+    write_bytes(path, encodable(text).encode())
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -149,7 +149,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def json_text(value: Any) -> str:
     """``value`` as a file's indented JSON; NaN and infinity are refused."""
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return encodable_json(value, indent=2, allow_nan=False) + "\n"
 
 
 def read_json(path: Path) -> Any:
@@ -236,7 +236,7 @@ def append_line(path: Path, value: Any) -> None:
 
 def json_line(value: Any) -> str:
     """``value`` as one line of JSON; NaN and infinity are refused."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n"
+    return encodable_json(value, allow_nan=False) + "\n"
 
 
 def read_lines(path: Path) -> list[Any]:

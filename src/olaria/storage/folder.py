@@ -32,6 +32,7 @@ from olaria.storage.files import (
     write_text,
 )
 from olaria.storage.locks import locked
+from olaria.storage.paths import folder_of, user_path
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +44,7 @@ METRICS, EVENTS, REPORT, LOCK = "metrics.jsonl", "events.jsonl", "report.html", 
 
 def runs_home() -> Path:
     """Where runs lie: ``OLARIA_RUNS``, else ``runs`` in the working folder."""
-    return Path(os.environ.get("OLARIA_RUNS") or "runs")
+    return folder_of("OLARIA_RUNS") or Path("runs")
 
 
 def is_run(path: Path) -> bool:
@@ -74,7 +75,7 @@ def find_run(name: str | os.PathLike[str]) -> Path:
         RunError: there is none; the nearest name is offered.
     """
     name = os.fspath(name)
-    for path in (Path(name), runs_home() / name):
+    for path in (user_path(name), user_path(runs_home() / name)):
         if is_run(path):
             return path
     known = [path.name for path in list_runs()]

@@ -283,7 +283,7 @@ def mirror(request: MirrorRequest) -> Document:
     """
     from olaria.data import DATASETS, sources
 
-    target = Path(request.folder).expanduser()
+    target = Path(request.folder)
     written, left_out = [], []
     for data_set in DATASETS.values():
         if not data_set.files:
@@ -377,8 +377,11 @@ def _is_cached(data_set: DataSet) -> bool:
     """By size alone: a listing should not read hundreds of megabytes."""
     from olaria.data import sources
 
-    paths = [(sources.cached_path(data_set, file), file.size_bytes) for file in data_set.files]
-    return all(path.is_file() and path.stat().st_size == size for path, size in paths)
+    try:
+        paths = [(sources.cached_path(data_set, file), file.size_bytes) for file in data_set.files]
+        return all(path.is_file() and path.stat().st_size == size for path, size in paths)
+    except (OSError, StorageError):  # there is no cache, or none that can be read
+        return False
 
 
 def _state(data_set: DataSet, file: File) -> str:

@@ -6,7 +6,6 @@ import os
 import shutil
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from olaria.i18n import N_, Message, Setting
@@ -57,6 +56,8 @@ def doctor(_request: DoctorRequest) -> Document:
 
 
 def _advice(described: dict[str, Any], free_bytes: int) -> list[Message]:
+    from olaria.data import sources
+
     advice = []
     if not described["bfloat16_in_hardware"]:
         advice.append(
@@ -78,7 +79,7 @@ def _advice(described: dict[str, Any], free_bytes: int) -> list[Message]:
     if memory is not None and memory < LOW_MEMORY_BYTES:
         tiny = {"size": Setting("size", "tiny")}
         advice.append(Message(N_("little memory: use {size}"), tiny))
-    mirror = os.environ.get("OLARIA_MIRROR")
-    if mirror and not Path(mirror).is_dir():
-        advice.append(Message(N_("OLARIA_MIRROR={path} is not a folder"), {"path": mirror}))
+    mirror = sources.mirror_folder()
+    if mirror is not None and not mirror.is_dir():
+        advice.append(Message(N_("OLARIA_MIRROR={path} is not a folder"), {"path": str(mirror)}))
     return advice

@@ -248,7 +248,7 @@ def _measured(name: str, value: Any) -> tuple[str, str]:
 
 def _checked(checkpoint: Any) -> Any:
     """A checkpoint as every verb takes it."""
-    return evaluating.EvaluateRequest.of(run="", checkpoint=checkpoint).checkpoint
+    return evaluating.EvaluateRequest.of(run="run", checkpoint=checkpoint).checkpoint
 
 
 def _decoded(run: Run, z: Any, y: Any | None, checkpoint: Any) -> ImageSample:

@@ -20,6 +20,7 @@ from olaria.families import MODELS
 from olaria.i18n import N_, Message, Setting
 from olaria.models.base import ImageModel
 from olaria.runs import Run, opened_run
+from olaria.storage.paths import user_path
 from olaria.vocabulary import Split
 from olaria.workflows.given import is_data, name_of
 
@@ -176,7 +177,7 @@ def other_images(
             raise UsageError(N_("{data} holds no images; give it images"), data=data)
         images = named(loaded, loaded.test)
     else:
-        path = Path(data).expanduser()
+        path = user_path(data)
         if not os.path.exists(path):
             raise UsageError(
                 N_("there is no data set, file or folder named {name}: {hint}"),

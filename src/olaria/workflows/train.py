@@ -327,6 +327,7 @@ def make_recipe(
     from olaria.recipes import preset as find_preset
     from olaria.runs.tuning import tuned_recipe
     from olaria.storage.folder import find_run
+    from olaria.storage.paths import user_path
 
     recipe = find_preset(preset, size or SIZE).ending(steps, budget)
     values: dict[str, Any] = {}
@@ -335,7 +336,7 @@ def make_recipe(
         coded = DataConfig(name=data).coded_run
         if coded is not None:
             data = coded_name(str(find_run(coded).resolve()))
-        path = Path(data).expanduser()
+        path = user_path(data)
         is_path = os.path.exists(path) and data not in DATASETS
         values["data.name"] = str(path.resolve()) if is_path else data
     values |= {f"data.{name}": value for name, value in (data_options or {}).items()}

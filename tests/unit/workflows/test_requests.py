@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import math
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from hypothesis import strategies as st
 
 from olaria.errors import UsageError
 from olaria.i18n import Message, Setting
+from olaria.workflows.data import GetRequest
+from olaria.workflows.report import ReportRequest
 from olaria.workflows.requests import (
     AnyRun,
     Checkpoint,
@@ -26,6 +29,7 @@ from olaria.workflows.requests import (
     setting,
 )
 from olaria.workflows.requests.verbs import describe, verb
+from olaria.workflows.train import TrainRequest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +132,39 @@ def test_what_is_refused_names_the_setting(values: dict[str, Any], message: str)
 def test_no_run_is_a_number_or_a_list(run: object) -> None:
     with pytest.raises(UsageError, match=r"^run cannot be"):
         Pot.from_json({"run": run})
+
+
+@pytest.mark.parametrize("blank", ["", "  ", "\n"])
+def test_an_empty_path_or_name_is_refused_and_not_the_working_folder(blank: str) -> None:
+    assert refusal(out=blank) == "out is empty; give it a name or a path"
+    with pytest.raises(UsageError, match="run is empty"):
+        Pot.of(run=blank)
+    with pytest.raises(UsageError, match="data is empty"):
+        TrainRequest.of(preset="ae-mnist", data=blank)
+    with pytest.raises(UsageError, match="runs is empty"):
+        ReportRequest.of(runs=("r", blank))
+    with pytest.raises(UsageError, match="settings is empty"):
+        ReportRequest.of(runs=("r",), settings=blank)
+    with pytest.raises(UsageError, match="name is empty"):
+        GetRequest.of(name=blank)
+    assert Pot.of(run="r", clay=blank).clay == blank  # free text may be anything
+
+
+def test_a_path_may_begin_in_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert Pot.of(run="~/r", out="~/pots/") == Pot(
+        run=str(tmp_path / "r"), out=f"{tmp_path / 'pots'}{os.sep}"
+    )
+    assert Pot.of(run="r", out=Path("~/a")).out == tmp_path / "a"
+    assert Pot.of(run="./r", out="a//b/").out == "a//b/"  # as it was written
+
+
+@pytest.mark.parametrize("half", ["ma\udce7", "\ud83d"])
+def test_a_text_that_is_not_utf_8_is_refused(half: str) -> None:
+    assert "must be UTF-8" in refusal(clay=half) and refusal(clay=half).isascii()
 
 
 def test_what_is_missing_is_named() -> None:

@@ -167,6 +167,8 @@ class Request:
             value = getattr(self, one.name)
             if value is None and one.is_optional:
                 continue
+            if one.about.positional:
+                forms.refuse_empty(one.name, value)
             object.__setattr__(self, one.name, one.form.check(one.name, value))
         self.check()
 

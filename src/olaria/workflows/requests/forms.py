@@ -10,10 +10,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
 from olaria.errors import UsageError, suggestion
-from olaria.i18n import N_, Message, Setting
+from olaria.i18n import N_, Message, Setting, encodable
+from olaria.storage.paths import user_path
 
 _UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _NO_NAMES = (bool, int, float, bytes, Mapping, list, tuple, set)
@@ -103,9 +105,11 @@ class Form:
         Raises:
             UsageError: it is of another type, out of bounds, or no word of the list.
         """
-        if isinstance(value, str):
-            return value
-        raise refused(name, value, N_("it must be text"))
+        if not isinstance(value, str):
+            raise refused(name, value, N_("it must be text"))
+        if value != encodable(value):
+            raise refused(name, value, N_("it must be UTF-8"))
+        return value
 
     def show(self, value: Any) -> str:
         """A value as a shell's user would write it."""
@@ -280,12 +284,19 @@ class Choice(Form):
 
 @dataclass(frozen=True)
 class Place(Form):
-    """A path."""
+    """A path, or the name of a run; one that begins with ``~`` becomes a path in the home folder."""
 
     def check(self, name: str, value: Any) -> Any:
-        if isinstance(value, str | os.PathLike):
+        if not isinstance(value, str | os.PathLike):
+            raise refused(name, value, N_("it must be text"))
+        refuse_empty(name, value)
+        if not isinstance(value, str | Path):  # an opened run
             return value
-        raise refused(name, value, N_("it must be text"))
+        path = user_path(value)
+        if path == Path(value):
+            return value
+        is_folder = str(value).endswith(("/", os.sep))  # told so by a text
+        return path if isinstance(value, Path) else f"{path}{os.sep if is_folder else ''}"
 
     def show(self, value: Any) -> str:
         return str(value)
@@ -298,6 +309,7 @@ class AnyObject(Form):
     def check(self, name: str, value: Any) -> Any:
         if value is None or isinstance(value, _NO_NAMES):
             raise refused(name, value, N_("it must be text"))
+        refuse_empty(name, value)
         return value
 
 
@@ -307,6 +319,7 @@ class Source(Form):
 
     def check(self, name: str, value: Any) -> Any:
         if isinstance(value, str | os.PathLike):
+            refuse_empty(name, value)
             return value
         parts = value if isinstance(value, tuple) and len(value) == 2 else (value,)
         if all(hasattr(part, "shape") and hasattr(part, "dtype") for part in parts):
@@ -380,6 +393,16 @@ class TwoClasses(Form):
 
     def schema(self) -> dict[str, Any]:
         return {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}
+
+
+def refuse_empty(name: str, value: Any) -> None:
+    """An empty text, as of a shell's variable that is not set, names nothing; as a path it would be the working folder.
+
+    Raises:
+        UsageError: it is empty, or blank.
+    """
+    if isinstance(value, str) and not value.strip():
+        raise UsageError(N_("{option} is empty; give it a name or a path"), option=Setting(name))
 
 
 def _number(value: Any) -> float:
