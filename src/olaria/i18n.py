@@ -12,7 +12,8 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -38,6 +39,35 @@ def encodable(text: str) -> str:
     ('maçã', 'ma\\xe7\\xe3', '\\ud83d')
     """
     return _HALF_CHARACTERS.sub(_escaped, text)
+
+
+def quoted(*words: str) -> str:
+    """Words as a person can paste them into the shell of this system.
+
+    >>> quoted("--resume", "runs/vae-2")
+    '--resume runs/vae-2'
+    """
+    shown = [*map(encodable, words)]
+    if os.name == "nt":
+        from subprocess import list2cmdline
+
+        return list2cmdline(shown)
+    return shlex.join(shown)
+
+
+def command(verb: str, *operands: str, options: Sequence[str] = ()) -> str:
+    """A command of Olaria that can be pasted.
+
+    Args:
+        verb: what to do.
+        operands: names and paths; one that begins with a dash is written so that it is no option.
+        options: further words.
+
+    >>> command("eval", "-vae", options=["--seed", "1"])
+    'olaria eval ./-vae --seed 1'
+    """
+    plain = (f"./{word}" if word.startswith("-") else word for word in operands)
+    return quoted("olaria", verb, *plain, *options)
 
 
 def encodable_json(value: Any, **options: Any) -> str:
@@ -133,7 +163,10 @@ class Setting:
     value: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name}={self.value}" if self.value else self.name
+        if not self.value:
+            return self.name
+        is_word = re.fullmatch(r"[\w.:,+-]*", self.value)
+        return f"{self.name}={self.value if is_word else repr(encodable(self.value))}"
 
     def to_json(self) -> dict[str, str]:
         """Its parts."""

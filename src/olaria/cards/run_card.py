@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shlex
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -21,7 +20,7 @@ from olaria.data import AnyData, ImageData, PairData, PointData, TextData
 from olaria.data.config import DataConfig
 from olaria.errors import SamplingError
 from olaria.families import MODELS
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, command
 from olaria.kinds import draw
 from olaria.models.base import ImageModel
 from olaria.models.vq import VQ
@@ -122,7 +121,7 @@ def _shared(recipe: dict[str, Any]) -> dict[str, Any]:
 def command_of(run: Run) -> str:
     """The command that makes a run of the same recipe again."""
     recipe = run.recipe
-    words = ["olaria", "train", recipe.preset, "--data", recipe.data.last_name]
+    words = ["--data", recipe.data.last_name]
     if recipe.training.steps is not None:
         words += ["--steps", str(recipe.training.steps)]
     else:
@@ -145,7 +144,7 @@ def command_of(run: Run) -> str:
         if is_setting and path not in ("training.steps", "training.budget"):
             text = value if isinstance(value, str) else json.dumps(value)
             words += ["--set", f"{path}={text}"]
-    return shlex.join(words)
+    return command("train", recipe.preset, options=words)
 
 
 def _differences(run: Run) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from olaria.cli.shell import Shell
 from olaria.cli.verb import JSON, Verb, entry, takes_free_text, word_of
 from olaria.cli.words import split
 from olaria.errors import UsageError
-from olaria.i18n import N_, Setting, detect_language, translate
+from olaria.i18n import N_, Setting, detect_language, quoted, translate
 from olaria.workflows.requests import Request
 
 HELP = N_(
@@ -140,10 +140,11 @@ def _requests() -> Iterator[type[Request]]:
 
 def _named(shell: Shell, setting: Setting) -> str:
     """A setting in the shell's words: an option, or ``--set`` for one of the recipe."""
+    values = [setting.value] if setting.value else []
     if "." in setting.name:
-        return f"--set {setting}"
+        return quoted("--set", "=".join([setting.name, *values]))
     word = translate(word_of(setting.name, shell.request, _requests()), shell.language)
-    return f"{word} {setting.value}".rstrip()
+    return " ".join([word, *map(quoted, values)])
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 from olaria.cli.shell import Shell
 from olaria.cli.verb import word_of
-from olaria.i18n import N_
+from olaria.i18n import N_, command
 
 SHOWN_CHARS = 200
 """Of an alphabet; ``--json`` has all of it."""
@@ -44,10 +43,11 @@ def text_facts(
         facts.append((text(N_("grammar's own")), text(N_("{value} nats/char"), value=known)))
     facts += _tokens(shell, found["tokenizer"])
     chosen = found["recommended"]
-    words = ["olaria", "train", chosen["preset"], "--size", chosen["size"], "--data", target]
+    options = ["--size", chosen["size"], "--data", target]
     for setting, value in reading.items():
-        words += [word_of(setting, shell.request, ()), str(value)]
-    facts.append((text(N_("suits it")), shell.measure(shlex.join(words))))
+        options += [word_of(setting, shell.request, ()), str(value)]
+    suited = command("train", chosen["preset"], options=options)
+    facts.append((text(N_("suits it")), shell.measure(suited)))
     facts.append(("", shell.words(chosen["reason"])))
     return facts
 

@@ -9,8 +9,9 @@ import typer
 from olaria.cli.shell import Shell
 from olaria.cli.verb import Verb
 from olaria.errors import LostProcessError, TrainingError, UsageError
-from olaria.i18n import N_
+from olaria.i18n import N_, command
 from olaria.vocabulary import DEVICE
+from olaria.workflows.files import next_verbs
 from olaria.workflows.train import Trained, TrainRequest, train
 
 
@@ -75,15 +76,8 @@ def _show(shell: Shell, trained: Trained) -> None:
             *final,
         ]
     )
-    from olaria.storage.folder import runs_home
-
-    is_at_home = run.path.resolve() == (runs_home() / run.name).resolve()
-    shell.notice(
-        shell.text(
-            N_("next: olaria eval {run} · olaria sample {run} · olaria report {run}"),
-            run=run.name if is_at_home else str(run.path),
-        )
-    )
+    steps = " · ".join(command(verb, run.shortest) for verb in next_verbs(run.family))
+    shell.notice(shell.text(N_("next: {steps}"), steps=steps))
 
 
 VERB = Verb(TrainRequest, _do, _show)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from olaria.i18n import N_, Message, Number
+from olaria.i18n import N_, Message, Number, command
 from olaria.lessons.images import together
 from olaria.runs import Run
 
@@ -60,8 +60,8 @@ def beside(
         words: says the evaluation's number and count, and the lesson's count.
     """
     if found is None:
-        text = N_("Here {own} examples are measured; olaria eval {run} measures all of them.")
-        return Message(text, {"own": own, "run": run.name})
+        text = N_("Here {own} examples are measured; {command} measures all of them.")
+        return Message(text, {"own": own, "command": command("eval", run.name)})
     sentences, step = [words(found)], run.checkpoint()[0]
     if run.recipe.data.leave_out is not None:
         text = N_("There the class that was left out of training counts too.")

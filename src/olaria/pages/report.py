@@ -19,7 +19,7 @@ from olaria.data.base import SOURCE_TITLES
 from olaria.errors import RunError
 from olaria.families import MODELS
 from olaria.families.report import Section
-from olaria.i18n import LANGUAGES, N_, translate
+from olaria.i18n import LANGUAGES, N_, command, translate
 from olaria.lessons.base import TOLERANCE
 from olaria.lessons.kl import P, Q
 from olaria.objectives.divergence import divergence
@@ -194,6 +194,7 @@ def _words(language: str) -> dict[str, Any]:
         "plain": lambda text: labels.without_folders(translate(text, language)),
         "data_name": lambda title: labels.data_name(title, language),
         "clean": labels.without_folders,
+        "command": command,
         "note": lambda message: labels.without_folders(message.text(language)),
         "num": lambda value: labels.value_text(value, language),
         "number": lambda value, digits=None: labels.number(value, language, digits),

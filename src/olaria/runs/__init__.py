@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from olaria.errors import RunError
+from olaria.errors import OlariaError, RunError
 from olaria.i18n import N_, encodable
 from olaria.recipes import Recipe
 from olaria.storage import folder as files
@@ -45,6 +45,15 @@ class Run:
     def __fspath__(self) -> str:
         """Its folder: a run serves wherever a path does."""
         return str(self.path)
+
+    @property
+    def shortest(self) -> str:
+        """What a command calls it: its name where that leads to it from here, else its folder."""
+        try:
+            is_here = find_run(self.name).resolve() == self.path.resolve()
+        except OlariaError:
+            is_here = False
+        return self.name if is_here else str(self.path)
 
     @cached_property
     def recipe(self) -> Recipe:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from olaria.errors import RunError, SourceError
-from olaria.i18n import N_, Message, Setting
+from olaria.i18n import N_, Message, Setting, command
 from olaria.workflows.report import Report, ReportRequest, report
 from olaria.workflows.requests import Request, Seconds, setting
 from olaria.workflows.requests.common import out_setting, seed_setting
@@ -157,7 +156,7 @@ def _practice(
     written: Report = report(
         to_report,
         language=language,
-        command=shlex.join(["olaria", "demo", "--budget", f"{budget:g}s", "--seed", str(seed)]),
+        command=command("demo", options=["--budget", f"{budget:g}s", "--seed", str(seed)]),
         notes=notes,
         offline=offline,
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from olaria.errors import UsageError
-from olaria.i18n import N_, Message, Setting, detect_language
+from olaria.i18n import N_, Message, Setting, command, detect_language
 from olaria.storage.files import refuse_overwriting
 from olaria.vocabulary import LessonName
 from olaria.workflows.files import new_place
@@ -268,9 +267,6 @@ def _facts(run: Run) -> Message:
 
 
 def _command(lesson: str, runs: Sequence[Run], prompt: str | None, seed: int) -> str:
-    words = ["olaria", "explain", lesson, *(run.name for run in runs)]
-    if prompt is not None:
-        words += ["--prompt", prompt]
-    if seed:
-        words += ["--seed", str(seed)]
-    return shlex.join(words)
+    options = [] if prompt is None else ["--prompt", prompt]
+    options += ["--seed", str(seed)] if seed else []
+    return command("explain", lesson, *(run.name for run in runs), options=options)

@@ -22,6 +22,7 @@ from olaria.workflows import report as reporting
 from olaria.workflows import runs as listing
 from olaria.workflows import sample as sampling
 from olaria.workflows import train as training
+from olaria.workflows.files import next_verbs
 from olaria.workflows.requests import Checkpoint, Document, Request
 from olaria.workflows.requests.verbs import describe
 from olaria.workflows.words import LABELS, STATES
@@ -232,7 +233,9 @@ class OpenRun(Run):
             (words(N_("steps")), result.get("steps", self.status.get("step", 0))),
             *final,
         ]
-        steps = "run.sample() · run.evaluate() · run.history · run.report()"
+        methods = {"eval": "evaluate"}
+        calls = (f"run.{methods.get(verb, verb)}()" for verb in next_verbs(self.family))
+        steps = " · ".join([*calls, "run.history"])
         return displays.table((), rows) + displays.line(words(N_("next: {steps}"), steps=steps))
 
 

@@ -69,6 +69,21 @@ def word_of(thing: object) -> str | None:
     return "array"
 
 
+def next_verbs(family: str) -> list[str]:
+    """What to do with a run of a family: it draws, or where it has no prior it rebuilds; translations need a text.
+
+    >>> next_verbs("vae"), next_verbs("autoencoder")
+    (['eval', 'sample', 'report'], ['eval', 'reconstruct', 'report'])
+    """
+    from olaria.families import MODELS
+
+    entry = MODELS[family]
+    draws = entry.shows("samples", "first-and-last", "text")
+    rebuilds = entry.shows("reconstructions")
+    middle = ["sample"] if draws else ["reconstruct"] if rebuilds else []
+    return ["eval", *middle, "report"]
+
+
 def stem_of(run: object) -> str:
     """The last part of a run's name."""
     return Path(word_of(run) or "").name

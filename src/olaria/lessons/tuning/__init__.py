@@ -23,7 +23,7 @@ from torch import Generator
 from olaria.data import TextData
 from olaria.errors import LessonError
 from olaria.evaluation.text import text_loss
-from olaria.i18n import N_, Message, Number
+from olaria.i18n import N_, Message, Number, command
 from olaria.lessons.base import Array, Asked, Check, Lesson, Step
 from olaria.lessons.by_numpy.transformers import AGAIN
 from olaria.lessons.evaluated import loss_beside
@@ -253,8 +253,9 @@ def steps(asked: Asked) -> tuple[Step, ...]:
             raise LessonError(
                 N_(
                     "run {name} has not been measured yet and its base {base} is not here: nothing can be compared; go "
-                    "on with olaria train --resume {name}"
+                    "on with {command}"
                 ),
+                command=command("train", options=["--resume", tuned.run.shortest]),
                 name=tuned.run.name,
                 base=tuned.base_name,
             )

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from olaria.evaluation.neighbours import nearest
-from olaria.i18n import N_, Message, Number
+from olaria.i18n import N_, Message, Number, command
 from olaria.lessons import images
 from olaria.lessons.base import Array, Check, Step, numbers
 from olaria.lessons.by_numpy import networks
@@ -104,10 +104,15 @@ def aggregate(seen: Seen) -> Step:
         checks.append(check)
     if not others:
         missing = N_(
-            "To see an autoencoder's codes beside them, train one (olaria train ae-mnist --data {data} --set "
-            "model.latent={latent}) and give this lesson both runs."
+            "To see an autoencoder's codes beside them, train one ({command}) and give this lesson both runs."
         )
-        fields = {"data": seen.asked.run.recipe.data.name, "latent": model.latent}
+        options = [
+            "--data",
+            seen.asked.run.recipe.data.last_name,
+            "--set",
+            f"model.latent={model.latent}",
+        ]
+        fields = {"command": command("train", "ae-mnist", options=options)}
         captions.append(Message(missing, fields))
     # Beside each other the planes have dimensions of their own, which their names tell.
     names = ["", ""] if others else [*(index("z", axis) for axis in axes), ""]
