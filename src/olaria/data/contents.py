@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from olaria.data.arrays import Stored
 from olaria.data.entries import (
@@ -59,6 +59,17 @@ class Contents:
     def num_images(self) -> int:
         """Files that hold images."""
         return len(self.pictures) or len(self.numbers)
+
+    @property
+    def own_texts(self) -> list[Entry]:
+        """Texts that go with no image: tables of pixels do, and what is called as an image is (captions, boxes)."""
+        pixels = {entry.name for entry in self.numbers}
+        called = {PurePosixPath(entry.name).stem for entry in self.pictures}
+        return [
+            entry
+            for entry in self.texts
+            if entry.name not in pixels and PurePosixPath(entry.name).stem not in called
+        ]
 
     @property
     def with_columns(self) -> list[Entry]:
@@ -131,7 +142,9 @@ def contents_of(path: Path, wanted: Kind | None = None) -> Contents:
     contents = _sorted_out(path, find_entries(path), wanted)
     if any(entry.suffix in ZIP_SUFFIXES for entry in contents.entries):
         images, texts = contents.num_images, len(contents.texts)
-        if not {"images": images, "text": texts}.get(wanted or "", images + texts):
+        # A table beside zips says something of what is in them.
+        whole = sum(entry.suffix not in _WITH_COLUMNS for entry in contents.texts)
+        if not {"images": images, "text": texts}.get(wanted or "", images + whole):
             return _sorted_out(path, inside_zips(path, contents.entries), wanted)
     return contents
 

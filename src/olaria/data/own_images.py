@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from olaria.data.base import ImageData, Images, fingerprint
+from olaria.data.names import plain_name
 from olaria.data.parts import NUM_EXAMPLES, Part
 from olaria.data.split import cut_by_parts
 from olaria.errors import DataError
@@ -39,8 +40,8 @@ def own_images(
     splits = cut_by_parts(images, parts)
     train, validation, test = splits
     return ImageData(
-        name=path.name,
-        title=path.name,
+        name=plain_name(path.name),
+        title=plain_name(path.name),
         train=train,
         validation=validation,
         test=test,

@@ -10,7 +10,7 @@ from olaria.data.base import ImageData, OtherKindError, PointData, TextData
 from olaria.data.config import DataConfig
 from olaria.data.contents import Contents, contents_of
 from olaria.data.entries import IMAGE_SUFFIXES, NAMED_SUFFIXES, TEXT_SUFFIXES, Entry
-from olaria.data.images import load_image_arrays, load_images
+from olaria.data.images import MIN_IMAGES, load_image_arrays, load_images
 from olaria.data.label_tables import label_tables
 from olaria.data.plane import load_csv, load_point_array
 from olaria.data.sketch import TABLE_SUFFIX, sketch
@@ -71,9 +71,9 @@ def _reads_text(options: DataConfig, wanted: Kind | None, contents: Contents) ->
         return wanted == "text"
     if options.column is not None and contents.with_columns:
         return True
-    # A table of pixels is no text, unless a column of it is asked for.
-    pixels = {entry.name for entry in contents.numbers}
-    texts = [entry for entry in contents.texts if entry.name not in pixels]
+    texts = contents.own_texts
+    if contents.pictures and len(contents.pictures) < MIN_IMAGES:
+        return bool(texts)  # a book and its cover
     return len(texts) > contents.num_images
 
 

@@ -494,8 +494,29 @@ def test_book_and_cover(tmp_path: Path) -> None:
     assert [note.text() for note in data.notes] == [
         "1 files of images were left out; a model of images reads them: capa.png"
     ]
+    assert isinstance(load(str(tmp_path)), TextData)
     with pytest.raises(DataError, match="1 readable images, fewer than 4"):
         opened(tmp_path)
+
+
+def test_captions_do_not_outnumber_their_images(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    for i in range(12):
+        (tmp_path / f"im{i:02}.txt").write_text("um quadrado\n")
+    for name in ("sobre.txt", "licença.md"):
+        (tmp_path / name).write_text("feito à mão\n", "utf-8")
+    data = load(str(tmp_path))
+    assert isinstance(data, ImageData)
+    assert "14 text files were left out" in notes_of(data)[0]
+
+
+def test_zips_beside_a_table_are_opened_where_nobody_says_what_is_wanted(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "train.zip", "w") as made:
+        for i in range(12):
+            made.writestr(f"train/im{i:02}.png", png(10 * i))
+    (tmp_path / "labels.csv").write_text(rows("im{i:02},{label}", "id,breed"))
+    data = load(str(tmp_path))
+    assert isinstance(data, ImageData) and data.class_names == ("claro", "escuro")
 
 
 @pytest.mark.parametrize(
