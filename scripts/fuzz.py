@@ -16,6 +16,7 @@ import json
 import struct
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -209,6 +210,77 @@ def _array_seeds() -> list[bytes]:
     return seeds
 
 
+def read_archive(content: bytes) -> None:
+    """As a zip with a zip in it; or, by the first byte, as the names in a sound one."""
+    from olaria.data.entries import find_entries, inside_zips
+    from olaria.data.names import plain_name
+    from olaria.data.parts import organise
+    from olaria.errors import DataError
+
+    path = _folder() / "names.zip"
+    kind, raw = content[0] if content else 0, content[1:].split(b"\n")
+    path.write_bytes(content[1:] if kind < 4 else _zip_of(raw, flags=kind & 8, system=kind & 3))
+    with suppress(DataError):
+        entries = find_entries(path)
+        entries = inside_zips(path, entries) if kind & 1 else entries
+        names = {entry.name for entry in entries}
+        assert len(names) == len(entries)
+        for entry in entries:
+            assert entry.name == plain_name(entry.name) and entry.name.encode()
+            assert entry.name[0] != "/" and not {"..", "\\"} & {*entry.name, *entry.name.split("/")}
+            with suppress(DataError):
+                entry.read()
+        assert organise([*names]).parts.keys() == names
+
+
+def _zip_of(names: list[bytes], *, flags: int = 0, system: int = 3) -> bytes:
+    """A zip with files of these very names, which :mod:`zipfile` does not write (its specification, 4.3)."""
+    members, listing = b"", b""
+    for name in names:
+        about = struct.pack("<HHHHHIIIHH", 20, flags << 8, 0, 0, 0, 0, 0, 0, len(name), 0)
+        listing += struct.pack("<4sBB", b"PK\1\2", 20, system) + about
+        listing += struct.pack("<HHHII", 0, 0, 0, 0, len(members)) + name
+        members += b"PK\3\4" + about + name
+    counts = (len(names), len(names), len(listing), len(members))
+    end = struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, *counts, 0)
+    return members + listing + end
+
+
+def _archive_seeds() -> list[bytes]:
+    names = "a/0.png tr/maçã/1.png b\\x.png __MACOSX/._1 ../x C:/y val/a.b/c.png".encode().split()
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as made:
+        made.writestr("deep.zip", _zip_of(names[:2]))
+    alone = [bytes([kind]) + name for kind in (4, 7, 8, 15) for name in names]
+    return [b"\4" + b"\n".join(names[:2]), b"\0" + inner.getvalue(), *alone]
+
+
+def read_numbers(content: bytes) -> None:
+    """As a table of pixels or IDX images, and as a table of the classes of pictures beside it."""
+    from olaria.data.config import DataConfig
+    from olaria.data.user import load_path
+    from olaria.errors import DataError, UsageError
+
+    alone, beside = _folder() / "alone", _folder() / "beside"
+    for folder in (alone, beside):
+        folder.mkdir(exist_ok=True)
+    for number in range(6):
+        (beside / f"{number}.png").write_bytes(_picture("PNG"))
+    for path in (alone / "train.csv", alone / "train-images-idx3-ubyte", beside / "train.csv"):
+        path.write_bytes(content)
+        with suppress(DataError, UsageError):
+            load_path(path.parent, DataConfig(name="a"), "images")
+        path.unlink()
+
+
+def _number_seeds() -> list[bytes]:
+    rows = "\n".join(",".join(str(i * j % 256) for j in range(50)) for i in range(8))
+    named = "label," + ",".join(f"p{i}" for i in range(49))
+    classes = "file_name,label\n" + "".join(f"{i}.png,{i % 2}\n" for i in range(6))
+    images = struct.pack(">HBB3I", 0, 8, 3, 4, 2, 2) + bytes(16)
+    return [rows.encode(), f"{named}\n{rows}".encode(), classes.encode(), images]
+
+
 # -- runs -----------------------------------------------------------------------------------------
 
 
@@ -292,6 +364,8 @@ TARGETS = {
     "table": Target(read_table, _table_seeds),
     "records": Target(read_records, _record_seeds),
     "arrays": Target(read_arrays, _array_seeds),
+    "archive": Target(read_archive, _archive_seeds),
+    "numbers": Target(read_numbers, _number_seeds),
     "recipe": Target(read_recipe, _recipe_seeds),
     "manifest": Target(read_manifest, _manifest_seeds),
     "tensors": Target(read_tensors, _tensor_seeds),

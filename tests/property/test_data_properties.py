@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 from contextlib import suppress
 
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from olaria.data.archives import gunzip
 from olaria.data.decoding import decode, normalise, suggest_encoding
 from olaria.data.formats import read_idx
+from olaria.data.names import distinct, plain_name
+from olaria.data.parts import organise, part_of
 from olaria.data.split import num_validation, shuffled, split_text
 from olaria.data.statistics import entropies
 from olaria.data.tokenizer import fit_tokenizer
@@ -91,3 +94,47 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
     once = normalise(text)
     assert normalise(once) == once
     assert "\r" not in once
+
+
+folder_names = st.sampled_from(["train", "Val", "test", "treino", "teste", "rei", "maçã", "images"])
+image_names = st.lists(
+    st.tuples(st.lists(folder_names, max_size=3), st.integers(0, 30)).map(
+        lambda place: "/".join([*place[0], f"{place[1]}.png"])
+    ),
+    unique=True,
+    max_size=30,
+)
+
+
+@given(names=image_names)
+def test_an_image_is_used_or_said_to_be_left_out(names: list[str]) -> None:
+    organised = organise(names)
+    said = sum(int(note.fields["count"]) for note in organised.notes if "count" in note.fields)
+    assert len(organised.classes) + said == len(names)
+    # No image to be tested on is trained on.
+    for name, part in organised.parts.items():
+        words = {part_of(folder) for folder in name.split("/")[:-1]} - {None}
+        assert part is None or part in words
+
+
+@given(names=image_names, seed=st.randoms(use_true_random=False))
+def test_neither_order_nor_a_folder_around_changes_the_parts(
+    names: list[str], seed: random.Random
+) -> None:
+    organised = organise(names)
+    mixed = seed.sample(names, len(names))
+    assert organise(mixed).parts == organised.parts
+    assert organise(mixed).classes == organised.classes
+    wrapped = organise([f"fotos/{name}" for name in names])
+    assert {name.removeprefix("fotos/"): own for name, own in wrapped.classes.items()} == dict(
+        organised.classes
+    )
+
+
+@given(names=st.lists(st.text(st.characters(exclude_characters="/\0"), min_size=1)))
+def test_names_are_plain_and_each_its_own(names: list[str]) -> None:
+    plain = [plain_name(name) for name in names]
+    assert [plain_name(name) for name in plain] == plain
+    assert all(name.encode().decode() == name for name in plain)
+    with suppress(ValueError):  # "." has no ending to number
+        assert len(set(distinct(plain))) == len(plain)
