@@ -252,7 +252,7 @@ def _archive_seeds() -> list[bytes]:
     with zipfile.ZipFile(inner, "w") as made:
         made.writestr("deep.zip", _zip_of(names[:2]))
     alone = [bytes([kind]) + name for kind in (4, 7, 8, 15) for name in names]
-    return [b"\4" + b"\n".join(names[:2]), b"\0" + inner.getvalue(), *alone]
+    return [b"\4" + b"\n".join(names[:2]), b"\1" + inner.getvalue(), *alone]
 
 
 def read_numbers(content: bytes) -> None:

@@ -6,7 +6,8 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from functools import lru_cache
+from pathlib import Path
 from typing import Literal
 
 from olaria.errors import DataError
@@ -53,6 +54,7 @@ def part_of(word: str) -> Part | None:
     return _part_and_rest(word)[0]
 
 
+@lru_cache(maxsize=1 << 12)
 def _part_and_rest(word: str) -> tuple[Part | None, Folders]:
     """The part, and what else the word says: ``seg`` of ``seg_train``."""
     letters = unicodedata.normalize("NFKD", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", word))
@@ -110,7 +112,7 @@ def organise(names: Sequence[str], table: Mapping[str, str] | None = None) -> Or
         table: classes by name, used where no folder is a class; images that it does not name are left out.
     """
     notes: list[Message] = []
-    folders = {name: PurePosixPath(name).parts[:-1] for name in names}
+    folders = {name: tuple(name.split("/")[:-1]) for name in names}
     level = _level_of_parts(set(folders.values()))
     parts: dict[str, Part | None] = {
         name: level.part(own) if level else None for name, own in folders.items()
