@@ -19,7 +19,7 @@ from olaria.i18n import N_, Message, Setting
 
 CHAT_KEYS = (("role", "content"), ("from", "value"))
 """Where a message has its sender and its text: as chat models are given them, and as ShareGPT writes them."""
-_BLANK = re.compile(r"[ \t\n\ufeff]*")
+_BLANK = re.compile(r"[\s\ufeff]*")
 
 Record = tuple[int, Any]
 """The line on which a value begins, and the value."""

@@ -35,7 +35,7 @@ TRIED_CHARS = 1 << 18
 MAX_LABEL_SHARE = 0.25
 """Of rows: a column with fewer different texts beside columns of numbers says which class a row is of."""
 _WHOLE_QUOTES = re.compile(r'"(?:[^"]|"")*"')
-_DECLARED = re.compile(r'"?sep=([^\w"\n])"?\1*(?:\n|\Z)', re.IGNORECASE)
+_DECLARED = re.compile(r'\s*"?sep=([^\w"\n])"?\1*(?:\n|\Z)', re.IGNORECASE)
 
 
 class _Row(NamedTuple):
@@ -91,7 +91,7 @@ def csv_column(name: str, text: str, column: str | None, notes: list[Message]) -
 
 
 def declared_delimiter(text: str) -> tuple[str | None, int]:
-    r"""The delimiter that the first line names for a spreadsheet, and the characters of that line.
+    r"""The delimiter that the first line names for a spreadsheet, and the characters up to its end.
 
     >>> declared_delimiter("sep=;\na;b\n"), declared_delimiter("a;b\n")
     ((';', 6), (None, 0))
@@ -125,7 +125,7 @@ class _Dialect(NamedTuple):
 def _rows(name: str, text: str) -> Iterator[_Row]:
     """The heading and the rows that are not blank."""
     declared, start = declared_delimiter(text)
-    text = text[start:]
+    before, text = text.count("\n", 0, start), text[start:]
     dialect = _guessed(text, declared or ("\t" if name.lower().endswith(".tsv") else DELIMITERS))
     last = deque[str](maxlen=1)
     reader = dialect.reader(_kept(StringIO(text, newline="\n"), last), strict=True)
@@ -140,10 +140,10 @@ def _rows(name: str, text: str) -> Iterator[_Row]:
             cells = _literal(last[0], dialect) if reader.line_num == line else []
             is_literal = "expected after" in str(error) and len(_without_end(cells, width)) == width
             if not is_literal:
-                raise _bad_quotes(name, number, line + bool(start), str(error)) from None
+                raise _bad_quotes(name, number, line + before, str(error)) from None
         if "".join(cells).strip():
             width = width or len(_without_end(cells, 1))
-            yield _Row(number, line + bool(start), cells, is_literal)
+            yield _Row(number, line + before, cells, is_literal)
 
 
 def _kept(lines: Iterable[str], last: deque[str]) -> Iterator[str]:

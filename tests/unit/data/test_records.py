@@ -33,7 +33,7 @@ def noted(text: str, name: str | None = None) -> list[str]:
     return [note.text() for note in notes]
 
 
-@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r", "\n\n", "  \n\t\n"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r", "\n\n", "  \n\t\n", "\n\x0c\n"])
 def test_ends_of_lines_between_records(ending: str) -> None:
     assert column(lines(*GOOD, ending=ending), "text") == TEXTS
 

@@ -53,7 +53,7 @@ def test_delimiters_and_ends_of_lines(delimiter: str, ending: str) -> None:
     assert column(table(delimiter, ending), "fala") == SPOKEN
 
 
-@pytest.mark.parametrize("first", ["sep=;\r\n", '"sep=;"\n', "SEP=;;\n", "sep=;\r"])
+@pytest.mark.parametrize("first", ["sep=;\r\n", '"sep=;"\n', "SEP=;;\n", "sep=;\r", "\n sep=;\n"])
 def test_the_first_line_may_name_the_delimiter(first: str) -> None:
     assert column(table(";", "\n", first), "fala") == SPOKEN
     # Even one that no heading would make anyone guess.
