@@ -24,7 +24,10 @@ def folded(name: str) -> str:
     >>> folded(" Fala\r\n(texto)")
     'Fala (texto)'
     """
-    return " ".join(normalise(name).split())
+    whole = name.encode("utf-8", "replace").decode(
+        "utf-8"
+    )  # half of a surrogate pair cannot be shown
+    return " ".join(normalise(whole).split())
 
 
 def listed(names: Sequence[str]) -> Message | str:
@@ -76,12 +79,25 @@ class Texts:
     """Line of the file on which the first record without a text begins."""
 
     def add(self, line: int, text: str | None) -> None:
-        """The text of the record that begins on ``line``; None or blanks where it has none."""
-        if text is not None and text.strip():
-            self.found.append(text)
+        """The text of the record that begins on ``line``; None or blanks where it has none.
+
+        Raises:
+            DataError: it holds half of a surrogate pair, as an emoji leaves that was cut in two.
+        """
+        if text is None or not text.strip():
+            self.num_empty += 1
+            self.first_empty = self.first_empty or line
             return
-        self.num_empty += 1
-        self.first_empty = self.first_empty or line
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            raise DataError(
+                N_("{column} has half of a surrogate pair on line {line} of {name}; mend it"),
+                column=self._shown,
+                line=line,
+                name=self.name,
+            ) from None
+        self.found.append(text)
 
     def all(self, notes: list[Message]) -> list[str]:
         """Those of every record that has one; the others are noted.
@@ -89,8 +105,7 @@ class Texts:
         Raises:
             DataError: no record has one.
         """
-        column = self.column if isinstance(self.column, Message) else listed([self.column])
-        fields = {"count": self.num_empty, "name": self.name, "column": column}
+        fields = {"count": self.num_empty, "name": self.name, "column": self._shown}
         if self.num_empty and not self.found:
             raise DataError(
                 N_("none of the {count} records of {name} has a text in {column}"), **fields
@@ -102,3 +117,7 @@ class Texts:
             )
             notes.append(Message(message, {**fields, "line": self.first_empty}))
         return self.found
+
+    @property
+    def _shown(self) -> Message | str:
+        return self.column if isinstance(self.column, Message) else listed([self.column])

@@ -91,6 +91,14 @@ def test_a_broken_record_names_the_line(broken: str) -> None:
         column(text, "text")
 
 
+def test_an_emoji_that_was_cut_in_two_names_the_line() -> None:
+    assert column('{"text": "forno \\ud83d\\udd25"}') == ["forno \N{FIRE}"]
+    with pytest.raises(DataError, match=r"text has half of a surrogate pair on line 3 of a\.jsonl"):
+        column(lines(*GOOD[:2]) + '{"text": "forno \\ud83d"}\n', "text")
+    with pytest.raises(UsageError, match=r"the columns \?, b; choose one"):
+        column('{"\\ud83d": "x", "b": "y"}')
+
+
 @pytest.mark.parametrize("indent", [None, 1])
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
 def test_an_array_of_objects(name: str, indent: int | None, tmp_path: Path) -> None:
