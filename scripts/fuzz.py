@@ -185,6 +185,78 @@ def _read_column(read: Callable[..., list[str]], name: str, content: bytes) -> N
         assert all("\n" not in one.text(language) for one in said)
 
 
+def read_subtitles(content: bytes) -> None:
+    """As subtitles of each kind: every line that is kept says something."""
+    from olaria.data.subtitles import spoken
+
+    text = content.decode("utf-8", "replace")
+    for whole in (text, "WEBVTT\n\n" + text, "[Script Info]\n[Events]\n" + text):
+        said = spoken(whole)
+        assert all(line.strip() for line in said.text.split("\n")[:-1])
+        assert 0 <= said.share_left_out <= 1
+
+
+def _subtitle_seeds() -> list[bytes]:
+    texts = (
+        "1\n00:00:01,000 --> 00:00:02,000 X1:1\n<i>Olá</i>\n\n2\n0:0:3-->0:0:4\n{\\an8}7\n",
+        "NOTE a\n\nSTYLE\n::cue {}\n\nname\n0:01.0 --> 0:02.0 line:1\n<v.a Ana>a &amp; b<0:01.5>\n",
+        "0:00:01.000,0:00:04.000\nOlá\n7\n",
+        "Format: Start, Text\nDialogue: 0:01,{\\i1}Olá, tu\\Nfim{\\p1}m 0 0\n",
+    )
+    return [text.encode() for text in texts]
+
+
+def read_chat(content: bytes) -> None:
+    """As a chat of WhatsApp and of Telegram, with its times and without."""
+    from olaria.data.chats import telegram, whatsapp
+
+    text = content.decode("utf-8", "replace")
+    for read in (whatsapp, telegram):
+        kept, dropped = read(text, "keep"), read(text, "drop")
+        assert (kept is None) == (dropped is None)
+        if kept is not None and dropped is not None:
+            assert kept.senders == dropped.senders
+
+
+def _chat_seeds() -> list[bytes]:
+    phone = "\u200e[12/03/2024, 9:05\u202fPM] Ana: \u200e<Mídia oculta>\n[1/2/24, 21:05:33] Zé: oi\nlá\n"
+    other = "12/03/2024 21:05 - Ana: oi\n12/03/2024 às 9:05 p. m. - Zé: a.jpg (arquivo anexado)\n"
+    day = {"id": 1, "type": "message", "date": "2024-03-12T21:05:33"}
+    pieces = ["a", {"type": "link", "text": "b"}]
+    messages = [{**day, "from": "Ana", "text": "oi"}, {**day, "from_id": "u", "text": pieces}]
+    account = {"chats": {"list": [{"messages": messages}]}}
+    documents = (json.dumps(one) for one in ({"messages": messages}, account))
+    return [text.encode() for text in (phone, other, *documents)]
+
+
+def read_docx(content: bytes) -> None:
+    """As a Word document, and as the XML inside one."""
+    import zipfile
+
+    from olaria.data.documents import read_docx as read
+    from olaria.errors import DataError
+
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as packed:
+        packed.writestr("word/document.xml", content)
+    for file in (content, stream.getvalue()):
+        with suppress(DataError):
+            read(file, "a.docx")
+
+
+def _docx_seeds() -> list[bytes]:
+    import zipfile
+
+    space = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    run = "<w:r><w:t>Olá &amp; tu</w:t><w:tab/><w:br/></w:r><w:del><w:r><w:t>x</w:t></w:r></w:del>"
+    xml = f'<w:document xmlns:w="{space}"><w:p><w:tabs/>{run}</w:p></w:document>'.encode()
+    declared = b'<!DOCTYPE a [<!ENTITY b "c">]>' + xml.replace(b"&amp;", b"&b;")
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("word/document.xml", xml)
+    return [xml, declared, stream.getvalue()]
+
+
 def read_arrays(content: bytes) -> None:
     """As a file of arrays; the first byte chooses which."""
     from olaria.data.config import DataConfig
@@ -363,6 +435,9 @@ TARGETS = {
     "text": Target(read_text, _text_seeds),
     "table": Target(read_table, _table_seeds),
     "records": Target(read_records, _record_seeds),
+    "subtitles": Target(read_subtitles, _subtitle_seeds),
+    "chat": Target(read_chat, _chat_seeds),
+    "docx": Target(read_docx, _docx_seeds),
     "arrays": Target(read_arrays, _array_seeds),
     "archive": Target(read_archive, _archive_seeds),
     "numbers": Target(read_numbers, _number_seeds),

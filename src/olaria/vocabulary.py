@@ -42,6 +42,9 @@ Walk = Literal["linear", "spherical"]
 WALK: Walk = "linear"
 TokenizerKind = Literal["char", "byte", "word", "bpe"]
 TOKENIZER: TokenizerKind = "char"
+Times = Literal["keep", "drop"]
+"""What becomes of the times of a chat."""
+TIMES: Times = "keep"
 Unseen = Literal["error", "replace", "skip"]
 UNSEEN: Unseen = "error"
 Size = Literal["tiny", "small", "base"]

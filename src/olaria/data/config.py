@@ -14,9 +14,11 @@ from olaria.config import Config, PathName
 from olaria.vocabulary import (
     ENCODING,
     RESIZE_SIDES,
+    TIMES,
     TOKENIZER,
     UNSEEN,
     VOCAB_SIZES,
+    Times,
     TokenizerKind,
     Unseen,
 )
@@ -40,6 +42,7 @@ class DataConfig(Config):
         leave_out: a class, from 0, of which nothing is trained on: what is to be found as an anomaly.
         encoding: of text files; decoding is strict.
         column: of a ``.csv`` or ``.tsv`` file, by name or number; field of a ``.jsonl`` or ``.json`` file.
+        times: of the messages of an exported chat, which are kept as text or dropped.
         tokenizer: how text becomes integers.
         vocab_size: tokens of the tokenizer ``bpe``: the 256 bytes and the merges; 512 where None.
         unseen: what to do with a character that is not in the alphabet.
@@ -51,6 +54,7 @@ class DataConfig(Config):
     leave_out: int | None = Field(default=None, ge=0)
     encoding: str = ENCODING
     column: str | None = None
+    times: Times = TIMES
     tokenizer: TokenizerKind = TOKENIZER
     vocab_size: int | None = Field(default=None, ge=VOCAB_SIZES[0], le=VOCAB_SIZES[1])
     unseen: Unseen = UNSEEN

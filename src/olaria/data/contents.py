@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from olaria.data.arrays import Stored
+from olaria.data.chats import is_telegram
 from olaria.data.entries import (
+    DOCUMENT_SUFFIXES,
     IMAGE_SUFFIXES,
     NAMED_SUFFIXES,
     TEXT_SUFFIXES,
@@ -151,7 +153,7 @@ def contents_of(path: Path, wanted: Kind | None = None) -> Contents:
 
 def _sorted_out(path: Path, entries: Sequence[Entry], wanted: Kind | None) -> Contents:
     pictures = tuple(entry for entry in entries if entry.suffix in IMAGE_SUFFIXES)
-    texts = tuple(entry for entry in entries if entry.suffix in TEXT_SUFFIXES)
+    texts = tuple(one for one in entries if one.suffix in TEXT_SUFFIXES or is_telegram(one))
     numbers: tuple[Entry, ...] = ()
     reader: Reader = read_arrays
     # Tables are looked into: not where they are read as text anyway, or lie beside pictures.
@@ -159,6 +161,8 @@ def _sorted_out(path: Path, entries: Sequence[Entry], wanted: Kind | None) -> Co
     for is_one, read in ways:
         if not numbers:
             numbers, reader = tuple(entry for entry in entries if is_one(entry)), read
+    if not texts and not numbers and (wanted == "text" or not pictures):
+        texts = tuple(entry for entry in entries if entry.suffix in DOCUMENT_SUFFIXES)
     if not (pictures or numbers or texts):
         texts = tuple(entry for entry in entries if entry.suffix in NAMED_SUFFIXES)
     return Contents(path, tuple(entries), pictures, numbers, reader, texts)

@@ -18,7 +18,10 @@ from olaria.errors import DataError, StorageError
 from olaria.i18n import N_
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-TEXT_SUFFIXES = (".txt", ".md", ".csv", ".jsonl", ".srt")
+SUBTITLE_SUFFIXES = (".srt", ".vtt", ".sbv", ".ssa", ".ass")
+TEXT_SUFFIXES = (".txt", ".md", ".csv", ".jsonl", ".tokens", *SUBTITLE_SUFFIXES)
+DOCUMENT_SUFFIXES = (".docx", ".pdf")
+"""Of documents that are a text where there is none plainer: beside texts they are what these came from."""
 NAMED_SUFFIXES = (".json", ".tsv")
 """Of tables that are a text where one is named, by itself or by its column: beside other files they describe those."""
 ARCHIVED_ARRAYS = (".npz",)

@@ -40,7 +40,7 @@ DATASETS: dict[str, DataSet] = {
 }
 POINT_SUFFIXES = (".csv", ".tsv", ".txt")
 IMAGE_SETTINGS = ("resize", "gray", "leave_out")
-TEXT_SETTINGS = ("encoding", "column", "tokenizer", "vocab_size", "unseen")
+TEXT_SETTINGS = ("encoding", "column", "times", "tokenizer", "vocab_size", "unseen")
 
 
 def load(
@@ -70,7 +70,7 @@ def load(
     check_vocab_size(options.tokenizer, options.vocab_size)
     if name_or_path in DATASETS:
         data_set = DATASETS[name_or_path]
-        _check_options(name_or_path, data_set.kind, options, ("encoding", "column"))
+        _check_options(name_or_path, data_set.kind, options, ("encoding", "column", "times"))
         data = data_set.load(Request(data_set, options, offline, progress))
         if isinstance(data, ImageData) and (options.resize is not None or options.gray):
             from olaria.data.images import adapted
@@ -89,7 +89,7 @@ def load(
         return load_csv(path)
     is_table = wanted == "text" or (wanted is None and options.column is not None)
     if path.suffix.lower() == PAIR_SUFFIX and path.is_file() and not is_table:
-        _check_options(path.name, "pairs", options, ("column",))
+        _check_options(path.name, "pairs", options, ("column", "times"))
         return load_tsv(path, options)
     from olaria.data.user import load_path
 

@@ -1,4 +1,4 @@
-"""Texts of the user's own: ``.txt .md .csv .jsonl .srt``, one file, a folder or a zip of them; and ``.tsv .json``.
+"""Texts of the user's own: plain, tables, subtitles, chats and documents; one file, a folder or a zip of them.
 
 A file is a document, a row of a table too. Where there are several, each is whole on one side of
 the split, and so are its copies. How bytes become text is said in :mod:`olaria.data.decoding`.
@@ -6,23 +6,58 @@ the split, and so are its copies. How bytes become text is said in :mod:`olaria.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
 from olaria.data.base import TextData, fingerprint
+from olaria.data.chats import Chat, chat_notes, telegram, whatsapp
 from olaria.data.config import DataConfig
 from olaria.data.decoding import decode, is_utf8_with_accents, normalise
-from olaria.data.entries import Entry
+from olaria.data.documents import read_docx, read_pdf
+from olaria.data.entries import SUBTITLE_SUFFIXES, Entry
+from olaria.data.mending import mend, mending_notes, printed_notes
+from olaria.data.parts import Part
 from olaria.data.records import json_column
 from olaria.data.split import split_documents, split_text
-from olaria.data.subtitles import subtitles
+from olaria.data.subtitles import Spoken, spoken, subtitle_notes
 from olaria.data.tables import csv_column
+from olaria.data.text_parts import find_parts, part_notes
 from olaria.errors import DataError, UsageError
 from olaria.i18n import N_, Message, Setting
+from olaria.vocabulary import TIMES
 
 FEW, MANY = 0.03, 0.3
 """Shares of the validation text outside which it says little, or leaves too little to learn from."""
+
+
+@dataclass
+class _Reading:
+    """How files are read, and what is to be said of it.
+
+    Attributes:
+        options: of the recipe.
+        notes: of single files.
+    """
+
+    options: DataConfig
+    notes: list[Message]
+    spoken: list[tuple[str, Spoken]] = field(default_factory=list)
+    chats: list[Chat] = field(default_factory=list)
+    mended: Counter[str] = field(default_factory=Counter)
+    plain: list[str] = field(default_factory=list)
+
+    def all_notes(self) -> list[Message]:
+        """Of the files one by one, then of each kind together."""
+        return [
+            *self.notes,
+            *subtitle_notes(self.spoken),
+            *chat_notes(self.chats, self.options.times),
+            *mending_notes(self.mended),
+            *printed_notes(self.plain),
+        ]
 
 
 def load_text(
@@ -30,19 +65,39 @@ def load_text(
 ) -> TextData:
     """The texts of ``entries``, in the order of their names, a blank line between two.
 
+    Where names tell a training part and others, nothing trains but the first, and of a test part nothing is read into
+    the result: it is counted.
+
     Raises:
-        DataError: a file is not of the encoding, is damaged, or all of them hold fewer than two
-            characters.
-        UsageError: a column must be chosen, or is not there.
+        DataError: a file is not of the encoding, is damaged, or a part holds fewer than two characters.
+        UsageError: a column must be chosen, or is not there; or a setting has no effect.
     """
-    notes = list(notes)
-    files = [_documents(entry, options, notes) for entry in entries]
-    if len(files) > 1:
-        files = [_set_apart(documents) for documents in files]
-    documents = list(chain.from_iterable(files))
-    check_length(documents, str(path))
-    train, validation = _split(documents, notes)
-    if len(files) > 1:
+    reading = _Reading(options, list(notes))
+    found = find_parts(entries)
+    parts: dict[Part, list[Entry]] = {"train": list(entries)}
+    rest: list[Entry] = []
+    if found is not None:
+        parts, rest = found
+    files = {part: _files(own, reading) for part, own in parts.items()}
+    documents = {part: list(chain.from_iterable(own)) for part, own in files.items()}
+    if options.times != TIMES and not reading.chats:
+        raise UsageError(
+            N_("the setting {setting} has no effect on {name}; leave it out"),
+            setting="times",
+            name=path.name,
+        )
+    for part, own in parts.items():
+        if part != "test":
+            check_length(documents[part], str(path) if found is None else own[0].name)
+    notes = reading.all_notes()
+    if found is not None:
+        examples = ", ".join(entry.name for entry in rest[:3])
+        notes += part_notes(documents, len(rest), examples)
+    if "validation" in documents:
+        train, validation = "".join(documents["train"]), "".join(documents["validation"])
+    else:
+        train, validation = _split(documents["train"], notes)
+    if len(files.get("validation", files["train"])) > 1:
         validation = validation.removesuffix("\n")
     return TextData(
         name=path.name,
@@ -50,12 +105,28 @@ def load_text(
         train=train,
         validation=validation,
         source="user file",
-        sha256=fingerprint([(train + validation).encode("utf-8")]),
+        sha256=fingerprint([_encoded(train + validation)]),
         citation="",
         licence="",
-        num_documents=len(documents),
+        num_documents=len(documents["train"]) + len(documents.get("validation", [])),
         notes=tuple(notes),
     )
+
+
+def _files(entries: Sequence[Entry], reading: _Reading) -> list[list[str]]:
+    """The documents of each file; where there are several files, a blank line follows each."""
+    files = [_documents(entry, reading) for entry in entries]
+    return [_set_apart(documents) for documents in files] if len(files) > 1 else files
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:  # a JSON file may spell half a character
+        raise DataError(
+            N_("the text has an unpaired surrogate at character {offset}; decode its file again"),
+            offset=error.start,
+        ) from None
 
 
 def check_length(documents: Sequence[str], path: str) -> None:
@@ -68,9 +139,23 @@ def check_length(documents: Sequence[str], path: str) -> None:
         raise DataError(N_("{path} holds no text to learn from; give at least a line"), path=path)
 
 
-def _documents(entry: Entry, options: DataConfig, notes: list[Message]) -> list[str]:
+def _documents(entry: Entry, reading: _Reading) -> list[str]:
     """The documents of a file, each with its last newline where it is a row."""
+    options, notes = reading.options, reading.notes
+    is_table = entry.suffix in (".csv", ".tsv", ".jsonl", ".json")
+    if options.column is not None and not is_table:
+        raise UsageError(
+            N_("{name} has no columns; {column} is for .csv, .tsv, .jsonl and .json"),
+            column=Setting("column"),
+            name=entry.name,
+        )
     content = entry.read()
+    if entry.suffix == ".docx":
+        return [normalise(read_docx(content, entry.name))]
+    if entry.suffix == ".pdf":
+        text, mended = mend(read_pdf(content, entry.name))
+        reading.mended += mended
+        return [normalise(text)]
     text = decode(content, options.encoding, entry.name)
     if "utf" not in options.encoding.lower() and is_utf8_with_accents(content):
         fields = {"name": entry.name, "encoding": options.encoding}
@@ -81,15 +166,22 @@ def _documents(entry: Entry, options: DataConfig, notes: list[Message]) -> list[
         )
     if entry.suffix in (".csv", ".tsv"):
         return _rows(csv_column(entry.name, text, options.column, notes))
-    if entry.suffix in (".jsonl", ".json"):
+    chat = None
+    if entry.suffix == ".json" and options.column is None:
+        chat = telegram(text, options.times)
+    elif entry.suffix == ".txt":
+        chat = whatsapp(normalise(text), options.times)
+    if chat is not None:
+        reading.chats.append(chat)
+        return [normalise(chat.text)]
+    if is_table:
         return _rows(json_column(entry.name, text, options.column, notes))
-    if options.column is not None:
-        raise UsageError(
-            N_("{name} has no columns; {column} is for .csv, .tsv, .jsonl and .json"),
-            column=Setting("column"),
-            name=entry.name,
-        )
-    return [normalise(subtitles(text) if entry.suffix == ".srt" else text)]
+    if entry.suffix in SUBTITLE_SUFFIXES:
+        said = spoken(text)
+        reading.spoken.append((entry.name, said))
+        return [normalise(said.text)]
+    reading.plain.append(normalise(text))
+    return reading.plain[-1:]
 
 
 def _rows(cells: Sequence[str]) -> list[str]:

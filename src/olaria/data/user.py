@@ -7,9 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from olaria.data.base import ImageData, OtherKindError, PointData, TextData
+from olaria.data.chats import is_chat
 from olaria.data.config import DataConfig
 from olaria.data.contents import Contents, contents_of
-from olaria.data.entries import IMAGE_SUFFIXES, NAMED_SUFFIXES, TEXT_SUFFIXES, Entry
+from olaria.data.documents import refusal
+from olaria.data.entries import (
+    DOCUMENT_SUFFIXES,
+    IMAGE_SUFFIXES,
+    NAMED_SUFFIXES,
+    TEXT_SUFFIXES,
+    Entry,
+)
 from olaria.data.images import MIN_IMAGES, load_image_arrays, load_images
 from olaria.data.label_tables import label_tables
 from olaria.data.plane import load_csv, load_point_array
@@ -57,19 +65,22 @@ def load_path(
             path=str(path),
             name=contents.unread_images[0],
         )
-    raise DataError(
+    raise refusal(contents.entries) or DataError(
         N_("nothing to learn from in {path}; images: {images}; texts: {texts}"),
         path=str(path),
         images=" ".join(IMAGE_SUFFIXES),
-        texts=" ".join((*TEXT_SUFFIXES, *NAMED_SUFFIXES)),
+        texts=" ".join((*TEXT_SUFFIXES, *NAMED_SUFFIXES, *DOCUMENT_SUFFIXES)),
     )
 
 
 def _reads_text(options: DataConfig, wanted: Kind | None, contents: Contents) -> bool:
-    """Who asks decides, be there ever so few of what is wanted; without a word the larger number does."""
+    """Who asks decides, be there ever so few of what is wanted; without a word the larger number does.
+
+    The pictures beside an exported chat were sent in it.
+    """
     if wanted in ("images", "text"):
         return wanted == "text"
-    if options.column is not None and contents.with_columns:
+    if (options.column is not None and contents.with_columns) or any(map(is_chat, contents.texts)):
         return True
     texts = contents.own_texts
     if contents.pictures and len(contents.pictures) < MIN_IMAGES:
@@ -96,7 +107,7 @@ def _texts(contents: Contents, options: DataConfig, wanted: Kind | None) -> Text
         of_images = {entry.name for entry in (*tables, *contents.numbers)}
         chosen = [entry for entry in chosen if entry.name not in of_images] or chosen
     if not chosen and contents.entries:
-        raise OtherKindError(contents.path, "text")
+        raise refusal(contents.entries) or OtherKindError(contents.path, "text")
     if wanted is None and contents.path.is_file() and _are_points(chosen):
         return load_csv(contents.path)
     return load_text(contents.path, chosen, options, contents.notes(chosen))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from olaria.errors import StorageError, UsageError, suggestion
 from olaria.i18n import N_, Message
-from olaria.vocabulary import TokenizerKind
+from olaria.vocabulary import Times, TokenizerKind
 from olaria.workflows.requests import AnyData, Document, Request, setting
 from olaria.workflows.requests.common import (
     column_setting,
@@ -19,6 +19,7 @@ from olaria.workflows.requests.common import (
     gray_setting,
     reading_of,
     resize_setting,
+    times_setting,
     tokenizer_setting,
     vocab_size_setting,
 )
@@ -209,6 +210,7 @@ class StatsRequest(Request):
     )
     encoding: str | None = encoding_setting()
     column: str | None = column_setting()
+    times: Times | None = times_setting()
     tokenizer: TokenizerKind | None = tokenizer_setting()
     vocab_size: int | None = vocab_size_setting()
     resize: int | None = resize_setting()

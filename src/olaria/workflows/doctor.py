@@ -20,7 +20,7 @@ VARIABLES = (
     "OLARIA_MIRROR",
     "OLARIA_NUM_THREADS",
 )
-EXTRAS = ("weasyprint", "ziamath", "sacrebleu", "umap")
+EXTRAS = ("weasyprint", "ziamath", "sacrebleu", "umap", "pypdf")
 """Modules of the optional dependencies."""
 LOW_DISK_BYTES = 2 * 10**9
 LOW_MEMORY_BYTES = 2 * 10**9

@@ -21,6 +21,7 @@ from olaria.vocabulary import (
     UNSEEN,
     Device,
     Size,
+    Times,
     TokenizerKind,
     Unseen,
 )
@@ -34,6 +35,7 @@ from olaria.workflows.requests.common import (
     reading_of,
     refuse_alone,
     resize_setting,
+    times_setting,
     tokenizer_setting,
     vocab_size_setting,
 )
@@ -135,6 +137,7 @@ class TrainRequest(Request):
         least=0,
     )
     column: str | None = column_setting()
+    times: Times | None = times_setting()
     nproc: int | None = setting(
         N_("train in N processes that share each batch; see torchrun"),
         default=None,

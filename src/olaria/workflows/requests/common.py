@@ -10,9 +10,11 @@ from olaria.vocabulary import (
     ENCODING,
     RESIZE_SIDES,
     SEED_LIMIT,
+    TIMES,
     TOKENIZER,
     VOCAB_SIZE,
     VOCAB_SIZES,
+    Times,
     TokenizerKind,
 )
 from olaria.workflows.requests import AnyData, AnyRun, Checkpoint, Request, setting
@@ -94,6 +96,13 @@ def column_setting() -> str | None:
     )
 
 
+def times_setting() -> Times | None:
+    """Whether the times of a chat's messages are read."""
+    return setting(  # type: ignore[no-any-return]
+        N_("times of the messages of an exported chat"), default=None, unless=TIMES
+    )
+
+
 def tokenizer_setting() -> TokenizerKind | None:
     """How a text is cut."""
     return setting(N_("how text is cut"), default=None, unless=TOKENIZER)  # type: ignore[no-any-return]
@@ -121,6 +130,7 @@ READING = (
     "gray",
     "leave_out",
     "column",
+    "times",
 )
 """Settings that say how data is read: fields of :class:`olaria.data.DataConfig`."""
 
