@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -28,6 +29,7 @@ from olaria.recipes import preset
 from olaria.runs import Run
 from olaria.runs.opening import CodedText
 from olaria.sampling import latent
+from olaria.sampling.modes import NO_PAIR
 from olaria.storage.images import animate
 
 NUM_SAMPLES = 64
@@ -67,10 +69,17 @@ def run_card(run: Run, *, offline: bool = False) -> RunCard:
     if isinstance(data, PairData):
         return _translation_card(card, run, data)
     fields = _frames(run) if MODELS[run.family].shows("first-and-last", "animation") else {}
+    gaps: list[Message] = []
     if isinstance(data, ImageData):
         assert isinstance(model, ImageModel)
-        fields |= _images(run, model, data)
-    return dataclasses.replace(card, **fields)
+        fields |= _images(run, model, data, gaps)
+    return _with_gaps(dataclasses.replace(card, **fields), gaps)
+
+
+def _with_gaps(card: RunCard, gaps: Sequence[Message]) -> RunCard:
+    """What could not be shown is named: the rest of the report stands."""
+    noted = [*(card.incidents or ()), *(Incident("gap", gap) for gap in gaps)]
+    return dataclasses.replace(card, incidents=noted) if gaps else card
 
 
 def data_card(data: AnyData) -> DataCard:
@@ -166,9 +175,8 @@ def _language_card(card: RunCard, run: Run) -> RunCard:
     if run.recipe.kind == "codes":  # its texts are images
         try:
             images = draw(run, count=NUM_SAMPLES, seed=_SEED).value
-        except SamplingError as error:  # the report names it and shows the rest
-            noted = [*(card.incidents or ()), Incident("gap", error.message)]
-            return dataclasses.replace(card, incidents=noted)
+        except SamplingError as error:
+            return _with_gaps(card, [error.message])
         return dataclasses.replace(card, samples=_array(images))
     text = draw(run, max_tokens=TEXT_CHARS, seed=_SEED).value
     return dataclasses.replace(card, text=text.strip("\n"))
@@ -181,8 +189,8 @@ def _translation_card(card: RunCard, run: Run, data: PairData) -> RunCard:
     return dataclasses.replace(card, translations=rows)
 
 
-def _images(run: Run, model: ImageModel, data: ImageData) -> dict[str, Any]:
-    """Images that a model makes, as far as its family's panels show them."""
+def _images(run: Run, model: ImageModel, data: ImageData, gaps: list[Message]) -> dict[str, Any]:
+    """Images that a model makes, as far as its family's panels show them; what cannot be shown goes into ``gaps``."""
     shows, draws = MODELS[run.family].shows, Generator().manual_seed(_SEED)
     fields: dict[str, Any] = {"class_names": data.class_names}
     if shows("samples"):
@@ -192,7 +200,7 @@ def _images(run: Run, model: ImageModel, data: ImageData) -> dict[str, Any]:
     chosen = torch.randperm(len(data.test), generator=draws)[:NUM_SCATTERED]
     x, y = data.test.x[chosen].float() / 255, data.test.y
     labels = None if y is None else y[chosen]
-    fields |= _through_the_bottleneck(run, model, x, labels)
+    fields |= _through_the_bottleneck(run, model, x, labels, gaps)
     if shows("codes"):
         fields["code_counts"] = _code_counts(model, x)
     return fields
@@ -206,7 +214,7 @@ def _code_counts(model: ImageModel, x: Tensor) -> NDArray[Any]:
 
 
 def _through_the_bottleneck(
-    run: Run, model: ImageModel, x: Tensor, labels: Tensor | None
+    run: Run, model: ImageModel, x: Tensor, labels: Tensor | None, gaps: list[Message]
 ) -> dict[str, Any]:
     """Codes, reconstructions and interpolations of test images (N, C, H, W) of classes (N,)."""
     shows = MODELS[run.family].shows
@@ -224,8 +232,13 @@ def _through_the_bottleneck(
         rebuilt = latent.decode(model, codes[:NUM_PAIRS], of(NUM_PAIRS))
         fields["reconstructions"] = _array(rebuilt)
     if shows("interpolation"):
-        strips = latent.interpolate(model, codes[:4], codes[4:8], steps=11, y=of(4))
-        fields["interpolation"] = _array(strips)
+        pairs = min(4, len(codes) // 2)
+        if pairs:
+            ends = codes[:pairs], codes[pairs : 2 * pairs]
+            strips = latent.interpolate(model, *ends, steps=11, y=of(pairs))
+            fields["interpolation"] = _array(strips)
+        else:
+            gaps.append(Message(NO_PAIR))
     if shows("latents") and codes.shape[1] == 2:
         fields["latents"], fields["has_prior"] = codes.numpy(), model.has_prior
         fields["labels"] = None if labels is None else labels.numpy()

@@ -92,7 +92,10 @@ METRICS: dict[str, Metric] = {
         N_("nats/image"),
         "higher",
         N_("ELBO"),
-        N_("Lower bound on the log-likelihood of a test image; the bound itself, so negative."),
+        N_(
+            "Lower bound on the log-likelihood of a test image; the bound itself, so negative unless "
+            "pixels have a density."
+        ),
         2,
     ),
     "reconstruction_nats": Metric(

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from olaria.errors import EvaluationError
 from olaria.evaluation.neighbours import nearest
-from olaria.i18n import N_
+from olaria.i18n import N_, Number, Setting
 from olaria.vocabulary import SCORE
 from olaria.vocabulary import Score as Score
 
@@ -82,7 +82,8 @@ class Detector:
         flat = images.flatten(1)
         off = (x.flatten(1) - flat).square().sum(1)
         along = nearest(flat, self.rebuilt, 1)[0][:, 0]
-        spread = self.codes.std(0).clamp_min(1e-6)
+        # A single code has no deviation; an entry that never varies makes any other value of it strange.
+        spread = self.codes.std(0, correction=min(1, len(self.codes) - 1)).clamp_min(1e-6)
         scores: dict[Score, Tensor] = {
             "error": off / flat.shape[1],
             "code": nearest(codes / spread, self.codes / spread, 1)[0][:, 0],
@@ -116,12 +117,13 @@ def threshold(normal: Tensor, false_alarms: float) -> float:
     if above < 1:
         raise EvaluationError(
             N_(
-                "{count} normal images are too few for a false-alarm rate of {rate}; "
-                "use at least {least}"
+                "a false-alarm rate of {rate} needs {least} validation images, not {count}; "
+                "use {setting} or more"
             ),
             count=count,
-            rate=false_alarms,
+            rate=Number(false_alarms),
             least=math.ceil(1 / false_alarms) - 1,
+            setting=Setting("false_alarms", f"{math.ceil(1000 / (count + 1)) / 1000:g}"),
         )
     return normal.sort(descending=True).values[above - 1].item()
 

@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 
 from olaria.data.codes import lines_of_codes
 from olaria.data.tokenizer import Tokenizer
+from olaria.evaluation.gathered import Gathered
 from olaria.evaluation.reconstruction import mse, psnr_db
 from olaria.models.vq import VQ
 
@@ -17,7 +18,7 @@ _BLOCK = 1000
 
 
 @torch.no_grad()
-def evaluate_codes(model: VQ, images: Tensor, generator: Generator) -> dict[str, float]:
+def evaluate_codes(model: VQ, images: Tensor, generator: Generator) -> Gathered:
     r"""Reconstruction after codes, and the use of the codebook.
 
     - ``reconstruction_nats``: :math:`-\log p(x \mid e_{k(x)})`, nats per image, x as the likelihood takes it;
@@ -45,13 +46,13 @@ def evaluate_codes(model: VQ, images: Tensor, generator: Generator) -> dict[str,
     share = counts.double() / counts.sum()
     entropy = -torch.xlogy(share, share).sum()
     error = squared / len(images)
-    return {
-        "reconstruction_nats": nats / len(images),
-        "mse": error,
-        "psnr_db": psnr_db(error),
-        "codes_used": int((counts > 0).sum()),
-        "code_perplexity": entropy.exp().item(),
-    }
+    found = Gathered()
+    found.add("reconstruction_nats", lambda: nats / len(images))
+    found.add("mse", lambda: error)
+    found.add("psnr_db", lambda: psnr_db(error))
+    found.add("codes_used", lambda: int((counts > 0).sum()))
+    found.add("code_perplexity", lambda: entropy.exp().item())
+    return found
 
 
 @torch.no_grad()

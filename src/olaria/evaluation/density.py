@@ -16,8 +16,9 @@ import torch
 from torch import Generator, Tensor
 
 from olaria.errors import EvaluationError
+from olaria.evaluation.gathered import Gathered, refuse_alike
 from olaria.evaluation.summed import Part, Summed, alone
-from olaria.i18n import N_
+from olaria.i18n import N_, Setting
 from olaria.models.vae import VAE, Draw
 from olaria.objectives.likelihood import importance_weighted_bound
 
@@ -197,7 +198,11 @@ def active_units(
         x: images (N, C, H, W).
         batch_size: images at a time.
         y: their classes, (N,), where the model is told them.
+
+    Raises:
+        EvaluationError: there are fewer than two images, or they are all the same.
     """
+    refuse_alike(x)
     means = []
     for batch, classes in _batches(x, y, batch_size):
         still = torch.zeros(1, len(batch), model.latent)
@@ -216,7 +221,7 @@ def evaluate_vae(
     num_corrected: int = 1000,
     precision: Precision = "float32",
     progress: Callable[[float], None] | None = None,
-) -> tuple[dict[str, float | int | None], dict[str, str | int]]:
+) -> tuple[Gathered, dict[str, str | int]]:
     """All density metrics of a VAE, and the protocol they were obtained with.
 
     Args:
@@ -227,15 +232,13 @@ def evaluate_vae(
         k, k_large, num_corrected, precision, progress: see :func:`nll`.
 
     Returns:
-        Values by metric key (``nll_stderr_nats`` is None without a correction), and protocol
-        fields.
+        Metrics (``nll_stderr_nats`` is None without a correction), and protocol fields.
     """
     assert images.dtype == torch.uint8
     generator = Generator().manual_seed(seed)
     x = model.target(images.float() / 255, generator)
     y = labels if model.classes else None
     bound = elbo(model, x, generator, y=y)
-    units = active_units(model, x, y=y)
     likelihood = nll(
         model,
         x,
@@ -247,14 +250,13 @@ def evaluate_vae(
         precision=precision,
         progress=progress,
     )
-    metrics: dict[str, float | int | None] = {
-        "elbo_nats": bound.elbo_nats,
-        "reconstruction_nats": bound.reconstruction_nats,
-        "kl_nats": bound.kl_nats,
-        "nll_nats": likelihood.nll_nats,
-        "nll_stderr_nats": likelihood.nll_stderr_nats if likelihood.num_corrected > 1 else None,
-        "active_units": units,
-    }
+    found = Gathered()
+    found.add("elbo_nats", lambda: bound.elbo_nats)
+    found.add("reconstruction_nats", lambda: bound.reconstruction_nats)
+    found.add("kl_nats", lambda: bound.kl_nats)
+    found.add("nll_nats", lambda: likelihood.nll_nats)
+    found.add("nll_stderr_nats", lambda: _stderr(likelihood))
+    found.add("active_units", lambda: _units_of(model, images, x, y))
     protocol: dict[str, str | int] = {
         "num_examples": len(x),
         "likelihood": model.config.likelihood,
@@ -266,7 +268,23 @@ def evaluate_vae(
         "num_corrected": likelihood.num_corrected,
         "precision": precision,
     }
-    return metrics, protocol
+    return found, protocol
+
+
+def _stderr(likelihood: Likelihood) -> float:
+    if likelihood.num_corrected == 0:
+        raise EvaluationError(
+            N_("it is of a correction that only {full} makes"), full=Setting("full")
+        )
+    if likelihood.num_corrected == 1:
+        raise EvaluationError(N_("the correction is of one image, and it needs two"))
+    return likelihood.nll_stderr_nats
+
+
+def _units_of(model: VAE, images: Tensor, x: Tensor, y: Tensor | None) -> int:
+    """:func:`active_units`; of images that are all the same, binarized ``x`` differ by chance alone."""
+    refuse_alike(images)
+    return active_units(model, x, y=y)
 
 
 def _mean_group_bound(log_weights: Tensor, k: int) -> Tensor:

@@ -8,11 +8,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from olaria.errors import EvaluationError
+from olaria.evaluation.gathered import refuse_alike
 from olaria.evaluation.neighbours import block_rows, centred, kth_radius, squared_distances
+from olaria.i18n import N_
 
 K = 5
 SURE = 0.9
 COVERED_SHARE = 0.02
+NEIGHBOURHOODS = ("precision", "recall", "density", "coverage")
+"""The metrics of :func:`prdc`."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +49,20 @@ def prdc(generated: Tensor, real: Tensor, k: int = K) -> Neighbourhoods:
         k: which neighbour sets the radius.
 
     Raises:
-        EvaluationError: a set has not more than ``k`` points.
+        EvaluationError: a set has not more than ``k`` points, or most of ``real`` have ``k`` copies among them, so that
+            their balls hold nothing.
 
     Source: Kynkäänniemi et al. 2019 (precision and recall); Naeem et al. 2020, equations 3 and 4
     (density and coverage).
     """
     y, x = centred(generated, real)
     real_radius, generated_radius = kth_radius(x, k).square(), kth_radius(y, k).square()
+    if real_radius.median() == 0:
+        raise EvaluationError(
+            N_("most of the {count} real examples have {k} copies: no neighbourhood has a size"),
+            count=len(x),
+            k=k,
+        )
     in_real = torch.zeros(len(y), dtype=torch.int64)
     held = torch.zeros(len(x), dtype=torch.bool)
     recalled = torch.zeros(len(x), dtype=torch.bool)
@@ -69,6 +81,22 @@ def prdc(generated: Tensor, real: Tensor, k: int = K) -> Neighbourhoods:
         density=in_real.double().sum().item() / (k * len(y)),
         coverage=held.double().mean().item(),
     )
+
+
+def spread(generated: Tensor, real: Tensor) -> float:
+    r""":math:`\sum_i \mathrm{Var}(\tilde x_i) / \sum_i \mathrm{Var}(x_i)` over the pixels or coordinates i.
+
+    1 where the generated examples vary as the real ones do, 0 where they are all the same.
+
+    Args:
+        generated: :math:`\tilde x`, (M, ...).
+        real: x, (N, ...), the same range.
+
+    Raises:
+        EvaluationError: there are fewer than two of ``real``, or they are all the same.
+    """
+    refuse_alike(real)
+    return (generated.var(0).sum() / real.var(0).sum()).item()
 
 
 def classes_covered(probabilities: Tensor) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from olaria.errors import EvaluationError
-from olaria.evaluation.neighbours import nearest
+from olaria.evaluation.neighbours import distances_to, nearest
 from olaria.i18n import N_
 
 
@@ -40,13 +40,31 @@ def nearest_train(samples: Tensor, test: Tensor, train: Tensor) -> NearestTrain:
         train: the images trained on, (K, C, H, W), the same range.
 
     Raises:
-        EvaluationError: the test images are themselves in the training set.
+        EvaluationError: most test images are themselves in the training set.
     """
     points = train.flatten(1)
-    distances, indices = (column[:, 0] for column in nearest(samples.flatten(1), points, 1))
-    own = nearest(test.flatten(1), points, 1)[0].median().item()
-    if own == 0:
+    made, indices = _nearest(samples.flatten(1), points)
+    own, _ = _nearest(test.flatten(1), points)
+    typical = own.median().item()
+    if typical == 0:
         raise EvaluationError(
-            N_("most test images are also training images; split the data so that they differ")
+            N_(
+                "{count} of {total} test images are also training images: "
+                "their distance, by which it divides, is 0"
+            ),
+            count=int((own == 0).sum()),
+            total=len(own),
         )
-    return NearestTrain(distances.median().item() / own, distances, indices, distances.argsort())
+    return NearestTrain(made.median().item() / typical, made, indices, made.argsort())
+
+
+def _nearest(queries: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+    """The distance of each query to the nearest point, and which that is."""
+    indices = nearest(queries, points, 1)[1][:, 0]
+    return distances_to(queries, points, indices), indices
+
+
+def num_copies(images: Tensor, train: Tensor) -> int:
+    """How many of some images, uint8 (N, C, H, W), are training images pixel for pixel."""
+    there = {row.tobytes() for row in train.numpy()}
+    return sum(row.tobytes() in there for row in images.numpy())

@@ -29,8 +29,8 @@ def squared_distances(a: Tensor, b: Tensor) -> Tensor:
     >>> squared_distances(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0]]))
     tensor([[25.]])
     """
-    distances = torch.addmm(b.square().sum(1)[None], a, b.T, alpha=-2.0)
-    return distances.add_(a.square().sum(1)[:, None]).clamp_min_(0.0)  # only rounding is below 0
+    squared = torch.addmm(b.square().sum(1)[None], a, b.T, alpha=-2.0)
+    return squared.add_(a.square().sum(1)[:, None]).clamp_min_(0.0)  # only rounding is below 0
 
 
 def block_rows(num_columns: int) -> int:
@@ -66,7 +66,7 @@ def nearest(queries: Tensor, points: Tensor, k: int) -> tuple[Tensor, Tensor]:
         )
     queries, points = centred(queries, points)
     norms = points.square().sum(1)[None]
-    distances, indices = [], []
+    found, indices = [], []
     for block in torch.split(queries, block_rows(len(points))):
         # The query's own norm changes no order, so it is added to the chosen few only.
         ranks = torch.addmm(norms, block, points.T, alpha=-2.0)
@@ -75,11 +75,20 @@ def nearest(queries: Tensor, points: Tensor, k: int) -> tuple[Tensor, Tensor]:
         else:
             best, index = ranks.topk(k, 1, largest=False)
         best += block.square().sum(1, keepdim=True)
-        distances.append(best.clamp_min_(0).sqrt_())
+        found.append(best.clamp_min_(0).sqrt_())
         indices.append(index)
-    return torch.cat(distances), torch.cat(indices)
+    return torch.cat(found), torch.cat(indices)
 
 
 def kth_radius(points: Tensor, k: int) -> Tensor:
     """Distance of every point (M, d) to its ``k``-th nearest *other* point, (M,)."""
-    return nearest(points, points, k + 1)[0][:, k]  # the nearest is the point itself
+    index = nearest(points, points, k + 1)[1][:, k]  # the nearest is the point itself
+    return distances_to(points, points, index)
+
+
+def distances_to(queries: Tensor, points: Tensor, index: Tensor) -> Tensor:
+    """Distance of each query (N, d) to the point of :func:`nearest` that ``index`` (N,) names: 0, not a rounding, where
+    they are equal."""
+    rows = block_rows(queries.shape[1])
+    blocks = zip(queries.split(rows), index.split(rows), strict=True)
+    return torch.cat([(block - points[part]).square().sum(1).sqrt() for block, part in blocks])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
 
 from olaria.data.base import PointData
 from olaria.evaluation import diversity
+from olaria.evaluation.gathered import Gathered, Value
 from olaria.i18n import N_, Message
 
 NEAR = 3.0
@@ -54,25 +55,23 @@ def clusters(points: Tensor, modes: Tensor, std: float) -> Clusters:
 
 def evaluate_points(
     points: Tensor, data: PointData, k: int = diversity.K
-) -> tuple[dict[str, float | int | None], dict[str, int], dict[str, Message]]:
+) -> tuple[dict[str, Value], dict[str, int], dict[str, Message]]:
     """All metrics of generated points (M, 2) beside the test points: values, protocol fields, reasons of nulls."""
-    metrics: dict[str, float | int | None] = {"modes_covered": None, "high_quality_share": None}
+    metrics = Gathered()
     protocol = {"num_examples": len(data.test), "num_samples": len(points), "k": k}
-    reasons: dict[str, Message] = {}
     if data.modes is not None and data.mode_std is not None:
         found = clusters(points, data.modes, data.mode_std)
-        metrics["modes_covered"] = found.modes_covered
-        metrics["high_quality_share"] = found.high_quality_share
+        metrics.add("modes_covered", lambda: found.modes_covered)
+        metrics.add("high_quality_share", lambda: found.high_quality_share)
         protocol["num_modes"] = len(data.modes)
     else:
         reason = Message(N_("no clusters of this data are known"))
-        reasons = dict.fromkeys(metrics, reason)
-    neighbourhoods = ("precision", "recall", "density", "coverage")
+        metrics.leave_out(("modes_covered", "high_quality_share"), reason)
     if min(len(points), len(data.test)) > k:
-        around = diversity.prdc(points, data.test, k)
-        metrics |= {name: getattr(around, name) for name in neighbourhoods}
+        metrics.add_all(
+            diversity.NEIGHBOURHOODS, lambda: asdict(diversity.prdc(points, data.test, k))
+        )
     else:
         few = Message(N_("fewer than {least} points"), {"least": k + 1})
-        metrics |= dict.fromkeys(neighbourhoods)
-        reasons |= dict.fromkeys(neighbourhoods, few)
-    return metrics, protocol, reasons
+        metrics.leave_out(diversity.NEIGHBOURHOODS, few)
+    return metrics.metrics, protocol, metrics.reasons

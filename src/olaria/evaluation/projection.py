@@ -43,13 +43,16 @@ class PrincipalComponents:
 
     @classmethod
     def fitted(cls, x: Tensor, size: int) -> PrincipalComponents:
-        """Of points x, (N, ...), flattened; ``size`` axes, or as many as there are numbers in a point."""
+        """Of points x, (N, ...), flattened; ``size`` axes, or as many as there are points or numbers in a point."""
         flat = x.flatten(1).double()
         mean = flat.mean(0)
         centred = flat - mean
-        variances, vectors = torch.linalg.eigh(centred.T @ centred)  # ascending
-        leading = variances.flip(0).clamp_min(0)
-        axes = vectors.flip(1).T[:size]
+        if len(flat) < flat.shape[1]:  # large images: the points span less than the space
+            _, scales, rows = torch.linalg.svd(centred, full_matrices=False)
+            leading, axes = scales.square(), rows[:size]
+        else:
+            variances, vectors = torch.linalg.eigh(centred.T @ centred)  # ascending
+            leading, axes = variances.flip(0).clamp_min(0), vectors.flip(1).T[:size]
         # An eigenvector's sign is the library's choice: the largest entry is made positive.
         signs = axes.gather(1, axes.abs().argmax(1, keepdim=True)).sign()
         shares = leading[:size] / leading.sum().clamp_min(1e-300)

@@ -9,17 +9,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from olaria.errors import EvaluationError
+from olaria.evaluation.gathered import Gathered, refuse_alike
 from olaria.evaluation.neighbours import nearest
 from olaria.evaluation.projection import PrincipalComponents
-from olaria.i18n import N_
+from olaria.i18n import N_, Message
 from olaria.objectives.reconstruction import squared_error
 
 TRUSTWORTHINESS_POINTS = 2000
+_NO_CLASSES = N_("the images have no classes")
 
 
 def mse(reconstruction: Tensor, x: Tensor) -> float:
@@ -39,7 +42,7 @@ def psnr_db(mean_squared_error: float) -> float:
     r"""Peak signal-to-noise ratio :math:`-10 \log_{10} \mathrm{MSE}` in dB, pixels in [0, 1].
 
     Of the error over the whole set, not the mean of the images' own ratios, which one perfect image
-    would make infinite.
+    would make infinite. Infinite where there is no error.
 
     >>> psnr_db(0.01)
     20.0
@@ -61,7 +64,8 @@ class LinearMap:
 
         .. math:: A = \Sigma_{xy} \Sigma_{yy}^{-1}
 
-        Pixels of ``y`` that never vary are left out by the pseudo-inverse.
+        Pixels of ``y`` that never vary are left out by the pseudo-inverse, which is that of y itself where there are
+        fewer images than pixels.
 
         Args:
             y: disturbed images, (N, C, H, W).
@@ -70,7 +74,13 @@ class LinearMap:
         y, x = y.flatten(1).double(), x.flatten(1).double()
         mean_in, mean_out = y.mean(0), x.mean(0)
         y, x = y - mean_in, x - mean_out
-        return cls(torch.linalg.pinv(y.T @ y, hermitian=True) @ (y.T @ x), mean_in, mean_out)
+        if len(y) < y.shape[1]:
+            # As small a share of the largest singular value is 0 as where its square is that of y'y.
+            least = (y.shape[1] * torch.finfo(y.dtype).eps) ** 0.5
+            weight = torch.linalg.pinv(y, rtol=least) @ x
+        else:
+            weight = torch.linalg.pinv(y.T @ y, hermitian=True) @ (y.T @ x)
+        return cls(weight, mean_in, mean_out)
 
     def __call__(self, y: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape, float32."""
@@ -91,7 +101,11 @@ def knn_accuracy(
         codes: (N, d).
         labels: int64 (N,).
         k: number of voters.
+
+    Raises:
+        EvaluationError: there are fewer training codes than voters, or they are all the same, so that none is nearer.
     """
+    refuse_alike(train_codes)
     _, indices = nearest(codes, train_codes, k)
     num_classes = int(train_labels.max()) + 1
     votes = torch.nn.functional.one_hot(train_labels[indices], num_classes).sum(1)
@@ -113,7 +127,7 @@ def trustworthiness(x: Tensor, codes: Tensor, generator: torch.Generator, k: int
         k: size of the neighbourhood, below half the number of images.
 
     Raises:
-        EvaluationError: there are not more than ``2 k`` images.
+        EvaluationError: there are not more than ``2 k`` images, or they or their codes are all the same.
     """
     if len(x) <= 2 * k:
         raise EvaluationError(
@@ -122,6 +136,8 @@ def trustworthiness(x: Tensor, codes: Tensor, generator: torch.Generator, k: int
             least=2 * k,
             count=len(x),
         )
+    refuse_alike(x)
+    refuse_alike(codes)
     chosen = torch.randperm(len(x), generator=generator)[:TRUSTWORTHINESS_POINTS]
     images, points = x[chosen].flatten(1).numpy(), codes[chosen].detach().numpy()
     from sklearn import manifold  # here, since loading it takes most of a second
@@ -136,7 +152,7 @@ def code_metrics(
     codes: Tensor,
     components: PrincipalComponents,
     seed: int,
-) -> dict[str, float | None]:
+) -> Gathered:
     """:func:`knn_accuracy` and :func:`trustworthiness` of codes, and under ``pca_`` of principal components.
 
     Args:
@@ -147,15 +163,27 @@ def code_metrics(
         components: as many as a code has numbers.
         seed: draws the images of the trustworthiness, the same for both.
     """
-    (x, y), found = shown, dict[str, float | None]()
+    (x, y), (voters, votes), found = shown, train, Gathered()
     for prefix, encoder, points in (
         ("", encode, codes),
         ("pca_", components.encode, components.encode(x)),
     ):
-        accuracy = None
-        if train[1] is not None and y is not None:
-            accuracy = knn_accuracy(encoder(*train), train[1], points, y)
+        if votes is None or y is None:
+            found.leave_out([f"{prefix}knn_accuracy"], Message(_NO_CLASSES))
+        else:
+            accuracy = partial(_accuracy, encoder, voters, votes, points, y)
+            found.add(f"{prefix}knn_accuracy", accuracy)
         draws = torch.Generator().manual_seed(seed)
-        found[f"{prefix}knn_accuracy"] = accuracy
-        found[f"{prefix}trustworthiness"] = trustworthiness(x, points, draws)
+        found.add(f"{prefix}trustworthiness", partial(trustworthiness, x, points, draws))
     return found
+
+
+def _accuracy(
+    encode: Callable[[Tensor, Tensor | None], Tensor],
+    voters: Tensor,
+    votes: Tensor,
+    codes: Tensor,
+    labels: Tensor,
+) -> float:
+    """:func:`knn_accuracy`, of images that vote."""
+    return knn_accuracy(encode(voters, votes), votes, codes, labels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 from olaria.errors import EvaluationError
 from olaria.evaluation import diversity, fidelity
 from olaria.evaluation.extractor import Extractor
+from olaria.evaluation.gathered import Gathered, Value
 from olaria.evaluation.memorization import NearestTrain, nearest_train
 from olaria.i18n import N_, Message
 
@@ -41,7 +42,6 @@ NO_EXTRACTOR = N_(
 )
 TOO_FEW = N_("{count} samples are too few for this metric; draw at least {least}")
 NO_LABELS = N_("the samples were not drawn for a class")
-Value = float | int | list[float] | None
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class SampleEvaluation:
         protocol: what the numbers depend on, as JSON values.
         real: the same metrics of real images that the feature network has not seen, against the
             test set: what a perfect generator would get.
-        nearest: nearest training images of the samples, for showing the pairs; None with too few
-            samples.
+        nearest: nearest training images of the samples, for showing the pairs; None where their
+            distances cannot be had.
     """
 
     metrics: dict[str, Value]
@@ -113,29 +113,32 @@ def evaluate_image_samples(
         "extractor": extractor.name if extractor else None,
         "extractor_sha256": extractor.sha256 if extractor else None,
     }
+    found, nearest = Gathered(), None
     if count < MIN_SAMPLES:
         reason = Message(TOO_FEW, {"count": count, "least": MIN_SAMPLES})
-        reasons = dict.fromkeys(SAMPLE_METRICS, reason)
-        return SampleEvaluation(dict.fromkeys(SAMPLE_METRICS), reasons, protocol)
+        found.leave_out(SAMPLE_METRICS, reason)
+        return SampleEvaluation(found.metrics, found.reasons, protocol)
     if extractor is None:
         shape = "×".join(map(str, data.shape))
         reason = Message(NO_EXTRACTOR, {"data": data.name, "shape": shape})
-        metrics: dict[str, Value] = dict.fromkeys(FEATURE_METRICS)
-        reasons = dict.fromkeys(FEATURE_METRICS, reason)
+        found.leave_out(FEATURE_METRICS, reason)
         real: dict[str, Value] = {}
     else:
-        metrics, reasons, real = _by_features(samples, data, extractor, generator, labels)
+        found, real = _by_features(samples, data, extractor, generator, labels)
         protocol["num_neighbourhoods"] = min(count, len(data.test))
         protocol["num_floor_examples"] = min(count, len(held_out(data, extractor)))
     test = _subset(data.test.x, num_distances, generator)
     protocol["num_distances"] = min(count, num_distances)
-    nearest = nearest_train(
-        samples[:num_distances],
-        as_pixels(test, data.shape),
-        as_pixels(data.train.x, data.shape),
-    )
-    metrics["nearest_train_distance_ratio"] = nearest.ratio
-    return SampleEvaluation(metrics, reasons, protocol, real, nearest)
+    try:
+        nearest = nearest_train(
+            samples[:num_distances],
+            as_pixels(test, data.shape),
+            as_pixels(data.train.x, data.shape),
+        )
+        found.metrics["nearest_train_distance_ratio"] = nearest.ratio
+    except EvaluationError as error:
+        found.leave_out(("nearest_train_distance_ratio",), error.message)
+    return SampleEvaluation(found.metrics, found.reasons, protocol, real, nearest)
 
 
 def as_pixels(images: Tensor, shape: tuple[int, int, int]) -> Tensor:
@@ -173,47 +176,41 @@ def _by_features(
     extractor: Extractor,
     generator: Generator,
     labels: Tensor | None,
-) -> tuple[dict[str, Value], dict[str, Message], dict[str, Value]]:
-    """Metrics in feature space, the reasons of those that are missing, and those of real images."""
+) -> tuple[Gathered, dict[str, Value]]:
+    """Metrics in feature space, and those of real images."""
     generated, probabilities = extractor.describe(samples)
     test, test_probabilities = extractor.describe(data.test.x)
     unseen = extractor.features(_subset(held_out(data, extractor), len(samples), generator))
     peers = _subset(test, len(samples), generator)
-    metrics = _distances(generated, test, peers)
-    real = _distances(unseen, test, peers)
-    metrics["fd_unbiased"] = fidelity.fd_unbiased(generated, test, generator)
-    metrics["fd_ci95"] = list(fidelity.fd_ci95(generated, test, generator))
-    metrics["fd_floor"] = real["fd"]
-    metrics |= _classes(probabilities)
-    real |= _classes(test_probabilities)
+    found, real = _distances(generated, test, peers), _distances(unseen, test, peers)
+    found.add("fd_unbiased", lambda: fidelity.fd_unbiased(generated, test, generator))
+    found.add("fd_ci95", lambda: list(fidelity.fd_ci95(generated, test, generator)))
+    found.add("fd_floor", lambda: fidelity.fd(unseen, test))
+    _add_classes(found, probabilities)
+    _add_classes(real, test_probabilities)
     if labels is None:
-        metrics["class_agreement"] = None
-        return metrics, {"class_agreement": Message(NO_LABELS)}, real
-    metrics["class_agreement"] = diversity.class_agreement(probabilities, labels)
-    if data.test.y is not None:
-        real["class_agreement"] = diversity.class_agreement(test_probabilities, data.test.y)
-    return metrics, {}, real
+        found.leave_out(("class_agreement",), Message(NO_LABELS))
+        return found, real.metrics
+    found.add("class_agreement", lambda: diversity.class_agreement(probabilities, labels))
+    truth = data.test.y
+    if truth is not None:
+        real.add("class_agreement", lambda: diversity.class_agreement(test_probabilities, truth))
+    return found, real.metrics
 
 
-def _distances(features: Tensor, test: Tensor, peers: Tensor) -> dict[str, Value]:
+def _distances(features: Tensor, test: Tensor, peers: Tensor) -> Gathered:
     """Distances to the whole test set; neighbourhoods among equally many (``peers``), since coverage
     and density depend on the two numbers."""
-    overlap = diversity.prdc(features, peers)
-    return {
-        "fd": fidelity.fd(features, test),
-        "kd": fidelity.kd(features, test),
-        "precision": overlap.precision,
-        "recall": overlap.recall,
-        "density": overlap.density,
-        "coverage": overlap.coverage,
-    }
+    found = Gathered()
+    found.add("fd", lambda: fidelity.fd(features, test))
+    found.add("kd", lambda: fidelity.kd(features, test))
+    found.add_all(diversity.NEIGHBOURHOODS, lambda: asdict(diversity.prdc(features, peers)))
+    return found
 
 
-def _classes(probabilities: Tensor) -> dict[str, Value]:
-    return {
-        "classes_covered": diversity.classes_covered(probabilities),
-        "class_entropy_bits": diversity.class_entropy_bits(probabilities),
-    }
+def _add_classes(found: Gathered, probabilities: Tensor) -> None:
+    found.add("classes_covered", lambda: diversity.classes_covered(probabilities))
+    found.add("class_entropy_bits", lambda: diversity.class_entropy_bits(probabilities))
 
 
 def _subset(images: Tensor, count: int, generator: Generator) -> Tensor:

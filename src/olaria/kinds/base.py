@@ -54,7 +54,7 @@ class Measured:
     """What an evaluation gives.
 
     Args:
-        metrics: by key; None where one cannot be had.
+        metrics: by key, each finite; None where one cannot be had.
         protocol: how they were obtained.
         reasons: why one is None, by key.
     """

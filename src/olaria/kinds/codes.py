@@ -18,7 +18,7 @@ from olaria.evaluation.samples import SAMPLE_METRICS, evaluate_image_samples
 from olaria.i18n import N_, Message, Setting
 from olaria.kinds import images, text
 from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, counted
-from olaria.kinds.image_metrics import part, pixels_of
+from olaria.kinds.image_metrics import copies_of, part, pixels_of
 from olaria.kinds.images import ImageSample
 from olaria.kinds.text_stats import text_stats
 from olaria.models.base import Model
@@ -75,7 +75,13 @@ def measure(
     }
     return Measured(
         {**as_text.metrics, **stages, **drawn.metrics},
-        {**as_text.protocol, **images_measured, **pixels_of(painter), **drawn.protocol},
+        {
+            **as_text.protocol,
+            **images_measured,
+            **pixels_of(painter),
+            **drawn.protocol,
+            **copies_of(of_images),
+        },
         {**as_text.reasons, **reasons, **drawn.reasons},
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,21 +16,33 @@ from olaria.evaluation import anomaly, extractor
 from olaria.evaluation.anomaly import Detector
 from olaria.evaluation.codes import evaluate_codes
 from olaria.evaluation.density import evaluate_vae
+from olaria.evaluation.gathered import Gathered
+from olaria.evaluation.memorization import num_copies
 from olaria.evaluation.projection import PrincipalComponents
 from olaria.evaluation.reconstruction import LinearMap, code_metrics, mse, psnr_db
 from olaria.evaluation.samples import evaluate_image_samples
-from olaria.i18n import N_, Message
+from olaria.i18n import N_
 from olaria.kinds.base import SEED, Effort, Measured
 from olaria.models.base import ImageModel
 from olaria.runs import Run
 from olaria.sampling import latent
+
+COPIES = "num_examples_in_training"
+"""In a protocol, how many test images are training images too, where some are."""
 
 
 def measure(
     run: Run, model: ImageModel, data: ImageData, effort: Effort, _offline: bool = False
 ) -> Measured:
     """Metrics of a model of images on the test images."""
-    return _MEASURES[model.measured_by](run, model, data, effort)
+    measured = _MEASURES[model.measured_by](run, model, data, effort)
+    return replace(measured, protocol={**measured.protocol, **copies_of(data)})
+
+
+def copies_of(data: ImageData) -> dict[str, int]:
+    """What a protocol says of test images that are training images too: nothing where there are none."""
+    copies = num_copies(data.test.x, data.train.x)
+    return {COPIES: copies} if copies else {}
 
 
 def part(images: Tensor, count: int | None) -> Tensor:
@@ -43,48 +56,41 @@ def part(images: Tensor, count: int | None) -> Tensor:
 def _by_error(run: Run, model: ImageModel, data: ImageData, effort: Effort) -> Measured:
     test = part(data.test.x, effort.num_examples).float() / 255
     codes = latent.encode(model, test)
-    error = mse(latent.decode(model, codes), test)
-    metrics: dict[str, Any] = {"mse": error, "psnr_db": psnr_db(error)}
-    metrics |= _denoising(model, data.train.x[: effort.num_neighbours], test)
+    found, error = Gathered(), mse(latent.decode(model, codes), test)
+    found.add("mse", lambda: error)
+    found.add("psnr_db", lambda: psnr_db(error))
+    _add_denoising(found, model, data.train.x[: effort.num_neighbours], test)
     train = data.train.x[: effort.num_neighbours].float() / 255
     voters = (train, None if data.train.y is None else data.train.y[: effort.num_neighbours])
     labels = None if data.test.y is None else part(data.test.y, effort.num_examples)
     components = PrincipalComponents.fitted(train, model.latent)
     rebuilt = components.decode(components.encode(test)).view_as(test)
-    metrics["pca_mse"] = mse(rebuilt, test)
+    found.add("pca_mse", lambda: mse(rebuilt, test))
     encode = partial(latent.encode, model)
-    metrics |= code_metrics(encode, voters, (test, labels), codes, components, SEED)
-    reasons = {
-        key: Message(N_("the images have no classes"))
-        for key in ("knn_accuracy", "pca_knn_accuracy")
-        if metrics[key] is None
-    }
-    measured = Measured(metrics, {"num_examples": len(test), "k": 5}, reasons)
-    return _with_detection(run, model, data, measured)
+    found.update(code_metrics(encode, voters, (test, labels), codes, components, SEED))
+    detection = _add_detection(found, run, model, data)
+    protocol = {"num_examples": len(test), "k": 5, **detection}
+    return Measured(found.metrics, protocol, found.reasons)
 
 
-def _with_detection(run: Run, model: ImageModel, data: ImageData, measured: Measured) -> Measured:
-    """How well the class that was left out of training is told from the others, where one was."""
+def _add_detection(found: Gathered, run: Run, model: ImageModel, data: ImageData) -> dict[str, Any]:
+    """How well the class that was left out of training is told from the others, where one was; protocol fields."""
     label = run.recipe.data.leave_out
     if label is None or data.test.y is None or model.classes or not model.detects:
-        return measured
+        return {}
     is_anomaly = data.test.y == label
     scores = detector_of(model, data).look(data.test.x.float() / 255).scores
-    areas = {name: anomaly.auroc(values, is_anomaly) for name, values in scores.items()}
-    chosen = anomaly.DEFAULT_SCORE
-    detection = {
-        "auroc": areas[chosen],
-        "aupr": anomaly.aupr(scores[chosen], is_anomaly),
-    }
-    protocol = {
+    chosen, areas = anomaly.DEFAULT_SCORE, Gathered()
+    for name, values in scores.items():
+        areas.add(f"auroc_by_{name}", partial(anomaly.auroc, values, is_anomaly))
+    found.add("auroc", partial(anomaly.auroc, scores[chosen], is_anomaly))
+    found.add("aupr", partial(anomaly.aupr, scores[chosen], is_anomaly))
+    return {
         "left_out": label,
         "prevalence": is_anomaly.double().mean().item(),
         "anomaly_score": chosen,
-        **{f"auroc_by_{name}": area for name, area in areas.items()},
+        **areas.metrics,
     }
-    return Measured(
-        {**measured.metrics, **detection}, {**measured.protocol, **protocol}, measured.reasons
-    )
 
 
 def detector_of(model: ImageModel, data: ImageData) -> Detector:
@@ -103,24 +109,23 @@ def detector_of(model: ImageModel, data: ImageData) -> Detector:
     return Detector.fitted(partial(latent.encode, model), partial(latent.decode, model), x)
 
 
-def _denoising(model: ImageModel, train: Tensor, test: Tensor) -> dict[str, float]:
+def _add_denoising(found: Gathered, model: ImageModel, train: Tensor, test: Tensor) -> None:
     """How well the disturbance of training is taken off, beside the best linear map fitted to the same task."""
     draws = Generator().manual_seed(SEED)
     noisy, clean = model.disturbed(test, draws), train.float() / 255
     if noisy is None:
-        return {}
+        return
     disturbed = model.disturbed(clean, draws)
     assert disturbed is not None
     linear = LinearMap.fitted(disturbed, clean)
-    return {
-        "denoised_psnr_db": psnr_db(mse(latent.reconstruct(model, noisy), test)),
-        "linear_denoised_psnr_db": psnr_db(mse(linear(noisy), test)),
-    }
+    rebuilt = latent.reconstruct(model, noisy)
+    found.add("denoised_psnr_db", lambda: psnr_db(mse(rebuilt, test)))
+    found.add("linear_denoised_psnr_db", lambda: psnr_db(mse(linear(noisy), test)))
 
 
 def _by_bound(run: Run, model: Any, data: ImageData, effort: Effort) -> Measured:
     images = part(data.test.x, effort.num_examples)
-    metrics, protocol = evaluate_vae(
+    found, protocol = evaluate_vae(
         model,
         images,
         labels=None if data.test.y is None else part(data.test.y, effort.num_examples),
@@ -128,16 +133,16 @@ def _by_bound(run: Run, model: Any, data: ImageData, effort: Effort) -> Measured
         num_corrected=min(effort.num_corrected, len(images)),
     )
     samples = _by_samples(run, model, data, effort)
-    measured = Measured(
-        {**metrics, **samples.metrics}, {**samples.protocol, **protocol}, samples.reasons
-    )
-    return _with_detection(run, model, data, measured)
+    found.update(Gathered({**samples.metrics}, {**samples.reasons}))
+    detection = _add_detection(found, run, model, data)
+    return Measured(found.metrics, {**samples.protocol, **protocol, **detection}, found.reasons)
 
 
 def _by_codes(_run: Run, model: Any, data: ImageData, effort: Effort) -> Measured:
     images = part(data.test.x, effort.num_examples)
-    metrics = evaluate_codes(model, images, Generator().manual_seed(SEED))
-    return Measured(dict(metrics), {"num_examples": len(images), **pixels_of(model)})
+    found = evaluate_codes(model, images, Generator().manual_seed(SEED))
+    protocol = {"num_examples": len(images), **pixels_of(model)}
+    return Measured(found.metrics, protocol, found.reasons)
 
 
 def pixels_of(model: Any) -> dict[str, str]:

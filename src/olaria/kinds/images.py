@@ -18,6 +18,7 @@ from olaria.errors import SamplingError, StorageError, UsageError
 from olaria.evaluation import diversity, extractor
 from olaria.evaluation.codes import evaluate_codes
 from olaria.evaluation.density import active_units, elbo
+from olaria.evaluation.gathered import alike, unmeasured
 from olaria.evaluation.summed import Summed, alone
 from olaria.i18n import N_, Setting
 from olaria.kinds.base import Kind, Sample, counted, fitting
@@ -83,8 +84,13 @@ def watch(model: ImageModel, data: ImageData, seed: int) -> Watch:
 
     watched = model.measured_by
     monitor = None if watched == "samples" else "loss"
+    name = _OF_VARIETY.get(watched)
     return Watch(
-        _WATCHES[watched](data, seed), sample, monitor, is_shared=watched in ("error", "bound")
+        _WATCHES[watched](data, seed),
+        sample,
+        monitor,
+        is_shared=watched in ("error", "bound"),
+        notes=unmeasured(name, data.validation.x) if name else (),
     )
 
 
@@ -107,17 +113,19 @@ def _error(model: ImageModel, images: Tensor) -> tuple[float]:
 
 def _watch_bound(data: ImageData, seed: int) -> Callable[..., Mapping[str, float]]:
     validation, labels = data.validation.x, data.validation.y
+    is_varied = alike(validation) is None
 
     def evaluate(model: Any, summed: Summed = alone) -> Mapping[str, float]:
         draws = generator(seed, "validation")
         x = model.target(validation.float() / 255, draws)
         y = labels if model.classes else None
         bound = elbo(model, x, draws, y=y, summed=summed)
+        units = {"active_units": active_units(model, x, y=y)} if is_varied else {}
         return {
             "loss": -bound.elbo_nats,
             "reconstruction_nats": bound.reconstruction_nats,
             "kl_nats": bound.kl_nats,
-            "active_units": active_units(model, x, y=y),
+            **units,
         }
 
     return evaluate
@@ -127,21 +135,20 @@ def _watch_codes(data: ImageData, seed: int) -> Callable[..., Mapping[str, float
     """Nats of the image given its codes, and the codes in use."""
 
     def evaluate(model: Any) -> Mapping[str, float]:
-        values = evaluate_codes(model, data.validation.x, generator(seed, "validation"))
+        draws = generator(seed, "validation")
+        values = evaluate_codes(model, data.validation.x, draws).numbers()
         return {"loss": values["reconstruction_nats"], **values}
 
     return evaluate
 
 
 def _watch_samples(data: ImageData, seed: int) -> Callable[..., Mapping[str, float]]:
-    r"""How much of the validation images a generator's images cover, from the same noise each time.
+    """How much of the validation images a generator's images cover, from the same noise each time.
 
-    ``spread`` is :math:`\sum_i \mathrm{Var}(\tilde x_i) / \sum_i \mathrm{Var}(x_i)` over the pixels i: 1 where the
-    generated images vary as the real ones do, 0 where they are all the same. ``coverage`` and ``classes_covered``
-    are there where a feature network is.
+    ``spread`` is there where the real images differ, ``coverage`` and ``classes_covered`` where a feature network is.
     """
     real = data.validation.x[:WATCHED_DRAWS]
-    variance = (real.float() / 255).var(0).sum().clamp_min(1e-12)
+    pixels, is_varied = real.float() / 255, alike(real) is None
     features_of = extractor.for_data(data)
 
     @cache  # at the first evaluation, which no budget counts
@@ -150,7 +157,7 @@ def _watch_samples(data: ImageData, seed: int) -> Callable[..., Mapping[str, flo
 
     def evaluate(model: Any) -> Mapping[str, float]:
         images = latent.prior(model, WATCHED_DRAWS, generator(seed, "coverage"))
-        values = {"spread": (images.var(0).sum() / variance).item()}
+        values = {"spread": diversity.spread(images, pixels)} if is_varied else {}
         features = real_features()
         if features_of is not None and features is not None and len(features) > diversity.K:
             generated, probabilities = features_of.describe(images)
@@ -168,6 +175,8 @@ _WATCHES: dict[str, Callable[[ImageData, int], Callable[..., Mapping[str, float]
     "samples": _watch_samples,
 }
 """By :attr:`olaria.models.base.ImageModel.measured_by`."""
+_OF_VARIETY = {"bound": "active_units", "samples": "spread"}
+"""What is measured only where the validation images differ."""
 
 
 # -- draw ------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from olaria.errors import UsageError
 from olaria.evaluation.summed import Summed, alone
 from olaria.evaluation.translation import corpus_scores, exact_match, target_loss
 from olaria.i18n import N_, Setting
-from olaria.kinds.base import Effort, Kind, Measured, Sample, Text, Texts
+from olaria.kinds.base import Effort, Kind, Measured, Sample, Text, Texts, fitting
 from olaria.kinds.text_stats import reading_notes
 from olaria.models.translation import Specials, Translation
 from olaria.recipes import Recipe
@@ -46,6 +46,7 @@ NUM_EXAMPLES = 4
 
 def prepare(recipe: Recipe, data: PairData, _start: Start | None = None) -> Prepared:
     """See :class:`olaria.kinds.base.Kind`; a run of pairs begins from no other."""
+    recipe, notes = fitting(recipe, len(data.train))
     tokenizer = tokenizer_for(recipe, data)
     count = tokenizer.vocab_size
     specials, context = Specials(count), int(getattr(recipe.model, "context", 1))
@@ -55,7 +56,8 @@ def prepare(recipe: Recipe, data: PairData, _start: Start | None = None) -> Prep
     feed = PairFeed(sources, targets, specials, recipe.training.batch_size, recipe.seed)
     watching = watch(data.validation, tokenizer, context)
     sized = size_up(recipe, count, feed, data, BLOCK)
-    stored, notes = tokenizer.to_json(), reading_notes(data, tokenizer, recipe.data)
+    stored = tokenizer.to_json()
+    notes = (*reading_notes(data, tokenizer, recipe.data), *notes)
     model = sized.model or build_model(recipe, count)
     return Prepared(recipe, data, count, feed, watching, model, sized, stored, notes)
 

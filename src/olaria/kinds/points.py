@@ -11,6 +11,8 @@ from torch import Generator, Tensor
 
 from olaria.data.base import PointData
 from olaria.data.config import DataConfig
+from olaria.evaluation import diversity
+from olaria.evaluation.gathered import Gathered, alike, unmeasured
 from olaria.evaluation.plane import evaluate_points
 from olaria.i18n import N_
 from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, counted, fitting
@@ -52,21 +54,22 @@ def prepare(recipe: Recipe, data: PointData, _start: Start | None = None) -> Pre
 
 def watch(data: PointData, seed: int) -> Watch:
     """What the loop looks at: the points that a fixed noise becomes, and the picture of them."""
-    real, variance = data.validation, data.validation.var(0).sum().clamp_min(1e-12)
-    shown = data.train[:SHOWN]
+    real, shown = data.validation, data.train[:SHOWN]
+    is_varied = alike(real) is None
 
     def evaluate(model: Any) -> Mapping[str, float]:
         points = plane.draw(model, WATCHED, generator(seed, "coverage"))
-        values = {"spread": (points.var(0).sum() / variance).item()}
+        values = {"spread": diversity.spread(points, real)} if is_varied else {}
         metrics, _, reasons = evaluate_points(points, replace(data, test=real))
+        found = Gathered(metrics, reasons).numbers()
         names = ("modes_covered", "high_quality_share", "coverage")
-        return values | {name: float(metrics[name] or 0) for name in names if name not in reasons}
+        return values | {name: float(found[name]) for name in names if name in found}
 
     def sample(model: Any) -> Tensor:
         points = plane.draw(model, SHOWN, generator(seed, "watching"))
         return plane.picture(model, shown, points)
 
-    return Watch(evaluate, sample, None)
+    return Watch(evaluate, sample, None, notes=unmeasured("spread", real))
 
 
 def measure(

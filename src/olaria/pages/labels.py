@@ -16,6 +16,7 @@ PROTOCOL_LABELS: dict[str, str] = {
     "data_sha256": N_("data fingerprint"),
     "split": N_("split"),
     "num_examples": N_("examples evaluated"),
+    "num_examples_in_training": N_("examples that are training examples too"),
     "num_samples": N_("generated images"),
     "num_floor_examples": N_("real images for the floor"),
     "num_neighbourhoods": N_("images whose neighbourhoods are compared"),

@@ -41,7 +41,7 @@ INCIDENTS = {
     "warning": N_("Warning"),
     "change": N_("Change"),
     "break": N_("Interruption"),
-    "gap": N_("Missing numbers"),
+    "gap": N_("Missing"),
     "note": N_("Note"),
 }
 """What each kind of incident is called."""

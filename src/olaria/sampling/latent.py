@@ -212,10 +212,17 @@ def attribute(
         target: where it ends.
         y: classes for the model, (N,), where it takes them; usually ``labels``.
 
+    Raises:
+        SamplingError: there is no image of one of the classes.
+
     Source: Larsen et al. 2016, *Autoencoding beyond pixels using a learned similarity metric*, section 4.2.
     """
     ends = []
     for label in (target, source):
         rows = (labels == label).nonzero().flatten()
+        if not len(rows):
+            raise SamplingError(
+                N_("there is no training image of class {label}; choose another one"), label=label
+            )
         ends.append(encode(model, x[rows], None if y is None else y[rows]).mean(0))
     return ends[0] - ends[1]

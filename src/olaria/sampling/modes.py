@@ -20,6 +20,8 @@ ATTRIBUTE_STEPS = 9
 ATTRIBUTE_IMAGES = 5_000
 """Training images that the mean codes of two classes come from."""
 
+NO_PAIR = N_("a way from one image to another needs two test images, and there is only one")
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -45,8 +47,16 @@ class Examples:
     def drawn(
         cls, model: ImageModel, data: ImageData, label: int | None, generator: Generator
     ) -> Examples:
-        """Those of class ``label``; of all classes where None."""
+        """Those of class ``label``; of all classes where None.
+
+        Raises:
+            SamplingError: there is none.
+        """
         rows = rows_of(data.test.y, label, len(data.test))
+        if not len(rows):
+            raise SamplingError(
+                N_("there is no test image of class {label}; choose another one"), label=label
+            )
         chosen = rows[torch.randperm(len(rows), generator=generator)]
         y = data.test.y[chosen] if model.classes and data.test.y is not None else None
         return cls(data.test.x[chosen].float() / 255, y)
@@ -72,7 +82,13 @@ def reconstructions(model: ImageModel, examples: Examples, count: int) -> Sheet:
 
 
 def walks(model: ImageModel, examples: Examples, count: int, path: Walk) -> Sheet:
-    """About ``count`` images on the ways between the codes of pairs of images, a row each."""
+    """About ``count`` images on the ways between the codes of pairs of images, a row each.
+
+    Raises:
+        SamplingError: there are fewer than two images.
+    """
+    if len(examples.x) < 2:
+        raise SamplingError(NO_PAIR)
     rows = max(1, min(count // 10, len(examples.x) // 2))
     inputs = examples.first(2 * rows)
     codes = latent.encode(model, inputs.x, inputs.y)
@@ -97,7 +113,7 @@ def towards(
     """Test images of one class, a row each, whose codes move to the other class's mean and beyond.
 
     Raises:
-        SamplingError: the data has no classes, or not these.
+        SamplingError: the data has no classes, or not these, or no images of one of them.
     """
     train, test = data.train, data.test
     if train.y is None or test.y is None:

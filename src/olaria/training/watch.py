@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from olaria.i18n import Message
 from olaria.models.base import Model
 
 
@@ -18,6 +19,7 @@ class Watch:
         sample: the same to images or text.
         monitor: the value whose minimum is the best checkpoint; None keeps no best.
         evaluations: how many over the run, where ``evaluate_every`` is None.
+        notes: what cannot be measured while it trains, and why.
         is_shared: whether the processes of a team measure together: each calls ``evaluate``, with the team's sums.
     """
 
@@ -26,6 +28,7 @@ class Watch:
     monitor: str | None = None
     evaluations: int = 10
     is_shared: bool = False
+    notes: tuple[Message, ...] = ()
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from olaria.data.base import Progress
+    from olaria.evaluation.gathered import Value
     from olaria.workflows.images import NamedImages, RunImages
 
 SEED = 1
@@ -74,7 +75,7 @@ class Encoded(ArrayLike, Result):
         request: what was requested.
         inputs: the images.
         codes: float32 (N, d).
-        quality: of the codes, by metric key; None where the images have no classes or are too few.
+        quality: of the codes, by metric key; None where the images have no classes, are too few or all the same.
         notes: for the reader.
         files: that were written, the codes first.
     """
@@ -82,7 +83,7 @@ class Encoded(ArrayLike, Result):
     request: EncodeRequest
     inputs: NamedImages
     codes: Tensor
-    quality: dict[str, float | None]
+    quality: Mapping[str, Value]
     notes: tuple[Message, ...] = ()
     files: tuple[Path, ...] = ()
 
@@ -198,19 +199,17 @@ def encode(
 
 def _quality(
     of_model: Callable[[Tensor, Tensor | None], Tensor], opened: RunImages, codes: Tensor
-) -> dict[str, float | None]:
+) -> Mapping[str, Value]:
     """The codes and those of equally many principal components; classes of other data vote for nothing here."""
-    from olaria.evaluation.projection import LEAST_POINTS, PrincipalComponents
+    from olaria.evaluation.projection import PrincipalComponents
     from olaria.evaluation.reconstruction import code_metrics
 
     data, x, y = opened.data, opened.images.x.float() / 255, opened.images.y
-    if len(x) < LEAST_POINTS + 1:  # neighbourhoods of five are less than half of the points
-        return {}
     train = data.train.x[:NUM_VOTERS].float() / 255
     labels = data.train.y if opened.is_run_data else None
     votes = None if labels is None else labels[:NUM_VOTERS]
     components = PrincipalComponents.fitted(train, codes.shape[1])
-    return code_metrics(of_model, (train, votes), (x, y), codes, components, SEED)
+    return code_metrics(of_model, (train, votes), (x, y), codes, components, SEED).metrics
 
 
 # -- files -----------------------------------------------------------------------------------------

@@ -82,6 +82,28 @@ class Evaluation(Result):
                 )
         return replace(self, chosen=names)
 
+    @property
+    def notes(self) -> tuple[Message, ...]:
+        """What the numbers cannot be read without."""
+        found, copies = [], self.protocol.get("num_examples_in_training")
+        if copies:
+            text = N_(
+                "{count} of {total} test images are also training images: "
+                "the numbers say less of new ones"
+            )
+            total = self.protocol.get("num_images", self.protocol["num_examples"])
+            found.append(Message(text, {"count": copies, "total": total}))
+        if self.protocol.get("likelihood") == "gaussian":
+            found.append(
+                Message(
+                    N_(
+                        "the nats are those of a density: they may fall below 0 without end, "
+                        "and are not compared with those of other pixels"
+                    )
+                )
+            )
+        return tuple(found)
+
     def __repr__(self) -> str:
         return f"<evaluation of {self.run}: {', '.join(self.chosen or self.metrics)}>"
 
@@ -136,6 +158,7 @@ def evaluate(
     Raises:
         UsageError: no such metric.
     """
+    from olaria.evaluation.gathered import Gathered
     from olaria.kinds import kind_named
     from olaria.kinds.base import FULL, SEED, STANDARD
     from olaria.runs import opened_run
@@ -158,7 +181,8 @@ def evaluate(
         "precision": "float32",
         **measured.protocol,
     }
-    found = Evaluation(run.name, run.family, protocol, measured.metrics, measured.reasons)
+    kept = Gathered.of(measured.metrics, measured.reasons)
+    found = Evaluation(run.name, run.family, protocol, kept.metrics, kept.reasons)
     shown = found.showing(request.metrics)
     run.folder.write(EVALUATION, found.to_json())
     return shown

@@ -105,11 +105,11 @@ class Rebuilt(ArrayLike, Result):
         return self.inputs.notes
 
     @property
-    def psnr_db(self) -> float:
-        """The error in decibels below the brightest pixel."""
+    def psnr_db(self) -> float | None:
+        """The error in decibels below the brightest pixel; None where there is none."""
         from olaria.evaluation.reconstruction import psnr_db
 
-        return psnr_db(self.error)
+        return psnr_db(self.error) if self.error else None
 
     def saved(self) -> Rebuilt:
         """The same with its picture: where the request says, else under a free name."""

@@ -215,7 +215,7 @@ def _run(
     training = prepared.recipe.training
     recorder = Recorder(folder, training.keep_last, in_background=training.background_saving)
     all_listeners: list[Listener] = [recorder, *listeners]
-    all_listeners.append(Notes(prepared.notes, is_note=True))
+    all_listeners.append(Notes((*prepared.notes, *prepared.watch.notes), is_note=True))
     all_listeners.append(Notes(prepared.sized.notes))
     all_listeners.append(Notes(room(prepared.sized.memory, folder.path, training.keep_last)))
     model = prepared.recipe.model

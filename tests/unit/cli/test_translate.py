@@ -160,10 +160,13 @@ def test_data_of_another_kind_is_refused(
 
 
 def test_data_that_does_not_fit_the_recipe(table: Path, tmp_path: Path) -> None:
+    chosen = ["training.batch_size=21"]
     with pytest.raises(
-        ConfigError, match="batch_size 64 is larger than the training data, 20 pairs"
+        ConfigError, match="batch_size 21 is larger than the training data, 20 pairs"
     ):
-        train("pt-en", data=str(table), size="tiny", steps=1, out=tmp_path / "run")
+        train("pt-en", data=str(table), size="tiny", steps=1, settings=chosen, out=tmp_path / "no")
+    run = train("pt-en", data=str(table), size="tiny", steps=1, out=tmp_path / "run")
+    assert run.recipe.training.batch_size == 2
 
 
 def test_only_what_translates_takes_a_beam(

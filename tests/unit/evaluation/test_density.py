@@ -83,16 +83,18 @@ def test_active_units_counts_the_dimensions_that_move() -> None:
 def test_evaluate_vae_repeats_and_says_how(model: VAE, images: Tensor) -> None:
     shares: list[float] = []
     sizes = {"k": 5, "k_large": 50, "num_corrected": 20}
-    first, protocol = density.evaluate_vae(model, images, **sizes, progress=shares.append)
+    found, protocol = density.evaluate_vae(model, images, **sizes, progress=shares.append)
+    first = found.metrics
     again, _ = density.evaluate_vae(model, images, **sizes)
-    assert first == again
+    assert first == again.metrics
     assert shares == sorted(shares)
     assert shares[-1] == 1
     assert protocol["num_importance_samples"] == 5
     assert protocol["num_corrected"] == 20
     assert first["elbo_nats"] == -(first["reconstruction_nats"] + first["kl_nats"])
     uncorrected, protocol = density.evaluate_vae(model, images, k=5, k_large=5)
-    assert uncorrected["nll_stderr_nats"] is None
+    assert uncorrected.metrics["nll_stderr_nats"] is None
+    assert "only full makes" in uncorrected.reasons["nll_stderr_nats"].text()
     assert protocol["num_corrected"] == 0
 
 

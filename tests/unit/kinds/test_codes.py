@@ -73,7 +73,8 @@ def test_codes_say_more_than_the_mean_image(painter: Run) -> None:
     x = data.test.x.float() / 255
     assert metrics["mse"] < 0.8 * (x - data.train.x.float().mean(0) / 255).square().mean().item()
     assert metrics["codes_used"] > 4 and 2 < metrics["code_perplexity"] <= metrics["codes_used"]
-    found = evaluate_codes(model(painter), data.test.x, torch.Generator().manual_seed(1))
+    draws = torch.Generator().manual_seed(1)
+    found = evaluate_codes(model(painter), data.test.x, draws).metrics
     assert found["reconstruction_nats"] == metrics["reconstruction_nats"]
     assert metrics["psnr_db"] == pytest.approx(-10 * math.log10(metrics["mse"]))
 

@@ -11,8 +11,12 @@ from torch import Tensor, nn
 from olaria.data.base import ImageData, Images
 from olaria.evaluation import extractor
 from olaria.families.gan import GAN_SIZES as SIZES
+from olaria.families.vae import SIZES as VAE_SIZES
 from olaria.kinds.images import watch
 from olaria.models.gan import GAN
+from olaria.models.vae import VAE
+from olaria.training.events import Evaluated
+from olaria.training.health import Health
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +58,29 @@ def test_the_spread_is_that_of_the_data_or_nothing(data: ImageData) -> None:
     assert values == {"spread": pytest.approx(1.0)}
     same = data.validation.x[:1].expand(600, -1, -1, -1)
     assert watched.evaluate(drawing(same))["spread"] == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_of_data_that_are_all_the_same_no_collapse_is_told(data: ImageData, level: int) -> None:
+    same = Images(torch.full((60, 1, 28, 28), level, dtype=torch.uint8), None)
+    few = Images(data.validation.x[:1], None)
+    for validation in (same, few):
+        mine = replace(data, validation=validation)
+        game = watch(GAN(SIZES["tiny"], (1, 28, 28)), mine, seed=0)
+        values = game.evaluate(drawing(data.validation.x))
+        assert "spread" not in values
+        vae = VAE(VAE_SIZES["tiny"], (1, 28, 28)).eval()
+        bound = watch(vae, mine, seed=0)
+        nats = bound.evaluate(vae)
+        assert "active_units" not in nats
+        assert nats["loss"] > 0
+        told = [note.text() for note in (*game.notes, *bound.notes)]
+        assert [line.partition(" ")[0] for line in told] == ["spread", "active_units"]
+        for monitor in (None, "loss"):
+            health = Health(monitor)
+            for step in range(1, 9):
+                event = Evaluated(step=step, elapsed_s=0.0, values={**values, **nats})
+                assert health(event) is None
 
 
 def test_where_features_tell_coverage_and_classes_are_there(

@@ -109,7 +109,7 @@ def test_what_cannot_be_looked_at_is_told(run: Run, tmp_path: Path) -> None:
         detect(run, false_alarms=1.0)
     with pytest.raises(UsageError, match="no data set, file or folder"):
         detect(run, "digitz")
-    with pytest.raises(OlariaError, match="too few for a false-alarm rate"):
+    with pytest.raises(OlariaError, match="needs 9999 validation images, not"):
         detect(run, false_alarms=1e-4)
     picture = tmp_path / "one.png"
     Image.new("L", (9, 9)).save(picture)

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from olaria.evaluation.diversity import spread
 from olaria.evaluation.neighbours import kth_radius
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array, Check, Step, numbers
@@ -225,11 +226,6 @@ def mean_distance(images: Tensor) -> float:
 def nearest_distance(images: Tensor) -> float:
     """Mean distance of an image to the nearest other one, as in :func:`mean_distance`."""
     return kth_radius(images.flatten(1).double(), 1).mean().item()
-
-
-def spread(images: Tensor, real: Tensor) -> float:
-    r""":math:`\sum_i \mathrm{Var}(\tilde x_i) / \sum_i \mathrm{Var}(x_i)` over the pixels i."""
-    return (images.var(0).sum() / real.var(0).sum().clamp_min(1e-12)).item()
 
 
 def _watched(run: Run) -> tuple[Plot, ...]:
