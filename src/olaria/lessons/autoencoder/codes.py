@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from olaria.evaluation.gathered import alike
 from olaria.evaluation.neighbours import nearest
 from olaria.evaluation.projection import PrincipalComponents
 from olaria.i18n import N_, Message, Number
@@ -43,7 +44,7 @@ def where_codes_lie(seen: Seen) -> Step:
             {"count": len(points[asked])},
         )
     ]
-    if size > 2:
+    if size > 2 and alike(codes) is None:
         rest = N_(
             "The plane shows the first two principal components of the codes, {share} % of their variance; the rest "
             "is not seen here."
@@ -59,7 +60,7 @@ def where_codes_lie(seen: Seen) -> Step:
                 float(total[:2].sum() / total.sum()),
             )
         )
-    if seen.y is not None and seen.train_y is not None:
+    if seen.y is not None and seen.train_y is not None and alike(seen.voters) is None:
         sentence, check = _neighbours(seen, codes[asked])
         sentences.append(sentence)
         checks.append(check)

@@ -17,7 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from olaria.errors import LessonError
 from olaria.evaluation.diversity import spread
+from olaria.evaluation.gathered import alike
 from olaria.evaluation.neighbours import kth_radius
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array, Check, Step, numbers
@@ -135,7 +137,19 @@ def _frame_checks(
 
 
 def collapse_step(gallery: Gallery) -> Step:
-    """How much the images of this run differ, beside a collapse that is made of them, and what the watch warned of."""
+    """How much the images of this run differ, beside a collapse that is made of them, and what the watch warned of.
+
+    Raises:
+        LessonError: the real images are all the same, so that nothing can be told of variety.
+    """
+    if alike(gallery.real) is not None:
+        raise LessonError(
+            N_(
+                "the lesson is about variety, and the images of run {name} are all the same; "
+                "give it a run on others"
+            ),
+            name=gallery.run.name,
+        )
     few = torch.arange(len(gallery.made)) % FEW
     sets = (gallery.real, gallery.made, gallery.made[few])
     distances = [mean_distance(x) for x in sets]
