@@ -20,6 +20,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+import olaria
 from olaria.errors import DamagedError, RunError, StorageError
 from olaria.i18n import Message
 from olaria.storage import checkpoint, files
@@ -393,7 +394,7 @@ def test_a11_work_is_done_one_after_the_other() -> None:
     background.close()
 
 
-# -- A12 to A14 -----------------------------------------------------------------------------------
+# -- A12 to A15 -----------------------------------------------------------------------------------
 
 
 @posix
@@ -429,3 +430,46 @@ def test_a_damaged_checkpoint_names_the_others(run: RunFolder) -> None:
     with pytest.raises(DamagedError, match=r"is damaged.*has others: 20 .*delete .*step-000030"):
         run.load_checkpoint("last")
     assert load_checkpoint(run.checkpoint_path(20))[1] == {"step": 20}
+
+
+CHOOSE = """
+import sys
+from types import SimpleNamespace
+from olaria.storage.folder import new_folder
+from olaria.workflows.files import new_place
+
+request = SimpleNamespace(out=None, overwrite=False)
+sys.stdin.readline()
+for _ in range(10):
+    with new_folder("vae") as path:
+        (path / "recipe.json").write_text("{}")
+    with new_place(request, "vae-samples", ".png") as picture:
+        picture.write_text("x")
+    print(path.name, picture.name)
+"""
+
+
+def test_a15_processes_that_choose_a_name_at_once_get_different_ones(tmp_path: Path) -> None:
+    (tmp_path / "runs" / "vae").mkdir(parents=True)  # its writer was killed before it wrote
+    (tmp_path / "vae-samples.png").touch()
+    env = {**os.environ, "OLARIA_RUNS": "runs", "PYTHONPATH": str(Path(olaria.__file__).parents[1])}
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", CHOOSE],
+            cwd=tmp_path,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    chosen = [line.split() for writer in writers for line in writer.communicate()[0].splitlines()]
+    names = {f"vae-{number}" for number in range(2, 42)}
+    assert len(chosen) == 40
+    assert {run for run, _ in chosen} == names
+    assert {picture for _, picture in chosen} == {f"vae-samples-{n}.png" for n in range(2, 42)}

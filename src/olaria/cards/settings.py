@@ -13,6 +13,7 @@ from olaria.config import Config
 from olaria.errors import ConfigError
 from olaria.i18n import N_
 from olaria.storage.files import storage_errors
+from olaria.storage.paths import user_path
 
 Text = Annotated[str, Field(max_length=100_000)]
 
@@ -48,7 +49,7 @@ def read_settings(path: str | Path) -> ReportSettings:
         StorageError: it cannot be read.
         ConfigError: it is no TOML, a name is unknown (the nearest is offered), or a value is of another kind.
     """
-    path = Path(path)
+    path = user_path(path)
     with storage_errors(path):
         content = path.read_bytes()
     try:

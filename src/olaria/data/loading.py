@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from pathlib import Path
 
 from olaria.data.base import AnyData, DataSet, ImageData, Progress, Request, kind_of
 from olaria.data.cifar import CIFAR10
@@ -17,7 +19,7 @@ from olaria.data.tokenizer import check_vocab_size
 from olaria.data.toy_language import TOY_LANGUAGE
 from olaria.errors import UsageError, suggestion
 from olaria.families.base import Kind
-from olaria.i18n import N_
+from olaria.i18n import N_, encodable
 from olaria.storage.paths import user_path
 
 DATASETS: dict[str, DataSet] = {
@@ -84,6 +86,12 @@ def load(
             name=name_or_path,
             hint=suggestion(name_or_path, DATASETS),
         )
+    data = _own(path, options, wanted)
+    return replace(data, name=encodable(data.name), title=encodable(data.title))
+
+
+def _own(path: Path, options: DataConfig, wanted: Kind | None) -> AnyData:
+    """The user's own files."""
     if wanted == "points" and path.suffix.lower() in POINT_SUFFIXES and path.is_file():
         _check_options(path.name, "points", options)
         return load_csv(path)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from olaria.i18n import encodable
 from olaria.storage.files import free_names, new_files
 
 if TYPE_CHECKING:
@@ -62,11 +63,11 @@ def save_picture(picture: Image, request: Any, ending: str) -> Path:
 
 def word_of(thing: object) -> str | None:
     """A run or data as it was named: for a document, and for names of files."""
-    if thing is None or isinstance(thing, str):
-        return thing
-    if isinstance(thing, os.PathLike):
-        return str(getattr(thing, "name", "")) if not isinstance(thing, Path) else str(thing)
-    return "array"
+    if thing is None:
+        return None
+    if isinstance(thing, str | Path):
+        return encodable(str(thing))
+    return str(getattr(thing, "name", "")) if isinstance(thing, os.PathLike) else "array"
 
 
 def next_verbs(family: str) -> list[str]:

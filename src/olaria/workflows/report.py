@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, encodable
 from olaria.storage.files import new_files, refuse_overwriting
 from olaria.vocabulary import LessonName, PageFormat
 from olaria.workflows.requests import AnyRun, AnySettings, Request, Result, setting
@@ -155,7 +155,7 @@ def report(
         comparison=side_by_side(opened),
         lessons=[_lesson(name, opened, language, offline) for name in names],
     )
-    html = build_report(context, language)
+    html = encodable(build_report(context, language))
     with nullcontext() if may_replace else new_files([[path]]):
         _write(path, html, kind, may_replace)
     return Report(path, language)

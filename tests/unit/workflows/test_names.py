@@ -46,7 +46,7 @@ def sound(folder: Path) -> str:
     return "".join(path.read_bytes().decode() for path in files)
 
 
-def test_two_classes_stay_two_and_every_file_is_utf_8(here: Path) -> None:
+def test_e9_two_classes_stay_two_and_every_file_is_utf_8(here: Path) -> None:
     data = olaria.load_data("fotos")
     assert list(data.class_names) == SHOWN
     assert any(r"anota\xe7.txt" in note.text() for note in data.notes)
@@ -57,10 +57,14 @@ def test_two_classes_stay_two_and_every_file_is_utf_8(here: Path) -> None:
     rows = (here / "codes.tsv").read_bytes().decode().splitlines()[1:]
     assert {row.split("\t")[1] for row in rows} <= {*SHOWN}
     json.dumps(run.reconstruct("fotos").to_json()).encode()
+    apples = os.path.join("fotos", APPLE)
+    assert main(["encode", str(run.path), apples, "--map", "pca"]) == 0  # names are drawn, too
+    assert main(["encode", str(run.path), apples, "--json"]) == 0
 
 
 def test_a_run_of_such_a_name_and_such_data_opens_again(here: Path) -> None:
     name = os.fsdecode(b"cora\xe7\xe3o.txt")
+    assert olaria.load_data(name).name == olaria.load_data(name).title == r"cora\xe7\xe3o.txt"
     out = here / os.fsdecode(b"r\xe7")
     run = olaria.train("bigram-shakespeare", data=name, out=out, size="tiny", steps=2)
     assert run.name == r"r\xe7" and run.recipe.data.name == str(here / r"cora\xe7\xe3o.txt")
@@ -69,6 +73,8 @@ def test_a_run_of_such_a_name_and_such_data_opens_again(here: Path) -> None:
     assert again.sample(max_tokens=5)
     again.evaluate()
     assert r'"data": "cora\\xe7\\xe3o.txt"' in sound(out)
+    page = again.report(out=here / "r.html").path.read_bytes().decode()
+    assert r"cora\xe7\xe3o.txt" in page and r"r\xe7" in page
     replayed = olaria.train(replay=out)
     assert replayed.recipe.data == run.recipe.data
     assert [row["name"] for row in list_runs()["runs"]] == [r"r\xe7"]

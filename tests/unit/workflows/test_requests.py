@@ -135,7 +135,7 @@ def test_no_run_is_a_number_or_a_list(run: object) -> None:
 
 
 @pytest.mark.parametrize("blank", ["", "  ", "\n"])
-def test_an_empty_path_or_name_is_refused_and_not_the_working_folder(blank: str) -> None:
+def test_e10_an_empty_path_or_name_is_refused_and_not_the_working_folder(blank: str) -> None:
     assert refusal(out=blank) == "out is empty; give it a name or a path"
     with pytest.raises(UsageError, match="run is empty"):
         Pot.of(run=blank)
