@@ -13,6 +13,7 @@ import math
 import os
 import re
 import shlex
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -38,7 +39,7 @@ def encodable(text: str) -> str:
     >>> encodable("maçã"), encodable("ma\udce7\udce3"), encodable("\ud83d")
     ('maçã', 'ma\\xe7\\xe3', '\\ud83d')
     """
-    return _HALF_CHARACTERS.sub(_escaped, text)
+    return _HALF_CHARACTERS.sub(lambda half: escaped(half[0]), text)
 
 
 def quoted(*words: str) -> str:
@@ -81,12 +82,7 @@ def encodable_json(value: Any, **options: Any) -> str:
     '"ma\\\\xe7\\\\xe3"'
     """
     text = json.dumps(value, ensure_ascii=False, **options)
-    return _HALF_CHARACTERS.sub(lambda match: "\\" + _escaped(match), text)
-
-
-def _escaped(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+    return _HALF_CHARACTERS.sub(lambda half: "\\" + escaped(half[0]), text)
 
 
 @dataclass(frozen=True)
@@ -295,12 +291,12 @@ def detect_language(environ: Mapping[str, str] | None = None) -> str:
 
 
 def format_number(value: float, language: str = "en", digits: int = 2) -> str:
-    """``value`` with ``digits`` decimals and the language's separators.
+    """``value`` with ``digits`` decimals and the language's separators; never a zero below zero.
 
-    >>> format_number(1234.5, "pt", 1)
-    '1.234,5'
+    >>> format_number(1234.5, "pt", 1), format_number(-0.00001, "en", 4)
+    ('1.234,5', '0.0000')
     """
-    text = f"{value:,.{digits}f}"
+    text = f"{value:z,.{digits}f}"  # z: what is rounded to nothing has no sign
     if language == "pt":
         text = text.translate(str.maketrans(",.", ".,"))
     return text.replace("-", "\N{MINUS SIGN}")
@@ -319,3 +315,63 @@ def format_significant(value: float, language: str = "en") -> str:
     while digits and round(value, digits) == round(value, digits - 1):
         digits -= 1
     return format_number(value, language, digits)
+
+
+# -- characters that are not seen ------------------------------------------------------------------
+
+JOINERS = "\u200c\u200d"
+"""They join or part the letters beside them, as in Persian and in emoji."""
+_BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters, marks and signs to Unicode, and nothing to the eye."""
+
+
+def legible(text: str, keep: str = "", *, blanks: bool = False) -> str:
+    r"""``text`` with an escape for each character that is not seen, or that would change how others are seen.
+
+    Those are control characters, what turns the direction of writing, soft hyphens, blanks without width, halves of
+    surrogates, code points that are no character yet, and marks without a letter before them.
+
+    Args:
+        text: any.
+        keep: characters that stay as they are, such as line ends.
+        blanks: whether other blanks than the usual one are escaped too.
+
+    >>> legible("ro\u00adda\x1b[31m"), legible("e\u0301 \u0301"), legible("a\u00a0b", blanks=True)
+    ('ro\\xadda\\x1b[31m', 'é \\u0301', 'a\\xa0b')
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    before = ["", *text[:-1]]
+    return "".join(
+        one if one in keep or _is_seen(one, last, blanks) else escaped(one)
+        for last, one in zip(before, text, strict=True)
+    )
+
+
+def escaped(character: str) -> str:
+    r"""The escape of a character, by its code point; of a byte that is no text, by the byte.
+
+    >>> escaped("\x0c"), escaped("\u200b"), escaped("\U000e0001"), escaped("\udce7")
+    ('\\x0c', '\\u200b', '\\U000e0001', '\\xe7')
+    """
+    code = ord(character)
+    if code < 0x100 or 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code & 0xFF:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _is_seen(character: str, before: str, blanks: bool) -> bool:
+    """Whether a character can be seen after the one before it."""
+    if character == " ":
+        return True
+    kind = unicodedata.category(character)
+    last = unicodedata.category(before)[0] if before else ""
+    if kind == "Zs":
+        return not blanks
+    if character in _BLANKS:
+        return False
+    if character in JOINERS:
+        return before > "\u02ff" and last in ("L", "M", "S")
+    if kind[0] == "M":
+        return last in ("L", "M", "N", "P", "S") or (bool(before) and before in JOINERS)
+    return character.isprintable()

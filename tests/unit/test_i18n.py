@@ -18,6 +18,7 @@ from olaria.i18n import (
     Number,
     detect_language,
     format_number,
+    legible,
     translate,
 )
 from olaria.training.records import FORMER
@@ -117,6 +118,58 @@ def test_detect_language(environ: dict[str, str], language: str) -> None:
 )
 def test_format_number(value: float, language: str, digits: int, text: str) -> None:
     assert format_number(value, language, digits) == text
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+@pytest.mark.parametrize("value", [-0.0, -1e-300, -0.00004, -0.004])
+def test_a_zero_is_never_below_zero(value: float, language: str) -> None:
+    for digits in (0, 1, 2):
+        assert set(format_number(value, language, digits)) <= set("0,.")
+    assert Message("{x}", {"x": Number(value, 2)}).text(language) in ("0.00", "0,00")
+    assert format_number(-0.006, "en", 2) == "\N{MINUS SIGN}0.01"
+
+
+HIDDEN = (
+    *map(chr, [*range(0x20), *range(0x7F, 0xA0)]),
+    *("\u00ad", "\u200b", "\u200e", "\u202e", "\u2060", "\u2066", "\ufeff", "\u2028", "\u2029"),
+    *(
+        "\u3164",
+        "\u2800",
+        "\u034f",
+        "\ud800",
+        "\ue000",
+        "\ufdd0",
+        "\uffff",
+        "\U000e0041",
+        "\U0010fffe",
+    ),
+)
+
+
+@pytest.mark.parametrize("hidden", HIDDEN, ids=lambda c: f"U+{ord(c):04X}")
+def test_what_is_not_seen_is_escaped_wherever_it_stands(hidden: str) -> None:
+    for text in (hidden, f"a{hidden}b", f"é{hidden}", f"{hidden} "):
+        shown = legible(text)
+        assert hidden not in shown and f"{ord(hidden):x}" in shown and shown.isprintable()
+        assert legible(shown) == shown
+    assert legible(hidden, keep=hidden) == hidden
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "São João — “pão” ≈ 3 € 🏺", "e\u0301a\u0303", "1 000\u00a0kB", "\u0645\u06cc\u200c\u062e",
+        "\u0915\u094d\u200d\u0937", "👩\u200d👧", "❤\ufe0f", "1\ufe0f\u20e3", "中文\u3000字", "नमस्ते",
+    ],
+)  # fmt: skip
+def test_what_is_seen_stays(text: str) -> None:
+    assert legible(text) == text
+
+
+def test_marks_and_joiners_with_nothing_to_join_are_escaped() -> None:
+    assert legible("\u0301a \u0303") == "\\u0301a \\u0303"
+    assert legible("a\u200db\u200c") == "a\\u200db\\u200c"
+    assert legible("a\u00a0b\u2003c", blanks=True) == "a\\xa0b\\u2003c"
 
 
 def test_importing_olaria_does_not_import_torch() -> None:

@@ -15,9 +15,9 @@ from olaria.i18n import (
     N_,
     Message,
     Setting,
-    encodable,
     encodable_json,
     format_number,
+    legible,
     translate,
 )
 
@@ -29,17 +29,6 @@ if TYPE_CHECKING:
 
 THREADS = "OLARIA_NUM_THREADS"
 NO_PROGRESS = "OLARIA_NO_PROGRESS"
-# Control characters, and the marks that turn the direction of writing.
-_UNSAFE = {
-    *range(0x20),
-    *range(0x7F, 0xA0),
-    *range(0x202A, 0x202F),
-    *range(0x2066, 0x206A),
-    0x2028,
-    0x2029,
-}
-_ESCAPES = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in _UNSAFE}
-_BODY_ESCAPES = {code: text for code, text in _ESCAPES.items() if chr(code) not in "\n\t"}
 
 
 def one_line(text: str) -> str:
@@ -48,12 +37,12 @@ def one_line(text: str) -> str:
     >>> one_line("a\x1b[31mb\nc")
     'a\\x1b[31mb\\x0ac'
     """
-    return encodable(text).translate(_ESCAPES)
+    return legible(text)
 
 
 def body(text: str) -> str:
     """As :func:`one_line`, but lines and tabs stay: for a text of many lines."""
-    return encodable(text).translate(_BODY_ESCAPES)
+    return legible(text, "\n\t")
 
 
 def is_terminal(stream: TextIO) -> bool:

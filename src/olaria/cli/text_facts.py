@@ -6,7 +6,7 @@ from typing import Any
 
 from olaria.cli.shell import Shell
 from olaria.cli.verb import word_of
-from olaria.i18n import N_, command
+from olaria.i18n import N_, command, legible
 
 SHOWN_CHARS = 200
 """Of an alphabet; ``--json`` has all of it."""
@@ -61,7 +61,8 @@ def _parts(shell: Shell, counts: dict[str, int]) -> str:
 
 
 def _alphabet(shell: Shell, alphabet: str) -> str:
-    shown = shell.measure(alphabet[:SHOWN_CHARS])
+    # One by one: a mark would sit on the letter before it, which is not its own.
+    shown = "".join(legible(character, blanks=True) for character in alphabet[:SHOWN_CHARS])
     rest = " …" if len(alphabet) > SHOWN_CHARS else ""
     return f"{shell.number(len(alphabet))}: {shown}{rest}"
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from olaria.errors import DataError
-from olaria.i18n import N_, Message, Setting
+from olaria.i18n import N_, Message, Setting, legible
 from olaria.vocabulary import TokenizerKind
 from olaria.vocabulary import Unseen as Unseen
 
@@ -183,4 +183,9 @@ def listed(characters: Iterable[str]) -> Message | str:
 
 def _named(character: str) -> str:
     name = unicodedata.name(character, "")
-    return f"{character!r} (U+{ord(character):04X}{' ' + name if name else ''})"
+    shown = (
+        f"'{legible(character, blanks=True)}'"
+        if unicodedata.combining(character)
+        else repr(character)
+    )
+    return f"{shown} (U+{ord(character):04X}{' ' + name if name else ''})"

@@ -12,7 +12,7 @@ from olaria.data.base import PairData
 from olaria.data.decoding import lines_of_text
 from olaria.data.tokens import Tokenizer
 from olaria.errors import LessonError
-from olaria.i18n import N_, Setting
+from olaria.i18n import N_, Setting, legible
 from olaria.lessons.base import Asked
 from olaria.runs import Run
 
@@ -84,12 +84,12 @@ def opening_line(asked: Asked, run: Run, least: int = 16) -> str:
 
 
 def visible(token: str) -> str:
-    """A token whose blanks can be seen.
+    """A token whose blanks and control characters can be seen.
 
-    >>> visible(" be\\n")
-    '␣be↵'
+    >>> visible(" be\\n"), visible("\\u200b")
+    ('␣be↵', '\\\\u200b')
     """
-    return token.translate(_SIGNS)
+    return legible(token.translate(_SIGNS), blanks=True)
 
 
 def labels_of(tokens: Sequence[str]) -> tuple[str, ...]:

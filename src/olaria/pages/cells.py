@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup, escape
 
-from olaria.i18n import Message, format_number
+from olaria.i18n import Message, format_number, legible
 from olaria.lessons.figures import Bars, Heat, Table, Tokens, Words
 from olaria.lessons.texts import visible
 from olaria.pages.labels import number
@@ -55,7 +55,7 @@ def in_a_line(text: str) -> str:
     >>> in_a_line(" to be\\n")
     '␣to be↵'
     """
-    return _UNSEEN.sub(lambda found: visible(found[0]), text)
+    return legible(_UNSEEN.sub(lambda found: visible(found[0]), text))
 
 
 def name(words: Words, language: str) -> Markup:

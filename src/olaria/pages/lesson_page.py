@@ -21,7 +21,7 @@ from olaria.lessons.base import Check, Step
 from olaria.pages import moving
 from olaria.pages.formulas import mathml
 from olaria.pages.labels import without_folders
-from olaria.pages.page import environment, rich_text, rich_words
+from olaria.pages.page import environment, rich_text, rich_words, sound
 from olaria.pages.steps import View, Views
 
 HTML_LANGUAGES = {"en": "en", "pt": "pt-BR"}
@@ -64,7 +64,7 @@ def lesson_page(lesson: LessonContext, language: str = "en") -> str:
     """
     template = environment().get_template("lesson.html.j2")
     checks = lesson.checks
-    return template.render(
+    page = template.render(
         {
             **_words(language, static=False),
             "prefix": "",
@@ -90,6 +90,7 @@ def lesson_page(lesson: LessonContext, language: str = "en") -> str:
             },
         }
     )
+    return sound(page)
 
 
 def lesson_section(lesson: LessonContext, language: str = "en", level: int = 3) -> Markup:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from urllib.parse import quote
 
 from bs4 import BeautifulSoup, Tag
 from bs4.element import NavigableString, PageElement
@@ -37,14 +38,16 @@ _WIDEST_TABLE = 110  # characters up to which columns are aligned for the eye
 _PLACE = "____"
 
 
-def to_markdown(html: str) -> tuple[str, dict[str, bytes]]:
+def to_markdown(html: str, prefix: str = "") -> tuple[str, dict[str, bytes]]:
     r"""A page as Markdown.
 
     Args:
         html: a whole page that carries everything in itself, as :func:`olaria.pages.report.build_report` gives it.
 
+        prefix: of the pictures' names, so that those of two pages may lie in one folder.
+
     Returns:
-        The text, and for each picture the name by which the text calls it (``figure-03.svg``) and its bytes.
+        The text, and for each picture its name (``figure-03.svg``), by which the text calls it, and its bytes.
 
     >>> to_markdown("<h2>A &lt;b&gt;</h2><p class=note>1. <em>no</em></p>")[0]
     '## A \\<b>\n\n> 1\\. *no*\n'
@@ -53,7 +56,7 @@ def to_markdown(html: str) -> tuple[str, dict[str, bytes]]:
     body = page.body or page
     for element in body.select(_LEFT_OUT):
         element.decompose()
-    files = _take_pictures(page)
+    files = _take_pictures(page, prefix)
     for table in body.find_all("table"):
         _square(page, table)
     _reshape(page, body)
@@ -73,7 +76,7 @@ def to_markdown(html: str) -> tuple[str, dict[str, bytes]]:
 # -- pictures ------------------------------------------------------------------------------------------
 
 
-def _take_pictures(page: BeautifulSoup) -> dict[str, bytes]:
+def _take_pictures(page: BeautifulSoup, prefix: str) -> dict[str, bytes]:
     """Every picture as a file, and in its place an image that names the file."""
     for choice in page.find_all("picture"):
         image = choice.find("img")
@@ -90,10 +93,10 @@ def _take_pictures(page: BeautifulSoup) -> dict[str, bytes]:
             picture.replace_with(words)
             continue
         ending, content = found
-        name, copy = f"{stem}.{ending}", 1
+        name, copy = f"{prefix}{stem}.{ending}", 1
         while name in files:
             copy += 1
-            name = f"{stem}-{copy}.{ending}"
+            name = f"{prefix}{stem}-{copy}.{ending}"
         files[name] = content
         picture.replace_with(page.new_tag("img", attrs={"src": name, "alt": words}))
     return files
@@ -291,7 +294,7 @@ class _Converter(MarkdownConverter):
 
     def convert_img(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         alt = _MARKUP.sub(r"\\\g<0>", str(el.get("alt") or ""))
-        return f"![{alt}]({el['src']})"
+        return f"![{alt}]({quote(str(el['src']))})"
 
     def convert_figcaption(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         words = _SPACES.sub(" ", text).strip()

@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 from markupsafe import Markup, escape
 
-from olaria.i18n import Message, translate, written
+from olaria.i18n import JOINERS, Message, escaped, legible, translate, written
 from olaria.lessons.figures import Words
 
 _SIGNS = re.compile(r"\$([^$]+)\$")
@@ -46,6 +46,17 @@ def environment() -> Environment:
     )
     made.globals["_"] = lambda text, **fields: rich_text(text, "en", **fields)
     return made
+
+
+def sound(html: str) -> str:
+    r"""A page with escapes in place of characters that HTML forbids, that are not seen, or that turn the text around.
+
+    >>> sound("<p>a\\x1ab\\n</p>")
+    '<p>a\\\\x1ab\\n</p>'
+    """
+    kept = "\t\n"
+    odd = [one for one in set(html) if legible(f"a{one}", kept) != f"a{one}" and one not in JOINERS]
+    return html.translate({ord(one): escaped(one) for one in odd})
 
 
 def rich_text(text: str, language: str, /, **fields: Any) -> Markup:

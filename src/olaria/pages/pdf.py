@@ -15,6 +15,7 @@ from typing import Any
 
 from olaria.errors import OlariaError
 from olaria.i18n import N_
+from olaria.pages.fonts import fit_paper
 from olaria.pages.paper import for_paper
 
 
@@ -34,7 +35,7 @@ def laid_out(html: str) -> Any:
     """The page cut into sheets: WeasyPrint's document, of which ``pages`` are the sheets."""
     weasyprint = _weasyprint()
     fonts = weasyprint.text.fonts.FontConfiguration()
-    page = weasyprint.HTML(string=for_paper(html), url_fetcher=only_inline())
+    page = weasyprint.HTML(string=fit_paper(for_paper(html)), url_fetcher=only_inline())
     return page.render(font_config=fonts)
 
 

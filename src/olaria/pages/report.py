@@ -29,7 +29,7 @@ from olaria.pages.citations import Citations
 from olaria.pages.curves import DISCRIMINATOR_EQUILIBRIUM_NATS, GENERATOR_EQUILIBRIUM_NATS
 from olaria.pages.facts import activities, facts
 from olaria.pages.formulas import FORMULAS, mathml
-from olaria.pages.page import environment, rich_text
+from olaria.pages.page import environment, rich_text, sound
 from olaria.pages.pictures import Pictures
 
 FULL_EVALUATION = 10_000
@@ -64,7 +64,7 @@ def build_report(context: ReportContext, language: str = "en") -> str:
     if language not in LANGUAGES:
         raise ValueError(language)
     template = environment().get_template("report.html.j2")
-    return template.render(_variables(context, language))
+    return sound(template.render(_variables(context, language)))
 
 
 def _variables(context: ReportContext, language: str) -> dict[str, Any]:

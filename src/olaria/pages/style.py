@@ -1,7 +1,8 @@
 """One look for every figure, and figures as bytes.
 
-Light background, few lines, DejaVu Sans (it comes with matplotlib, so a figure is the same everywhere), text as
-outlines in SVG. Sizes are chosen for the column the figure is shown in: 4.2 inches stay readable on a telephone.
+Light background, few lines, DejaVu Sans (it comes with matplotlib, so a figure is the same everywhere; for what it
+lacks see :mod:`olaria.pages.fonts`), text as outlines in SVG. Sizes are chosen for the column the figure is shown in:
+4.2 inches stay readable on a telephone.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 
+from olaria.pages.fonts import OWN, fit_figure
 from olaria.pages.palette import FAINT, INK, MUTED
 
 _SETTINGS: dict[str, Any] = {
-    "font.family": ["DejaVu Sans"],
+    "font.family": [OWN],
     "font.size": 10.0,
     "svg.fonttype": "path",
     "svg.hashsalt": "olaria",
@@ -54,6 +56,7 @@ def svg(figure: Figure) -> bytes:
     """The figure as SVG: for lines. The same figure gives the same bytes."""
     buffer = io.BytesIO()
     with style():
+        fit_figure(figure)
         canvas = FigureCanvasSVG(figure)
         canvas.print_figure(buffer, format="svg", dpi=200, metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
@@ -63,6 +66,7 @@ def png(figure: Figure) -> bytes:
     """The figure as PNG at its own resolution: for images."""
     buffer = io.BytesIO()
     with style():
+        fit_figure(figure)
         canvas = FigureCanvasAgg(figure)
         canvas.print_figure(buffer, format="png", dpi=figure.dpi, metadata={"Software": None})
     return buffer.getvalue()

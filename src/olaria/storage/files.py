@@ -313,7 +313,7 @@ def new_files(choices: Iterable[Sequence[Path]]) -> Iterator[Path]:
     """Take the names of files that are to be written, so that no other process or thread gets them.
 
     Each file is made, empty, at the moment its name is chosen: looking for a free name and writing there later would
-    let two writers choose the same one. Names that nothing was written to are given back when an error occurs.
+    let two writers choose the same one. All of them are removed when an error occurs: they belong together.
 
     Args:
         choices: the files that are written together; the first of which all names are free are taken.
@@ -353,5 +353,4 @@ def new_files(choices: Iterable[Sequence[Path]]) -> Iterator[Path]:
 def _give_back(taken: Sequence[Path]) -> None:
     for path in taken:
         with suppress(OSError):
-            if not path.stat().st_size:
-                path.unlink()
+            path.unlink()

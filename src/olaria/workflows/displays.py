@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from olaria.i18n import Message, detect_language
+from olaria.i18n import Message, detect_language, legible
 
 
 def words(message_id: str, **fields: Any) -> str:
@@ -35,13 +35,13 @@ def table(
 
 def _cells(row: Sequence[object], right: Sequence[int]) -> str:
     return "".join(
-        f'<td style="text-align:right">{escape(str(cell))}</td>'
+        f'<td style="text-align:right">{escape(legible(str(cell)))}</td>'
         if place in right
-        else f"<td>{escape(str(cell))}</td>"
+        else f"<td>{escape(legible(str(cell)))}</td>"
         for place, cell in enumerate(row)
     )
 
 
 def line(text: str) -> str:
     """A line under a table or alone."""
-    return f"<div>{escape(text)}</div>"
+    return f"<div>{escape(legible(text))}</div>"

@@ -75,6 +75,7 @@ class Explained(Result):
         language: in which it shows itself.
         request: that it answers.
         path: of its page, where it was written.
+        notes: for the reader, about characters that no font draws.
     """
 
     lesson: str
@@ -82,6 +83,7 @@ class Explained(Result):
     language: str
     request: ExplainRequest
     path: Path | None = None
+    notes: tuple[Message, ...] = ()
 
     @property
     def steps(self) -> Sequence[Step]:
@@ -118,10 +120,16 @@ class Explained(Result):
 
     def saved(self) -> Explained:
         """The same with its page: where the request says, else under a free name."""
+        from olaria.pages.fonts import undrawn
+
         if self.path is not None:
             return self
-        with new_place(self.request, f"olaria-{self.lesson}", ".html") as path:
-            return replace(self, path=self.save(path))
+        with (
+            undrawn() as lost,
+            new_place(self.request, f"olaria-{self.lesson}", ".html") as path,
+        ):
+            self.save(path)
+        return replace(self, path=path, notes=tuple(lost))
 
     def to_json(self) -> dict[str, Any]:
         """Every check of every step, and where the page is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,12 +78,14 @@ class Report(Result):
     """A report that was written.
 
     Args:
-        path: of its file; a Markdown file's pictures lie beside it.
+        path: of its file; a Markdown file's pictures lie beside it, under its name.
         language: of its words.
+        notes: for the reader, about characters that no font draws.
     """
 
     path: Path
     language: str
+    notes: tuple[Message, ...] = ()
 
     def __fspath__(self) -> str:
         """It serves wherever a path does."""
@@ -128,6 +130,7 @@ def report(
     from olaria.cards.comparison import side_by_side
     from olaria.cards.context import ReportContext
     from olaria.cards.run_card import run_card
+    from olaria.pages.fonts import undrawn
     from olaria.pages.report import build_report
     from olaria.runs import opened_run
     from olaria.storage.folder import REPORT
@@ -155,10 +158,10 @@ def report(
         comparison=side_by_side(opened),
         lessons=[_lesson(name, opened, language, offline) for name in names],
     )
-    html = encodable(build_report(context, language))
-    with nullcontext() if may_replace else new_files([[path]]):
-        _write(path, html, kind, may_replace)
-    return Report(path, language)
+    with undrawn() as lost:
+        files = _files(path, encodable(build_report(context, language)), kind)
+    _write(files, may_replace)
+    return Report(path, language, tuple(lost))
 
 
 def _settings(request: ReportRequest, notify: Callable[[Message], None]) -> ReportSettings:
@@ -191,23 +194,27 @@ def format_of(format: PageFormat | None, out: str | Path | None) -> PageFormat:
     return PAGE_FORMAT if out is None else _ENDINGS.get(Path(out).suffix.lower(), PAGE_FORMAT)
 
 
-def _write(path: Path, html: str, kind: PageFormat, may_replace: bool) -> None:
-    """The page in its format; a Markdown file's pictures first, so that it never names what is not there."""
+def _files(path: Path, html: str, kind: PageFormat) -> dict[Path, bytes]:
+    """The page in its format; a Markdown file's pictures come first, so that it never names what is not there."""
     from olaria.pages.markdown import to_markdown
     from olaria.pages.pdf import to_pdf
-    from olaria.storage.files import write_bytes, write_text
 
     if kind == "html":
-        write_text(path, html)
-    elif kind == "pdf":
-        write_bytes(path, to_pdf(html))
-    else:
-        text, pictures = to_markdown(html)
-        for name in pictures:
-            refuse_overwriting(path.parent / name, may_replace)
-        for name, content in pictures.items():
-            write_bytes(path.parent / name, content)
-        write_text(path, text)
+        return {path: html.encode()}
+    if kind == "pdf":
+        return {path: to_pdf(html)}
+    text, pictures = to_markdown(html, f"{path.stem}-")
+    beside = {path.with_name(name): content for name, content in pictures.items()}
+    return {**beside, path: text.encode()}
+
+
+def _write(files: Mapping[Path, bytes], may_replace: bool) -> None:
+    """All of them or, where one is in the way or cannot be written, no new one."""
+    from olaria.storage.files import write_bytes
+
+    with nullcontext() if may_replace else new_files([[*files]]):
+        for path, content in files.items():
+            write_bytes(path, content)
 
 
 # -- lessons ---------------------------------------------------------------------------------------

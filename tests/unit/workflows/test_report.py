@@ -8,6 +8,7 @@ import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -182,7 +183,7 @@ def test_someones_file_is_not_replaced(text: Run, tmp_path: Path) -> None:
 def test_markdown_has_its_pictures_beside_it(text: Run, tmp_path: Path) -> None:
     path = report([text], out=tmp_path / "r.md").path
     written = path.read_text(encoding="utf-8")
-    named = set(re.findall(r"\]\((figure-\d+\.\w+)\)", written))
+    named = set(re.findall(r"\]\((r-figure-\d+\.\w+)\)", written))
     assert named and named == {p.name for p in tmp_path.iterdir()} - {"r.md"}
     assert "## References" in written and "| --" in written
     assert "secret-place" not in written
@@ -190,13 +191,65 @@ def test_markdown_has_its_pictures_beside_it(text: Run, tmp_path: Path) -> None:
 
 def test_a_picture_in_the_way_is_not_replaced(text: Run, tmp_path: Path) -> None:
     names = [p.name for p in report([text], out=tmp_path / "r.md").path.parent.iterdir()]
-    picture = next(name for name in names if name.startswith("figure"))
+    picture = next(name for name in names if name.startswith("r-figure"))
     other = tmp_path / "other"
     other.mkdir()
     (other / picture).write_text("mine")
     with pytest.raises(StorageError, match=re.escape(picture)):
         report([text], out=other / "r.md")
     assert [p.name for p in other.iterdir()] == [picture], "nothing else was written"
+
+
+def test_two_markdown_reports_in_one_folder_keep_their_own_pictures(
+    text: Run, vaes: list[Run], tmp_path: Path
+) -> None:
+    report([text], out=tmp_path / "relatório 1.md")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    report(vaes, out=tmp_path / "relatório 2.md")
+    assert all(path.read_bytes() == content for path, content in before.items())
+    for page in tmp_path.glob("*.md"):
+        named = re.findall(r"\]\(([^()]+\.(?:svg|png|gif))\)", page.read_text("utf-8"))
+        names = {unquote(name) for name in named}
+        assert names == {p.name for p in tmp_path.iterdir() if p.name.startswith(f"{page.stem}-")}
+
+
+def test_a_report_that_cannot_be_written_whole_leaves_nothing(
+    text: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from olaria.storage import files
+
+    write = files.write_bytes
+
+    def full(path: Path, content: bytes) -> None:
+        if path.suffix == ".md":
+            raise StorageError("no space left")
+        write(path, content)
+
+    monkeypatch.setattr(files, "write_bytes", full)
+    with pytest.raises(StorageError, match="no space"):
+        report([text], out=tmp_path / "r.md")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_character_that_no_font_has_is_noted_once(
+    text: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from olaria.pages import fonts
+
+    monkeypatch.setattr(fonts, "_families", lambda characters: {})
+    monkeypatch.setattr(fonts, "_drawn_in_colour", lambda characters: set())
+    pytest.importorskip("weasyprint")
+    words = [
+        "report",
+        str(text.path),
+        "--title",
+        "Barro \U0001f3fa",
+        "--out",
+        str(tmp_path / "r.pdf"),
+    ]
+    assert main(words) == 0
+    warned = capsys.readouterr().err
+    assert warned.count("U+1F3FA") == 1 and "no font on this computer draws" in warned
 
 
 def test_a_pdf_is_one_and_python_has_the_same_words(text: Run) -> None:
