@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import signal
 import sys
@@ -43,6 +44,14 @@ HELP = N_(
     "Train, measure, sample, look inside and report on small generative models, on your own machine."
 )
 _COMPLETE = "_OLARIA_COMPLETE"
+_REPLACED = "olaria.replaced"
+_PLAIN = {
+    **dict.fromkeys("−–—", "-"),
+    **dict.fromkeys("“”", '"'),
+    **dict.fromkeys("‘’", "'"),
+    **{"·": "|", "…": "...", "×": "x", "≈": "~", "→": "->", "≤": "<=", "≥": ">="},
+}
+"""Signs of ours for consoles that have not got them: a minus sign must not become a question mark."""
 
 VERBS: dict[str, Verb] = {
     "demo": demo.VERB,
@@ -205,6 +214,14 @@ def _terminated(_number: int, _frame: FrameType | None) -> None:
 
 
 def _never_fail_on_a_letter(stream: TextIO) -> None:
+    """Old consoles lack letters: signs that numbers and lists need become ASCII there, others question marks."""
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
-        reconfigure(errors="replace")
+        codecs.register_error(_REPLACED, _replaced)
+        reconfigure(errors=_REPLACED)
+
+
+def _replaced(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    lacking = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(letter, "?") for letter in lacking), error.end

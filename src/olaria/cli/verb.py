@@ -77,6 +77,8 @@ def entry(verb: Verb) -> Callable[..., None]:
 
     def run(ctx: typer.Context, **words: Any) -> None:
         as_json = words.pop("as_json")
+        texts = {one.name for one in verb.request.declared() if one.metavar == TEXT}
+        words = {name: typed(word) if name in texts else word for name, word in words.items()}
         verb.run(ctx.obj, words, as_json=as_json)
 
     hints: dict[str, Any] = {"ctx": typer.Context}
@@ -97,6 +99,24 @@ def entry(verb: Verb) -> Callable[..., None]:
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = hints
     return run
+
+
+def typed(word: Any) -> Any:
+    r"""Text of the command line where the system's encoding has not its letters, as in the locale C: read as UTF-8.
+
+    Python keeps the bytes of such a word as halves of surrogate pairs. A path must stay so, to be found.
+
+    >>> typed("S\\udcc3\\udca3o"), typed(["\\udce3"])
+    ('São', ['\\udce3'])
+    """
+    if isinstance(word, list | tuple):
+        return [typed(one) for one in word]
+    if not isinstance(word, str) or not any("\udc80" <= letter <= "\udcff" for letter in word):
+        return word
+    try:
+        return word.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeError:
+        return word
 
 
 def _parameter(one: Declared) -> tuple[Any, Any]:
