@@ -9,6 +9,7 @@
     │   ├── SourceError         no source could give the bytes
     │   └── IntegrityError      bytes came, but not the right ones
     ├── RunError                a run folder is missing, busy, incomplete or another run's
+    │   └── MissingError        what a run was made from is not where it was
     ├── StorageError            reading or writing a file failed (no space, no permission)
     │   └── DamagedError        a file of ours is not what was written
     ├── ResourceError           what is asked for needs more memory than the machine has
@@ -79,6 +80,10 @@ class IntegrityError(DataError):
 
 class RunError(OlariaError):
     """A run folder that cannot be used as asked."""
+
+
+class MissingError(RunError):
+    """The data of a run, or a run that it was made from, is not where it was."""
 
 
 class StorageError(OlariaError):

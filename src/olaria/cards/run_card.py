@@ -19,7 +19,7 @@ from olaria.cards.context import DataCard, Incident, RunCard
 from olaria.cards.incidents import incidents
 from olaria.data import AnyData, ImageData, PairData, PointData, TextData
 from olaria.data.config import DataConfig
-from olaria.errors import SamplingError
+from olaria.errors import MissingError, OlariaError, SamplingError
 from olaria.families import MODELS
 from olaria.i18n import N_, Message, command
 from olaria.kinds import draw
@@ -42,17 +42,21 @@ NUM_SCATTERED = 3000
 MANIFOLD_SIDE = 18
 TEXT_CHARS = 700
 _SEED = 0
+LEFT_OUT = N_("what the data shows of this run is left out: {reason}")
+"""The gap of a run whose data cannot be had."""
+_CARD = ("title", "citation", "licence", "sizes")
+"""What provenance.json says of data, and a card too."""
 
 
 def run_card(run: Run, *, offline: bool = False) -> RunCard:
-    """Everything that a report shows of one run."""
-    data = run.data(offline=offline)
+    """Everything that a report shows of one run; what its data would show is left out where it cannot be had."""
+    data, missing = _data_of(run, offline)
     provenance = run.provenance
     model = run.model()
     card = RunCard(
         name=run.name,
         family=run.family,
-        data=data_card(data),
+        data=_stored_card(run) if data is None else data_card(data),
         recipe=_shared(run.recipe.model_dump(mode="json")),
         result=run.result,
         evaluation=run.evaluation,
@@ -64,15 +68,16 @@ def run_card(run: Run, *, offline: bool = False) -> RunCard:
         is_watched=run.recipe.training.health,
         differences=frozenset(_differences(run)),
     )
-    if isinstance(data, TextData):
+    if missing is not None:
+        card = _with_gaps(card, [Message(LEFT_OUT, {"reason": missing})])
+    if MODELS[run.family].data == "text":
         return _language_card(card, run)
     if isinstance(data, PairData):
         return _translation_card(card, run, data)
     fields = _frames(run) if MODELS[run.family].shows("first-and-last", "animation") else {}
     gaps: list[Message] = []
-    if isinstance(data, ImageData):
-        assert isinstance(model, ImageModel)
-        fields |= _images(run, model, data, gaps)
+    if isinstance(model, ImageModel):
+        fields |= _images(run, model, data if isinstance(data, ImageData) else None, gaps)
     return _with_gaps(dataclasses.replace(card, **fields), gaps)
 
 
@@ -80,6 +85,25 @@ def _with_gaps(card: RunCard, gaps: Sequence[Message]) -> RunCard:
     """What could not be shown is named: the rest of the report stands."""
     noted = [*(card.incidents or ()), *(Incident("gap", gap) for gap in gaps)]
     return dataclasses.replace(card, incidents=noted) if gaps else card
+
+
+def _data_of(run: Run, offline: bool) -> tuple[AnyData | None, Message | None]:
+    """A run's data, or why they cannot be had: one run without them must not lose a report."""
+    try:
+        return run.data(offline=offline), None
+    except OlariaError as error:
+        return None, error.message
+
+
+def _stored_card(run: Run) -> DataCard:
+    """What a run has stored of its data."""
+    provenance, name = run.provenance, run.recipe.data.last_name
+    return DataCard(
+        name=run.recipe.data.name,
+        source=provenance.get("data_source", ""),
+        sha256=provenance.get("data_sha256", ""),
+        **{"title": name, **{k: v for k, v in provenance.get("data", {}).items() if k in _CARD}},
+    )
 
 
 def data_card(data: AnyData) -> DataCard:
@@ -175,7 +199,7 @@ def _language_card(card: RunCard, run: Run) -> RunCard:
     if run.recipe.kind == "codes":  # its texts are images
         try:
             images = draw(run, count=NUM_SAMPLES, seed=_SEED).value
-        except SamplingError as error:
+        except (SamplingError, MissingError) as error:
             return _with_gaps(card, [error.message])
         return dataclasses.replace(card, samples=_array(images))
     text = draw(run, max_tokens=TEXT_CHARS, seed=_SEED).value
@@ -189,13 +213,18 @@ def _translation_card(card: RunCard, run: Run, data: PairData) -> RunCard:
     return dataclasses.replace(card, translations=rows)
 
 
-def _images(run: Run, model: ImageModel, data: ImageData, gaps: list[Message]) -> dict[str, Any]:
-    """Images that a model makes, as far as its family's panels show them; what cannot be shown goes into ``gaps``."""
+def _images(
+    run: Run, model: ImageModel, data: ImageData | None, gaps: list[Message]
+) -> dict[str, Any]:
+    """Images that a model makes, as far as its family's panels show them and its data is at hand; ``gaps`` gets the rest."""
     shows, draws = MODELS[run.family].shows, Generator().manual_seed(_SEED)
-    fields: dict[str, Any] = {"class_names": data.class_names}
+    names = run.class_names if data is None else data.class_names
+    fields: dict[str, Any] = {"class_names": names}
     if shows("samples"):
         fields["samples"] = _array(latent.prior(model, NUM_SAMPLES, draws))
-    if not shows("reconstructions", "interpolation", "latents", "manifold", "codes"):
+    if data is None or not shows(
+        "reconstructions", "interpolation", "latents", "manifold", "codes"
+    ):
         return fields
     chosen = torch.randperm(len(data.test), generator=draws)[:NUM_SCATTERED]
     x, y = data.test.x[chosen].float() / 255, data.test.y

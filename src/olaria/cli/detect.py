@@ -12,19 +12,24 @@ def _show(shell: Shell, found: Detection) -> None:
     strange = found.strange
     words = {True: shell.text(N_("strange")), False: shell.text(N_("normal"))}
     rows = [
-        (one_line(found.names[i]), shell.measure(found.scores[i].item()), words[bool(strange[i])])
+        (
+            one_line(found.names[i]),
+            shell.measure(found.scores[i].item()),
+            "" if strange is None else words[bool(strange[i])],
+        )
         for i in found.order[: found.request.count]
     ]
     shell.table((shell.text(N_("image")), shell.text(N_("score")), ""), rows, "<>")
     shell.line()
-    facts = [
-        (N_("images"), shell.number(len(found.names))),
-        (N_("called strange"), shell.number(int(strange.sum()))),
-        (N_("threshold"), shell.measure(found.threshold)),
-        (N_("false alarms allowed"), shell.measure(found.request.false_alarms)),
-        (N_("normal images it comes from"), shell.number(found.num_calibrated)),
-        (N_("score"), found.request.score),
-    ]
+    facts = [(N_("images"), shell.number(len(found.names)))]
+    if strange is not None:
+        facts += [
+            (N_("called strange"), shell.number(int(strange.sum()))),
+            (N_("threshold"), shell.measure(found.threshold)),
+            (N_("false alarms allowed"), shell.measure(found.request.false_alarms)),
+            (N_("normal images it comes from"), shell.number(found.num_calibrated)),
+        ]
+    facts.append((N_("score"), found.score))
     shell.facts([(shell.text(name), value) for name, value in facts])
     quality = found.quality()
     if quality:

@@ -57,6 +57,7 @@ def draw(run: str | Path | Run, **options: Any) -> Sample:
 
 def prepare(
     recipe: Recipe,
+    run: Run | None = None,
     *,
     offline: bool = False,
     progress: Progress | None = None,
@@ -66,6 +67,7 @@ def prepare(
 
     Args:
         recipe: what to train.
+        run: of this recipe, where there is one already.
         offline: open no connection.
         progress: called with how far downloads are.
         start: of a tuned run that goes on; what the recipe's tuning says unless given.
@@ -74,5 +76,5 @@ def prepare(
         ResourceError: the machine has not enough memory for it; raised before any is taken.
     """
     refuse_absurd(recipe)
-    data = load_data(recipe, offline=offline, progress=progress)
+    data = load_data(recipe, run, offline=offline, progress=progress)
     return kind_named(recipe.kind).prepare(recipe, data, start)

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Generator, Tensor
 
 from olaria.data.base import ImageData
+from olaria.data.config import coded_name
 from olaria.data.tokenizer import Tokenizer, Unseen, tokenizer_from_json
 from olaria.errors import DataError, SamplingError, UsageError
 from olaria.evaluation import extractor
@@ -26,8 +27,11 @@ from olaria.models.vq import VQ
 from olaria.recipes import Recipe
 from olaria.runs import Run, opened_run
 from olaria.runs.opening import CodedText, painter_of
+from olaria.runs.places import recipes_of
 from olaria.runs.tuning import Start
 from olaria.sampling import codes
+from olaria.storage.folder import is_run
+from olaria.training.inheritance import model_sha256
 from olaria.training.prepared import Prepared
 from olaria.training.randomness import generator
 from olaria.training.watch import Watch
@@ -36,10 +40,12 @@ from olaria.vocabulary import NUM_IMAGES
 
 def prepare(recipe: Recipe, data: CodedText, start: Start | None = None) -> Prepared:
     """As text, but watched as images."""
+    if not is_run(Path(recipe.data.coded_run or "")):  # found elsewhere
+        recipe = recipe.updated("data.name", coded_name(str(data.painting.path.resolve())))
     prepared = text.prepare(recipe, data, start)
     tokenizer = tokenizer_from_json(prepared.tokenizer or {})
     watching = watch(prepared.watch, tokenizer, data.painter, recipe.seed)
-    return replace(prepared, watch=watching)
+    return replace(prepared, watch=watching, painter_sha256=model_sha256(data.painter.state_dict()))
 
 
 def watch(watch: Watch, tokenizer: Tokenizer, painter: VQ, seed: int) -> Watch:
@@ -179,7 +185,8 @@ def draw(
             temperature=Setting("temperature"),
         )
     count, temperature = counted(count, NUM_IMAGES), 1.0 if temperature is None else temperature
-    painter, draws = painter_of(run.recipe)[1], Generator().manual_seed(seed)
+    recipe = recipes_of(run)[0]
+    painter, draws = painter_of(recipe, run)[1], Generator().manual_seed(seed)
     model, tokenizer = run.model(checkpoint), run.tokenizer()
     return ImageSample(codes.draw(model, tokenizer, painter, count, draws, temperature))
 

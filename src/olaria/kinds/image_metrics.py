@@ -93,11 +93,11 @@ def _add_detection(found: Gathered, run: Run, model: ImageModel, data: ImageData
     }
 
 
-def detector_of(model: ImageModel, data: ImageData) -> Detector:
-    """A detector of what is strange to a model and the first training images.
+def refuse_undetecting(model: ImageModel) -> None:
+    """Refuse a model that cannot tell what is strange to it.
 
     Raises:
-        UsageError: the model has no encoder, or is given classes, which strange images have not.
+        UsageError: it has no encoder, or is given classes, which strange images have not.
     """
     if not model.detects or model.classes:
         raise UsageError(
@@ -105,6 +105,15 @@ def detector_of(model: ImageModel, data: ImageData) -> Detector:
                 "only an autoencoder or a VAE without classes can tell what is strange to it; train ae-mnist"
             )
         )
+
+
+def detector_of(model: ImageModel, data: ImageData) -> Detector:
+    """A detector of what is strange to a model and the first training images.
+
+    Raises:
+        UsageError: the model has no encoder, or is given classes, which strange images have not.
+    """
+    refuse_undetecting(model)
     x = data.train.x[: anomaly.NUM_NEIGHBOURS].float() / 255
     return Detector.fitted(partial(latent.encode, model), partial(latent.decode, model), x)
 

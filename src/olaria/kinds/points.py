@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from olaria.data.base import PointData
 from olaria.data.config import DataConfig
+from olaria.errors import MissingError, SourceError
 from olaria.evaluation import diversity
 from olaria.evaluation.gathered import Gathered, alike, unmeasured
 from olaria.evaluation.plane import evaluate_points
@@ -142,9 +143,14 @@ def draw(
     """
     run = opened_run(run)
     count = counted(count, NUM_POINTS)
-    model, data = run.model(checkpoint), run.data(offline=offline)
-    assert isinstance(model, PlaneGAN) and isinstance(data, PointData)
+    model = run.model(checkpoint)
+    assert isinstance(model, PlaneGAN)
     points = plane.draw(model, count, Generator().manual_seed(seed))
+    try:
+        data = run.data(offline=offline)
+    except (MissingError, SourceError):  # the points need the model alone
+        return PointSample(points, plane.picture(model, points[:0], points))
+    assert isinstance(data, PointData)
     return PointSample(points, plane.picture(model, data.test[:count], points))
 
 

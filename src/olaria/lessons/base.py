@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from olaria.errors import LessonError
+from olaria.errors import LessonError, MissingError, SourceError
 from olaria.i18n import N_, Message
 from olaria.lessons.figures import Figure
 from olaria.runs import Run
@@ -114,6 +114,20 @@ class Step:
     source: tuple[Callable[..., Any], ...] = ()
     checks: tuple[Check, ...] = ()
     reference: str = ""
+
+
+def without_data(title: str, make: Callable[[], Step]) -> Step:
+    """A step that reads the run's data; what it would need, where they are not at hand.
+
+    Args:
+        title: of the step, a source string.
+        make: makes it.
+    """
+    try:
+        return make()
+    except (MissingError, SourceError) as error:
+        text = N_("This step reads the run's own data, which is not at hand: {reason}.")
+        return Step(Message(title), Message(text, {"reason": error.message}))
 
 
 @dataclass(frozen=True)

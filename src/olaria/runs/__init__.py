@@ -6,10 +6,11 @@ A run's recipe and numbers load no PyTorch, so that listing runs is quick; its m
 
 from __future__ import annotations
 
+import copy
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from olaria.errors import OlariaError, RunError
 from olaria.i18n import N_, encodable
@@ -38,6 +39,10 @@ class Run:
         self.folder = RunFolder(find_run(path))
         self.path = self.folder.path
         self.name = encodable(self.path.resolve().name)
+        self.places: tuple[str, ...] = ()
+        """Where its data may lie now: names or paths, each in place of the one that its recipe names."""
+        self.places_setting = "data"
+        """The setting by which a person says so."""
 
     def __repr__(self) -> str:
         return f"<Run {self.name}: {self.family} on {self.recipe.data.name}, {self.state}>"
@@ -124,19 +129,33 @@ class Run:
         """The run's data, checked to be what it was trained on.
 
         Raises:
-            RunError: the data has changed since.
+            MissingError: they are not where they were, and nobody says where they are now.
+            RunError: the data has changed since, or :attr:`places` hold other data.
         """
-        from olaria.runs.opening import load_data
+        from olaria.runs.opening import data_of
 
-        data = load_data(self.recipe, offline=offline, progress=progress)
-        trained_on = self.provenance.get("data_sha256")
-        if trained_on not in (None, data.sha256):
-            raise RunError(
-                N_("the data {data} has changed since run {name} was trained on it"),
-                data=self.recipe.data.name,
-                name=self.name,
-            )
-        return data
+        return data_of(self, offline=offline, progress=progress)
+
+    def with_data_at(self, *places: str, setting: str = "data") -> Self:
+        """The same run, whose data lie elsewhere; itself where no place is given.
+
+        Args:
+            places: names or paths; the first that holds what the run was trained on counts.
+            setting: by which a person said so, for errors.
+        """
+        if not places and setting == self.places_setting:
+            return self
+        moved = copy.copy(self)
+        moved.places, moved.places_setting = places or self.places, setting
+        return moved
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes of its images, as stored; numbers where an older run has stored none."""
+        stored = self.provenance.get("data", {}).get("class_names")
+        if stored is not None:
+            return tuple(stored)
+        return tuple(map(str, range(getattr(self.recipe.model, "classes", 0))))
 
     def checkpoint(self, which: str | int | None = None) -> tuple[int, Path]:
         """Step and folder of a checkpoint; the best, else the last, where None."""

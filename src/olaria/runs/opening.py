@@ -14,7 +14,7 @@ from olaria.data import codes as kept_codes
 from olaria.data.base import OtherKindError, Progress, fingerprint, kind_of, lines_of
 from olaria.data.config import coded_name
 from olaria.data.tokenizer import Tokenizer, fit_tokenizer
-from olaria.errors import RunError
+from olaria.errors import OlariaError, RunError
 from olaria.families import MODELS
 from olaria.families.base import Kind
 from olaria.i18n import N_, Setting
@@ -23,21 +23,70 @@ from olaria.models.vq import VQ
 from olaria.nn.lora import merge_adapters
 from olaria.recipes import Recipe
 from olaria.runs import Run
+from olaria.runs.places import origin_of_codes, recipes_of
 from olaria.sampling import codes
 from olaria.training.building import build_model
+from olaria.training.inheritance import model_sha256
+
+
+def data_of(run: Run, *, offline: bool = False, progress: Progress | None = None) -> AnyData:
+    """See :meth:`olaria.runs.Run.data`."""
+    *others, last = recipes_of(run)
+    for recipe in others:
+        with suppress(OlariaError):  # another run's data
+            data = load_data(recipe, run, offline=offline, progress=progress)
+            check_data(run, data)
+            return data
+    data = load_data(last, run, offline=offline, progress=progress)
+    check_data(run, data)
+    return data
+
+
+def check_data(run: Run, data: AnyData) -> None:
+    """Refuse data that are not what a run was trained on.
+
+    Raises:
+        RunError: their fingerprint is another one.
+    """
+    if run.provenance.get("data_sha256") in (None, data.sha256):
+        return
+    if run.places:
+        raise RunError(
+            N_(
+                "{data} does not hold what run {name} was trained on: its content has another fingerprint; "
+                "give the same data"
+            ),
+            data=", ".join(run.places),
+            name=run.name,
+        )
+    raise RunError(
+        N_("the data {data} has changed since run {name} was trained on it"),
+        data=run.recipe.data.name,
+        name=run.name,
+    )
 
 
 def load_data(
-    recipe: Recipe, *, offline: bool = False, progress: Progress | None = None
+    recipe: Recipe,
+    run: Run | None = None,
+    *,
+    offline: bool = False,
+    progress: Progress | None = None,
 ) -> AnyData:
     """The recipe's data, of the kind that its family learns from.
+
+    Args:
+        recipe: names them.
+        run: of this recipe, where there is one already.
+        offline: open no connection.
+        progress: gets what is downloaded.
 
     Raises:
         RunError: text for an image model, or any other kind for one that does not learn from it; images without the
             classes that the model needs.
     """
     if recipe.kind == "codes":
-        return coded_text(recipe, offline=offline, progress=progress)
+        return coded_text(recipe, run, offline=offline, progress=progress)
     wanted = MODELS[recipe.model.family].data
     data: AnyData | None = None
     with suppress(OtherKindError):
@@ -65,13 +114,23 @@ class CodedText(TextData):
     painter: VQ = field(compare=False, repr=False)
 
 
-def painter_of(recipe: Recipe) -> tuple[Run, VQ]:
+def painter_of(recipe: Recipe, run: Run | None = None) -> tuple[Run, VQ]:
     """The run whose codes a recipe learns from, and its model.
 
+    Args:
+        recipe: names it.
+        run: of this recipe, where there is one already.
+
     Raises:
-        RunError: there is none, or it has no codes.
+        RunError: there is none, it is not where it was, or it has no codes.
     """
-    run = Run(recipe.data.coded_run or "")
+    painting = origin_of_codes(
+        recipe, run, lambda other: model_sha256(_painter(other).state_dict())
+    )
+    return painting, _painter(painting)
+
+
+def _painter(run: Run) -> VQ:
     model = run.model() if run.family == "vq" else None
     if not isinstance(model, VQ):
         raise RunError(
@@ -79,20 +138,24 @@ def painter_of(recipe: Recipe) -> tuple[Run, VQ]:
             name=run.name,
             family=run.family,
         )
-    return run, model
+    return model
 
 
 def coded_text(
-    recipe: Recipe, *, offline: bool = False, progress: Progress | None = None
+    recipe: Recipe,
+    run: Run | None = None,
+    *,
+    offline: bool = False,
+    progress: Progress | None = None,
 ) -> CodedText:
     """The images that another run was trained and validated with, as lines of letters."""
-    run, model = painter_of(recipe)
-    data = run.data(offline=offline, progress=progress)
+    painting, model = painter_of(recipe, run)
+    data = painting.data(offline=offline, progress=progress)
     assert isinstance(data, ImageData)
     train, validation = (_codes_of(model, part.x) for part in (data.train, data.validation))
     return CodedText(
-        name=coded_name(run.name),
-        title=coded_name(run.name),
+        name=coded_name(painting.name),
+        title=coded_name(painting.name),
         train=train,
         validation=validation,
         source="generated",
@@ -101,7 +164,7 @@ def coded_text(
         licence=data.licence,
         num_documents=len(data.train) + len(data.validation),
         notes=data.notes,
-        painting=run,
+        painting=painting,
         painter=model,
     )
 

@@ -52,14 +52,14 @@ def picture(model: PlaneGAN, real: Tensor, made: Tensor, side: int = SIDE) -> Te
 
     Args:
         model: both players.
-        real: points of the data, (N, 2).
+        real: points of the data, (N, 2); none where they are not at hand.
         made: points of the generator, (M, 2); those outside the window are not seen.
         side: pixels.
 
     Returns:
         (1, 3, side, side) in [0, 1].
     """
-    corners = window(real)
+    corners = window(real if len(real) else made)
     certainty = 2 * surface(model, corners, side) - 1  # -1 made, 1 real
     colour = torch.where(certainty[None] > 0, _of(_REAL), _of(_MADE))
     image = 1 - _STRONGEST * certainty.abs()[None] * (1 - colour)

@@ -30,3 +30,5 @@ class Prepared:
     """For the reader, about how the data was read."""
     base: dict[str, Any] | None = None
     """Where a tuned run began; see :meth:`olaria.runs.tuning.Start.model`."""
+    painter_sha256: str | None = None
+    """Of the model whose codes are learnt, where they are."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import nan
 from typing import TYPE_CHECKING, Any
 
+from olaria.data.base import AnyData, ImageData
 from olaria.i18n import N_, Message
 from olaria.models.base import num_parameters
 from olaria.storage.folder import EVENTS, RunFolder
@@ -24,6 +25,7 @@ from olaria.training.events import (
 if TYPE_CHECKING:
     from olaria.training.prepared import Prepared
 
+PARTS = ("train", "validation", "test")
 FORMER = (
     N_(
         "a model with {weights} weights in its layers will learn a text of {count} characters by "
@@ -50,8 +52,18 @@ def provenance(prepared: Prepared) -> dict[str, Any]:
         "seed": prepared.recipe.seed,
         "precision": None,
         "compile": None,
+        "data": _described(prepared.data),
         **({} if prepared.base is None else {"base": prepared.base}),
+        **({} if prepared.painter_sha256 is None else {"painter_sha256": prepared.painter_sha256}),
     }
+
+
+def _described(data: AnyData) -> dict[str, Any]:
+    """What a report and a verb say of data, for where they are not at hand any more."""
+    sizes = {part: len(getattr(data, part)) for part in PARTS if hasattr(data, part)}
+    names = {"class_names": list(data.class_names)} if isinstance(data, ImageData) else {}
+    told = {"title": data.title, "citation": data.citation, "licence": data.licence}
+    return {**told, "sizes": sizes, **names}
 
 
 def result(trainer: Trainer, prepared: Prepared, finished: Finished) -> dict[str, Any]:

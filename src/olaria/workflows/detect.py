@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from olaria.errors import MissingError, OlariaError, SourceError
 from olaria.i18n import N_, Message
 from olaria.storage.files import refuse_overwriting
 from olaria.vocabulary import SCORE, Score
@@ -19,6 +20,7 @@ from olaria.workflows.requests.common import (
     images_setting,
     out_setting,
     overwrite_setting,
+    place_setting,
     reading_of,
     resize_setting,
     run_setting,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from olaria.data import ImageData
     from olaria.data.base import Progress
+    from olaria.models.base import ImageModel
     from olaria.runs import Run
     from olaria.workflows.images import NamedImages
 
@@ -57,6 +60,7 @@ class DetectRequest(Request):
     )
     resize: int | None = resize_setting()
     gray: bool = gray_setting()
+    run_data: AnyData | None = place_setting()
     checkpoint: Checkpoint | None = checkpoint_setting()
     out: str | Path | None = out_setting(N_("where the picture goes"))
     overwrite: bool = overwrite_setting()
@@ -73,8 +77,9 @@ class Detection(Result):
     Args:
         request: what was requested.
         names: of the images, (N) of them.
-        scores: (N,), by the chosen score; higher is stranger.
-        threshold: above which an image is called strange.
+        score: by which.
+        scores: (N,), higher is stranger.
+        threshold: above which an image is called strange; None where the run's data is not at hand.
         num_calibrated: held-out normal images that the threshold comes from.
         x: the images, (N, C, H, W).
         rebuilt: their reconstructions.
@@ -85,8 +90,9 @@ class Detection(Result):
 
     request: DetectRequest
     names: tuple[str, ...]
+    score: Score
     scores: Tensor
-    threshold: float
+    threshold: float | None
     num_calibrated: int
     x: Tensor
     rebuilt: Tensor
@@ -95,6 +101,8 @@ class Detection(Result):
     picture: Path | None = None
 
     def __repr__(self) -> str:
+        if self.strange is None or self.threshold is None:
+            return f"<detection: {len(self.scores)} images, no threshold>"
         found = int(self.strange.sum())
         return f"<detection: {found} of {len(self.scores)} images above {self.threshold:.4g}>"
 
@@ -123,23 +131,23 @@ class Detection(Result):
         return [int(i) for i in self.scores.argsort(descending=True, stable=True)]
 
     @property
-    def strange(self) -> Tensor:
-        """Whether each is above the threshold, bool (N,)."""
-        return self.scores > self.threshold
+    def strange(self) -> Tensor | None:
+        """Whether each is above the threshold, bool (N,); None where there is no threshold."""
+        return None if self.threshold is None else self.scores > self.threshold
 
     def quality(self) -> dict[str, float]:
         """How well the scores agree with the truth, where it is known and has both kinds; else nothing."""
         from olaria.evaluation import anomaly
 
-        truth = self.is_anomaly
-        if truth is None or bool(truth.all()) or not bool(truth.any()):
+        truth, strange = self.is_anomaly, self.strange
+        if truth is None or strange is None or bool(truth.all()) or not bool(truth.any()):
             return {}
         return {
             "auroc": anomaly.auroc(self.scores, truth),
             "aupr": anomaly.aupr(self.scores, truth),
             "prevalence": truth.double().mean().item(),
-            "found": self.strange[truth].double().mean().item(),
-            "false_alarms": self.strange[~truth].double().mean().item(),
+            "found": strange[truth].double().mean().item(),
+            "false_alarms": strange[~truth].double().mean().item(),
         }
 
     def saved(self) -> Detection:
@@ -152,14 +160,18 @@ class Detection(Result):
         """Every image from the strangest on, and how it was scored."""
         request, strange = self.request, self.strange
         images = [
-            {"name": self.names[i], "score": self.scores[i].item(), "strange": bool(strange[i])}
+            {
+                "name": self.names[i],
+                "score": self.scores[i].item(),
+                "strange": None if strange is None else bool(strange[i]),
+            }
             for i in self.order
         ]
         return {
             "format": 1,
             "run": word_of(request.run),
             "data": word_of(request.data),
-            "score": request.score,
+            "score": self.score,
             "false_alarms": request.false_alarms,
             "num_calibrated": self.num_calibrated,
             "threshold": self.threshold,
@@ -176,7 +188,8 @@ def detect(
     """Score images by how strange they are to a run.
 
     The threshold comes from the run's validation images. The truth is known for the run's test images where the run
-    left a class out, and for those of another data set by name: these are mixed with the run's.
+    left a class out, and for those of another data set by name: these are mixed with the run's. Where the run's data is
+    not at hand, other images are scored by their error alone and there is no threshold, which a note says.
 
     Args:
         offline: open no connection.
@@ -190,21 +203,40 @@ def detect(
         DataError: the images are of another size or number of channels than the run's.
         StorageError: a file is in the way.
     """
-    from olaria.data import ImageData
-    from olaria.evaluation import anomaly
-    from olaria.kinds.image_metrics import detector_of
-    from olaria.models.base import ImageModel
-    from olaria.runs import opened_run
-    from olaria.workflows.images import refuse_other_kinds
+    from olaria.models.base import ImageModel as AnyImageModel
+    from olaria.workflows import given
+    from olaria.workflows.images import is_array, refuse_other_kinds
 
     if request.out is not None:
         refuse_overwriting(Path(request.out), request.overwrite)
-    run = opened_run(request.run)
+    run = given.opened(request.run, request.run_data, setting="run_data")
     refuse_other_kinds(run)
     model = run.model(request.checkpoint)
-    run_data = run.data(offline=offline, progress=progress)
-    assert isinstance(run_data, ImageData)
-    assert isinstance(model, ImageModel)
+    assert isinstance(model, AnyImageModel)
+    data = request.data
+    is_other = is_array(data) or (data is not None and os.fspath(data) != run.recipe.data.name)
+    try:
+        run_data = run.data(offline=offline, progress=progress)
+    except (MissingError, SourceError) as error:
+        if not is_other or request.score not in (SCORE, "error"):
+            raise
+        detection = _without_run_data(run, model, request, error, offline, progress)
+    else:
+        detection = _detected(run, model, request, run_data, offline, progress)
+    return detection if request.out is None else detection.saved()
+
+
+def _detected(
+    run: Run,
+    model: ImageModel,
+    request: DetectRequest,
+    run_data: Any,
+    offline: bool,
+    progress: Progress | None,
+) -> Detection:
+    from olaria.evaluation import anomaly
+    from olaria.kinds.image_metrics import detector_of
+
     detector = detector_of(model, run_data)
     normal = detector.look(run_data.validation.x.float() / 255).scores[request.score]
     limit = anomaly.threshold(normal, request.false_alarms)
@@ -213,9 +245,10 @@ def detect(
     )
     x = images.x.float() / 255
     scored = detector.look(x)
-    detection = Detection(
+    return Detection(
         request,
         images.names,
+        request.score,
         scored.scores[request.score],
         limit,
         len(normal),
@@ -224,7 +257,39 @@ def detect(
         truth,
         images.notes,
     )
-    return detection if request.out is None else detection.saved()
+
+
+def _without_run_data(
+    run: Run,
+    model: ImageModel,
+    request: DetectRequest,
+    error: OlariaError,
+    offline: bool,
+    progress: Progress | None,
+) -> Detection:
+    """Other images by their error of reconstruction, which needs the model alone; in order, without a threshold."""
+    from olaria.kinds.image_metrics import refuse_undetecting
+    from olaria.objectives.reconstruction import squared_error
+    from olaria.sampling import latent
+
+    refuse_undetecting(model)
+    images = _other(run, request.data, reading_of(request), offline, progress)
+    x = images.x.float() / 255
+    rebuilt = latent.reconstruct(model, x)
+    note = N_("the score is error and there is no threshold: {reason}")
+    notes = (*images.notes, Message(note, {"reason": error.message}))
+    scores = squared_error(rebuilt, x)
+    return Detection(request, images.names, "error", scores, None, 0, x, rebuilt, notes=notes)
+
+
+def _other(
+    run: Run, data: Any, options: dict[str, Any], offline: bool, progress: Progress | None
+) -> NamedImages:
+    from olaria.workflows.images import images_of_arrays, is_array, other_images
+
+    if is_array(data):
+        return images_of_arrays(run, data, options)
+    return other_images(run, os.fspath(data), options, offline=offline, progress=progress)
 
 
 def _test_images(
@@ -240,24 +305,17 @@ def _test_images(
 
     from olaria.data import DATASETS
     from olaria.data.split import take
-    from olaria.workflows.images import (
-        NamedImages,
-        images_of_arrays,
-        is_array,
-        named,
-        numbered,
-        other_images,
-    )
+    from olaria.workflows.images import NamedImages, is_array, named, numbered
 
     left_out = run.recipe.data.leave_out
     if is_array(data):
-        return images_of_arrays(run, data, run_data, options), None
+        return _other(run, data, options, offline, progress), None
     data = None if data is None else os.fspath(data)
     if data is None or data == run.recipe.data.name:
         labels = run_data.test.y
         truth = labels.eq(left_out) if labels is not None and left_out is not None else None
         return named(run_data, run_data.test), truth
-    other = other_images(run, data, run_data.shape, options, offline=offline, progress=progress)
+    other = _other(run, data, options, offline, progress)
     if data not in DATASETS:
         return other, None
     normal = run_data.test

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from olaria.errors import MissingError, SourceError
 from olaria.i18n import N_, Message, detect_language, format_number
 from olaria.sampling.arraylike import ArrayLike
 from olaria.storage.files import refuse_overwriting
@@ -21,6 +22,7 @@ from olaria.workflows.requests.common import (
     images_setting,
     out_setting,
     overwrite_setting,
+    place_setting,
     reading_of,
     resize_setting,
     run_setting,
@@ -58,6 +60,7 @@ class EncodeRequest(Request):
     map: Map | None = setting(N_("also draw a map in two dimensions"), default=None)
     resize: int | None = resize_setting()
     gray: bool = gray_setting()
+    run_data: AnyData | None = place_setting()
     checkpoint: Checkpoint | None = checkpoint_setting()
     out: str | Path | None = out_setting(N_("where the codes go, as .tsv or .npy"))
     overwrite: bool = overwrite_setting()
@@ -176,13 +179,14 @@ def encode(
         StorageError: a file is in the way.
     """
     from olaria.sampling import latent
+    from olaria.workflows import given
     from olaria.workflows.images import open_images
 
     if request.out is not None:
         for file in files_of(Path(request.out), request.map):
             refuse_overwriting(file, request.overwrite)
     opened = open_images(
-        request.run,
+        given.opened(request.run, request.run_data, setting="run_data"),
         request.data,
         split=request.split,
         options=reading_of(request),
@@ -192,21 +196,34 @@ def encode(
     )
     images, of_model = opened.images, partial(latent.encode, opened.model)
     codes = of_model(images.x.float() / 255, opened.classes)
-    quality = _quality(of_model, opened, codes)
-    encoded = Encoded(request, images, codes, quality, notes=images.notes)
+    notes = images.notes
+    try:
+        quality = _quality(of_model, opened, codes, offline, progress)
+    except (MissingError, SourceError) as error:  # the codes need the model alone
+        quality = {}
+        reason = {"reason": error.message}
+        notes += (Message(N_("how good the codes are is not measured: {reason}"), reason),)
+    encoded = Encoded(request, images, codes, quality, notes=notes)
     return encoded if request.out is None else encoded.saved()
 
 
 def _quality(
-    of_model: Callable[[Tensor, Tensor | None], Tensor], opened: RunImages, codes: Tensor
+    of_model: Callable[[Tensor, Tensor | None], Tensor],
+    opened: RunImages,
+    codes: Tensor,
+    offline: bool,
+    progress: Progress | None,
 ) -> Mapping[str, Value]:
     """The codes and those of equally many principal components; classes of other data vote for nothing here."""
+    from olaria.data import ImageData
     from olaria.evaluation.projection import PrincipalComponents
     from olaria.evaluation.reconstruction import code_metrics
 
-    data, x, y = opened.data, opened.images.x.float() / 255, opened.images.y
+    x, y = opened.images.x.float() / 255, opened.images.y
+    data = opened.data or opened.run.data(offline=offline, progress=progress)
+    assert isinstance(data, ImageData)
     train = data.train.x[:NUM_VOTERS].float() / 255
-    labels = data.train.y if opened.is_run_data else None
+    labels = None if opened.data is None else data.train.y
     votes = None if labels is None else labels[:NUM_VOTERS]
     components = PrincipalComponents.fitted(train, codes.shape[1])
     return code_metrics(of_model, (train, votes), (x, y), codes, components, SEED).metrics

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from olaria.errors import UsageError, suggestion
 from olaria.i18n import N_, Message
-from olaria.workflows.requests import AnyRun, Checkpoint, Request, Result, setting
-from olaria.workflows.requests.common import checkpoint_setting, run_setting
+from olaria.workflows.requests import AnyData, AnyRun, Checkpoint, Request, Result, setting
+from olaria.workflows.requests.common import checkpoint_setting, place_setting, run_setting
 from olaria.workflows.requests.verbs import verb
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class EvaluateRequest(Request):
     full: bool = setting(
         N_("also what takes long: the corrected likelihood of a VAE"), default=False
     )
+    data: AnyData | None = place_setting()
     checkpoint: Checkpoint | None = checkpoint_setting()
 
     def check(self) -> None:
@@ -161,10 +162,10 @@ def evaluate(
     from olaria.evaluation.gathered import Gathered
     from olaria.kinds import kind_named
     from olaria.kinds.base import FULL, SEED, STANDARD
-    from olaria.runs import opened_run
     from olaria.storage.folder import EVALUATION
+    from olaria.workflows.given import opened
 
-    run = opened_run(request.run)
+    run = opened(request.run, request.data)
     effort = effort or (FULL if request.full else STANDARD)
     step, _ = run.checkpoint(request.checkpoint)
     model = run.model(request.checkpoint)  # first: no model is told before data is read

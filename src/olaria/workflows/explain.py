@@ -12,11 +12,12 @@ from olaria.i18n import N_, Message, Setting, command, detect_language
 from olaria.storage.files import refuse_overwriting
 from olaria.vocabulary import LessonName
 from olaria.workflows.files import new_place
-from olaria.workflows.requests import AnyRun, Request, Result, setting
+from olaria.workflows.requests import AnyPlaces, AnyRun, Request, Result, setting
 from olaria.workflows.requests.common import (
     check_overwrite,
     out_setting,
     overwrite_setting,
+    places_setting,
     seed_setting,
 )
 from olaria.workflows.requests.verbs import verb
@@ -55,6 +56,7 @@ class ExplainRequest(Request):
         N_("your own sentence, for lessons of language"), default=None, metavar=N_("TEXT")
     )
     seed: int = seed_setting()
+    data: AnyPlaces = places_setting()
     out: str | Path | None = out_setting(N_("where the page goes"))
     overwrite: bool = overwrite_setting()
 
@@ -237,7 +239,7 @@ def computed(
     from olaria.data.decoding import normalise
     from olaria.lessons import LESSONS, Asked
     from olaria.pages.lesson_page import LessonContext
-    from olaria.runs import opened_run
+    from olaria.workflows.given import opened_beside
 
     prompt, entry = request.prompt, LESSONS[lesson]
     if prompt is not None:
@@ -248,7 +250,7 @@ def computed(
             name=lesson,
             prompt=Setting("prompt"),
         )
-    opened = tuple(map(opened_run, request.runs))
+    opened = tuple(opened_beside(request.runs, request.data))
     steps = entry(Asked(opened, prompt, request.seed, offline))
     context = LessonContext(
         entry.title,

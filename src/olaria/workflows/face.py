@@ -12,7 +12,7 @@ from olaria.errors import DataError, UsageError
 from olaria.i18n import N_, Message, Number, detect_language, translate
 from olaria.runs import Run
 from olaria.workflows import detect as detecting
-from olaria.workflows import displays
+from olaria.workflows import displays, given
 from olaria.workflows import encode as encoding
 from olaria.workflows import evaluate as evaluating
 from olaria.workflows import explain as explaining
@@ -339,10 +339,15 @@ def train(
         return run
 
 
-def open_run(run: str | os.PathLike[str]) -> OpenRun:
+def open_run(run: str | os.PathLike[str], *, data: Any = None) -> OpenRun:
     """Open a run by name or path.
+
+    Args:
+        run: its name or folder, or an opened run.
+        data: where the run's own data is now, if it was moved; or the data themselves.
 
     Raises:
         RunError: there is none; the nearest name is offered.
     """
-    return OpenRun(evaluating.EvaluateRequest.of(run=run).run)
+    request = evaluating.EvaluateRequest.of(run=run, data=data)
+    return OpenRun(request.run).with_data_at(*given.opened(request.run, request.data).places)

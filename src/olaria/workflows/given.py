@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from olaria.errors import RunError
+from olaria.errors import RunError, UsageError, suggestion
 from olaria.i18n import N_, Message, Setting
 
 if TYPE_CHECKING:
     from olaria.recipes import Recipe
+    from olaria.runs import Run
 
 LEAST_TEXT = 200
 """Characters of a string that is a text: names of files and data sets are shorter, or have no space in them."""
@@ -71,3 +74,75 @@ def name_of(data: Any) -> str | Message:
     if is_data(data):
         return Message(N_("the text") if isinstance(data, str) else N_("the array"))
     return str(os.fspath(data))
+
+
+def recorded_name(data: str) -> str:
+    """Data as a recipe names it: a path in its absolute form, so that the run opens from any folder."""
+    from olaria.data import DATASETS
+    from olaria.data.config import DataConfig, coded_name
+    from olaria.storage.folder import find_run
+    from olaria.storage.paths import user_path
+
+    coded = DataConfig(name=data).coded_run
+    if coded is not None:
+        return coded_name(str(find_run(coded).resolve()))
+    if data in DATASETS:
+        return data
+    path = user_path(data)
+    return str(path.resolve()) if os.path.exists(path) else data
+
+
+def opened(run: str | os.PathLike[str] | Run, *data: Any, setting: str = "data") -> Run:
+    """A run, and where its data lie now.
+
+    Args:
+        run: a run, its name or its path.
+        data: places, or the data themselves; None says nothing.
+        setting: by which a person said so.
+
+    Raises:
+        RunError: there is no such run.
+        UsageError: there is no such place.
+    """
+    from olaria.data import DATASETS
+    from olaria.data.config import DataConfig
+    from olaria.runs import Run, opened_run
+    from olaria.storage.paths import user_path
+
+    found = opened_run(run if isinstance(run, Run) else Path(run))
+    places = list[str]()
+    for one in data:
+        if one is None:
+            continue
+        place = keep(one, found.recipe) if is_data(one) else recorded_name(os.fspath(one))
+        is_named = place in DATASETS or DataConfig(name=place).coded_run is not None
+        if not is_named and not os.path.exists(user_path(place)):
+            raise UsageError(
+                N_("there is no data set, file or folder named {name}: {hint}"),
+                name=place,
+                hint=suggestion(place, DATASETS),
+            )
+        places.append(place)
+    return found.with_data_at(*places, setting=setting)
+
+
+def opened_beside(runs: Sequence[Any], data: Sequence[Any]) -> list[Run]:
+    """Runs that are shown together, and where the data of some of them lie now.
+
+    Of one run the places alone count. Of several, each also reads its data where it was.
+    """
+    from olaria.runs.places import is_at_hand
+
+    found, beside = [opened(run, *data) for run in runs], []
+    if len(found) < 2 or not data:
+        return found
+    for run in found:
+        if is_at_hand(run):
+            is_coded = run.recipe.data.coded_run is not None
+            run = (
+                opened(run.path)
+                if is_coded
+                else run.with_data_at(*run.places, run.recipe.data.name)
+            )
+        beside.append(run)
+    return beside

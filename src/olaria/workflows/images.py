@@ -24,6 +24,9 @@ from olaria.storage.paths import user_path
 from olaria.vocabulary import Split
 from olaria.workflows.given import is_data, name_of
 
+MOST_CLASSES = 100_000
+"""Of images whose classes nobody has named."""
+
 
 @dataclass(frozen=True)
 class NamedImages:
@@ -46,19 +49,19 @@ class NamedImages:
 
 @dataclass(frozen=True)
 class RunImages:
-    """A run's model and data, and the images that it is applied to.
+    """A run's model, and the images that it is applied to.
 
     Args:
-        model: of the run, in evaluation mode.
-        data: that the run was trained on.
+        run: whose model it is.
+        model: in evaluation mode.
         images: that the model is applied to.
-        is_run_data: whether they are part of ``data``.
+        data: that the run was trained on, where the images are part of it.
     """
 
+    run: Run
     model: ImageModel
-    data: ImageData
     images: NamedImages
-    is_run_data: bool
+    data: ImageData | None = None
 
     @property
     def classes(self) -> Tensor | None:
@@ -76,7 +79,7 @@ def open_images(
     offline: bool = False,
     progress: Progress | None = None,
 ) -> RunImages:
-    """Open a run of images, and the images to apply it to.
+    """Open a run of images, and the images to apply it to; the run's own data is read where it is these.
 
     Args:
         run: of an autoencoder or a VAE.
@@ -95,16 +98,16 @@ def open_images(
     """
     run = opened_run(run)
     refuse_other_kinds(run)
-    run_data = run.data(offline=offline, progress=progress)
-    assert isinstance(run_data, ImageData)
     model = run.model(checkpoint)
     assert isinstance(model, ImageModel)
     are_arrays = is_array(data)
     if is_data(data) and not are_arrays:
         raise UsageError(N_("{data} holds no images; give it images"), data=name_of(data))
     if data is None or (not are_arrays and os.fspath(data) == run.recipe.data.name):
+        run_data = run.data(offline=offline, progress=progress)
+        assert isinstance(run_data, ImageData)
         images = named(run_data, getattr(run_data, split or "test"))
-        return RunImages(model, run_data, images, True)
+        return RunImages(run, model, images, run_data)
     if split is not None:
         raise UsageError(
             N_("{split} is of the run's own data; leave it out for {data}"),
@@ -112,9 +115,9 @@ def open_images(
             data=name_of(data),
         )
     if are_arrays:
-        images = images_of_arrays(run, data, run_data, options)
+        images = images_of_arrays(run, data, options)
         if not model.classes or images.y is not None:
-            return RunImages(model, run_data, images, False)
+            return RunImages(run, model, images)
     if model.classes:
         raise UsageError(
             N_("run {name} is told the class of each image, which {data} cannot say"),
@@ -122,8 +125,8 @@ def open_images(
             data=name_of(data),
         )
     name = os.fspath(data)
-    images = other_images(run, name, run_data.shape, options, offline=offline, progress=progress)
-    return RunImages(model, run_data, images, False)
+    images = other_images(run, name, options, offline=offline, progress=progress)
+    return RunImages(run, model, images)
 
 
 def refuse_other_kinds(run: Run) -> None:
@@ -148,7 +151,6 @@ def named(data: ImageData, part: Images) -> NamedImages:
 def other_images(
     run: Run,
     data: str,
-    shape: tuple[int, int, int],
     options: dict[str, Any],
     *,
     offline: bool = False,
@@ -159,7 +161,6 @@ def other_images(
     Args:
         run: that takes them.
         data: a name or a path.
-        shape: (C, H, W) that the run takes.
         options: ``resize`` and ``gray``; those of the run where not given.
         offline: open no connection.
         progress: reports downloads.
@@ -186,6 +187,7 @@ def other_images(
             )
         pictures = load_pictures(path, config)
         images = NamedImages(pictures.names, pictures.x, notes=pictures.notes)
+    shape = shape_of(run)
     if tuple(images.x.shape[1:]) != shape:
         raise DataError(
             N_(
@@ -207,16 +209,20 @@ def is_array(data: Any) -> bool:
     return data is not None and not isinstance(data, str | os.PathLike)
 
 
-def images_of_arrays(
-    run: Run, data: Any, run_data: ImageData, options: dict[str, Any]
-) -> NamedImages:
+def shape_of(run: Run) -> tuple[int, int, int]:
+    """(C, H, W) of the images that a run takes; its data need not be at hand."""
+    shape = run.dimensions()
+    assert isinstance(shape, tuple)
+    return shape
+
+
+def images_of_arrays(run: Run, data: Any, options: dict[str, Any]) -> NamedImages:
     """Images given in Python, numbered.
 
     Args:
         run: that is applied to them.
         data: a NumPy array or a tensor, (N, H, W) or (N, H, W, C), uint8 or floating in [0, 1]; (N, C, H, W) where it
             can be nothing else for this run; or a pair ``(images, labels)`` with the classes, (N,), from 0.
-        run_data: the data that the run was trained on.
         options: ``resize`` and ``gray``; those of the run where not given.
 
     Raises:
@@ -227,8 +233,8 @@ def images_of_arrays(
     settings = run.recipe.data
     reading = {"resize": settings.resize, "gray": settings.gray, **options}
     config = DataConfig(name="data", **reading)
-    channels, height, width = run_data.shape
-    if values.ndim == 4 and values.shape[1:] == run_data.shape != (height, width, channels):
+    shape = channels, height, width = shape_of(run)
+    if values.ndim == 4 and values.shape[1:] == shape != (height, width, channels):
         values = values.transpose(0, 2, 3, 1)
     sides = (height, width)
     fitting = (*([sides] if channels == 1 else []), (*sides, channels))
@@ -236,10 +242,13 @@ def images_of_arrays(
     if not is_adapted and values.shape[1:] not in fitting:
         raise _misfit(run, values.shape, fitting[0])
     x = images_of(values, "data", config).x
-    if tuple(x.shape[1:]) != run_data.shape:
+    if tuple(x.shape[1:]) != shape:
         raise _misfit(run, values.shape, fitting[0])
-    y = None if labels is None else classes_of(labels, "labels", len(x), run_data.num_classes)
-    return NamedImages(tuple(map(str, range(len(x)))), x, y, run_data.class_names)
+    names = run.class_names
+    y = None if labels is None else classes_of(labels, "labels", len(x), len(names) or None)
+    if y is not None and not names:
+        names = tuple(map(str, range(int(y.max()) + 1)))
+    return NamedImages(tuple(map(str, range(len(x)))), x, y, names)
 
 
 def _misfit(run: Run, found: Sequence[int], wanted: Sequence[int]) -> DataError:
@@ -252,20 +261,21 @@ def _misfit(run: Run, found: Sequence[int], wanted: Sequence[int]) -> DataError:
     )
 
 
-def classes_of(labels: Any, name: str, count: int, num_classes: int) -> Tensor:
+def classes_of(labels: Any, name: str, count: int, num_classes: int | None) -> Tensor:
     """Classes given in Python, int64 (count,).
 
     Args:
         labels: a NumPy array or a tensor, (count,).
         name: of it, for the error.
         count: how many there must be.
-        num_classes: above each of them.
+        num_classes: above each of them; unknown where None.
 
     Raises:
         DataError: another number of them or another type, or a class that there is not.
     """
     values = plain_array(labels, name)
     is_whole = values.dtype.kind in "iu" and values.shape == (count,)
+    num_classes = MOST_CLASSES if num_classes is None else num_classes
     if not is_whole or values.min() < 0 or values.max() >= num_classes:
         raise DataError(
             N_("{name} must be {count} whole numbers from 0 to {last}"),

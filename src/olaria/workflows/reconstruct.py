@@ -18,6 +18,7 @@ from olaria.workflows.requests.common import (
     images_setting,
     out_setting,
     overwrite_setting,
+    place_setting,
     reading_of,
     resize_setting,
     run_setting,
@@ -45,6 +46,7 @@ class ReconstructRequest(Request):
     count: int = setting(N_("how many to show"), default=32, metavar="N", flag="-n", least=1)
     resize: int | None = resize_setting()
     gray: bool = gray_setting()
+    run_data: AnyData | None = place_setting()
     checkpoint: Checkpoint | None = checkpoint_setting()
     out: str | Path | None = out_setting(N_("where the picture goes"))
     overwrite: bool = overwrite_setting()
@@ -152,12 +154,13 @@ def reconstruct(
     from olaria.evaluation.reconstruction import mse
     from olaria.objectives.reconstruction import squared_error
     from olaria.sampling import latent
+    from olaria.workflows import given
     from olaria.workflows.images import open_images
 
     if request.out is not None:
         refuse_overwriting(Path(request.out), request.overwrite)
     opened = open_images(
-        request.run,
+        given.opened(request.run, request.run_data, setting="run_data"),
         request.data,
         options=reading_of(request),
         checkpoint=request.checkpoint,

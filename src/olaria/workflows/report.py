@@ -9,11 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from olaria.errors import MissingError, SourceError
 from olaria.i18n import N_, Message, encodable
 from olaria.storage.files import new_files, refuse_overwriting
 from olaria.vocabulary import LessonName, PageFormat
-from olaria.workflows.requests import AnyRun, AnySettings, Request, Result, setting
-from olaria.workflows.requests.common import check_overwrite, out_setting, overwrite_setting
+from olaria.workflows.requests import AnyPlaces, AnyRun, AnySettings, Request, Result, setting
+from olaria.workflows.requests.common import (
+    check_overwrite,
+    out_setting,
+    overwrite_setting,
+    places_setting,
+)
 from olaria.workflows.requests.verbs import verb
 
 if TYPE_CHECKING:
@@ -63,6 +69,7 @@ class ReportRequest(Request):
             N_("{file} of the working folder, where there is one"), {"file": SETTINGS_FILE}
         ),
     )
+    data: AnyPlaces = places_setting()
     out: str | Path | None = out_setting(
         N_("where it goes"), unless=Message(N_("report.html (.pdf, .md) in the first run's folder"))
     )
@@ -129,23 +136,28 @@ def report(
     """
     from olaria.cards.comparison import side_by_side
     from olaria.cards.context import ReportContext
-    from olaria.cards.run_card import run_card
+    from olaria.cards.run_card import LEFT_OUT, run_card
     from olaria.pages.fonts import undrawn
     from olaria.pages.report import build_report
-    from olaria.runs import opened_run
     from olaria.storage.folder import REPORT
+    from olaria.workflows.given import opened_beside
 
     said = _settings(request, notify)
     language = language or said.language or spoken
     names = request.lessons or _lessons(said)
     kind = format_of(request.format, request.out)
-    opened = [opened_run(run) for run in request.runs]
+    opened = opened_beside(request.runs, request.data)
     out = request.out
     path = Path(out) if out is not None else opened[0].path / Path(REPORT).with_suffix(f".{kind}")
     may_replace = request.overwrite or out is None
     refuse_overwriting(path, may_replace)
+    cards = [run_card(run, offline=offline) for run in opened]
+    gaps = (incident.message for card in cards for incident in card.incidents or ())
+    for gap in gaps:
+        if gap.id == LEFT_OUT:
+            notify(gap)
     context = ReportContext(
-        runs=[run_card(run, offline=offline) for run in opened],
+        runs=cards,
         title=request.title or said.title,
         authors=request.author or said.authors,
         course=request.course or said.course,
@@ -226,6 +238,8 @@ def _lesson(name: LessonName, runs: Sequence[Run], language: str, offline: bool)
     Raises:
         LessonError: none can; the preset whose runs can is named.
     """
+    from markupsafe import Markup
+
     from olaria.cards.context import LessonCard
     from olaria.lessons import LESSONS
     from olaria.pages.lesson_page import lesson_section, lesson_style
@@ -237,6 +251,11 @@ def _lesson(name: LessonName, runs: Sequence[Run], language: str, offline: bool)
     others = [run for run in runs if run is not fitting[0]] if fitting else list(runs)
     chosen = [*fitting[:1], *others] if fitting or lesson.needs_run else []
     request = ExplainRequest(lesson=name, runs=tuple(chosen))
-    found = computed(request, name, language, offline=offline)
-    body = lesson_section(found.context, language, level=4)
-    return LessonCard(plain_words(lesson.title, language), body, lesson_style())
+    title = plain_words(lesson.title, language)
+    try:
+        found = computed(request, name, language, offline=offline)
+    except (MissingError, SourceError) as error:  # the rest of the report is written all the same
+        return LessonCard(
+            title, Markup('<p class="note">{}</p>').format(error.message.text(language))
+        )
+    return LessonCard(title, lesson_section(found.context, language, level=4), lesson_style())

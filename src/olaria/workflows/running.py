@@ -13,8 +13,9 @@ from olaria.families.gan import GameConfig
 from olaria.i18n import N_
 from olaria.kinds import prepare
 from olaria.recipes import Recipe
-from olaria.runs import Run
-from olaria.runs.opening import check_weights
+from olaria.runs import Run, opened_run
+from olaria.runs.opening import check_data, check_weights
+from olaria.runs.places import recipes_of
 from olaria.runs.tuning import check_unchanged, resumed
 from olaria.storage import folder as files
 from olaria.storage.folder import RunFolder, new_folder
@@ -45,6 +46,7 @@ def train_recipe(
     clock: Clock | None = None,
     fractions: list[float] | None = None,
     team: Team | None = None,
+    repeated: Run | None = None,
 ) -> Run:
     """Train a recipe from its beginning into a new folder; see :func:`olaria.workflows.train.train`.
 
@@ -56,7 +58,9 @@ def train_recipe(
         RunFolder(Path(out)).create({}, {})
     team = team or Team()
     teamwork.send_plan(team, recipe, fractions)
-    prepared = prepare(recipe, offline=offline, progress=progress)
+    prepared = prepare(recipe, repeated, offline=offline, progress=progress)
+    if repeated is not None:
+        check_data(repeated, prepared.data)
     team.check(prepared.feed.batch_size)
     with new_folder(stem or recipe.preset, out) as path, RunFolder(path).locked():
         folder = RunFolder(path)
@@ -73,7 +77,7 @@ def train_recipe(
 
 
 def resume(
-    run: str | Path,
+    run: str | Path | Run,
     *,
     offline: bool = False,
     listeners: Sequence[Listener] = (),
@@ -86,23 +90,23 @@ def resume(
     Raises:
         RunError: there is no run or no checkpoint, or the data has changed.
     """
-    opened = Run(run)
+    opened = opened_run(run)
     if opened.state == "done":
         return opened
     with opened.folder.locked():
         path = opened.folder.checkpoint_path("last")
         tensors, state = opened.folder.load_checkpoint("last")
         stored = opened.provenance
-        recipe = opened.recipe
+        recipe = recipes_of(opened)[0]
         check_weights(build_model(recipe, opened.dimensions()), tensors["model"], path)
         if recipe.training.precision == "auto":  # as the run began
             recipe = recipe.updated("training.precision", stored["precision"])
         team = team or Team()
         teamwork.send_plan(team, recipe)
         start = None if recipe.tuning is None else resumed(opened)
-        prepared = prepare(recipe, offline=offline, progress=progress, start=start)
-        if stored["data_sha256"] != prepared.data.sha256:
-            opened.data(offline=offline)  # raises
+        prepared = prepare(recipe, opened, offline=offline, progress=progress, start=start)
+        check_data(opened, prepared.data)
+        _remember_place(opened, prepared)
         clock = Clock(started, carried=float(state["elapsed_s"]))
         trainer = _trainer(prepared, clock, None, team)
         trainer.restore(tensors, state)
@@ -118,8 +122,16 @@ def resume(
         return _run(trainer, prepared, opened.folder, first, past)
 
 
+def _remember_place(run: Run, prepared: Prepared) -> None:
+    """Name in a resumed run's recipe where its data lie now: that is what is trained on from here on."""
+    name = prepared.recipe.data.name
+    if name != run.recipe.data.name:
+        recipe = run.recipe.updated("data.name", name)
+        run.folder.write(files.RECIPE, recipe.model_dump(mode="json"))
+
+
 def replay(
-    run: str | Path,
+    run: str | Path | Run,
     *,
     out: str | Path | None = None,
     offline: bool = False,
@@ -128,8 +140,8 @@ def replay(
     team: Team | None = None,
 ) -> Run:
     """Repeat a run exactly, a budget run too: its schedule is followed instead of the clock."""
-    opened = Run(run)
-    stored, recipe = opened.provenance, opened.recipe
+    opened = opened_run(run)
+    stored, recipe = opened.provenance, recipes_of(opened)[0]
     check_unchanged(opened)
     recipe = recipe.updated("training.precision", stored["precision"])
     recipe = recipe.updated("training.compile", "on" if stored["compile"] else "off")
@@ -142,6 +154,7 @@ def replay(
         progress=progress,
         fractions=opened.fractions(),
         team=team,
+        repeated=opened,
     )
 
 

@@ -25,6 +25,7 @@ from olaria.vocabulary import (
 )
 from olaria.workflows.files import new_place
 from olaria.workflows.requests import (
+    AnyData,
     AnyRun,
     Checkpoint,
     Request,
@@ -37,6 +38,7 @@ from olaria.workflows.requests.common import (
     checkpoint_setting,
     out_setting,
     overwrite_setting,
+    place_setting,
     refuse_alone,
     run_setting,
     seed_setting,
@@ -143,6 +145,7 @@ class SampleRequest(Request):
         unless=Message(N_("as in training")),
     )
     seed: int = seed_setting()
+    data: AnyData | None = place_setting()
     checkpoint: Checkpoint | None = checkpoint_setting()
     out: str | Path | None = out_setting(
         N_("where to write; of images, FOLDER/ for each in a file"),
@@ -245,9 +248,9 @@ def sample(request: SampleRequest, *, offline: bool = False) -> Drawn:
         StorageError: a file is in the way.
     """
     from olaria.kinds import draw
-    from olaria.runs import opened_run
+    from olaria.workflows.given import opened
 
-    run = opened_run(request.run)
+    run = opened(request.run, request.data)
     if request.out is not None and not request.has_folder:
         refuse_overwriting(Path(request.out), request.overwrite)
     given = request.given(("count", "beam", *PICTURE, *TEXT))

@@ -181,7 +181,9 @@ class TrainRequest(Request):
     def _check_fixed(self) -> None:
         """A run that goes on, or is repeated, brings its recipe along."""
         goes_on = self.resume not in (None, AUTO)
-        names = [name for name in (*CHOICES, *TUNING, *READING) if _is_set(getattr(self, name))]
+        # Beside such a run, data says only where its data lies now.
+        every = (name for name in (*CHOICES, *TUNING, *READING) if name != "data")
+        names = [name for name in every if _is_set(getattr(self, name))]
         names += ["out"] if goes_on and self.out is not None else []
         if names and (goes_on or self.replay is not None):
             raise UsageError(
@@ -189,6 +191,11 @@ class TrainRequest(Request):
                 fixed=Setting("resume" if goes_on else "replay"),
                 words=tuple(map(Setting, names)),
             )
+
+    @property
+    def is_of_a_run(self) -> bool:
+        """Whether it goes on with, or repeats, a run that is named."""
+        return self.resume not in (None, AUTO) or self.replay is not None
 
     @property
     def is_plain(self) -> bool:
@@ -273,10 +280,11 @@ def train(
     """
     from olaria.training.schedule import Clock
     from olaria.training.teamwork import join
-    from olaria.workflows import running
+    from olaria.workflows import given, running
 
     started = time.monotonic() if started is None else started
-    request = _with_file(request)
+    if not request.is_of_a_run:
+        request = _with_file(request)
     if team is None and request.nproc not in (None, 1):
         raise UsageError(
             N_("{nproc} starts processes of the command line; leave it out here"),
@@ -292,11 +300,13 @@ def train(
     }
     if request.replay is not None:
         _of_preset(request.replay, request.preset)
-        return running.replay(request.replay, out=request.out, **around)
+        replayed = given.opened(request.replay, request.data)
+        return running.replay(replayed, out=request.out, **around)
     unfinished = _unfinished(request, notify)
     if unfinished is not None:
         _of_preset(unfinished, request.preset)
-        return running.resume(unfinished, started=started, **around)
+        resumed = given.opened(unfinished, request.data if request.is_of_a_run else None)
+        return running.resume(resumed, started=started, **around)
     recipe = request.recipe()
     return running.train_recipe(recipe, request.out, clock=Clock(started), **around)
 
@@ -325,23 +335,14 @@ def make_recipe(
     """A preset with the user's choices; see :class:`TrainRequest`."""
     if steps is not None and budget is not None:
         raise _not_both("steps", "budget")
-    from olaria.data import DATASETS
-    from olaria.data.config import DataConfig, coded_name
     from olaria.recipes import preset as find_preset
     from olaria.runs.tuning import tuned_recipe
-    from olaria.storage.folder import find_run
-    from olaria.storage.paths import user_path
+    from olaria.workflows.given import recorded_name
 
     recipe = find_preset(preset, size or SIZE).ending(steps, budget)
     values: dict[str, Any] = {}
     if data is not None:
-        # An existing path wins its absolute form, so that the run opens from any folder.
-        coded = DataConfig(name=data).coded_run
-        if coded is not None:
-            data = coded_name(str(find_run(coded).resolve()))
-        path = user_path(data)
-        is_path = os.path.exists(path) and data not in DATASETS
-        values["data.name"] = str(path.resolve()) if is_path else data
+        values["data.name"] = recorded_name(data)
     values |= {f"data.{name}": value for name, value in (data_options or {}).items()}
     recipe = recipe.with_values({**values, "seed": seed})
     if tuning is not None:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from olaria.i18n import N_, Message, Number
-from olaria.lessons.attention.heads import many_heads_step, over_texts_step
+from olaria.lessons.attention.heads import OVER_TEXTS, many_heads_step, over_texts_step
 from olaria.lessons.attention.kinds import kinds_step
 from olaria.lessons.attention.scores import PAPER, Maker, all_queries_step, one_query_step
 from olaria.lessons.attention.subject import (
@@ -32,7 +32,7 @@ from olaria.lessons.attention.subject import (
     Subject,
     subject_of,
 )
-from olaria.lessons.base import Asked, Lesson, Step, numbers
+from olaria.lessons.base import Asked, Lesson, Step, numbers, without_data
 from olaria.lessons.figures import Heat, Table, Words
 from olaria.lessons.inside import Look
 from olaria.models import gpt
@@ -61,7 +61,7 @@ def attention_steps(asked: Asked) -> Sequence[Step]:
         all_queries_step(subject),
         _weighted_sum(subject),
         many_heads_step(subject),
-        over_texts_step(subject, asked),
+        without_data(OVER_TEXTS, lambda: over_texts_step(subject, asked)),
         kinds_step(subject, asked),
     )
 

@@ -38,6 +38,8 @@ from olaria.lessons.inside import Look, open_language, open_translation, windows
 from olaria.models.translation import Translation
 from olaria.nn.attention import attention
 
+OVER_TEXTS = N_("What each head looks at, over texts")
+"""Title of a step."""
 NUM_PIECES, PIECE_TOKENS = 8, 64
 """Of the validation text, for the measures of the heads."""
 
@@ -223,7 +225,7 @@ def over_texts_step(subject: Subject, asked: Asked) -> Step:
         by_hand.append(np.concatenate(hand, 1).mean(1))
     table, even_table = numbers(torch.stack(measured)), numbers(torch.cat(uniform))
     return Step(
-        Message(N_("What each head looks at, over texts")),
+        Message(OVER_TEXTS),
         _preferences(table, even_table, names, num_pieces),
         r"H(w_t) = -\sum_s w_{ts} \log w_{ts}",
         (_measures_table(table, even_table, subject, num_pieces),),

@@ -21,11 +21,11 @@ import numpy as np
 
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.attention.subject import PRESET
-from olaria.lessons.base import Array, Asked, Check, Lesson, Step, numbers
+from olaria.lessons.base import Array, Asked, Check, Lesson, Step, numbers, without_data
 from olaria.lessons.by_numpy.transformers import checked
 from olaria.lessons.figures import Curve, Heat, Plot, Tokens
 from olaria.lessons.gpt.halves import block_makers, feed_forward_step, norm_step
-from olaria.lessons.gpt.losses import by_position_step, sentence_loss_step
+from olaria.lessons.gpt.losses import BY_POSITION, by_position_step, sentence_loss_step
 from olaria.lessons.gpt.predictions import lens_step, next_token_step
 from olaria.lessons.inside import Read, read_language
 from olaria.models.gpt import GPT
@@ -53,7 +53,7 @@ def gpt_steps(asked: Asked) -> Sequence[Step]:
         lens_step(read),
         next_token_step(read),
         sentence_loss_step(read),
-        by_position_step(read, asked),
+        without_data(BY_POSITION, lambda: by_position_step(read, asked)),
     )
 
 

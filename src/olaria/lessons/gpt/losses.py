@@ -33,6 +33,9 @@ MOST_LOGITS = 2**22
 """Of all windows together: a large vocabulary is measured on fewer of them."""
 WINDOWS_BY_HAND = 2
 
+BY_POSITION = N_("The loss by position: what context is worth")
+"""Title of a step."""
+
 
 def nats_of(logits: Tensor, following: Tensor) -> Array:
     """Mean loss at each position in nats: logits (B, T, V) and the tokens that follow (B, T) to (T,)."""
@@ -115,7 +118,7 @@ def by_position_step(read: Read, asked: Asked) -> Step:
         Message(N_("The line in numbers.")), tuple(map(Message, headings)), rows, digits=3
     )
     return Step(
-        Message(N_("The loss by position: what context is worth")),
+        Message(BY_POSITION),
         together(
             _position_text(bins[-1], summary, len(x)),
             loss_beside(read.run, y.numel(), 2),

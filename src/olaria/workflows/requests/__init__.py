@@ -40,6 +40,8 @@ AnyRun = Annotated[Any, forms.Place()]
 """A run's name or folder; in Python also an opened run, which is a path too."""
 AnyData = Annotated[Any, forms.Source()]
 """A data set's name, or the path of the user's own; in Python also the data themselves."""
+AnyPlaces = Annotated[Any, forms.OneOrSeveral(item=forms.Source())]
+"""Where the data of runs lie; in Python also one place alone."""
 AnySettings = Annotated[Any, forms.AnyObject()]
 """The path of a file of settings; in Python also what one says."""
 Checkpoint = NamedCheckpoint | int

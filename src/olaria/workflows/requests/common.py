@@ -17,8 +17,9 @@ from olaria.vocabulary import (
     Times,
     TokenizerKind,
 )
-from olaria.workflows.requests import AnyData, AnyRun, Checkpoint, Request, setting
+from olaria.workflows.requests import AnyData, AnyPlaces, AnyRun, Checkpoint, Request, setting
 
+WHERE_DATA_LIE = N_("where the run's own data is now, if it was moved")
 A_FREE_NAME = Message(N_("a free name"))
 
 
@@ -61,6 +62,16 @@ def images_setting() -> AnyData | None:
         positional=True,
         unless=Message(N_("the run's own test images")),
     )
+
+
+def place_setting() -> AnyData | None:
+    """Where the data of a run lie that was copied without them, or whose data were moved."""
+    return setting(WHERE_DATA_LIE, default=None, metavar=N_("NAME|PATH"), flag="--data")
+
+
+def places_setting() -> AnyPlaces:
+    """The same of several runs."""
+    return setting(WHERE_DATA_LIE, default=(), metavar=N_("NAME|PATH"), flag="--data")
 
 
 def resize_setting() -> int | None:

@@ -367,6 +367,17 @@ class Several(Form):
 
 
 @dataclass(frozen=True)
+class OneOrSeveral(Several):
+    """Values given one by one; in Python one of them may stand alone."""
+
+    def check(self, name: str, value: Any) -> Any:
+        try:
+            return (self.item.check(name, value),)
+        except UsageError:
+            return super().check(name, value)
+
+
+@dataclass(frozen=True)
 class TwoClasses(Form):
     """Two classes, from 0: ``3:8`` in a shell."""
 
