@@ -154,6 +154,14 @@ def _shared(recipe: dict[str, Any]) -> dict[str, Any]:
 def command_of(run: Run) -> str:
     """The command that makes a run of the same recipe again."""
     recipe = run.recipe
+    tuning = recipe.tuning
+    if tuning is not None and tuning.checkpoint is not None:  # it trained another one on
+        name, before = PureWindowsPath(tuning.start).name, run.provenance.get("base", {})
+        if recipe.training.steps is not None:
+            steps = recipe.training.steps + int(before.get("steps", 0))
+            return command("train", options=["--resume", name, "--steps", str(steps)])
+        seconds = (recipe.training.budget or 0) + before.get("elapsed_s", 0)
+        return command("train", options=["--resume", name, "--budget", f"{seconds:g}s"])
     words = ["--data", recipe.data.last_name]
     if recipe.training.steps is not None:
         words += ["--steps", str(recipe.training.steps)]
@@ -216,7 +224,7 @@ def _translation_card(card: RunCard, run: Run, data: PairData) -> RunCard:
 def _images(
     run: Run, model: ImageModel, data: ImageData | None, gaps: list[Message]
 ) -> dict[str, Any]:
-    """Images that a model makes, as far as its family's panels show them and its data is at hand; ``gaps`` gets the rest."""
+    """Images that a model makes, as far as its family's panels show them and its data is there; ``gaps`` are the rest."""
     shows, draws = MODELS[run.family].shows, Generator().manual_seed(_SEED)
     names = run.class_names if data is None else data.class_names
     fields: dict[str, Any] = {"class_names": names}

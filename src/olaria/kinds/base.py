@@ -9,14 +9,19 @@ from html import escape
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from torch import Tensor
+
 from olaria.data.config import DataConfig
 from olaria.errors import UsageError
 from olaria.i18n import N_, Message, Setting
+from olaria.models.base import Model
 from olaria.recipes import Recipe
 from olaria.recipes import preset as find_preset
 from olaria.runs import Run
-from olaria.runs.tuning import Start
+from olaria.runs.tuning import Start, open_start
+from olaria.training.building import build_model
 from olaria.training.prepared import Prepared
+from olaria.training.sizing import Sized
 
 SEED = 1
 """Of everything drawn in an evaluation: binarization, noise, subsets."""
@@ -155,6 +160,32 @@ def counted(count: int | None, usual: int) -> int:
             N_("{setting} must be at least 1, not {count}"), setting=Setting("count"), count=count
         )
     return count
+
+
+def first_model(
+    recipe: Recipe,
+    dimensions: tuple[int, int, int] | int,
+    sized: Sized,
+    adapted: Tensor | None,
+    start: Start | None,
+) -> tuple[Model, dict[str, Any] | None]:
+    """The model at the beginning of a run, and what it began from, where that is another one.
+
+    Args:
+        recipe: of the run.
+        dimensions: (C, H, W) of its images, or the size of its vocabulary or of a point.
+        sized: which may have built the model already.
+        adapted: training data whose statistics a model takes that begins from random weights.
+        start: of a tuned run that goes on; what the recipe's tuning says unless given.
+    """
+    if recipe.tuning is not None:
+        start = start or open_start(recipe.tuning.start, recipe.tuning.checkpoint)
+    if start is not None:
+        return start.model(recipe, dimensions)
+    model = sized.model or build_model(recipe, dimensions)
+    if adapted is not None:
+        model.adapt(adapted)
+    return model, None
 
 
 def fitting(recipe: Recipe, count: int) -> tuple[Recipe, tuple[Message, ...]]:

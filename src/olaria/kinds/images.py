@@ -21,7 +21,7 @@ from olaria.evaluation.density import active_units, elbo
 from olaria.evaluation.gathered import alike, unmeasured
 from olaria.evaluation.summed import Summed, alone
 from olaria.i18n import N_, Setting
-from olaria.kinds.base import Kind, Sample, counted, fitting
+from olaria.kinds.base import Kind, Sample, counted, first_model, fitting
 from olaria.kinds.image_metrics import measure
 from olaria.models import NETWORKS
 from olaria.models.base import ImageModel
@@ -34,7 +34,6 @@ from olaria.sampling.arraylike import ArrayLike
 from olaria.sampling.modes import Sheet
 from olaria.storage.files import refuse_overwriting
 from olaria.storage.images import make_grid, make_picture, save_png, to_png
-from olaria.training.building import build_model
 from olaria.training.feed import ExampleFeed
 from olaria.training.prepared import Prepared
 from olaria.training.randomness import generator
@@ -55,18 +54,19 @@ BLOCK = 1000
 # -- prepare ---------------------------------------------------------------------------------------
 
 
-def prepare(recipe: Recipe, data: ImageData, _start: Start | None = None) -> Prepared:
-    """See :class:`olaria.kinds.base.Kind`; a run of images begins from no other."""
+def prepare(recipe: Recipe, data: ImageData, start: Start | None = None) -> Prepared:
+    """See :class:`olaria.kinds.base.Kind`; the mean image of a base stays with its weights."""
     recipe, notes = fitting(recipe, len(data.train))
     feed = ExampleFeed(data.train.x, data.train.y, recipe.training.batch_size, recipe.seed)
     by_samples = NETWORKS[recipe.model.family].measured_by == "samples"
     sized = size_up(recipe, data.shape, feed, data, WATCHED_DRAWS if by_samples else BLOCK)
-    model = sized.model or build_model(recipe, data.shape)
+    model, base = first_model(
+        recipe, data.shape, sized, data.train.x[:ADAPTED].float() / 255, start
+    )
     assert isinstance(model, ImageModel)
-    model.adapt(data.train.x[:ADAPTED].float() / 255)
     watching = watch(model, data, recipe.seed)
     notes = (*data.notes, *notes)
-    return Prepared(recipe, data, data.shape, feed, watching, model, sized, notes=notes)
+    return Prepared(recipe, data, data.shape, feed, watching, model, sized, notes=notes, base=base)
 
 
 # -- watch -----------------------------------------------------------------------------------------

@@ -18,16 +18,24 @@ from olaria.errors import UsageError
 from olaria.evaluation.summed import Summed, alone
 from olaria.evaluation.translation import corpus_scores, exact_match, target_loss
 from olaria.i18n import N_, Setting
-from olaria.kinds.base import Effort, Kind, Measured, Sample, Text, Texts, fitting
+from olaria.kinds.base import (
+    Effort,
+    Kind,
+    Measured,
+    Sample,
+    Text,
+    Texts,
+    first_model,
+    fitting,
+)
 from olaria.kinds.text_stats import reading_notes
 from olaria.models.translation import Specials, Translation
 from olaria.recipes import Recipe
 from olaria.runs import Run, opened_run
 from olaria.runs.opening import tokenizer_for
-from olaria.runs.tuning import Start
+from olaria.runs.tuning import Start, open_start
 from olaria.sampling.translation import DecodingConfig, translate
 from olaria.storage.files import refuse_overwriting, write_text
-from olaria.training.building import build_model
 from olaria.training.pair_feed import PairFeed
 from olaria.training.prepared import Prepared
 from olaria.training.sizing import size_up
@@ -44,10 +52,13 @@ NUM_EXAMPLES = 4
 """Pairs that stand in a description."""
 
 
-def prepare(recipe: Recipe, data: PairData, _start: Start | None = None) -> Prepared:
-    """See :class:`olaria.kinds.base.Kind`; a run of pairs begins from no other."""
+def prepare(recipe: Recipe, data: PairData, start: Start | None = None) -> Prepared:
+    """See :class:`olaria.kinds.base.Kind`; the tokenizer of a base stays as it is, since special tokens follow it."""
     recipe, notes = fitting(recipe, len(data.train))
-    tokenizer = tokenizer_for(recipe, data)
+    if recipe.tuning is not None:
+        start = start or open_start(recipe.tuning.start, recipe.tuning.checkpoint)
+    tokenizer = tokenizer_for(recipe, data) if start is None else start.tokenizer
+    assert tokenizer is not None
     count = tokenizer.vocab_size
     specials, context = Specials(count), int(getattr(recipe.model, "context", 1))
     sources, targets = (
@@ -58,8 +69,8 @@ def prepare(recipe: Recipe, data: PairData, _start: Start | None = None) -> Prep
     sized = size_up(recipe, count, feed, data, BLOCK)
     stored = tokenizer.to_json()
     notes = (*reading_notes(data, tokenizer, recipe.data), *notes)
-    model = sized.model or build_model(recipe, count)
-    return Prepared(recipe, data, count, feed, watching, model, sized, stored, notes)
+    model, base = first_model(recipe, count, sized, None, start)
+    return Prepared(recipe, data, count, feed, watching, model, sized, stored, notes, base)
 
 
 def watch(pairs: Sequence[Pair], tokenizer: Tokenizer, context: int) -> Watch:

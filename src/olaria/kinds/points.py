@@ -16,7 +16,7 @@ from olaria.evaluation import diversity
 from olaria.evaluation.gathered import Gathered, alike, unmeasured
 from olaria.evaluation.plane import evaluate_points
 from olaria.i18n import N_
-from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, counted, fitting
+from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, counted, first_model, fitting
 from olaria.models.plane import PlaneGAN
 from olaria.recipes import Recipe
 from olaria.runs import Run, opened_run
@@ -25,7 +25,6 @@ from olaria.sampling import plane
 from olaria.sampling.arraylike import ArrayLike
 from olaria.storage.files import refuse_overwriting, write_text
 from olaria.storage.images import make_grid, save_png, to_png
-from olaria.training.building import build_model
 from olaria.training.feed import ExampleFeed
 from olaria.training.prepared import Prepared
 from olaria.training.randomness import generator
@@ -41,16 +40,15 @@ PICTURE_SCALE = 3
 """Enlargement of a picture of the plane."""
 
 
-def prepare(recipe: Recipe, data: PointData, _start: Start | None = None) -> Prepared:
-    """See :class:`olaria.kinds.base.Kind`; a run of points begins from no other."""
+def prepare(recipe: Recipe, data: PointData, start: Start | None = None) -> Prepared:
+    """See :class:`olaria.kinds.base.Kind`; the units of a base stay with its weights."""
     recipe, notes = fitting(recipe, len(data.train))
     size = data.train.shape[1]
     feed = ExampleFeed(data.train, None, recipe.training.batch_size, recipe.seed)
     sized = size_up(recipe, size, feed, data, WATCHED)
-    model = sized.model or build_model(recipe, size)
-    model.adapt(data.train)
+    model, base = first_model(recipe, size, sized, data.train, start)
     watching, notes = watch(data, recipe.seed), (*data.notes, *notes)
-    return Prepared(recipe, data, size, feed, watching, model, sized, notes=notes)
+    return Prepared(recipe, data, size, feed, watching, model, sized, notes=notes, base=base)
 
 
 def watch(data: PointData, seed: int) -> Watch:

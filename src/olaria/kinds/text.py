@@ -62,7 +62,7 @@ def prepare(recipe: Recipe, data: TextData, start: Start | None = None) -> Prepa
     """See :class:`olaria.kinds.base.Kind`."""
     unseen = recipe.data.unseen
     if recipe.tuning is not None:
-        start = start or open_start(recipe.tuning.start)
+        start = start or open_start(recipe.tuning.start, recipe.tuning.checkpoint)
         tokenizer = start.tokenizer_for(data.text, unseen)
     else:
         tokenizer = tokenizer_for(recipe, data)

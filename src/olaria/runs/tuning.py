@@ -1,5 +1,8 @@
 """Begin a run from another one, or from a GPT-2 of the transformers library, instead of from random weights.
 
+A finished run that is to be trained longer begins a new one too: its schedule has come to its end, and what it is must
+not change under those who have read it. Such a run begins from the last weights and counts on from their steps.
+
 The form of the model and the tokenizer are those of the base. Where the new text has characters that the base's text
 lacks, a tokenizer of characters or words gets tokens for them *after* the existing ones, so that old ids stay, and
 each tensor with a row for every token gets rows that are the mean of the old ones (Hewitt 2021, *Initializing New Word
@@ -18,20 +21,26 @@ from torch import Tensor
 
 from olaria.data.tokenizer import CharTokenizer, Tokenizer, Unseen, WordTokenizer
 from olaria.data.tokens import listed
-from olaria.errors import RunError, UsageError
+from olaria.errors import MissingError, RunError, UsageError
 from olaria.families import MODELS
 from olaria.families.base import ModelConfig
-from olaria.i18n import N_, Message, Setting
+from olaria.i18n import N_, Message, Number, Setting
 from olaria.models.base import Model
 from olaria.recipes import Recipe, Size
 from olaria.recipes import preset as find_preset
 from olaria.runs import Run
+from olaria.runs.places import origin
 from olaria.storage.folder import is_run
 from olaria.storage.paths import user_path
 from olaria.training.building import adapt, build_model
 from olaria.training.inheritance import grow, model_sha256
+from olaria.vocabulary import NamedCheckpoint
 
-FREE = ("dropout",)
+FREE = (
+    *("dropout", "beta", "warmup", "free_bits", "importance_samples", "importance_from"),
+    *("corruption", "noise", "sparsity", "contraction", "commitment", "pull"),
+    *("loss", "penalty", "penalty_weight", "discriminator_updates", "discriminator_rate"),
+)
 """Settings of a model that may differ from its base's: no weight depends on them."""
 
 
@@ -44,7 +53,8 @@ class Start:
         path: of the base.
         config: settings of its model.
         size: of its recipe, where it has one.
-        tokenizer: of the base; of a resumed run, the run's.
+        tokenizer: of the base; of a resumed run, the run's; None where there is none.
+        dimensions: what the base's model was built for.
         weights: reads the base's state_dict; None where the resumed run's checkpoint replaces it.
         remarks: for the reader, about what of the base was left out.
     """
@@ -53,16 +63,19 @@ class Start:
     path: Path
     config: ModelConfig
     size: Size | None
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer | None
+    dimensions: tuple[int, int, int] | int
     weights: Callable[[], dict[str, Tensor]] | None
     remarks: tuple[Message, ...] = ()
 
     def tokenizer_for(self, text: str, unseen: Unseen) -> Tokenizer:
         """The base's tokenizer, extended by the characters that it lacks unless these are replaced or skipped."""
+        assert self.tokenizer is not None
         return self.tokenizer if unseen != "error" else extended(self.tokenizer, text)
 
     def notes(self, tokenizer: Tokenizer) -> list[Message]:
         """For the reader, about what was left out of the base and about new tokens of the tokenizer."""
+        assert self.tokenizer is not None
         added = range(self.tokenizer.vocab_size, tokenizer.vocab_size)
         if not added:
             return [*self.remarks]
@@ -71,18 +84,34 @@ class Start:
         fields = {"count": len(added), "name": self.provenance["name"], "names": names}
         return [*self.remarks, Message(message, fields)]
 
-    def model(self, recipe: Recipe, vocab_size: int) -> tuple[Model, dict[str, Any]]:
+    def model(
+        self, recipe: Recipe, dimensions: tuple[int, int, int] | int
+    ) -> tuple[Model, dict[str, Any]]:
         """The model at the start, and the base as provenance.json stores it.
 
         Args:
             recipe: of the tuned run.
-            vocab_size: of its tokenizer.
+            dimensions: (C, H, W) of its images, or the size of its vocabulary or of a point.
+
+        Raises:
+            RunError: the base was trained on images of another size.
         """
+        if isinstance(dimensions, tuple) and dimensions != self.dimensions:
+            raise RunError(
+                N_(
+                    "{name} was trained on images of {own} and these are {found}; use {resize} and {gray}"
+                ),
+                name=self.provenance["name"],
+                own=_sides(self.dimensions),
+                found=_sides(dimensions),
+                resize=Setting("resize"),
+                gray=Setting("gray"),
+            )
         if self.weights is None:
-            model, provenance = build_model(recipe, vocab_size), dict(self.provenance)
+            model, provenance = build_model(recipe, dimensions), dict(self.provenance)
         else:
             state = self.weights()
-            model = build_model(recipe.model_copy(update={"tuning": None}), vocab_size)
+            model = build_model(recipe.model_copy(update={"tuning": None}), dimensions)
             shapes = {name: value.shape for name, value in model.state_dict().items()}
             grown = [name for name, value in state.items() if value.shape != shapes[name]]
             model.load_state_dict({name: grow(state[name], shapes[name]) for name in shapes})
@@ -100,11 +129,15 @@ class Start:
         return model, provenance
 
 
-def open_start(start: str) -> Start:
+def open_start(start: str, checkpoint: NamedCheckpoint | None = None) -> Start:
     """The base that a recipe names.
 
+    Args:
+        start: a run, its name or path, or a folder of another library.
+        checkpoint: of a run; the best, else the last, where None.
+
     Raises:
-        RunError: there is no such run, or it is not of a language model.
+        RunError: there is no such run.
         DataError: a folder of another library cannot be read.
     """
     path = user_path(start)
@@ -113,33 +146,35 @@ def open_start(start: str) -> Start:
 
     if is_gpt2_folder(path) and not is_run(path):
         gpt2 = open_gpt2(path)
-        provenance = _provenance(path.resolve().name, None, gpt2.tokenizer)
+        count = gpt2.tokenizer.vocab_size
+        named = {"name": path.resolve().name, "checkpoint": None, "vocab_size": count}
         return Start(
-            provenance,
+            named,
             path.resolve(),
             gpt2.config,
             None,
             gpt2.tokenizer,
+            count,
             gpt2.weights,
             gpt2.notes,
         )
     run = Run(path if is_run(path) else start)
-    if MODELS[run.family].data != "text":
-        raise RunError(
-            N_("run {name} is a {family}: {start} takes the run of a language model"),
-            start=Setting("start"),
-            name=run.name,
-            family=run.family,
-        )
-    step, _ = run.checkpoint()
-    tokenizer, recipe = run.tokenizer(), run.recipe
+    step, _ = run.checkpoint(checkpoint)
+    provenance: dict[str, Any] = {"name": run.name, "checkpoint": step}
+    tokenizer, recipe = None, run.recipe
+    if MODELS[run.family].data in ("text", "pairs"):
+        tokenizer = run.tokenizer()
+        provenance["vocab_size"] = tokenizer.vocab_size
+    if checkpoint == "last":
+        provenance |= trained_in_all(run)
     return Start(
-        _provenance(run.name, step, tokenizer),
+        provenance,
         run.path.resolve(),
         recipe.model,
         recipe.size,
         tokenizer,
-        lambda: dict(run.model().state_dict()),
+        run.dimensions(),
+        lambda: dict(run.model(checkpoint).state_dict()),
     )
 
 
@@ -147,27 +182,103 @@ def resumed(run: Run) -> Start:
     """The start of a resumed tuned run: its tokenizer and checkpoint suffice, so that the base may be gone."""
     recipe = run.recipe
     assert recipe.tuning is not None
-    provenance = run.provenance["base"]
-    path = Path(recipe.tuning.start)
-    return Start(provenance, path, recipe.model, recipe.size, run.tokenizer(), None)
+    path, is_text = Path(recipe.tuning.start), MODELS[run.family].data in ("text", "pairs")
+    return Start(
+        run.provenance["base"],
+        path,
+        recipe.model,
+        recipe.size,
+        run.tokenizer() if is_text else None,
+        run.dimensions(),
+        None,
+    )
 
 
-def check_unchanged(run: Run) -> None:
-    """Before a tuned run is repeated, its base must be what it was.
+def base_of(run: Run, start: str | None = None) -> str | None:
+    """Where a tuned run's base is, checked to be what it was; None of a run that is not tuned.
+
+    Args:
+        run: tuned, or not.
+        start: where the base is now, if it was moved.
 
     Raises:
-        RunError: it has changed, or is gone.
+        MissingError: it is not where it was, nor beside the run.
+        RunError: it has changed.
     """
-    if run.recipe.tuning is None:
-        return
-    weights = open_start(run.recipe.tuning.start).weights
-    assert weights is not None
-    if model_sha256(weights()) != run.provenance["base"]["model_sha256"]:
+    tuning, stored = run.recipe.tuning, run.provenance.get("base", {})
+    if tuning is None:
+        return None
+
+    def fits(place: str) -> bool:
+        weights = open_start(place, tuning.checkpoint).weights
+        return weights is not None and model_sha256(weights()) == stored["model_sha256"]
+
+    found = start or tuning.start
+    if start is None and not Path(found).exists():
+        beside = origin(run, found, lambda other: fits(str(other.path)))
+        if beside is None:
+            raise MissingError(
+                N_(
+                    "run {name} was tuned from {base}, which is not at {path} any more; say where it is now: {start}"
+                ),
+                name=run.name,
+                base=stored["name"],
+                path=tuning.start,
+                start=Setting("start", "RUN"),
+            )
+        return str(beside.path.resolve())
+    if not fits(found):
         raise RunError(
             N_("{base} has changed since run {name} was tuned from it, so it cannot be repeated"),
-            base=run.provenance["base"]["name"],
+            base=stored["name"],
             name=run.name,
         )
+    return str(Path(found).expanduser().resolve())
+
+
+# -- a finished run trains on ------------------------------------------------------------------------
+
+
+def trained_in_all(run: Run) -> dict[str, float]:
+    """Steps and seconds of a run, and of those that it trained on from."""
+    own, tuning = run.result, run.recipe.tuning
+    before = run.provenance["base"] if tuning is not None and tuning.checkpoint is not None else {}
+    names = ("steps", "elapsed_s")
+    return {name: own.get(name, 0) + before.get(name, 0) for name in names}
+
+
+def longer_recipe(run: Run, steps: int | None, budget: float | None) -> Recipe:
+    """The recipe of the run that trains a finished one on.
+
+    Args:
+        run: finished.
+        steps: that it is to have made in all.
+        budget: seconds that it is to have had in all; one of both.
+
+    Raises:
+        UsageError: it has made as many, or has had as long, already.
+    """
+    done = trained_in_all(run)
+    if steps is not None and steps <= done["steps"]:
+        raise UsageError(
+            N_("run {name} has made {done} steps already: give more than that with {steps}"),
+            name=run.name,
+            done=int(done["steps"]),
+            steps=Setting("steps"),
+        )
+    if budget is not None and budget <= done["elapsed_s"]:
+        raise UsageError(
+            N_("run {name} has trained for {done} s already: give more than that with {budget}"),
+            name=run.name,
+            done=Number(done["elapsed_s"], 0),
+            budget=Setting("budget"),
+        )
+    left_steps = None if steps is None else steps - int(done["steps"])
+    left_s = None if budget is None else budget - done["elapsed_s"]
+    recipe, tuning = run.recipe.ending(left_steps, left_s), run.recipe.tuning
+    fields = {} if tuning is None else tuning.model_dump(mode="json")
+    fields |= {"start": str(run.path.resolve()), "checkpoint": "last"}
+    return recipe.updated("tuning", fields)
 
 
 # -- the recipe ------------------------------------------------------------------------------------
@@ -205,7 +316,14 @@ def tuned_recipe(
         )
     if size is not None:
         _same_form(name, base.config, find_preset(recipe.preset, size).model)
-    kind = base.tokenizer.kind
+    kind = recipe.data.tokenizer if base.tokenizer is None else base.tokenizer.kind
+    if base.tokenizer is None and "rank" in tuning:
+        raise UsageError(
+            N_("{option} is for models of text, and {name} is a {family}; leave it out"),
+            option=Setting("lora_rank"),
+            name=name,
+            family=base.config.family,
+        )
     if data_options.get("tokenizer", kind) != kind or "vocab_size" in data_options:
         raise UsageError(
             N_("the tokenizer ({kind}) is carried over from {name}; leave out {words}"),
@@ -242,6 +360,12 @@ def _same_form(name: str, base: ModelConfig, requested: ModelConfig) -> None:
         )
 
 
+def _sides(dimensions: tuple[int, int, int] | int) -> str:
+    """A shape in a message."""
+    sides = dimensions if isinstance(dimensions, tuple) else (dimensions,)
+    return "×".join(map(str, sides))
+
+
 def _kind_of(config: ModelConfig) -> str:
     """The family, and the rung where it has some."""
     rung = getattr(config, "rung", None)
@@ -266,7 +390,3 @@ def extended(tokenizer: Tokenizer, text: str) -> Tokenizer:
         new = sorted(set(text).difference(tokenizer.vocabulary))
         return WordTokenizer([*tokenizer.vocabulary, *new]) if new else tokenizer
     return tokenizer
-
-
-def _provenance(name: str, checkpoint: int | None, tokenizer: Tokenizer) -> dict[str, Any]:
-    return {"name": name, "checkpoint": checkpoint, "vocab_size": tokenizer.vocab_size}

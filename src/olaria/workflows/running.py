@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from olaria.data.base import Progress
-from olaria.errors import NonFiniteLossError, OlariaError
+from olaria.errors import NonFiniteLossError, OlariaError, RunError
 from olaria.families.gan import GameConfig
-from olaria.i18n import N_
+from olaria.i18n import N_, Message, Number, Setting
 from olaria.kinds import prepare
 from olaria.recipes import Recipe
 from olaria.runs import Run, opened_run
 from olaria.runs.opening import check_data, check_weights
 from olaria.runs.places import recipes_of
-from olaria.runs.tuning import check_unchanged, resumed
+from olaria.runs.tuning import base_of, longer_recipe, resumed, trained_in_all
 from olaria.storage import folder as files
 from olaria.storage.folder import RunFolder, new_folder
 from olaria.training import records, teamwork
@@ -85,14 +86,14 @@ def resume(
     started: float | None = None,
     team: Team | None = None,
 ) -> Run:
-    """Go on with a stopped run from its last complete checkpoint; a finished one is returned as it is.
+    """Go on with a stopped run from its last complete checkpoint.
 
     Raises:
-        RunError: there is no run or no checkpoint, or the data has changed.
+        RunError: there is no run or no checkpoint, it is finished, or the data has changed.
     """
     opened = opened_run(run)
     if opened.state == "done":
-        return opened
+        raise _finished(opened)
     with opened.folder.locked():
         path = opened.folder.checkpoint_path("last")
         tensors, state = opened.folder.load_checkpoint("last")
@@ -130,19 +131,92 @@ def _remember_place(run: Run, prepared: Prepared) -> None:
         run.folder.write(files.RECIPE, recipe.model_dump(mode="json"))
 
 
+def _finished(run: Run) -> RunError:
+    """The error of who goes on with a run that has come to its end: how it is trained longer."""
+    training, done = run.recipe.training, trained_in_all(run)
+    more = Setting("steps", str(2 * int(done["steps"])))
+    if training.steps is None:
+        more = Setting("budget", f"{2 * max(1, round(done['elapsed_s']))}s")
+    return RunError(
+        N_(
+            "run {name} is finished, after {steps} steps; {resume} {more} trains it on, in a new run"
+        ),
+        name=run.name,
+        steps=int(done["steps"]),
+        resume=Setting("resume", str(run.path)),
+        more=more,
+    )
+
+
+def train_on(
+    run: str | Path | Run,
+    *,
+    steps: int | None,
+    budget: float | None,
+    out: str | Path | None = None,
+    notify: Callable[[Message], None] = lambda _message: None,
+    clock: Clock | None = None,
+    **around: Any,
+) -> Run:
+    """Train a finished run longer: a new run begins from its last weights, with a schedule of its own.
+
+    Args:
+        run: finished.
+        steps: that it is to have made in all.
+        budget: seconds that it is to have had in all; one of both.
+        out: folder of the new run; a free name unless given.
+        notify: gets what a person should know before it begins.
+        clock: of the new run's budget.
+        **around: see :func:`train_recipe`.
+
+    Raises:
+        UsageError: the run has come as far already.
+        RunError: its data has changed, or is not where it was.
+    """
+    opened = opened_run(run)
+    recipe = longer_recipe(opened, steps, budget)
+    recipe = recipe.updated("data.name", recipes_of(opened)[0].data.name)
+    fields: dict[str, Any] = {"name": opened.name, "done": int(trained_in_all(opened)["steps"])}
+    begins = N_(
+        "run {name} is finished, after {done} steps: a new run begins from its last weights, with a schedule of its "
+        "own, for {more} more"
+    )
+    if recipe.training.steps is not None:
+        more = Message(N_("{count} steps"), {"count": recipe.training.steps})
+    else:
+        more = Message(N_("{seconds} s"), {"seconds": Number(recipe.training.budget or 0, 0)})
+    notify(Message(begins, {**fields, "more": more}))
+    # Of two runs of one name, one here and one elsewhere, the one would be taken for the other.
+    stem = opened.name if (files.runs_home() / opened.name).exists() else f"{opened.name}-2"
+    return train_recipe(recipe, out, stem=stem, clock=clock, repeated=opened, **around)
+
+
 def replay(
     run: str | Path | Run,
     *,
     out: str | Path | None = None,
+    start: str | None = None,
     offline: bool = False,
     listeners: Sequence[Listener] = (),
     progress: Progress | None = None,
     team: Team | None = None,
 ) -> Run:
-    """Repeat a run exactly, a budget run too: its schedule is followed instead of the clock."""
+    """Repeat a run exactly, a budget run too: its schedule is followed instead of the clock.
+
+    Args:
+        run: to be repeated.
+        out: folder of the new run; a free name unless given.
+        start: where the base of a tuned run is now, if it was moved.
+        offline, listeners, progress, team: see :func:`train_recipe`.
+
+    Raises:
+        RunError: its data or its base has changed, or is not where it was.
+    """
     opened = opened_run(run)
     stored, recipe = opened.provenance, recipes_of(opened)[0]
-    check_unchanged(opened)
+    base = base_of(opened, start)
+    if base is not None:
+        recipe = recipe.updated("tuning.start", base)
     recipe = recipe.updated("training.precision", stored["precision"])
     recipe = recipe.updated("training.compile", "on" if stored["compile"] else "off")
     return train_recipe(

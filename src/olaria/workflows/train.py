@@ -91,7 +91,9 @@ class TrainRequest(Request):
         flag="--set",
     )
     resume: AnyRun | None = setting(
-        N_("go on with a stopped run; auto: the preset's newest, or else a new one"),
+        N_(
+            "go on with a stopped run, or train a finished one longer; auto: the preset's newest, or else a new one"
+        ),
         default=None,
         metavar=N_("RUN|auto"),
     )
@@ -181,16 +183,22 @@ class TrainRequest(Request):
     def _check_fixed(self) -> None:
         """A run that goes on, or is repeated, brings its recipe along."""
         goes_on = self.resume not in (None, AUTO)
-        # Beside such a run, data says only where its data lies now.
-        every = (name for name in (*CHOICES, *TUNING, *READING) if name != "data")
+        # Beside such a run these say only where its data, and its base, lie now, and how far it is to be trained on.
+        may = ("data", "steps", "budget") if goes_on else ("data", "start")
+        every = (name for name in (*CHOICES, *TUNING, *READING) if name not in may)
         names = [name for name in every if _is_set(getattr(self, name))]
-        names += ["out"] if goes_on and self.out is not None else []
+        names += ["out"] if goes_on and self.out is not None and not self.is_longer else []
         if names and (goes_on or self.replay is not None):
             raise UsageError(
                 N_("{fixed} takes everything from its run; leave out {words}"),
                 fixed=Setting("resume" if goes_on else "replay"),
                 words=tuple(map(Setting, names)),
             )
+
+    @property
+    def is_longer(self) -> bool:
+        """Whether it says how far a run is to be trained."""
+        return self.steps is not None or self.budget is not None
 
     @property
     def is_of_a_run(self) -> bool:
@@ -301,14 +309,51 @@ def train(
     if request.replay is not None:
         _of_preset(request.replay, request.preset)
         replayed = given.opened(request.replay, request.data)
-        return running.replay(replayed, out=request.out, **around)
+        start = None if request.start is None else os.fspath(request.start)
+        return running.replay(replayed, out=request.out, start=start, **around)
     unfinished = _unfinished(request, notify)
     if unfinished is not None:
         _of_preset(unfinished, request.preset)
         resumed = given.opened(unfinished, request.data if request.is_of_a_run else None)
+        if request.is_of_a_run and request.is_longer and resumed.state == "done":
+            more: dict[str, Any] = {
+                "steps": request.steps,
+                "budget": request.budget,
+                "out": request.out,
+            }
+            return running.train_on(resumed, **more, notify=notify, clock=Clock(started), **around)
+        if request.is_of_a_run:
+            _refuse_another_end(request, resumed)
         return running.resume(resumed, started=started, **around)
     recipe = request.recipe()
     return running.train_recipe(recipe, request.out, clock=Clock(started), **around)
+
+
+def _refuse_another_end(request: TrainRequest, run: Run) -> None:
+    """An unfinished run keeps its schedule: it cannot end elsewhere.
+
+    Raises:
+        UsageError: naming what it has.
+    """
+    training = run.recipe.training
+    for name in ("steps", "budget"):
+        wanted, own = getattr(request, name), getattr(training, name)
+        if wanted is not None and wanted != own:
+            raise UsageError(
+                N_(
+                    "run {name} is not finished and goes on to its own end ({own}); leave out {setting}, and give it "
+                    "more when it is there"
+                ),
+                name=run.name,
+                own=f"{training.steps}" if training.steps is not None else f"{training.budget:g} s",
+                setting=Setting(name),
+            )
+    if request.out is not None:
+        raise UsageError(
+            N_("{fixed} takes everything from its run; leave out {words}"),
+            fixed=Setting("resume"),
+            words=(Setting("out"),),
+        )
 
 
 def _with_file(request: TrainRequest) -> TrainRequest:
