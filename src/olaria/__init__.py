@@ -13,16 +13,19 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "train": ("olaria.workflows.face", "train"),
     "open": ("olaria.workflows.face", "open_run"),
-    "load_data": ("olaria.data", "load"),
+    "load_data": ("olaria.workflows.loading", "load_data"),
+    "OlariaError": ("olaria.errors", "OlariaError"),
+    "OlariaWarning": ("olaria.errors", "OlariaWarning"),
     "presets": ("olaria.workflows.presets", "presets"),
 }
 
-__all__ = ["__version__", "load_data", "open", "presets", "train"]
+__all__ = ["OlariaError", "OlariaWarning", "__version__", "load_data", "open", "presets", "train"]
 
 if TYPE_CHECKING:
-    from olaria.data import load as load_data
+    from olaria.errors import OlariaError, OlariaWarning
     from olaria.workflows.face import open_run as open
     from olaria.workflows.face import train
+    from olaria.workflows.loading import load_data
     from olaria.workflows.presets import presets
 
 

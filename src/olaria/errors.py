@@ -32,7 +32,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, detect_language
 from olaria.vocabulary import SYNONYMS
 
 MOST_SUGGESTED = 3
@@ -53,7 +53,11 @@ class OlariaError(Exception):
         super().__init__(message_id)
 
     def __str__(self) -> str:
-        return self.message.text("en")
+        return self.message.text(detect_language())
+
+
+class OlariaWarning(UserWarning):
+    """What a person should know, in Python: a note or a warning that a command would show."""
 
 
 class UsageError(OlariaError):

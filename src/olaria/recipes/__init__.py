@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import get_args
 
 from olaria.errors import UsageError, suggestion
 from olaria.families.base import Size
-from olaria.i18n import N_
+from olaria.i18n import N_, Setting
 from olaria.recipes import images, language, plane, translation
 from olaria.recipes.base import Recipe
 
@@ -126,10 +127,17 @@ def preset(name: str, size: Size = "small") -> Recipe:
     """The recipe of a preset.
 
     Raises:
-        UsageError: there is none of this name; the nearest is offered.
+        UsageError: there is none of this name, or no such size; the nearest is offered.
     """
     if name not in PRESETS:
         raise UsageError(
-            N_("unknown preset {name}: {hint}"), name=name, hint=suggestion(name, PRESETS)
+            N_("unknown preset {name}: {hint}"), name=str(name), hint=suggestion(str(name), PRESETS)
+        )
+    if size not in get_args(Size):
+        raise UsageError(
+            N_("{option} cannot be {value}: {hint}"),
+            option=Setting("size"),
+            value=str(size),
+            hint=suggestion(str(size), get_args(Size)),
         )
     return PRESETS[name].recipe(name, size)

@@ -209,13 +209,13 @@ def base_of(run: Run, start: str | None = None) -> str | None:
     if tuning is None:
         return None
 
-    def fits(place: str) -> bool:
-        weights = open_start(place, tuning.checkpoint).weights
-        return weights is not None and model_sha256(weights()) == stored["model_sha256"]
+    def is_it(base: Start) -> bool:
+        return base.weights is not None and model_sha256(base.weights()) == stored["model_sha256"]
 
-    found = start or tuning.start
-    if start is None and not Path(found).exists():
-        beside = origin(run, found, lambda other: fits(str(other.path)))
+    if start is None and not Path(tuning.start).exists():
+        beside = origin(
+            run, tuning.start, lambda one: is_it(open_start(str(one.path), tuning.checkpoint))
+        )
         if beside is None:
             raise MissingError(
                 N_(
@@ -227,13 +227,14 @@ def base_of(run: Run, start: str | None = None) -> str | None:
                 start=Setting("start", "RUN"),
             )
         return str(beside.path.resolve())
-    if not fits(found):
+    base = open_start(start or tuning.start, tuning.checkpoint)
+    if not is_it(base):
         raise RunError(
             N_("{base} has changed since run {name} was tuned from it, so it cannot be repeated"),
             base=stored["name"],
             name=run.name,
         )
-    return str(Path(found).expanduser().resolve())
+    return str(base.path)
 
 
 # -- a finished run trains on ------------------------------------------------------------------------

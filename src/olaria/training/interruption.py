@@ -39,7 +39,9 @@ def handling(handler: Any) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    # A handler that was not installed from Python could not be put back.
+    both = (signal.SIGINT, signal.SIGTERM)
+    numbers = [number for number in both if signal.getsignal(number) is not None]
     before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield

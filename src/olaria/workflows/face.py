@@ -23,8 +23,10 @@ from olaria.workflows import runs as listing
 from olaria.workflows import sample as sampling
 from olaria.workflows import train as training
 from olaria.workflows.files import next_verbs
-from olaria.workflows.requests import Checkpoint, Document, Request
-from olaria.workflows.requests.verbs import describe
+from olaria.workflows.requests import Checkpoint, Document, Request, Result
+from olaria.workflows.requests.forms import refused
+from olaria.workflows.requests.verbs import check_besides, describe
+from olaria.workflows.warned import warn, warn_of
 from olaria.workflows.words import LABELS, STATES
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from olaria.workflows.history import History
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T", bound=Result)
 BESIDES = ("effort", "language", "offline", "progress")
 """Of what a verb takes besides its settings, what a person at a notebook may want."""
 
@@ -130,7 +133,7 @@ class OpenRun(Run):
         Returns:
             Serves as an array (N, latent), and has the tensor in ``.codes``.
         """
-        return encoding.encode(self, *data, **settings)
+        return _warned(encoding.encode(self, *data, **settings))
 
     def decode(
         self, z: Any, *, y: Any | None = None, checkpoint: Checkpoint | None = None
@@ -158,12 +161,12 @@ class OpenRun(Run):
         Returns:
             Serves as an array (N, C, H, W), and has the tensor in ``.images`` and each image's error in ``.errors``.
         """
-        return reconstructing.reconstruct(self, *data, **settings)
+        return _warned(reconstructing.reconstruct(self, *data, **settings))
 
     @_documented(detecting.DetectRequest, detecting.detect, first=("self",))
     def detect(self, *data: Any, **settings: Any) -> detecting.Detection:
         """Score images by how strange they are to the run; ``data`` as of :meth:`encode`."""
-        return detecting.detect(self, *data, **settings)
+        return _warned(detecting.detect(self, *data, **settings))
 
     @_documented(evaluating.EvaluateRequest, evaluating.evaluate, first=("self",))
     def evaluate(self, **settings: Any) -> evaluating.Evaluation:
@@ -192,7 +195,8 @@ class OpenRun(Run):
     )
     def report(self, *beside: Any, **settings: Any) -> reporting.Report:
         """Write the run up, with the runs ``beside`` it, as one page."""
-        return reporting.report(runs=(self, *beside), spoken=detect_language(), **settings)
+        told = {"spoken": detect_language(), "notify": warn}
+        return reporting.report(runs=(self, *beside), **told, **settings)
 
     def compare(self, *others: Any) -> listing.Compared:
         """This run and others side by side."""
@@ -237,6 +241,13 @@ class OpenRun(Run):
         calls = (f"run.{methods.get(verb, verb)}()" for verb in next_verbs(self.family))
         steps = " · ".join([*calls, "run.history"])
         return displays.table((), rows) + displays.line(words(N_("next: {steps}"), steps=steps))
+
+
+def _warned(result: T) -> T:
+    """A verb's result, after its notes."""
+    for note in result.notes:
+        warn(note)
+    return result
 
 
 def _measured(name: str, value: Any) -> tuple[str, str]:
@@ -306,9 +317,10 @@ def train(
     """Train a preset, or your own data with it, and open the run.
 
     ``data`` is the name of a data set, a path, images (an array or tensor (N, H, W) or (N, H, W, C), uint8 or floating
-    in [0, 1]), a pair of images and labels, points (N, 2), or a string that is a text. In a notebook one line tells how
-    far it is, and the stop button ends the training after its step: the stopped run is returned, to be looked at, or
-    to be gone on with by ``resume``. A script gets :class:`olaria.training.interruption.Interrupted` then.
+    in [0, 1]), a pair of images and labels, points (N, 2), or a string that is a text. What should be known is an
+    :class:`olaria.OlariaWarning`. In a notebook one line tells how far it is, what should be known stands under it, and
+    the stop button ends the training after its step: the stopped run is returned, to be looked at, or to be gone on
+    with by ``resume``. A script gets :class:`olaria.training.interruption.Interrupted` then.
 
     Args:
         progress: tell how far it is; unless given, in a notebook.
@@ -320,13 +332,18 @@ def train(
     from olaria.training.interruption import INTERRUPTED_CODE, Interrupted
     from olaria.workflows import notebook
 
+    check_besides({"listeners": listeners})
+    if progress is not None and not isinstance(progress, bool):
+        raise refused("progress", progress, N_("it must be true or false"))
     is_notebook = notebook.in_notebook()
-    reporter = None
     if is_notebook if progress is None else progress:
         line = notebook.NotebookLine() if is_notebook else notebook.ScriptLine()
         reporter = notebook.ProgressReporter(line)
         settings["progress"], settings["notify"] = reporter.downloaded, reporter.message
         listeners = [reporter, *listeners]
+    else:
+        settings.setdefault("notify", warn)
+        listeners = [warn_of, *listeners]
     try:
         return OpenRun(training.train(*preset, listeners=listeners, **settings))
     except Interrupted as stopped:

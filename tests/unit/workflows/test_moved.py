@@ -348,6 +348,7 @@ def test_the_shell_takes_the_place_too(moved: Moved, capsys: pytest.CaptureFixtu
         ["train", "--replay", run, "--data", place, "--out", "again"],
     ):
         assert main(words) == 0, capsys.readouterr().err
+    capsys.readouterr()
     assert main(["detect", run, str(moved.others)]) == 0
     told = capsys.readouterr()
     assert "threshold" not in told.out and "there is no threshold" in told.err

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from olaria.cli.main import main
 from olaria.data.tokenizer import fit_tokenizer
-from olaria.errors import OlariaError, RunError, UsageError
+from olaria.errors import MissingError, OlariaError, RunError, UsageError
 from olaria.families.language import LanguageConfig
 from olaria.i18n import Message
 from olaria.models.language import LanguageModel
@@ -181,7 +181,7 @@ def test_it_opens_goes_on_and_is_evaluated_when_the_base_is_gone(
     assert torch.equal(logits(again, "last", ema=True), logits(straight, "last", ema=True))
     text = "".join(sampled(again))
     assert len(text) == 20
-    with pytest.raises(RunError, match="no run named"):
+    with pytest.raises(MissingError, match="was tuned from base, which is not at"):
         replay(again.path)
 
 
@@ -310,7 +310,7 @@ def test_dropout_may_differ(texts: Texts, out: str) -> None:
 
 def test_what_is_no_base(texts: Texts, tmp_path: Path) -> None:
     images = train("vae-mnist", data="digits", size="tiny", steps=1, out=tmp_path / "digits")
-    with pytest.raises(RunError, match="takes the run of a language model"):
+    with pytest.raises(UsageError, match="is a vae and gpt-shakespeare trains a gpt"):
         texts.train("refused", "gpt-shakespeare", "new", start=images.path)
     with pytest.raises(RunError, match="no run named nothing"):
         texts.train("refused", "gpt-shakespeare", "new", start="nothing")

@@ -164,13 +164,13 @@ class Whole(Form):
             raise UsageError(
                 N_("{option} cannot be {value}: it must be a whole number, at least {least}"),
                 option=Setting(name),
-                value=_shown(value),
+                value=shown(value),
                 least=least,
             )
         raise UsageError(
             N_("{option} cannot be {value}: it must be a whole number from {least} to {most}"),
             option=Setting(name),
-            value=_shown(value),
+            value=shown(value),
             least=least,
             most=int(limits.below) - 1,
         )
@@ -196,7 +196,7 @@ class Decimal(Form):
             raise UsageError(
                 N_("{option} cannot be {value}: it must be a number, such as 0.8"),
                 option=Setting(name),
-                value=_shown(value),
+                value=shown(value),
             )
         problem = self.limits.problem(number)
         if problem is not None:
@@ -229,7 +229,7 @@ class Duration(Form):
             raise UsageError(
                 N_("{option} cannot be {value}: write a duration such as 90s, 5m or 1h"),
                 option=Setting(name),
-                value=_shown(value),
+                value=shown(value),
             )
         return seconds
 
@@ -273,7 +273,7 @@ class Choice(Form):
         raise UsageError(
             N_("{option} cannot be {value}: {hint}"),
             option=Setting(name),
-            value=_shown(value),
+            value=shown(value),
             hint=suggestion(str(value), self.words),
         )
 
@@ -396,7 +396,7 @@ class TwoClasses(Form):
         return UsageError(
             N_("{option} takes two classes, such as 3:8, not {text}"),
             option=Setting(name),
-            text=_shown(value),
+            text=shown(value),
         )
 
     def show(self, value: Any) -> str:
@@ -426,11 +426,11 @@ def _number(value: Any) -> float:
 def refused(name: str, value: Any, reason: str | Message) -> UsageError:
     """The error of a value that cannot be, with the reason why."""
     why = reason if isinstance(reason, Message) else Message(reason)
-    fields = {"path": Setting(name), "value": _shown(value), "reason": why}
+    fields = {"path": Setting(name), "value": shown(value), "reason": why}
     return UsageError(N_("{path} cannot be {value}: {reason}"), **fields)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """A wrong value in a message."""
     if isinstance(value, str):
         return value or '""'

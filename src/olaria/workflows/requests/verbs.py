@@ -10,8 +10,9 @@ from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from olaria.errors import UsageError
-from olaria.i18n import N_, Message
+from olaria.i18n import LANGUAGES, N_, Message
 from olaria.workflows.requests import Declared, Request
+from olaria.workflows.requests.forms import refused
 
 R = TypeVar("R", bound=Request)
 P = ParamSpec("P")
@@ -37,6 +38,7 @@ def verb(request: type[R]) -> Callable[[Callable[Concatenate[R, P], T]], Callabl
         @functools.wraps(function)
         def call(*arguments: Any, **settings: Any) -> T:
             kept: Any = {name: settings.pop(name) for name in names & settings.keys()}
+            check_besides(kept)
             if len(arguments) == 1 and isinstance(arguments[0], request) and not settings:
                 return act(arguments[0], **kept)
             return act(request.of(**_named(request, arguments, settings)), **kept)
@@ -45,6 +47,30 @@ def verb(request: type[R]) -> Callable[[Callable[Concatenate[R, P], T]], Callabl
         return call
 
     return decorate
+
+
+def check_besides(kept: Mapping[str, Any]) -> None:
+    """Refuse what is given beside a verb's settings and is of another type.
+
+    Raises:
+        UsageError: naming it.
+    """
+    for name, value in kept.items():
+        if name == "offline" and not isinstance(value, bool):
+            raise refused(name, value, N_("it must be true or false"))
+        if name == "language" and value is not None and value not in LANGUAGES:
+            reason = Message(N_("it must be one of {limit}"), {"limit": ", ".join(LANGUAGES)})
+            raise refused(name, value, reason)
+        if name in ("progress", "notify") and value is not None and not callable(value):
+            raise refused(name, value, N_("it must be a function"))
+        if name == "listeners" and not _are_functions(value):
+            raise refused(name, value, N_("it must be a list of functions"))
+        if name == "effort" and value is not None and not hasattr(value, "num_examples"):
+            raise refused(name, value, N_("it must be an Effort"))
+
+
+def _are_functions(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(map(callable, value))
 
 
 def _named(
