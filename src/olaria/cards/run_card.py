@@ -224,7 +224,7 @@ def _translation_card(card: RunCard, run: Run, data: PairData) -> RunCard:
 def _images(
     run: Run, model: ImageModel, data: ImageData | None, gaps: list[Message]
 ) -> dict[str, Any]:
-    """Images that a model makes, as far as its family's panels show them and its data is there; ``gaps`` are the rest."""
+    """Images that a model makes, as far as its family's panels show them and its data is there; the rest are gaps."""
     shows, draws = MODELS[run.family].shows, Generator().manual_seed(_SEED)
     names = run.class_names if data is None else data.class_names
     fields: dict[str, Any] = {"class_names": names}
