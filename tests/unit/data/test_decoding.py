@@ -119,7 +119,9 @@ def test_a_film_script_in_a_zip(tmp_path: Path) -> None:
     data = text_of(packed, encoding="cp1252")
     assert data.text == "Não, não é isso.\n- Então o que é?\n"
     assert [note.text() for note in data.notes] == [
-        "1 files of another kind were left out: Filme (1999)/leia.nfo"
+        "1 files of another kind were left out: Filme (1999)/leia.nfo",
+        "subtitle files: 1, with 2 cues; what is said is kept, numbers, times and marks "
+        "(70 % of the characters) are left out",
     ]
 
 
