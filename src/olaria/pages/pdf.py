@@ -61,6 +61,9 @@ def _weasyprint() -> Any:
     Raises:
         OlariaError: see :func:`to_pdf`.
     """
+    from PIL import ImageFile
+
+    is_lenient = ImageFile.LOAD_TRUNCATED_IMAGES
     try:
         # What they miss they print at length, and standard output is the result's; how they load is their affair.
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
@@ -81,6 +84,8 @@ def _weasyprint() -> Any:
                 "see how WeasyPrint is installed"
             )
         ) from error
+    # It lets cut images pass as whole, in all of the process: the user's own are still to be refused.
+    ImageFile.LOAD_TRUNCATED_IMAGES = is_lenient
     # It tells of every rule of the style that it does not know; that is for us, not for who asked for a report.
     logging.getLogger("weasyprint").propagate = False
     return weasyprint

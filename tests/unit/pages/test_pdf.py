@@ -9,6 +9,7 @@ import io
 import os
 import re
 import socket
+import subprocess
 import sys
 import tempfile
 import urllib.request
@@ -336,3 +337,11 @@ def test_what_is_missing_is_told_in_one_line(
         to_pdf(page("x"))
     assert "\n" not in str(caught.value)
     assert capsys.readouterr().out == ""
+
+
+def test_who_prints_reads_no_cut_image_as_whole() -> None:
+    script = (
+        "from olaria.pages.pdf import only_inline; only_inline(); from PIL import ImageFile; "
+        "raise SystemExit(ImageFile.LOAD_TRUNCATED_IMAGES)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
