@@ -46,13 +46,13 @@ def evaluate_codes(model: VQ, images: Tensor, generator: Generator) -> Gathered:
     share = counts.double() / counts.sum()
     entropy = -torch.xlogy(share, share).sum()
     error = squared / len(images)
-    found = Gathered()
-    found.add("reconstruction_nats", lambda: nats / len(images))
-    found.add("mse", lambda: error)
-    found.add("psnr_db", lambda: psnr_db(error))
-    found.add("codes_used", lambda: int((counts > 0).sum()))
-    found.add("code_perplexity", lambda: entropy.exp().item())
-    return found
+    gathered = Gathered()
+    gathered.add("reconstruction_nats", lambda: nats / len(images))
+    gathered.add("mse", lambda: error)
+    gathered.add("psnr_db", lambda: psnr_db(error))
+    gathered.add("codes_used", lambda: int((counts > 0).sum()))
+    gathered.add("code_perplexity", lambda: entropy.exp().item())
+    return gathered
 
 
 @torch.no_grad()

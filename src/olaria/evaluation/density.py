@@ -251,13 +251,13 @@ def evaluate_vae(
         precision=precision,
         progress=progress,
     )
-    found = Gathered()
-    found.add("elbo_nats", lambda: bound.elbo_nats)
-    found.add("reconstruction_nats", lambda: bound.reconstruction_nats)
-    found.add("kl_nats", lambda: bound.kl_nats)
-    found.add("nll_nats", lambda: likelihood.nll_nats)
-    found.add("nll_stderr_nats", lambda: _stderr(likelihood))
-    found.add("active_units", lambda: _units_of(model, images, x, y))
+    gathered = Gathered()
+    gathered.add("elbo_nats", lambda: bound.elbo_nats)
+    gathered.add("reconstruction_nats", lambda: bound.reconstruction_nats)
+    gathered.add("kl_nats", lambda: bound.kl_nats)
+    gathered.add("nll_nats", lambda: likelihood.nll_nats)
+    gathered.add("nll_stderr_nats", lambda: _stderr(likelihood))
+    gathered.add("active_units", lambda: _units_of(model, images, x, y))
     protocol: dict[str, str | int] = {
         "num_examples": len(x),
         "likelihood": model.config.likelihood,
@@ -269,7 +269,7 @@ def evaluate_vae(
         "num_corrected": likelihood.num_corrected,
         "precision": precision,
     }
-    return found, protocol
+    return gathered, protocol
 
 
 def _stderr(likelihood: Likelihood) -> float:

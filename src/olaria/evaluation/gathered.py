@@ -34,10 +34,10 @@ class Gathered:
     @classmethod
     def of(cls, metrics: Mapping[str, Value], reasons: Mapping[str, Message]) -> Gathered:
         """Metrics that are there already, where finite."""
-        found = cls(reasons={**reasons})
+        gathered = cls(reasons={**reasons})
         for name, value in metrics.items():
-            found._keep(name, value)
-        return found
+            gathered._keep(name, value)
+        return gathered
 
     def add(self, name: str, compute: Callable[[], Value]) -> None:
         """A metric; None where computing it raises an :class:`EvaluationError`, or where it is not finite."""
@@ -46,12 +46,12 @@ class Gathered:
     def add_all(self, names: Sequence[str], compute: Callable[[], Mapping[str, Value]]) -> None:
         """Metrics that one computation gives, as :meth:`add` adds one."""
         try:
-            found = compute()
+            values = compute()
         except EvaluationError as error:
             self.leave_out(names, error.message)
             return
         for name in names:
-            self._keep(name, found[name])
+            self._keep(name, values[name])
 
     def leave_out(self, names: Iterable[str], reason: Message) -> None:
         """Metrics that cannot be had."""

@@ -163,19 +163,19 @@ def code_metrics(
         components: as many as a code has numbers.
         seed: draws the images of the trustworthiness, the same for both.
     """
-    (x, y), (voters, votes), found = shown, train, Gathered()
+    (x, y), (voters, votes), gathered = shown, train, Gathered()
     for prefix, encoder, points in (
         ("", encode, codes),
         ("pca_", components.encode, components.encode(x)),
     ):
         if votes is None or y is None:
-            found.leave_out([f"{prefix}knn_accuracy"], Message(_NO_CLASSES))
+            gathered.leave_out([f"{prefix}knn_accuracy"], Message(_NO_CLASSES))
         else:
             accuracy = partial(_accuracy, encoder, voters, votes, points, y)
-            found.add(f"{prefix}knn_accuracy", accuracy)
+            gathered.add(f"{prefix}knn_accuracy", accuracy)
         draws = torch.Generator().manual_seed(seed)
-        found.add(f"{prefix}trustworthiness", partial(trustworthiness, x, points, draws))
-    return found
+        gathered.add(f"{prefix}trustworthiness", partial(trustworthiness, x, points, draws))
+    return gathered
 
 
 def _accuracy(

@@ -46,7 +46,7 @@ NO_LABELS = N_("the samples were not drawn for a class")
 
 @dataclass(frozen=True)
 class SampleEvaluation:
-    """What :func:`evaluate_image_samples` found.
+    """What :func:`evaluate_image_samples` gives.
 
     Args:
         metrics: by key; None where unavailable.
@@ -113,18 +113,18 @@ def evaluate_image_samples(
         "extractor": extractor.name if extractor else None,
         "extractor_sha256": extractor.sha256 if extractor else None,
     }
-    found, nearest = Gathered(), None
+    gathered, nearest = Gathered(), None
     if count < MIN_SAMPLES:
         reason = Message(TOO_FEW, {"count": count, "least": MIN_SAMPLES})
-        found.leave_out(SAMPLE_METRICS, reason)
-        return SampleEvaluation(found.metrics, found.reasons, protocol)
+        gathered.leave_out(SAMPLE_METRICS, reason)
+        return SampleEvaluation(gathered.metrics, gathered.reasons, protocol)
     if extractor is None:
         shape = "×".join(map(str, data.shape))
         reason = Message(NO_EXTRACTOR, {"data": data.name, "shape": shape})
-        found.leave_out(FEATURE_METRICS, reason)
+        gathered.leave_out(FEATURE_METRICS, reason)
         real: dict[str, Value] = {}
     else:
-        found, real = _by_features(samples, data, extractor, generator, labels)
+        gathered, real = _by_features(samples, data, extractor, generator, labels)
         protocol["num_neighbourhoods"] = min(count, len(data.test))
         protocol["num_floor_examples"] = min(count, len(held_out(data, extractor)))
     test = _subset(data.test.x, num_distances, generator)
@@ -135,10 +135,10 @@ def evaluate_image_samples(
             as_pixels(test, data.shape),
             as_pixels(data.train.x, data.shape),
         )
-        found.metrics["nearest_train_distance_ratio"] = nearest.ratio
+        gathered.metrics["nearest_train_distance_ratio"] = nearest.ratio
     except EvaluationError as error:
-        found.leave_out(("nearest_train_distance_ratio",), error.message)
-    return SampleEvaluation(found.metrics, found.reasons, protocol, real, nearest)
+        gathered.leave_out(("nearest_train_distance_ratio",), error.message)
+    return SampleEvaluation(gathered.metrics, gathered.reasons, protocol, real, nearest)
 
 
 def as_pixels(images: Tensor, shape: tuple[int, int, int]) -> Tensor:
@@ -182,35 +182,35 @@ def _by_features(
     test, test_probabilities = extractor.describe(data.test.x)
     unseen = extractor.features(_subset(held_out(data, extractor), len(samples), generator))
     peers = _subset(test, len(samples), generator)
-    found, real = _distances(generated, test, peers), _distances(unseen, test, peers)
-    found.add("fd_unbiased", lambda: fidelity.fd_unbiased(generated, test, generator))
-    found.add("fd_ci95", lambda: list(fidelity.fd_ci95(generated, test, generator)))
-    found.add("fd_floor", lambda: fidelity.fd(unseen, test))
-    _add_classes(found, probabilities)
+    gathered, real = _distances(generated, test, peers), _distances(unseen, test, peers)
+    gathered.add("fd_unbiased", lambda: fidelity.fd_unbiased(generated, test, generator))
+    gathered.add("fd_ci95", lambda: list(fidelity.fd_ci95(generated, test, generator)))
+    gathered.add("fd_floor", lambda: fidelity.fd(unseen, test))
+    _add_classes(gathered, probabilities)
     _add_classes(real, test_probabilities)
     if labels is None:
-        found.leave_out(("class_agreement",), Message(NO_LABELS))
-        return found, real.metrics
-    found.add("class_agreement", lambda: diversity.class_agreement(probabilities, labels))
+        gathered.leave_out(("class_agreement",), Message(NO_LABELS))
+        return gathered, real.metrics
+    gathered.add("class_agreement", lambda: diversity.class_agreement(probabilities, labels))
     truth = data.test.y
     if truth is not None:
         real.add("class_agreement", lambda: diversity.class_agreement(test_probabilities, truth))
-    return found, real.metrics
+    return gathered, real.metrics
 
 
 def _distances(features: Tensor, test: Tensor, peers: Tensor) -> Gathered:
     """Distances to the whole test set; neighbourhoods among equally many (``peers``), since coverage
     and density depend on the two numbers."""
-    found = Gathered()
-    found.add("fd", lambda: fidelity.fd(features, test))
-    found.add("kd", lambda: fidelity.kd(features, test))
-    found.add_all(diversity.NEIGHBOURHOODS, lambda: asdict(diversity.prdc(features, peers)))
-    return found
+    gathered = Gathered()
+    gathered.add("fd", lambda: fidelity.fd(features, test))
+    gathered.add("kd", lambda: fidelity.kd(features, test))
+    gathered.add_all(diversity.NEIGHBOURHOODS, lambda: asdict(diversity.prdc(features, peers)))
+    return gathered
 
 
-def _add_classes(found: Gathered, probabilities: Tensor) -> None:
-    found.add("classes_covered", lambda: diversity.classes_covered(probabilities))
-    found.add("class_entropy_bits", lambda: diversity.class_entropy_bits(probabilities))
+def _add_classes(gathered: Gathered, probabilities: Tensor) -> None:
+    gathered.add("classes_covered", lambda: diversity.classes_covered(probabilities))
+    gathered.add("class_entropy_bits", lambda: diversity.class_entropy_bits(probabilities))
 
 
 def _subset(images: Tensor, count: int, generator: Generator) -> Tensor:

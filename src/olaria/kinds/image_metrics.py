@@ -56,24 +56,26 @@ def part(images: Tensor, count: int | None) -> Tensor:
 def _by_error(run: Run, model: ImageModel, data: ImageData, effort: Effort) -> Measured:
     test = part(data.test.x, effort.num_examples).float() / 255
     codes = latent.encode(model, test)
-    found, error = Gathered(), mse(latent.decode(model, codes), test)
-    found.add("mse", lambda: error)
-    found.add("psnr_db", lambda: psnr_db(error))
-    _add_denoising(found, model, data.train.x[: effort.num_neighbours], test)
+    gathered, error = Gathered(), mse(latent.decode(model, codes), test)
+    gathered.add("mse", lambda: error)
+    gathered.add("psnr_db", lambda: psnr_db(error))
+    _add_denoising(gathered, model, data.train.x[: effort.num_neighbours], test)
     train = data.train.x[: effort.num_neighbours].float() / 255
     voters = (train, None if data.train.y is None else data.train.y[: effort.num_neighbours])
     labels = None if data.test.y is None else part(data.test.y, effort.num_examples)
     components = PrincipalComponents.fitted(train, model.latent)
     rebuilt = components.decode(components.encode(test)).view_as(test)
-    found.add("pca_mse", lambda: mse(rebuilt, test))
+    gathered.add("pca_mse", lambda: mse(rebuilt, test))
     encode = partial(latent.encode, model)
-    found.update(code_metrics(encode, voters, (test, labels), codes, components, SEED))
-    detection = _add_detection(found, run, model, data)
+    gathered.update(code_metrics(encode, voters, (test, labels), codes, components, SEED))
+    detection = _add_detection(gathered, run, model, data)
     protocol = {"num_examples": len(test), "k": 5, **detection}
-    return Measured(found.metrics, protocol, found.reasons)
+    return Measured(gathered.metrics, protocol, gathered.reasons)
 
 
-def _add_detection(found: Gathered, run: Run, model: ImageModel, data: ImageData) -> dict[str, Any]:
+def _add_detection(
+    gathered: Gathered, run: Run, model: ImageModel, data: ImageData
+) -> dict[str, Any]:
     """How well the class that was left out of training is told from the others, where one was; protocol fields."""
     label = run.recipe.data.leave_out
     if label is None or data.test.y is None or model.classes or not model.detects:
@@ -83,8 +85,8 @@ def _add_detection(found: Gathered, run: Run, model: ImageModel, data: ImageData
     chosen, areas = anomaly.DEFAULT_SCORE, Gathered()
     for name, values in scores.items():
         areas.add(f"auroc_by_{name}", partial(anomaly.auroc, values, is_anomaly))
-    found.add("auroc", partial(anomaly.auroc, scores[chosen], is_anomaly))
-    found.add("aupr", partial(anomaly.aupr, scores[chosen], is_anomaly))
+    gathered.add("auroc", partial(anomaly.auroc, scores[chosen], is_anomaly))
+    gathered.add("aupr", partial(anomaly.aupr, scores[chosen], is_anomaly))
     return {
         "left_out": label,
         "prevalence": is_anomaly.double().mean().item(),
@@ -118,7 +120,7 @@ def detector_of(model: ImageModel, data: ImageData) -> Detector:
     return Detector.fitted(partial(latent.encode, model), partial(latent.decode, model), x)
 
 
-def _add_denoising(found: Gathered, model: ImageModel, train: Tensor, test: Tensor) -> None:
+def _add_denoising(gathered: Gathered, model: ImageModel, train: Tensor, test: Tensor) -> None:
     """How well the disturbance of training is taken off, beside the best linear map fitted to the same task."""
     draws = Generator().manual_seed(SEED)
     noisy, clean = model.disturbed(test, draws), train.float() / 255
@@ -128,13 +130,13 @@ def _add_denoising(found: Gathered, model: ImageModel, train: Tensor, test: Tens
     assert disturbed is not None
     linear = LinearMap.fitted(disturbed, clean)
     rebuilt = latent.reconstruct(model, noisy)
-    found.add("denoised_psnr_db", lambda: psnr_db(mse(rebuilt, test)))
-    found.add("linear_denoised_psnr_db", lambda: psnr_db(mse(linear(noisy), test)))
+    gathered.add("denoised_psnr_db", lambda: psnr_db(mse(rebuilt, test)))
+    gathered.add("linear_denoised_psnr_db", lambda: psnr_db(mse(linear(noisy), test)))
 
 
 def _by_bound(run: Run, model: Any, data: ImageData, effort: Effort) -> Measured:
     images = part(data.test.x, effort.num_examples)
-    found, protocol = evaluate_vae(
+    gathered, protocol = evaluate_vae(
         model,
         images,
         labels=None if data.test.y is None else part(data.test.y, effort.num_examples),
@@ -142,16 +144,18 @@ def _by_bound(run: Run, model: Any, data: ImageData, effort: Effort) -> Measured
         num_corrected=min(effort.num_corrected, len(images)),
     )
     samples = _by_samples(run, model, data, effort)
-    found.update(Gathered({**samples.metrics}, {**samples.reasons}))
-    detection = _add_detection(found, run, model, data)
-    return Measured(found.metrics, {**samples.protocol, **protocol, **detection}, found.reasons)
+    gathered.update(Gathered({**samples.metrics}, {**samples.reasons}))
+    detection = _add_detection(gathered, run, model, data)
+    return Measured(
+        gathered.metrics, {**samples.protocol, **protocol, **detection}, gathered.reasons
+    )
 
 
 def _by_codes(_run: Run, model: Any, data: ImageData, effort: Effort) -> Measured:
     images = part(data.test.x, effort.num_examples)
-    found = evaluate_codes(model, images, Generator().manual_seed(SEED))
+    gathered = evaluate_codes(model, images, Generator().manual_seed(SEED))
     protocol = {"num_examples": len(images), **pixels_of(model)}
-    return Measured(found.metrics, protocol, found.reasons)
+    return Measured(gathered.metrics, protocol, gathered.reasons)
 
 
 def pixels_of(model: Any) -> dict[str, str]:
