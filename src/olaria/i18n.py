@@ -283,7 +283,7 @@ def detect_language(environ: Mapping[str, str] | None = None) -> str:
     """
     environ = os.environ if environ is None else environ
     for name in ("OLARIA_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
-        value = environ.get(name, "")
+        value = environ.get(name, "").strip()
         if value:
             prefix = value[:2].lower()
             return prefix if prefix in LANGUAGES else "en"

@@ -239,7 +239,7 @@ class Shell:
         Raises:
             UsageError: it is not a whole number of threads.
         """
-        asked = os.environ.get(THREADS)
+        asked = os.environ.get(THREADS, "").strip()
         if not asked:
             return
         if not asked.isascii() or not asked.isdigit() or not 1 <= int(asked) <= 1024:

@@ -70,7 +70,7 @@ def mirror_folder() -> Path | None:
 
 def is_offline() -> bool:
     """True where ``OLARIA_OFFLINE`` is set to anything but ``0``, ``false`` or ``no``."""
-    return os.environ.get("OLARIA_OFFLINE", "").lower() not in ("", "0", "false", "no")
+    return os.environ.get("OLARIA_OFFLINE", "").strip().lower() not in ("", "0", "false", "no")
 
 
 def obtain(request: Request) -> Obtained:

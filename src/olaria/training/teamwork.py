@@ -140,7 +140,9 @@ def launch(words: Sequence[str], count: int) -> tuple[int, Message | None]:
     Returns:
         The exit code of the first process, or of the one that failed; and a message where that was killed.
     """
-    threads = os.environ.get("OLARIA_NUM_THREADS") or str(max(1, torch.get_num_threads() // count))
+    threads = os.environ.get("OLARIA_NUM_THREADS", "").strip() or str(
+        max(1, torch.get_num_threads() // count)
+    )
     source = str(Path(olaria.__file__).resolve().parents[1])
     shared = {
         **os.environ,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from olaria.errors import UsageError
-from olaria.i18n import Message, encodable
+from olaria.i18n import Message, detect_language, encodable
 from olaria.storage.files import read_json, read_lines, write_json, write_text
 from olaria.storage.folder import runs_home
 from olaria.storage.paths import folder_of, openable, user_path
@@ -33,6 +33,7 @@ def test_an_empty_path_names_nothing(blank: str, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(variable, blank)
         assert folder_of(variable) is None
     assert runs_home() == Path("runs")
+    assert detect_language({"OLARIA_LANG": blank, "LANG": "pt_BR.UTF-8"}) == "pt"
 
 
 @pytest.mark.parametrize("name", ["a\0b", "\ud83d", "x/\udfff.txt"])
