@@ -139,11 +139,13 @@ class Encoded(ArrayLike, Result):
             notes, written = self.notes, save(self, path, overwrite=True)
             if mapped is not None:
                 from olaria.evaluation.projection import MAP_NAMES
+                from olaria.pages.fonts import undrawn
 
-                notes += mapped.notes
                 title = f"{stem_of(request.run)} · {MAP_NAMES[mapped.how]}"
                 picture = map_path(path, mapped.how)
-                written += save_map(mapped, picture, title, overwrite=True)
+                with undrawn() as lost:
+                    written += save_map(mapped, picture, title, overwrite=True)
+                notes += (*mapped.notes, *lost)
         return replace(self, notes=notes, files=tuple(written))
 
     def to_json(self) -> dict[str, Any]:
@@ -262,7 +264,7 @@ def _write_array(array: np.ndarray[Any, Any], path: Path) -> None:
 
 def _columns(letter: str, values: Tensor) -> list[tuple[str, list[str]]]:
     return [
-        (f"{letter}{i + 1}", [f"{value:.6g}" for value in column])
+        (f"{letter}{i + 1}", [f"{value:z.6g}" for value in column])
         for i, column in enumerate(values.T.tolist())
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from olaria.data import ImageData
 from olaria.errors import EvaluationError, OlariaError, SamplingError, UsageError
 from olaria.models.vae import VAE
+from olaria.pages import fonts
 from olaria.runs import Run
 from olaria.workflows import encode as encoding
 from olaria.workflows.encode import encode
@@ -80,6 +82,40 @@ def test_a_map_goes_beside_the_codes(
         assert picture.width > 800
     assert len(written[1].read_text().splitlines()) == 51
     assert set(written) < set(encoding.files_of(tmp_path / "codes.tsv", "pca"))
+
+
+@pytest.mark.parametrize("ending", [".tsv", ".npy"])
+@pytest.mark.parametrize("stage", ["on_plane", "save_map"])
+def test_where_the_map_cannot_be_made_no_codes_are_left(
+    run: Run, tmp_path: Path, ending: str, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OlariaError("no space left")
+
+    monkeypatch.setattr(encoding, stage, full)
+    with pytest.raises(OlariaError, match="no space"):
+        encode(run, map="pca", out=tmp_path / f"codes{ending}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_class_that_no_font_draws_is_noted_with_the_map(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fonts, "_families", lambda characters: {})
+    found = encode(run, map="pca")
+    names = tuple(f"\U0001f3fa{name}" for name in found.inputs.class_names)
+    jugs = replace(
+        found,
+        inputs=replace(found.inputs, class_names=names),
+        request=replace(found.request, out=tmp_path / "codes.tsv"),
+    )
+    notes = [note.text() for note in jugs.saved().notes]
+    assert sum("U+1F3FA" in note for note in notes) == 1
+    assert "\U0001f3fa0" in (tmp_path / "codes.tsv").read_text("utf-8")
+
+
+def test_a_table_has_no_zero_below_zero() -> None:
+    assert encoding._columns("z", torch.tensor([[-0.0], [-1.5]])) == [("z1", ["0", "-1.5"])]
 
 
 def test_the_users_own_images_have_no_classes(run: Run, tmp_path: Path) -> None:

@@ -49,12 +49,18 @@ def test_a_name_is_free_only_with_all_that_is_written_beside_it(here: Path) -> N
 
 
 @pytest.mark.parametrize("error", [ValueError(), KeyboardInterrupt()])
-def test_names_are_given_back_when_writing_fails(here: Path, error: BaseException) -> None:
+def test_files_that_belong_together_are_written_all_or_none(
+    here: Path, error: BaseException
+) -> None:
     with pytest.raises(type(error)), new_place(FREE, "a", ".png"):
         raise error
     assert list(here.iterdir()) == []
-    with pytest.raises(type(error)), new_place(FREE, "a", ".png") as path:
-        path.write_text("half")
+
+    def both(path: Path) -> list[Path]:
+        return [path, path.with_suffix(".tsv")]
+
+    with pytest.raises(type(error)), new_place(FREE, "a", ".png", both) as path:
+        path.write_text("one of two")
         raise error
     assert list(here.iterdir()) == []
 
