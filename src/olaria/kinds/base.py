@@ -13,7 +13,7 @@ from torch import Tensor
 
 from olaria.data.config import DataConfig
 from olaria.errors import UsageError
-from olaria.i18n import N_, Message, Setting
+from olaria.i18n import N_, Message, Setting, legible
 from olaria.models.base import Model
 from olaria.recipes import Recipe
 from olaria.recipes import preset as find_preset
@@ -124,7 +124,8 @@ class Texts(list[str]):
 
 def preformatted(texts: Iterable[str]) -> str:
     """Texts as HTML, in which nothing but a line's end has a meaning."""
-    return "".join(f'<pre style="white-space:pre-wrap">{escape(text)}</pre>' for text in texts)
+    shown = (escape(legible(text, "\n\t")) for text in texts)
+    return "".join(f'<pre style="white-space:pre-wrap">{text}</pre>' for text in shown)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import re
 import xml.etree.ElementTree as ET
 from typing import Any
 
+import html5lib
 import numpy as np
 import pytest
 
@@ -120,20 +121,37 @@ def test_nothing_is_loaded_and_every_link_stays() -> None:
         assert address.startswith(("data:image/", "#")), address
 
 
-def test_hostile_words_stay_words() -> None:
-    message = Message("{name}", {"name": HOSTILE})
-    figures = (
-        Plot(message, (Curve(HOSTILE, X, X), Curve(message, X, X)), HOSTILE, message),
-        Bars(HOSTILE, (HOSTILE,), ((HOSTILE, np.ones(1)),), HOSTILE),
-        Heat(HOSTILE, np.ones((1, 1)), (HOSTILE,), (message,), HOSTILE, HOSTILE, HOSTILE),
-        Tokens(HOSTILE, (HOSTILE,), None, (HOSTILE,)),
-        Choice(HOSTILE, (Control(HOSTILE, (HOSTILE,)),), (LINE,)),
-        NextToken(HOSTILE, (HOSTILE,), np.ones(1)),
-        Scatter(HOSTILE, (Cloud(HOSTILE, np.zeros((1, 2)), np.zeros(1, int)),), (HOSTILE,)),
+def with_words(words: str) -> tuple[Figure, ...]:
+    """Figures that show these words wherever they show any."""
+    message = Message("{name}", {"name": words})
+    return (
+        Plot(message, (Curve(words, X, X), Curve(message, X, X)), words, message),
+        Bars(words, (words,), ((words, np.ones(1)),), words),
+        Heat(words, np.ones((1, 1)), (words,), (message,), words, words, words),
+        Tokens(words, (words,), None, (words,)),
+        Table(words, (words,), ((words,), (message,))),
+        Choice(words, (Control(words, (words,)),), (LINE,)),
+        NextToken(words, (words,), np.ones(1)),
+        Scatter(words, (Cloud(words, np.zeros((1, 2)), np.zeros(1, int)),), (words,)),
     )
-    page = lesson_page(lesson(*figures))
+
+
+def test_hostile_words_stay_words() -> None:
+    page = lesson_page(lesson(*with_words(HOSTILE)))
     body = page.split("<main")[1].split("</main>")[0]
     assert "<script>alert" not in body and "alert(1)" in body
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_words_with_control_characters_leave_a_valid_page(language: str) -> None:
+    forbidden = "".join(map(chr, [*range(9), 11, 12, *range(14, 32), *range(127, 160)]))
+    hidden = "\ufdd0\uffff\u202e\u2066\u00ad\u200b"
+    page = lesson_page(lesson(*with_words(f"a{forbidden}{hidden}b")), language)
+    assert set(page).isdisjoint(forbidden + hidden)
+    assert "\\x0c" in page and "\\u202e" in page
+    html5lib.HTMLParser(strict=True).parse(page)
+    for svg in re.findall(r"<svg.*?</svg>", page, re.S):
+        ET.fromstring(svg)
 
 
 def test_numbers_are_written_as_the_reader_writes_them() -> None:
