@@ -191,16 +191,28 @@ def _level_of_parts(folders: Collection[Folders]) -> _Level | None:
             if len(own) > depth:
                 word = own[depth]
                 siblings.setdefault(own[:depth], {})[word] = _part_and_rest(word)
-        rests = {
-            rest
-            for words in siblings.values()
-            for part, rest in words.values()
-            if part == "train"
-            and any(p not in (None, part) and r == rest for p, r in words.values())
-        }
+        rests = frozenset[Folders]().union(*map(_rests, siblings.values()))
         if rests:
-            return _Level(depth, frozenset(rests))
+            return _Level(depth, rests)
     return None
+
+
+def _rests(words: Mapping[str, tuple[Part | None, Folders]]) -> set[Folders]:
+    """What a training folder and another part beside it say besides; nothing where these folders are no parts.
+
+    They say the same, unless all folders are parts and one is plainly for training (``Training``, ``PublicTest``).
+    """
+    found = {*words.values()}
+    same = {
+        rest
+        for part, rest in found
+        if part == "train"
+        and any(other[0] not in (None, part) and other[1] == rest for other in found)
+    }
+    parts = {part for part, _ in found}
+    if ("train", ()) in found and None not in parts and len(parts) > 1:
+        return {rest for _, rest in found}
+    return same
 
 
 def _unwrapped(folders: Mapping[str, Folders]) -> dict[str, Folders]:

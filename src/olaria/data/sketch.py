@@ -17,7 +17,7 @@ NUM_ROWS = 20
 NUM_BYTES = 1 << 20
 _LABEL = re.compile(
     "(label|class|target|category|species|diagnosis|breed|digit|y"
-    "|rotulo|classe|alvo|categoria|especie|diagnostico|raca|digito)(e?s)?"
+    "|rotulo|classe|alvo|categoria|especie|diagnostico|raca|digito)(_?id)?(e?s)?"
 )
 """What columns of classes are called, without accents."""
 _NUMBERING = re.compile(r"(unnamed: 0|index|)", re.IGNORECASE)
@@ -65,8 +65,8 @@ class Sketch:
 def is_label_name(name: str) -> bool:
     """Whether a column of this name holds classes.
 
-    >>> [is_label_name(name) for name in ("Label", "rótulo", "pixel0", "label_2")]
-    [True, True, False, False]
+    >>> [is_label_name(name) for name in ("Label", "rótulo", "ClassId", "pixel0")]
+    [True, True, True, False]
     """
     letters = unicodedata.normalize("NFKD", name.strip().lower())
     plain = "".join(one for one in letters if not unicodedata.combining(one))

@@ -56,6 +56,7 @@ def load_path(
             return load_point_array(path, stored)
         return load_image_arrays(path, stored, options)
     if wanted == "images" and contents.texts:
+        _refuse_numbers(contents.texts)
         raise OtherKindError(path, wanted)
     if contents.unread_images:
         raise DataError(
@@ -71,6 +72,27 @@ def load_path(
         images=" ".join(IMAGE_SUFFIXES),
         texts=" ".join((*TEXT_SUFFIXES, *NAMED_SUFFIXES, *DOCUMENT_SUFFIXES)),
     )
+
+
+def _refuse_numbers(entries: Sequence[Entry]) -> None:
+    """Say of a table of numbers that it is none of pixels.
+
+    Raises:
+        DataError: it is one.
+    """
+    if len(entries) != 1 or entries[0].suffix != TABLE_SUFFIX:
+        return
+    table = sketch(entries[0])
+    numbers = [column for column in range(table.num_columns) if table.numbers(column)]
+    if len(numbers) >= max(2, table.num_columns - 1):
+        raise DataError(
+            N_(
+                "{name} is a table of numbers in {columns} columns and not of pixels: a row has the pixels "
+                "of one square gray image (784 for 28×28), and its class or none"
+            ),
+            name=entries[0].name,
+            columns=table.num_columns,
+        )
 
 
 def _reads_text(options: DataConfig, wanted: Kind | None, contents: Contents) -> bool:

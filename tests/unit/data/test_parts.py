@@ -67,6 +67,8 @@ def check(data: ImageData, parts: dict[str, str]) -> None:
         {"train": "treino", "validation": "validação", "test": "teste"},
         {"train": "treinamento", "validation": "validac\u0327a\u0303o", "test": "avaliação"},
         {"train": "Training", "test": "Testing"},
+        {"train": "Training", "validation": "PublicVal", "test": "PrivateTest"},
+        {"train": "Base de Treino", "test": "Base de Teste"},
         {"train": "training_set", "test": "test_set"},
         {"train": "seg_train/seg_train", "test": "seg_test/seg_test"},
         {"train": "asl_alphabet_train", "validation": "asl_alphabet_dev"},
