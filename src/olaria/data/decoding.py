@@ -31,6 +31,8 @@ SIGNATURES = (
     (b"MZ\x90", N_("a program")),
 )
 """How files that are no text begin."""
+LONGEST_SHOWN = 40
+"""Characters of a wrong value in an error."""
 LOOKED_AT = 1 << 16
 """Bytes from which the kind of a file is guessed."""
 MAX_CONTROL_SHARE = 0.01
@@ -106,6 +108,26 @@ def normalise(text: str) -> str:
     ('a\nb\nc', 1)
     """
     return unicodedata.normalize("NFC", join_newlines(text))
+
+
+def typed(text: object, setting: str) -> str:
+    """What a person typed, in the form of what models read; see :func:`normalise`.
+
+    Args:
+        text: a prompt, a stop string, a sentence.
+        setting: its name, for the error.
+
+    Raises:
+        UsageError: it is no text.
+    """
+    if not isinstance(text, str):
+        raise UsageError(
+            N_("{path} cannot be {value}: {reason}"),
+            path=Setting(setting),
+            value=repr(text)[:LONGEST_SHOWN],
+            reason=Message(N_("it must be text")),
+        )
+    return normalise(text)
 
 
 def join_newlines(text: str) -> str:

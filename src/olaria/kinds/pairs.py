@@ -11,7 +11,7 @@ from torch import Tensor
 
 from olaria.data.base import Pair, PairData
 from olaria.data.config import DataConfig
-from olaria.data.decoding import normalise
+from olaria.data.decoding import typed
 from olaria.data.pairs import encode_texts, references
 from olaria.data.tokenizer import Tokenizer, Unseen
 from olaria.errors import UsageError
@@ -217,8 +217,8 @@ def draw(
     run = opened_run(run)
     given = {"beam": beam, "length_penalty": length_penalty}
     config = DecodingConfig.parse({name: v for name, v in given.items() if v is not None})
-    typed = (prompt or "",) if prompt is None or isinstance(prompt, str) else tuple(prompt)
-    sources = tuple(map(normalise, typed))  # the form of what it learnt from
+    given_sources = (prompt or "",) if prompt is None or isinstance(prompt, str) else prompt
+    sources = tuple(typed(source, "prompt") for source in given_sources)
     if not sources or not all(source.strip() for source in sources):
         raise UsageError(
             N_("run {name} translates: give it the text to translate with {prompt}"),

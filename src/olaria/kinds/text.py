@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from olaria.data.base import TextData
-from olaria.data.decoding import normalise
+from olaria.data.decoding import typed
 from olaria.data.tokenizer import Tokenizer, Unseen
 from olaria.data.toy_language import ToyLanguage
 from olaria.errors import DataError, SamplingError, UsageError
@@ -242,7 +242,7 @@ def draw(
     checkpoint: str | int | None = None,
     offline: bool = False,  # noqa: ARG001 - no data is read, so there is no connection to open
 ) -> TextSample:
-    """Texts of a run; what is typed is taken in the form of what it learnt from (:func:`normalise`).
+    """Texts of a run; what is typed is taken in the form of what it learnt from (:func:`typed`).
 
     Args:
         run: a run, its name or its path.
@@ -267,9 +267,9 @@ def draw(
         "top_p": top_p,
         "min_p": min_p,
         "repetition_penalty": repetition_penalty,
-        "stop": None if stop is None else [*map(normalise, stop)],
+        "stop": None if stop is None else [typed(one, "stop") for one in stop],
     }
-    prompt = None if prompt is None else normalise(prompt)
+    prompt = None if prompt is None else typed(prompt, "prompt")
     config = SamplingConfig.parse({name: v for name, v in given.items() if v is not None})
     run = opened_run(run)
     if count is None:

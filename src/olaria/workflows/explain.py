@@ -236,14 +236,14 @@ def computed(
     request: ExplainRequest, lesson: LessonName, language: str, *, offline: bool = False
 ) -> Explained:
     """One lesson, nothing written; see :func:`explain`."""
-    from olaria.data.decoding import normalise
+    from olaria.data.decoding import typed
     from olaria.lessons import LESSONS, Asked
     from olaria.pages.lesson_page import LessonContext
     from olaria.workflows.given import opened_beside
 
     prompt, entry = request.prompt, LESSONS[lesson]
     if prompt is not None:
-        prompt = normalise(prompt)  # the form of what the runs learnt from
+        prompt = typed(prompt, "prompt")
     if prompt is not None and not entry.takes_prompt:
         raise UsageError(
             N_("the lesson {name} reads no sentence: leave {prompt} out"),

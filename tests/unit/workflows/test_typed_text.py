@@ -13,7 +13,7 @@ import pytest
 from olaria import open as open_run
 from olaria.data.tokenizer import fit_tokenizer
 from olaria.data.tokens import look_alike
-from olaria.errors import DataError
+from olaria.errors import DataError, UsageError
 from olaria.workflows.explain import explain
 
 TEXT = "coração de barro,\nção de avó e de irmã\n" * 60
@@ -72,6 +72,13 @@ def test_what_is_translated_takes_the_form_of_the_sources(
     typed = unicodedata.normalize("NFD", source)
     assert run.sample(prompt=typed) == run.sample(prompt=source)
     assert run.sample(prompt=[typed, source]) == [run.sample(prompt=source)] * 2
+
+
+def test_what_is_no_text_is_refused_in_a_line(tiny_run: Callable[..., Any], text_run: Any) -> None:
+    with pytest.raises(UsageError, match=r"prompt cannot be \['a', 'b'\]: it must be text"):
+        text_run.sample(prompt=["a", "b"])
+    with pytest.raises(UsageError, match="prompt cannot be 3: it must be text"):
+        open_run(tiny_run("pt-en", steps=2).path).sample(prompt=["o gato", 3])
 
 
 # -- characters that look alike --------------------------------------------------------------------
