@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 from collections.abc import Mapping
 from types import UnionType
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 
 def _stored(value: Any) -> Any:
+    value = os.fspath(value) if isinstance(value, os.PathLike) else value
     return encodable(value) if isinstance(value, str) else value
 
 

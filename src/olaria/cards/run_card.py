@@ -98,11 +98,14 @@ def _data_of(run: Run, offline: bool) -> tuple[AnyData | None, Message | None]:
 def _stored_card(run: Run) -> DataCard:
     """What a run has stored of its data."""
     provenance, name = run.provenance, run.recipe.data.last_name
+    stored = {k: v for k, v in provenance.get("data", {}).items() if k in _CARD}
+    if MODELS[run.family].data == "text":  # whose sizes are shown beside its beginning
+        stored.pop("sizes", None)
     return DataCard(
         name=run.recipe.data.name,
         source=provenance.get("data_source", ""),
         sha256=provenance.get("data_sha256", ""),
-        **{"title": name, **{k: v for k, v in provenance.get("data", {}).items() if k in _CARD}},
+        **{"title": name, **stored},
     )
 
 

@@ -6,11 +6,9 @@ False
 
 from __future__ import annotations
 
-import os
 from pathlib import PureWindowsPath
-from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from olaria.config import Config, PathName
 from olaria.vocabulary import (
@@ -34,11 +32,6 @@ def coded_name(run: str) -> str:
     return f"{_CODES}{run}"
 
 
-def plain_path(name: Any) -> Any:
-    """A path as the text that a recipe keeps."""
-    return os.fspath(name) if isinstance(name, os.PathLike) else name
-
-
 class DataConfig(Config):
     """Which data, and how the user's own files are read.
 
@@ -56,7 +49,6 @@ class DataConfig(Config):
     """
 
     name: PathName
-    _plain_name = field_validator("name", mode="before")(plain_path)
     resize: int | None = Field(default=None, ge=RESIZE_SIDES[0], le=RESIZE_SIDES[1])
     gray: bool = False
     leave_out: int | None = Field(default=None, ge=0)

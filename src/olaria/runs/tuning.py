@@ -212,7 +212,7 @@ def base_of(run: Run, start: str | None = None) -> str | None:
     def is_it(base: Start) -> bool:
         return base.weights is not None and model_sha256(base.weights()) == stored["model_sha256"]
 
-    if start is None and not Path(tuning.start).exists():
+    if start is None and not user_path(tuning.start).exists():
         beside = origin(
             run, tuning.start, lambda one: is_it(open_start(str(one.path), tuning.checkpoint))
         )

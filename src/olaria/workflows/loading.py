@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from olaria.errors import UsageError
 from olaria.families.base import Kind
 from olaria.i18n import N_
-from olaria.vocabulary import UNSEEN, TokenizerKind, Unseen
+from olaria.vocabulary import UNSEEN, Times, TokenizerKind, Unseen
 from olaria.workflows.requests import AnyData, Request, forms, setting
 from olaria.workflows.requests.common import (
     column_setting,
@@ -17,6 +17,7 @@ from olaria.workflows.requests.common import (
     gray_setting,
     reading_of,
     resize_setting,
+    times_setting,
     tokenizer_setting,
     vocab_size_setting,
 )
@@ -44,6 +45,7 @@ class LoadRequest(Request):
     gray: bool = gray_setting()
     leave_out: int | None = setting(N_("a class, from 0, to leave out"), default=None, least=0)
     column: str | None = column_setting()
+    times: Times | None = times_setting()
 
 
 def load_data(
@@ -59,9 +61,9 @@ def load_data(
     Args:
         name_or_path: a name of ``olaria data``, a path, or data as :func:`olaria.train` takes them.
         options: how to read it, all at once; or, one by one,
-        **settings: ``resize``, ``gray``, ``leave_out``, ``encoding``, ``column``, ``tokenizer``, ``vocab_size`` and
-            ``unseen`` as of ``olaria train``, and ``wanted``: ``text``, ``pairs``, ``points`` or ``images`` where a
-            file could be several.
+        **settings: ``resize``, ``gray``, ``leave_out``, ``encoding``, ``column``, ``tokenizer``, ``vocab_size``,
+            ``unseen`` and ``times`` as of ``olaria train``, and ``wanted``: ``text``, ``pairs``, ``points`` or
+            ``images`` where a file could be several.
         offline: open no connection.
         progress: called as a download advances.
 

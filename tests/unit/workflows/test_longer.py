@@ -68,7 +68,7 @@ def weights(model: Model) -> str:
 def test_a_finished_run_says_so_and_trains_on_in_a_new_one(folder: Path, family: str) -> None:
     run = finished(folder, family)
     before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*.json*")}
-    way = re.escape(f"is finished, after 6 steps; resume={run.path} steps=12 trains it on")
+    way = re.escape(f"is finished, after 6 steps; resume='{run.path}' steps=12 trains it on")
     for call in (lambda: resume(run.path), lambda: train(resume=run)):
         with pytest.raises(RunError, match=way):
             call()
