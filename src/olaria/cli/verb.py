@@ -106,8 +106,8 @@ def typed(word: Any) -> Any:
 
     Python keeps the bytes of such a word as halves of surrogate pairs. A path must stay so, to be found.
 
-    >>> typed("S\\udcc3\\udca3o"), typed(["\\udce3"])
-    ('São', ['\\udce3'])
+    >>> typed("S\udcc3\udca3o"), typed(["\udce3"])
+    ('São', ['\udce3'])
     """
     if isinstance(word, list | tuple):
         return [typed(one) for one in word]

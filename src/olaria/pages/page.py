@@ -51,8 +51,8 @@ def environment() -> Environment:
 def sound(html: str) -> str:
     r"""A page with escapes in place of characters that HTML forbids, that are not seen, or that turn the text around.
 
-    >>> sound("<p>a\\x1ab\\n</p>")
-    '<p>a\\\\x1ab\\n</p>'
+    >>> sound("<p>a\x1ab\n</p>")
+    '<p>a\\x1ab\n</p>'
     """
     kept = "\t\n"
     odd = [one for one in set(html) if legible(f"a{one}", kept) != f"a{one}" and one not in JOINERS]

@@ -136,8 +136,11 @@ def test_the_report_shows_what_was_expected_and_what_was_written(run: Run) -> No
         assert language == "pt" or word in text
 
 
-def test_a_replay_and_a_resume_are_the_run(run: Run, table: Path, tmp_path: Path) -> None:
-    assert resume(run.path).name == run.name
+def test_a_replay_is_the_run_and_there_is_nothing_to_resume(
+    run: Run, table: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(RunError, match="is finished, after"):
+        resume(run.path)
     again = replay(run.path, out=tmp_path / "again")
     assert [row["values"] for row in again.metrics()] == [row["values"] for row in run.metrics()]
 
