@@ -6,11 +6,10 @@ import csv
 import re
 import unicodedata
 from dataclasses import dataclass
-from io import StringIO
 
 from olaria.data.decoding import join_newlines
 from olaria.data.entries import Entry
-from olaria.data.tables import DELIMITERS, declared_delimiter
+from olaria.data.tables import DELIMITERS, declared_delimiter, guessed
 
 TABLE_SUFFIX = ".csv"
 NUM_ROWS = 20
@@ -87,15 +86,15 @@ def sketch(entry: Entry) -> Sketch:
     if len(content) > NUM_BYTES:
         lines = lines[:-1]  # cut short
     lines = lines[: NUM_ROWS + 1]
-    delimiter = declared or max(DELIMITERS, key=lines[0].count if lines else "".count)
+    dialect = guessed("\n".join(lines), declared or DELIMITERS)
     try:
-        rows = [tuple(row) for row in csv.reader(StringIO("\n".join(lines)), delimiter=delimiter)]
+        rows = [tuple(row) for row in dialect.reader(lines, strict=False)]
     except csv.Error:
         rows = []
     rows = [row for row in rows if row]
     has_heading = bool(rows) and _is_heading(rows[0], rows[1:])
     heading = tuple(cell.strip() for cell in rows[0]) if has_heading else ()
-    return Sketch(delimiter, heading, tuple(rows[has_heading:]))
+    return Sketch(dialect.delimiter, heading, tuple(rows[has_heading:]))
 
 
 def _is_heading(first: tuple[str, ...], rest: list[tuple[str, ...]]) -> bool:

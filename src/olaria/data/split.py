@@ -8,6 +8,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from olaria.data.base import Images, Pair
     from olaria.data.parts import Part
 
@@ -150,3 +152,12 @@ def cut_by_parts(images: Images, parts: Sequence[Part | None]) -> tuple[Images, 
         cut = len(mixed) - num_validation(len(mixed))
         mixed, validation = mixed[:cut], mixed[cut:]
     return take(images, mixed), take(images, validation), take(images, test)
+
+
+def num_copies(images: Tensor, train: Tensor) -> int:
+    """How many of some images, uint8 (N, C, H, W), are training images pixel for pixel.
+
+    Compared by 64 bits of each: of 60,000 images two differ and share them once in ten billion times.
+    """
+    there = {hash(row.tobytes()) for row in train.numpy()}
+    return sum(hash(row.tobytes()) in there for row in images.numpy())

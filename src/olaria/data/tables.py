@@ -110,7 +110,9 @@ def _long_cells() -> Iterator[None]:
         csv.field_size_limit(previous)
 
 
-class _Dialect(NamedTuple):
+class Dialect(NamedTuple):
+    """How the cells of a table are parted."""
+
     delimiter: str
     skips_blanks: bool
     """Whether a blank after a delimiter is no part of the cell, so that a quote may follow it."""
@@ -126,7 +128,7 @@ def _rows(name: str, text: str) -> Iterator[_Row]:
     """The heading and the rows that are not blank."""
     declared, start = declared_delimiter(text)
     before, text = text.count("\n", 0, start), text[start:]
-    dialect = _guessed(text, declared or ("\t" if name.lower().endswith(".tsv") else DELIMITERS))
+    dialect = guessed(text, declared or ("\t" if name.lower().endswith(".tsv") else DELIMITERS))
     last = deque[str](maxlen=1)
     reader = dialect.reader(_kept(StringIO(text, newline="\n"), last), strict=True)
     number = width = 0
@@ -153,11 +155,11 @@ def _kept(lines: Iterable[str], last: deque[str]) -> Iterator[str]:
         yield line
 
 
-def _guessed(text: str, delimiters: str) -> _Dialect:
+def guessed(text: str, delimiters: str) -> Dialect:
     """The delimiter by which the heading has several cells and most rows as many; then the one that gives most."""
     start = text[:TRIED_CHARS]
 
-    def fit(dialect: _Dialect) -> tuple[bool, float, int]:
+    def fit(dialect: Dialect) -> tuple[bool, float, int]:
         try:
             reader = dialect.reader(StringIO(start, newline="\n"), strict=False)
             heading, *rest = [row for row in islice(reader, LOOKED_AT) if any(row)] or [[]]
@@ -168,13 +170,13 @@ def _guessed(text: str, delimiters: str) -> _Dialect:
         return width > 1, equal / max(1, len(rest)), width
 
     # Of equals the first: blanks belong to their cells unless the rows fit only without them.
-    return max((_Dialect(one, skips) for skips in (False, True) for one in delimiters), key=fit)
+    return max((Dialect(one, skips) for skips in (False, True) for one in delimiters), key=fit)
 
 
-def _literal(line: str, dialect: _Dialect) -> list[str]:
+def _literal(line: str, dialect: Dialect) -> list[str]:
     """The cells of a line whose quotes do not enclose whole cells: such quotes are text. Whole ones are taken off.
 
-    >>> _literal('1;"oi" disse ela;"sim"', _Dialect(";", False))
+    >>> _literal('1;"oi" disse ela;"sim"', Dialect(";", False))
     ['1', '"oi" disse ela', 'sim']
     """
     cells = line.removesuffix("\n").split(dialect.delimiter)

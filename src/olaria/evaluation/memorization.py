@@ -62,9 +62,3 @@ def _nearest(queries: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
     """The distance of each query to the nearest point, and which that is."""
     indices = nearest(queries, points, 1)[1][:, 0]
     return distances_to(queries, points, indices), indices
-
-
-def num_copies(images: Tensor, train: Tensor) -> int:
-    """How many of some images, uint8 (N, C, H, W), are training images pixel for pixel."""
-    there = {hash(row.tobytes()) for row in train.numpy()}
-    return sum(hash(row.tobytes()) in there for row in images.numpy())

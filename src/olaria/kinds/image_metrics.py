@@ -11,13 +11,13 @@ import torch
 from torch import Generator, Tensor
 
 from olaria.data.base import ImageData
+from olaria.data.split import num_copies
 from olaria.errors import UsageError
 from olaria.evaluation import anomaly, extractor
 from olaria.evaluation.anomaly import Detector
 from olaria.evaluation.codes import evaluate_codes
 from olaria.evaluation.density import evaluate_vae
 from olaria.evaluation.gathered import Gathered
-from olaria.evaluation.memorization import num_copies
 from olaria.evaluation.projection import PrincipalComponents
 from olaria.evaluation.reconstruction import LinearMap, code_metrics, mse, psnr_db
 from olaria.evaluation.samples import evaluate_image_samples

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from olaria.data.base import ImageData, Images
+from olaria.data.split import num_copies
 from olaria.errors import EvaluationError
 from olaria.evaluation import anomaly, density, diversity, reconstruction
 from olaria.evaluation.gathered import Gathered, alike, refuse_alike, unmeasured
-from olaria.evaluation.memorization import nearest_train, num_copies
+from olaria.evaluation.memorization import nearest_train
 from olaria.evaluation.projection import PrincipalComponents
 from olaria.evaluation.reconstruction import LinearMap, code_metrics
 from olaria.evaluation.samples import evaluate_image_samples
