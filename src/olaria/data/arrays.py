@@ -212,7 +212,7 @@ def _bytes(values: Array, name: str) -> Pixels:
         raise DataError(
             N_(
                 "{name} holds {dtype}; images are of uint8, 0 to 255, or of floating type, 0 to 1: "
-                "use x.astype('uint8') where they are 0 to 255"
+                "use x.astype('uint8') where they are 0 to 255, else divide by the largest that there can be"
             ),
             name=name,
             dtype=_dtype_name(values.dtype),

@@ -40,12 +40,14 @@ _PAGE = N_(
     "{name} is a web page and is not read; save it as .txt in a browser, and a Telegram chat as "
     "JSON where it is exported"
 )
+_ARCHIVE = N_("{name} is an archive of a kind that is not read; unpack it, or pack it as a .zip")
 TOLD = {
+    **dict.fromkeys((".rar", ".7z", ".tar", ".tgz", ".gz", ".bz2", ".xz"), _ARCHIVE),
     **dict.fromkeys((".doc", ".odt", ".rtf", ".pages", ".wpd"), _OFFICE),
     **dict.fromkeys((".epub", ".mobi", ".azw", ".azw3", ".fb2"), _BOOK),
     **dict.fromkeys((".html", ".htm", ".xhtml", ".mhtml"), _PAGE),
 }
-"""Documents that are not read, and what to do with them."""
+"""Documents and archives that are not read, and what to do with them."""
 
 
 def refusal(entries: Sequence[Entry]) -> DataError | None:

@@ -142,6 +142,16 @@ def _read_all(path: Path, entries: Sequence[Entry], options: DataConfig, least: 
     if kept is not None:
         return kept
     pixels, notes = read_images(entries, options)
+    if entries and not pixels:
+        raise DataError(
+            N_(
+                "none of the {count} images of {path} can be read ({name} is the first): they are cut, empty or "
+                "of another format than their names say, or of fractions or 32 bits; save them again as PNG"
+            ),
+            path=str(path),
+            count=len(entries),
+            name=entries[0].name,
+        )
     if len(pixels) < least:
         raise DataError(
             N_("{path} has {count} readable images, fewer than {least}; add some"),

@@ -106,7 +106,7 @@ def read_images(
 def _with(pixels: Pixels, channels: Channels, gray: bool) -> Pixels:
     if gray:
         return pixels[:1]
-    return pixels.repeat(3, axis=0) if channels == "either" else pixels
+    return pixels.repeat(3, axis=0) if channels == "either" and len(pixels) == 1 else pixels
 
 
 def _read(entry: Entry, options: DataConfig, reading: Reading) -> tuple[Pixels, Channels] | None:
@@ -146,8 +146,7 @@ def _read(entry: Entry, options: DataConfig, reading: Reading) -> tuple[Pixels, 
     reading.moving += [entry.name] * moving
     reading.transparent += transparent
     reading.deep += depth > BITS
-    pixels = channels_first(shaped(plain, options))
-    return (pixels[:1], channels) if channels == "either" else (pixels, channels)
+    return channels_first(shaped(plain, options)), channels
 
 
 def _depth(image: Image) -> int:
@@ -199,8 +198,9 @@ def _channels(image: Image, plain: Image) -> Channels:
     without_gray = image.mode in ("P", "PA") or image.format in WITHOUT_GRAY
     if plain.mode == "L":
         return "either" if without_gray else "gray"
-    values = np.asarray(plain)
-    if not (values == values[..., :1]).all():
+    values = np.asarray(plain).astype(np.int16)
+    rounding = 1 if image.format == "WEBP" else 0  # of gray levels through its luminance and back
+    if (abs(values - values[..., :1]) > rounding).any():
         return "colour"
     return "either" if without_gray else "equal"
 

@@ -248,3 +248,16 @@ def test_a_bad_zip_inside_is_named(content: bytes | None, word: str, tmp_path: P
         made.writestr("inner.zip", inner)
     with pytest.raises(DataError, match=f"inner.zip.*{word}"):
         load(str(tmp_path / "outer.zip"), wanted="images")
+
+
+@pytest.mark.parametrize("name", ["limão", "Corações", "maçã", "õ", "Größe", "niño", "Âncora"])
+@pytest.mark.parametrize("page", ["cp437", "cp850"])
+def test_a_zip_of_windows_has_the_names_of_its_code_page(
+    name: str, page: str, tmp_path: Path
+) -> None:
+    try:
+        content = f"fotos/{name}.png".encode(page)
+    except UnicodeError:
+        pytest.skip("not in this code page")
+    packed = zip_of(tmp_path / "x.zip", [content], system=0)
+    assert names_of(find_entries(packed)) == [f"fotos/{name}.png"]

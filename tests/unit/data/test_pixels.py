@@ -191,3 +191,17 @@ def test_a_damaged_tiff_is_left_out(tmp_path: Path) -> None:
     cuts = {f"cut-{k}.tif": whole[:k] for k in range(1, len(whole) - 1, 9)}
     data = loaded(folder_of(tmp_path, {**files, **cuts}))
     assert f"{len(cuts)} unreadable images" in notes_of(data)
+
+
+@pytest.mark.parametrize("quality", [50, 80, 100])
+def test_gray_that_was_saved_with_loss_stays_gray(quality: int, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (COUNT, 12, 12), dtype=np.uint8)
+    files = {
+        f"{place}.{form}": saved(Image.fromarray(values).convert(mode), form, quality=quality)
+        for place, values in enumerate(noise)
+        for form, mode in (("webp", "LA"), ("jpeg", "L"))
+    }
+    assert loaded(folder_of(tmp_path / "x", files)).shape == (1, 12, 12)
+    tinted = Image.merge("RGB", [Image.fromarray(RAMP + add) for add in (0, 9, 0)])
+    colour = {f"{place}.webp": saved(tinted, "WEBP", lossless=True) for place in range(COUNT)}
+    assert loaded(folder_of(tmp_path / "y", colour)).shape == (3, 8, 8)

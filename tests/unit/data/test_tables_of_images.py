@@ -545,3 +545,33 @@ def test_photos_of_a_telephone_are_named(tmp_path: Path) -> None:
     assert any(
         "1 photos of a format that is not read" in note for note in notes_of(opened(tmp_path))
     )
+
+
+@pytest.mark.parametrize("name", ["sample_submission.csv", "sampleSubmission.csv"])
+def test_what_a_competition_wants_back_says_no_classes(name: str, tmp_path: Path) -> None:
+    pictures(tmp_path / "train")
+    pictures(tmp_path / "test", 5)
+    (tmp_path / "train.csv").write_text(rows("train/im{i:02}.png,{label}", "file,label"))
+    (tmp_path / name).write_text(rows("test/im{i:02}.png,claro", "file,label", 5))
+    found = notes_of(opened(tmp_path))
+    assert any(note.startswith("5 images carry no class") for note in found)
+    assert f"1 text files were left out; a language model reads them: {name}" in found
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>404</html>", png(3)[:30]])
+def test_where_no_image_can_be_read_one_is_named(content: bytes, tmp_path: Path) -> None:
+    for i in range(6):
+        (tmp_path / f"{i}.jpg").write_bytes(content)
+    with pytest.raises(
+        DataError, match=r"none of the 6 images of .* can be read \(0.jpg"
+    ) as caught:
+        opened(tmp_path)
+    assert "nenhuma das 6 imagens" in caught.value.message.text("pt")
+
+
+@pytest.mark.parametrize("name", ["x.rar", "x.7z", "x.tar.gz", "x.tgz", "x.tar"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_other_archives_are_named(name: str, inside: bool, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"Rar!")
+    with pytest.raises(DataError, match=f"{name} is an archive of a kind that is not read"):
+        opened(tmp_path if inside else tmp_path / name)
