@@ -83,6 +83,11 @@ class Contents:
         """Names of pictures in formats that are not read."""
         return [entry.name for entry in self.entries if entry.suffix in _UNREAD_IMAGES]
 
+    @property
+    def links(self) -> list[str]:
+        """Names of links to folders."""
+        return [entry.name for entry in self.entries if entry.is_link]
+
     def stored(self) -> Stored:
         """The images of ``numbers``.
 
@@ -103,7 +108,15 @@ class Contents:
         unread = set(self.unread_images)
         images = {entry.name for entry in (*self.pictures, *self.numbers)}
         texts = {entry.name for entry in self.texts} - images
+        links = {*self.links}
         for text, kind in (
+            (
+                N_(
+                    "{count} links to folders were left out, as links are not followed: {examples}; put the "
+                    "folders there"
+                ),
+                links,
+            ),
             (
                 N_(
                     "{count} photos of a format that is not read were left out: {examples}; save them "
@@ -123,7 +136,7 @@ class Contents:
             ),
             (
                 N_("{count} files of another kind were left out: {examples}"),
-                {*rest} - unread - texts - images,
+                {*rest} - unread - texts - images - links,
             ),
         ):
             left_out(text, [name for name in rest if name in kind], found)

@@ -41,6 +41,7 @@ _PAGE = N_(
     "JSON where it is exported"
 )
 _ARCHIVE = N_("{name} is an archive of a kind that is not read; unpack it, or pack it as a .zip")
+_LINK = N_("{name} is a link to a folder, and links are not followed; put the folder itself there")
 TOLD = {
     **dict.fromkeys((".rar", ".7z", ".tar", ".tgz", ".gz", ".bz2", ".xz"), _ARCHIVE),
     **dict.fromkeys((".doc", ".odt", ".rtf", ".pages", ".wpd"), _OFFICE),
@@ -51,10 +52,12 @@ TOLD = {
 
 
 def refusal(entries: Sequence[Entry]) -> DataError | None:
-    """The error for files of which none is read, where one of them is a document that can be saved as text."""
-    return next(
-        (DataError(TOLD[one.suffix], name=one.name) for one in entries if one.suffix in TOLD), None
-    )
+    """The error for files of which none is read, where one of them is known and something can be done about it."""
+    for entry in entries:
+        text = _LINK if entry.is_link else TOLD.get(entry.suffix)
+        if text is not None:
+            return DataError(text, name=entry.name)
+    return None
 
 
 # -- Word ------------------------------------------------------------------------------------------

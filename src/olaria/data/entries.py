@@ -52,12 +52,14 @@ class Entry:
         size_bytes: of its content.
         read: gives the content.
         stamp: changes when the content does: a zip's checksum of it, or when a file was last written.
+        is_link: whether it is no file but a link to a folder, which is not followed: it may lead anywhere.
     """
 
     name: str
     size_bytes: int
     read: Callable[[], bytes]
     stamp: int = 0
+    is_link: bool = False
 
     @property
     def suffix(self) -> str:
@@ -66,7 +68,7 @@ class Entry:
         >>> Entry("a/B.PNG", 0, bytes).suffix
         '.png'
         """
-        return PurePosixPath(self.name).suffix.lower()
+        return "" if self.is_link else PurePosixPath(self.name).suffix.lower()
 
 
 def find_entries(path: Path) -> list[Entry]:
@@ -130,6 +132,11 @@ def _folder_entries(folder: Path) -> list[Entry]:
     entries = []
     for place, folders, names in os.walk(folder, onerror=stop):
         folders[:] = sorted(name for name in folders if not _is_hidden(name))
+        links = [link for name in folders if (link := Path(place, name)).is_symlink()]
+        entries += [
+            Entry(f"{plain_name(link.relative_to(folder).as_posix())}/", 0, bytes, is_link=True)
+            for link in links
+        ]
         for name in sorted(names):
             file = Path(place, name)
             if not _is_hidden(name) and file.is_file():

@@ -261,3 +261,25 @@ def test_a_zip_of_windows_has_the_names_of_its_code_page(
         pytest.skip("not in this code page")
     packed = zip_of(tmp_path / "x.zip", [content], system=0)
     assert names_of(find_entries(packed)) == [f"fotos/{name}.png"]
+
+
+@posix
+def test_links_to_folders_are_named(tmp_path: Path) -> None:
+    away = tmp_path / "away.png"  # a folder, whatever it is called
+    folder = tmp_path / "data"
+    for place in (away, folder / "cats"):
+        place.mkdir(parents=True)
+        for level in range(6):
+            (place / f"{level}.png").write_bytes(png(level))
+    (folder / "dogs.png").symlink_to(away)
+    assert [note.text() for note in images_of(folder).notes] == [
+        "1 links to folders were left out, as links are not followed: dogs.png/; put the folders there"
+    ]
+    only = tmp_path / "only"
+    only.mkdir()
+    (only / "dogs").symlink_to(away)
+    for wanted in ("images", "text", None):
+        with pytest.raises(
+            DataError, match="dogs/ is a link to a folder, and links are not followed"
+        ):
+            load(str(only), DataConfig(name=str(only)), wanted=wanted)
