@@ -177,10 +177,14 @@ class RunFolder:
             yield
 
     def _busy(self) -> RunError:
+        pid = self.read(STATUS, {}).get("pid")
+        if pid is None:  # it has only just begun
+            message = N_("run {path} is being written by another process; wait for it or stop it")
+            return RunError(message, path=str(self.path))
         return RunError(
             N_("run {path} is being written by process {pid}; wait for it or stop it"),
             path=str(self.path),
-            pid=self.read(STATUS, {}).get("pid", "?"),
+            pid=pid,
         )
 
     def status(self, state: str, step: int) -> None:

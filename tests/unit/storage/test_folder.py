@@ -176,3 +176,11 @@ def test_a_step_is_written_once_and_may_become_the_best_later(home: Path) -> Non
         run.save_checkpoint(5, tensors, {"best": best}, best=best, keep_last=1)
     loaded, state = run.load_checkpoint("best")
     assert loaded["model"]["w"].tolist() == [1.0, 1.0] and state == {"best": False}
+
+
+def test_a_second_writer_that_comes_at_once_knows_no_process(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "vae")
+    with run.locked(), pytest.raises(RunError) as refused, RunFolder(run.path).locked():
+        pass
+    assert "is being written by another process; wait" in refused.value.message.text("en")
+    assert "gravada por outro processo; espere" in refused.value.message.text("pt")
