@@ -12,6 +12,7 @@ from olaria.data.config import DataConfig
 from olaria.data.contents import Contents, contents_of
 from olaria.data.documents import refusal
 from olaria.data.entries import (
+    ARRAY_SUFFIXES,
     DOCUMENT_SUFFIXES,
     IMAGE_SUFFIXES,
     NAMED_SUFFIXES,
@@ -67,9 +68,11 @@ def load_path(
             name=contents.unread_images[0],
         )
     raise refusal(contents.entries) or DataError(
-        N_("nothing to learn from in {path}; images: {images}; texts: {texts}"),
+        N_(
+            "nothing to learn from in {path}; images: {images}; texts: {texts}; folders and .zip of them"
+        ),
         path=str(path),
-        images=" ".join(IMAGE_SUFFIXES),
+        images=" ".join((*IMAGE_SUFFIXES, *ARRAY_SUFFIXES)),
         texts=" ".join((*TEXT_SUFFIXES, *NAMED_SUFFIXES, *DOCUMENT_SUFFIXES)),
     )
 
