@@ -31,13 +31,20 @@ _MARKS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufe
 """Invisible marks of direction, which WhatsApp puts before what it says itself."""
 _DATE = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\.?"
 _TIME = r"\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:\s?[AaPp]\.?\s?[Mm]\b\.?)?"
-_WHEN = rf"(?:{_DATE},?\s(?:às\s|at\s|um\s)?{_TIME}|{_TIME},\s{_DATE})"
+_WORDS = r"(?:[^\W\d_]{1,3}\.?\s){0,2}"
+"""Between date and time, in some language: ``at``, ``às``, ``um``, ``à``, ``a las``, ``kl.``"""
+_WHEN = rf"(?:{_DATE},?\s{_WORDS}{_TIME}|{_TIME},\s{_DATE})"
 _HEAD = re.compile(rf"[{_MARKS}]*(?:\[{_WHEN}\]\s?|{_WHEN}\s[-–]\s)")
+_UNSAVED = "~\u202f\u00a0 "
+"""Before the name of a sender whom the phone's owner has not saved."""
+_OWN = "\u200e"
+"""Before a line that an iPhone's WhatsApp wrote itself, in whatever language."""
 _SENDER = re.compile(r"([^:]{1,120}?):(?:\s|$)")
 _FILE_ONLY = re.compile(
-    r"<[^<>]{1,200}>"
+    rf"[{_MARKS}]*(?:<[^<>]{{1,200}}>"
     r"|.{0,200}\((?:file attached|arquivo anexado|archivo adjunto)\)"
-    r"|\w+(?: \w+){0,3} (?:omitted|omitid[oa]|ocult[oa])",
+    rf"|\w+(?: \w+){{0,3}} (?:omitted|omitid[oa]|ocult(?:ad)?[oa]))[{_MARKS}]*"
+    rf"|{_OWN}.*",
     re.IGNORECASE,
 )
 """A message that only stands for a picture, a sound or another file: ``<Mídia oculta>``, ``image omitted``."""
@@ -111,7 +118,7 @@ def whatsapp(text: str, times: Times) -> Chat | None:
     if times == "keep":
         return Chat(text, len(people), senders)
     kept = [one for one in people if not _FILE_ONLY.fullmatch(one.text)]
-    plain = "".join(f"{one.sender}: {one.text}\n" for one in kept)
+    plain = "".join(f"{one.sender}: {one.text.strip(_MARKS)}\n" for one in kept)
     return Chat(plain, len(people), senders, len(found) - len(kept))
 
 
@@ -124,10 +131,11 @@ def _messages(text: str) -> list[Written]:
             rest = line[head.end() :]
             sender = _SENDER.match(rest)
             said = rest[sender.end() :] if sender else rest
-            messages.append((sender[1].strip(_MARKS + " ") if sender else "", [said]))
+            name = sender[1].strip(_MARKS + " ").lstrip(_UNSAVED) if sender else ""
+            messages.append((name, [said]))
         elif messages:
             messages[-1][1].append(line)
-    return [Written(sender, "\n".join(lines).strip(_MARKS + " \n")) for sender, lines in messages]
+    return [Written(sender, "\n".join(lines).strip(" \n")) for sender, lines in messages]
 
 
 def telegram(text: str, times: Times) -> Chat | None:

@@ -39,7 +39,7 @@ def read(path: Path, **settings: Any) -> TextData:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (IPHONE, "Olaria: As mensagens são protegidas.\n" + SAID),
+        (IPHONE, SAID),
         (ANDROID, SAID),
         (
             "3/12/24, 9:05 PM - Ana: oi\n3/12/24, 9:06 PM - +55 11 9: olá\n",
@@ -52,6 +52,19 @@ def read(path: Path, **settings: Any) -> TextData:
         ("[12.03.24, 21:05:33] Ana: oi\n[12.03.24, 21:06:33] Zé: é\n", "Ana: oi\nZé: é\n"),
         ("[21:05, 12/03/2024] Ana: oi\n[21:06, 12/03/2024] Zé: é\n", "Ana: oi\nZé: é\n"),
         ("12/03/2024 às 21:05 - Ana: oi\n12/03/2024 às 21:06 - Zé: é\n", "Ana: oi\nZé: é\n"),
+        ("12/03/2024 à 21:05 - Ana: oi\n12/03/2024 à 21:06 - Zé: é\n", "Ana: oi\nZé: é\n"),
+        ("12/3/24 a las 9:05 - Ana: oi\n12/3/24 a las 9:06 - Zé: é\n", "Ana: oi\nZé: é\n"),
+        ("12.3.2024 klo 21.05 - Ana: oi\n12.3.2024 klo 21.06 - Zé: é\n", "Ana: oi\nZé: é\n"),
+        (
+            "[12/3/24, 9:05:03\u202fPM] ~\u202fAna: oi\n[12/3/24, 9:06:03\u202fPM] ~\u00a0Zé: é\n",
+            "Ana: oi\nZé: é\n",
+        ),
+        (
+            "[12/03/2024, 21:05:33] Ana: \u200eimagem ocultada\n[12/03/2024, 21:05:34] Ana: Bild oculto?\n"
+            "[12/03/2024, 21:06:33] Zé: \u200eBild weggelassen\n"
+            "[12/03/2024, 21:06:34] Zé: \u200eENQUETE:\nvamos?\n",
+            "Ana: Bild oculto?\nZé: ENQUETE:\nvamos?\n",
+        ),
     ],
 )
 def test_times_are_dropped_on_request_and_senders_stay(
