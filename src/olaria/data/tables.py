@@ -67,10 +67,11 @@ def csv_column(name: str, text: str, column: str | None, notes: list[Message]) -
         names = [folded(cell) for cell in _without_end(heading.cells, 1)]
         first = list(islice(rows, LOOKED_AT))
         place = _choose(name, names, first, column)
+        called = names[place] or f"{place + 1}"
         if column is not None and _is_numbers(first, place):
             message = N_("the column {column} of {name} holds nothing but numbers")
-            notes.append(Message(message, {"column": listed([names[place]]), "name": name}))
-        texts = Texts(name, names[place])
+            notes.append(Message(message, {"column": listed([called]), "name": name}))
+        texts = Texts(name, called)
         literal = list[int]()
         for row in chain(first, rows):
             cells = _without_end(row.cells, len(names))

@@ -255,6 +255,8 @@ def test_a_column_of_numbers_is_read_where_it_is_named_and_noted() -> None:
     text = "a,b\n1,x\n2,y\n"
     assert column(text, "a") == ["1", "2"]
     assert noted(text, "a") == ["the column a of a.csv holds nothing but numbers"]
+    nameless = ",b\n1,x\n2,y\n"
+    assert noted(nameless, "1") == ["the column 1 of a.csv holds nothing but numbers"]
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "sep=;\n", "a;b\n", "a\n"])
