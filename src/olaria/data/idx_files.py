@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from olaria.data.arrays import Array
 
 _NAME = re.compile(r"ubyte|idx[1-4]?$|idx[1-4]\b")
-_PACKED = b"\x1f\x8b"
+_PACKED, _UNPACKED = b"\x1f\x8b", b"\0\0"
 _UNSPECIFIC = ("images", "image", "labels", "label", "idx", "ubyte", "gz")
 MNIST_TEST = "t10k"
 """What MNIST calls the images to test with."""
@@ -29,12 +29,16 @@ IMAGES, LABELS = 3, 1
 
 
 def is_idx(entry: Entry) -> bool:
-    """Whether a file is called as IDX files are: ``train-images-idx3-ubyte.gz``, ``digits.idx``.
+    """Whether a file is called as IDX files are, ``train-images-idx3-ubyte.gz``, or ``digits.idx`` and begins as one.
 
-    >>> [is_idx(Entry(name, 0, bytes)) for name in ("t10k-labels.idx1-ubyte", "a/x.idx.gz", "index.txt")]
-    [True, True, False]
+    Indices of other programs end in ``.idx`` too, as those of a DVD's subtitles.
+
+    >>> [is_idx(Entry(name, 0, lambda: b"# VobSub")) for name in ("t10k-labels.idx1-ubyte", "film.idx", "index.txt")]
+    [True, False, False]
     """
-    return _NAME.search(_stem(entry)) is not None
+    if _NAME.search(_stem(entry)) is None:
+        return False
+    return not _stem(entry).endswith(".idx") or entry.read().startswith((_PACKED, _UNPACKED))
 
 
 def read_idx_files(path: Path, entries: Sequence[Entry]) -> Stored:

@@ -327,6 +327,16 @@ def test_idx_files_are_parts(
             assert by_pixels[row.tobytes()] == label
 
 
+def test_an_index_of_another_program_is_not_idx(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "film.zip", "w") as made:
+        made.writestr("Film/Film.srt", "1\n0:01 --> 0:02\nO oleiro gira o barro.\n" * 9)
+        made.writestr("Film/Film.idx", "# VobSub index file, v7\nsize: 720x576\n")
+        made.writestr("Film/Film.sub", b"\0\0\1\xba" * 9)
+    data = load(tmp_path / "film.zip", DataConfig(name="film"))
+    assert isinstance(data, TextData)
+    assert any("2 files of another kind" in note.text() for note in data.notes)
+
+
 def test_one_idx_file_is_images_without_classes(tmp_path: Path) -> None:
     path = tmp_path / "t10k-images-idx3-ubyte.gz"
     path.write_bytes(idx(pixels(), packed=True))
