@@ -11,6 +11,7 @@ from olaria.data.chats import is_telegram
 from olaria.data.entries import (
     DOCUMENT_SUFFIXES,
     IMAGE_SUFFIXES,
+    LINES_SUFFIXES,
     NAMED_SUFFIXES,
     TEXT_SUFFIXES,
     ZIP_SUFFIXES,
@@ -32,7 +33,7 @@ _AS_NUMBERS: tuple[tuple[Callable[[Entry], bool], Reader], ...] = (
     (is_idx, read_idx_files),
     (is_pixel_table, read_pixel_tables),
 )
-_WITH_COLUMNS = (".csv", ".jsonl", *NAMED_SUFFIXES)
+_WITH_COLUMNS = (".csv", *LINES_SUFFIXES, *NAMED_SUFFIXES)
 _UNREAD_IMAGES = (".heic", ".heif", ".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw")
 """Pictures of telephones and cameras that no kept library reads."""
 

@@ -19,7 +19,8 @@ from olaria.i18n import N_
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 SUBTITLE_SUFFIXES = (".srt", ".vtt", ".sbv", ".ssa", ".ass")
-TEXT_SUFFIXES = (".txt", ".md", ".csv", ".jsonl", ".tokens", *SUBTITLE_SUFFIXES)
+LINES_SUFFIXES = (".jsonl", ".ndjson")
+TEXT_SUFFIXES = (".txt", ".md", ".csv", *LINES_SUFFIXES, ".tokens", *SUBTITLE_SUFFIXES)
 DOCUMENT_SUFFIXES = (".docx", ".pdf")
 """Of documents that are a text where there is none plainer: beside texts they are what these came from."""
 NAMED_SUFFIXES = (".json", ".tsv")

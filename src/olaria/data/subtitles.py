@@ -12,6 +12,7 @@ import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from olaria.i18n import N_, Message
 
@@ -31,6 +32,8 @@ _OVERRIDES = re.compile(r"\{[^{}]*\}")
 _DRAWING = re.compile(r"\{[^{}]*\\p[1-9]")
 _FIELDS = 10
 """Of a dialogue line, the text last, where no ``Format`` says otherwise."""
+_FEWEST = 10
+"""Different lines, one after another, by which one can tell that a file shows its lines again."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +45,21 @@ class Spoken:
         num_cues: how many cues there were.
         share_left_out: characters that were not said, of all: from 0 to 1.
         num_voices: how often a speaker was named.
+        num_repeats: lines left out because the cue before had shown them.
     """
 
     text: str
     num_cues: int
     share_left_out: float
     num_voices: int = 0
+    num_repeats: int = 0
 
 
 def spoken(text: str) -> Spoken:
     """The lines that are said, without numbers, times, comments, styles and tags; blank lines are left out.
 
-    The speaker whom a WebVTT file names is kept in front: ``<v Ana>Olá`` becomes ``Ana: Olá``.
+    The speaker whom a WebVTT file names is kept in front: ``<v Ana>Olá`` becomes ``Ana: Olá``. Automatic captions that
+    roll, as YouTube's do, show a line in two or three cues: of such a file each is kept once.
 
     >>> spoken("1\\n0:1 --> 0:2\\n<i>Olá!</i>\\n\\n2\\n0:3 --> 0:4\\n1984\\n").text
     'Olá!\\n1984\\n'
@@ -63,8 +69,20 @@ def spoken(text: str) -> Spoken:
         said, num_cues, num_voices = *_dialogue(lines), 0
     else:
         said, num_cues, num_voices = _cues(lines, is_vtt=_VTT.match(text) is not None)
-    kept = "".join(f"{line.strip()}\n" for line in said if line.strip())
-    return Spoken(kept, num_cues, max(0.0, 1 - len(kept) / max(1, len(text))), num_voices)
+    shown = [line.strip() for line in said if line.strip()]
+    once = _once(shown)
+    kept = "".join(f"{line}\n" for line in once)
+    share = max(0.0, 1 - len(kept) / max(1, len(text)))
+    return Spoken(kept, num_cues, share, num_voices, len(shown) - len(once))
+
+
+def _once(shown: list[str]) -> list[str]:
+    """The lines of captions that roll, each once; of others, where few lines repeat the one before, all."""
+    runs = [(line, sum(1 for _ in again)) for line, again in groupby(shown)]
+    rolling = sum(count > 1 for _, count in runs)
+    if len(runs) < _FEWEST or 2 * rolling < len(runs):
+        return shown
+    return [line for line, _ in runs]
 
 
 def _cues(lines: Sequence[str], *, is_vtt: bool) -> tuple[list[str], int, int]:
@@ -164,6 +182,10 @@ def subtitle_notes(files: Sequence[tuple[str, Spoken]]) -> list[Message]:
             "speakers that subtitle files name: {count}, each kept in front, as in “Ana: ”"
         )
         notes.append(Message(message, {"count": num_voices}))
+    num_repeats = sum(read.num_repeats for read in cues)
+    if num_repeats:
+        message = N_("lines that rolling subtitles show again were left out: {count}")
+        notes.append(Message(message, {"count": num_repeats}))
     without = [name for name, read in files if not read.num_cues]
     if without:
         message = N_(

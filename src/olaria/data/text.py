@@ -17,7 +17,7 @@ from olaria.data.chats import Chat, chat_notes, telegram, whatsapp
 from olaria.data.config import DataConfig
 from olaria.data.decoding import decode, is_utf8_with_accents, normalise
 from olaria.data.documents import read_docx, read_pdf
-from olaria.data.entries import SUBTITLE_SUFFIXES, Entry
+from olaria.data.entries import LINES_SUFFIXES, SUBTITLE_SUFFIXES, Entry
 from olaria.data.mending import mend, mending_notes, printed_notes
 from olaria.data.parts import Part
 from olaria.data.records import json_column
@@ -142,10 +142,10 @@ def check_length(documents: Sequence[str], path: str) -> None:
 def _documents(entry: Entry, reading: _Reading) -> list[str]:
     """The documents of a file, each with its last newline where it is a row."""
     options, notes = reading.options, reading.notes
-    is_table = entry.suffix in (".csv", ".tsv", ".jsonl", ".json")
+    is_table = entry.suffix in (".csv", ".tsv", *LINES_SUFFIXES, ".json")
     if options.column is not None and not is_table:
         raise UsageError(
-            N_("{name} has no columns; {column} is for .csv, .tsv, .jsonl and .json"),
+            N_("{name} has no columns; {column} is for .csv, .tsv, .jsonl, .ndjson and .json"),
             column=Setting("column"),
             name=entry.name,
         )

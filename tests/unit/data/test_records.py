@@ -100,7 +100,7 @@ def test_an_emoji_that_was_cut_in_two_names_the_line() -> None:
 
 
 @pytest.mark.parametrize("indent", [None, 1])
-@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.ndjson", "a.json"])
 def test_an_array_of_objects(name: str, indent: int | None, tmp_path: Path) -> None:
     (tmp_path / name).write_text("\ufeff" + json.dumps(GOOD, indent=indent), "utf-8")
     data = load(str(tmp_path / name), DataConfig(name="a", column="text"))

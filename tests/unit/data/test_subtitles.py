@@ -132,3 +132,36 @@ def test_long_lines_take_linear_time(piece: str) -> None:
     spoken(piece * 200_000)
     spoken("WEBVTT\n\n" + piece * 200_000)
     assert time.process_time() - started < 5
+
+
+ROLLED = [f"linha {number} de quem fala" for number in range(20)]
+
+
+@pytest.mark.parametrize("way", ["vtt", "srt", "two lines"])
+def test_captions_that_roll_are_said_once(way: str, tmp_path: Path) -> None:
+    pieces = ["WEBVTT\nKind: captions\nLanguage: pt\n"] if way == "vtt" else []
+    for place, (before, line) in enumerate(zip(["", *ROLLED], ROLLED, strict=False)):
+        time_ = f"00:00:{place:02}.000 --> 00:00:{place:02}.900"
+        if way == "vtt":
+            first, *rest = line.split(" ", 1)
+            tagged = f"{first}<00:00:00.240><c> {rest[0]}</c>"
+            pieces.append(f"{time_} align:start position:0%\n{before or ' '}\n{tagged}\n")
+        else:
+            pieces.append(f"{place + 1}\n{time_}\n{before}\n{line}\n")
+        if way != "two lines":
+            pieces.append(f"{time_}\n{line}\n ")
+    path = tmp_path / f"a.{way if way == 'vtt' else 'srt'}"
+    path.write_text("\n".join(pieces), "utf-8")
+    data = load(path, DataConfig(name="x"))
+    assert isinstance(data, TextData)
+    assert data.text == "".join(f"{line}\n" for line in ROLLED)
+    count = 19 if way == "two lines" else 39
+    message = f"lines that rolling subtitles show again were left out: {count}"
+    assert message in [note.text() for note in data.notes]
+
+
+def test_what_is_said_twice_stays() -> None:
+    said = ["Não!", "Não!", *(f"fala {number}" for number in range(20)), "Sim.", "Sim."]
+    cues = [f"{place}\n0:{place:02} --> 0:{place:02}\n{line}\n" for place, line in enumerate(said)]
+    assert spoken("\n".join(cues)).text.split("\n")[:-1] == said
+    assert spoken("\n".join(cues[:2] * 20)).text == "Não!\n" * 40
