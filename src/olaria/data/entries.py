@@ -29,6 +29,8 @@ ARCHIVED_ARRAYS = (".npz",)
 ARRAY_SUFFIXES = (".npy", *ARCHIVED_ARRAYS)
 ZIP_SUFFIXES = (".zip", *ARCHIVED_ARRAYS)
 MAX_BYTES = 1 << 32
+POINTER = b"version https://git-lfs.github.com/spec/"
+"""What a file begins with that Git LFS has not fetched: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md."""
 ZIP_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
@@ -158,6 +160,8 @@ def _zip_entries(path: Path, source: Path | BytesIO) -> list[Entry]:
     except (OSError, *ZIP_ERRORS) as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise _unreadable(path, error) from None
+        if isinstance(source, Path):
+            check_fetched(source)
         raise DataError(
             N_("{path} is not a whole zip ({reason}); make it again"),
             path=str(path),
@@ -206,18 +210,42 @@ def read_file(path: Path) -> bytes:
     """The content of one of the user's files.
 
     Raises:
-        StorageError: it cannot be read.
+        StorageError: it cannot be read, or was not fetched.
     """
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise _unreadable(path, error) from None
+    return fetched(content, str(path))
+
+
+def check_fetched(path: Path) -> None:
+    """Refuse a file of which there is only the pointer, by its first bytes; see :func:`fetched`."""
+    with path.open("rb") as file:
+        fetched(file.read(len(POINTER)), str(path))
+
+
+def fetched(content: bytes, name: str) -> bytes:
+    """The content of a file, which must be its own.
+
+    Raises:
+        StorageError: it is the pointer that Git LFS leaves in a file's place, as in a zip that GitHub makes.
+    """
+    if content.startswith(POINTER):
+        raise StorageError(
+            N_(
+                "{name} was not fetched, only its pointer of Git LFS is there; run git lfs pull, or download "
+                "the file by itself"
+            ),
+            name=name,
+        )
+    return content
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, name: str) -> bytes:
     # zipfile never gives more bytes than the member announces, and those were counted.
     try:
-        return archive.read(info)
+        return fetched(archive.read(info), name)
     except (OSError, *ZIP_ERRORS) as error:
         # A place before the file's start and a broken bzip2 stream are OSErrors too, and no refusal of the disk.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):

@@ -17,6 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from olaria.data.entries import check_fetched
 from olaria.errors import DataError
 from olaria.export.strict_json import read_object
 from olaria.families.language import LanguageConfig
@@ -33,7 +34,7 @@ PREFIX = "transformer."
 TRANSPOSED = ("c_attn.weight", "c_proj.weight", "c_fc.weight")
 _HEAD, _TOKENS = "lm_head.weight", "wte.weight"
 _MASKS = (".attn.bias", ".attn.masked_bias")
-_DTYPES = {"F32", "F16", "BF16"}
+_DTYPES = ("F32", "F16", "BF16", "F64")
 # Theirs to ours; matrices of linear layers are transposed.
 _OUTER = {
     _TOKENS: "embedding.weight",
@@ -204,9 +205,10 @@ def _check(path: Path, name: str, part: Any, expected: tuple[int, ...] | None) -
             **fields,
         )
     raise DataError(
-        N_("{name} in {path} is {dtype} of shape {found}, not a number format of shape {expected}"),
+        N_("{name} in {path} is {dtype} of shape {found}; it must be {dtypes} of shape {expected}"),
         **fields,
         dtype=dtype,
+        dtypes="|".join(_DTYPES),
     )
 
 
@@ -225,6 +227,8 @@ def _not_finite(path: Path, name: str) -> DataError:
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
+    with storage_errors(path):
+        check_fetched(path)
     reason = str(error).splitlines()[0][:120]
     return DataError(
         N_("{path} is not a sound safetensors file ({reason})"), path=str(path), reason=reason

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from olaria.data.entries import fetched
 from olaria.errors import DataError
 from olaria.i18n import N_
 from olaria.storage.files import parsed, storage_errors
@@ -37,6 +38,7 @@ def read_whole(path: Path, most_bytes: int) -> bytes:
 
     Raises:
         DataError: it is not there, or too large.
+        StorageError: it was not fetched.
     """
     with storage_errors(path):
         if not path.is_file():
@@ -49,7 +51,7 @@ def read_whole(path: Path, most_bytes: int) -> bytes:
                 size=size,
                 most=most_bytes,
             )
-        return path.read_bytes()
+        return fetched(path.read_bytes(), str(path))
 
 
 def take(

@@ -229,8 +229,12 @@ def _characters(described: _Described, vocab: Mapping[str, int]) -> CharTokenize
     join, path = described.join, described.path
     joins = isinstance(join, dict) and join.get("type") == "Fuse"
     ordered = sorted(vocab, key=vocab.__getitem__)
-    if described.merges or not joins or any(len(token) != 1 for token in ordered):
+    if described.merges:
         raise _unlike(path, "pre_tokenizer")
+    if not joins:
+        raise _unlike(path, "decoder")
+    if any(len(token) != 1 for token in ordered):
+        raise _unlike(path, "vocab")
     if [vocab[token] for token in ordered] != list(range(len(ordered))):
         raise _unlike(path, "vocab")
     return CharTokenizer(ordered)

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from olaria.data import DataConfig, ImageData, TextData, load
-from olaria.errors import DataError, UsageError
+from olaria.errors import DataError, StorageError, UsageError
 
 
 def images_of(path: Path, **settings: object) -> ImageData:
@@ -255,3 +255,23 @@ def test_what_learns_decides_which_of_two_kinds_is_read(
     assert as_text.num_documents == num_texts
     assert any(note.fields.get("count") == num_texts for note in as_images.notes)
     assert any(note.fields.get("count") == num_images for note in as_text.notes)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a.txt", "a.csv", "a.jsonl", "a.srt", "a.docx", "a.pdf", "a.png", "a.npy", "a.npz", "a.zip"],
+)
+@pytest.mark.parametrize("way", ["alone", "folder", "zip"])
+def test_files_that_git_lfs_has_not_fetched(name: str, way: str, tmp_path: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 12345\n"
+    path = tmp_path / "given" / name
+    path.parent.mkdir()
+    path.write_text(pointer, "utf-8")
+    if way == "folder":
+        path = path.parent
+    if way == "zip":
+        path = tmp_path / "given.zip"
+        with zipfile.ZipFile(path, "w") as packed:
+            packed.writestr(f"repository-main/{name}", pointer)
+    with pytest.raises(StorageError, match=r"was not fetched, .* run git lfs pull"):
+        load(path)
