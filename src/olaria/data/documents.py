@@ -40,15 +40,17 @@ _PAGE = N_(
     "{name} is a web page and is not read; save it as .txt in a browser, and a Telegram chat as "
     "JSON where it is exported"
 )
+_TABLE = N_("{name} is a table in a format that is not read; save it as .csv")
 _ARCHIVE = N_("{name} is an archive of a kind that is not read; unpack it, or pack it as a .zip")
 _LINK = N_("{name} is a link to a folder, and links are not followed; put the folder itself there")
 TOLD = {
-    **dict.fromkeys((".rar", ".7z", ".tar", ".tgz", ".gz", ".bz2", ".xz"), _ARCHIVE),
     **dict.fromkeys((".doc", ".odt", ".rtf", ".pages", ".wpd"), _OFFICE),
     **dict.fromkeys((".epub", ".mobi", ".azw", ".azw3", ".fb2"), _BOOK),
     **dict.fromkeys((".html", ".htm", ".xhtml", ".mhtml"), _PAGE),
+    **dict.fromkeys((".xlsx", ".xlsm", ".xls", ".ods", ".parquet", ".arrow", ".feather"), _TABLE),
+    **dict.fromkeys((".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst"), _ARCHIVE),
 }
-"""Documents and archives that are not read, and what to do with them."""
+"""Files that are not read, and what to do with them."""
 
 
 def refusal(entries: Sequence[Entry]) -> DataError | None:

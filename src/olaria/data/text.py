@@ -24,7 +24,7 @@ from olaria.data.records import json_column
 from olaria.data.split import split_documents, split_text
 from olaria.data.subtitles import Spoken, spoken, subtitle_notes
 from olaria.data.tables import csv_column
-from olaria.data.text_parts import find_parts, part_notes
+from olaria.data.text_parts import find_parts, part_notes, untrained_notes
 from olaria.errors import DataError, UsageError
 from olaria.i18n import N_, Message, Setting
 from olaria.vocabulary import TIMES
@@ -93,6 +93,8 @@ def load_text(
     if found is not None:
         examples = ", ".join(entry.name for entry in rest[:3])
         notes += part_notes(documents, len(rest), examples)
+    else:
+        notes += untrained_notes(entries)
     if "validation" in documents:
         train, validation = "".join(documents["train"]), "".join(documents["validation"])
     else:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from olaria.data.entries import Entry
-from olaria.data.parts import Part, part_of
+from olaria.data.parts import NUM_EXAMPLES, Part, part_of
 from olaria.i18n import N_, Message
 
 PART_NAMES: dict[Part, str] = {
@@ -28,11 +28,7 @@ def find_parts(entries: Sequence[Entry]) -> tuple[dict[Part, list[Entry]], list[
         entries: files, in order.
     """
     places = [_place(PurePosixPath(entry.name)) for entry in entries]
-    parts_at: dict[tuple[str, ...], set[Part]] = defaultdict(set)
-    for place in places:
-        if place is not None:
-            parts_at[place[0]].add(place[1])
-    sound = {prefix for prefix, parts in parts_at.items() if "train" in parts and len(parts) > 1}
+    sound = {prefix for prefix, parts in _several(places).items() if "train" in parts}
     if not sound:
         return None
     found: dict[Part, list[Entry]] = defaultdict(list)
@@ -43,6 +39,30 @@ def find_parts(entries: Sequence[Entry]) -> tuple[dict[Part, list[Entry]], list[
         else:
             rest.append(entry)
     return dict(found), rest
+
+
+def untrained_notes(entries: Sequence[Entry]) -> list[Message]:
+    """That files called after parts are learnt from, where none is called after the training part."""
+    places = [_place(PurePosixPath(entry.name)) for entry in entries]
+    if not any("train" not in parts for parts in _several(places).values()):
+        return []
+    names = [entry.name for entry, place in zip(entries, places, strict=True) if place]
+    message = N_(
+        "{names} are learnt from as any texts are; there are parts where one is called train and another "
+        "validation or test"
+    )
+    return [Message(message, {"names": ", ".join(names[:NUM_EXAMPLES])})]
+
+
+def _several(
+    places: Sequence[tuple[tuple[str, ...], Part] | None],
+) -> dict[tuple[str, ...], set[Part]]:
+    """The parts at each path that has two or more."""
+    found: dict[tuple[str, ...], set[Part]] = defaultdict(set)
+    for place in places:
+        if place is not None:
+            found[place[0]].add(place[1])
+    return {path: parts for path, parts in found.items() if len(parts) > 1}
 
 
 def _place(path: PurePosixPath) -> tuple[tuple[str, ...], Part] | None:

@@ -184,6 +184,10 @@ def test_without_the_library_a_pdf_says_what_to_install(
         ("carta.odt", "LibreOffice"),
         ("carta.doc", "LibreOffice"),
         ("livro.MOBI", "Calibre"),
+        ("planilha.xlsx", r"save it as \.csv"),
+        ("train.parquet", r"save it as \.csv"),
+        ("legendas.RAR", r"make a \.zip"),
+        ("corpus.tar.gz", r"make a \.zip"),
     ],
 )
 def test_other_documents_say_how_to_save_them(tmp_path: Path, name: str, remedy: str) -> None:

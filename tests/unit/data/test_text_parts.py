@@ -110,6 +110,26 @@ def test_a_word_alone_makes_no_part(tmp_path: Path, names: tuple[str, ...]) -> N
     assert all(name in data.text for name in names)
 
 
+@pytest.mark.parametrize(
+    ("names", "is_said"),
+    [
+        (("dev.txt", "test.txt"), True),
+        (("wiki.validação.txt", "wiki.teste.txt"), True),
+        (("val/a.txt", "test/a.txt"), True),
+        (("teste.txt", "outro.txt"), False),
+        (("teste 1.txt", "teste 2.txt"), False),
+        (("train.txt", "test.txt"), False),
+    ],
+)
+def test_parts_without_one_to_train_on_are_noted(
+    tmp_path: Path, names: tuple[str, ...], is_said: bool
+) -> None:
+    notes = read(lay(tmp_path, dict.fromkeys(names, "a roda gira\n" * 9))).notes
+    found = [note for note in notes if "are learnt from as any texts are" in note.text("en")]
+    assert bool(found) == is_said
+    assert all(name in note.text("pt") for note in found for name in names)
+
+
 @pytest.mark.parametrize("empty", ["train.txt", "valid.txt"])
 def test_an_empty_part_is_named(tmp_path: Path, empty: str) -> None:
     texts = {"train.txt": "a" * 90, "valid.txt": "b" * 9} | {empty: "\n"}
