@@ -77,8 +77,12 @@ def spoken(text: str) -> Spoken:
 
 
 def _once(shown: list[str]) -> list[str]:
-    """The lines of captions that roll, each once; of others, where few lines repeat the one before, all."""
-    runs = [(line, sum(1 for _ in again)) for line, again in groupby(shown)]
+    """The lines of captions that roll, each once; of others, where few lines repeat the one before, all.
+
+    Blanks do not matter: a line that was built word by word may have one more where a tag stood.
+    """
+    groups = (list(again) for _, again in groupby(shown, str.split))
+    runs = [(again[-1], len(again)) for again in groups]
     rolling = sum(count > 1 for _, count in runs)
     if len(runs) < _FEWEST or 2 * rolling < len(runs):
         return shown

@@ -83,7 +83,7 @@ def load_text(
     if options.times != TIMES and not reading.chats:
         raise UsageError(
             N_("the setting {setting} has no effect on {name}; leave it out"),
-            setting="times",
+            setting=Setting("times"),
             name=path.name,
         )
     for part, own in parts.items():

@@ -144,7 +144,7 @@ def test_captions_that_roll_are_said_once(way: str, tmp_path: Path) -> None:
         time_ = f"00:00:{place:02}.000 --> 00:00:{place:02}.900"
         if way == "vtt":
             first, *rest = line.split(" ", 1)
-            tagged = f"{first}<00:00:00.240><c> {rest[0]}</c>"
+            tagged = f"{first} <00:00:00.240><c> {rest[0]}</c>"
             pieces.append(f"{time_} align:start position:0%\n{before or ' '}\n{tagged}\n")
         else:
             pieces.append(f"{place + 1}\n{time_}\n{before}\n{line}\n")
