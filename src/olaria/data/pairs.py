@@ -5,6 +5,7 @@ Whatever they come from, a source is either in training or in validation, never 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 NUM_SENTENCES = 20_000
 SHOWN_CHARS = 40
 """Of a text that an error names."""
+_CREDIT = re.compile(r"([^\t]+\t[^\t]+)\tCC[- ](?:BY|0)\b[^\t]*\t*")
+"""A line of Tatoeba's pairs as https://www.manythings.org/anki has them: the last cell names licence and authors."""
 
 
 def random_words(n: int, generator: Generator) -> list[str]:
@@ -78,7 +81,7 @@ def load_tsv(path: Path, options: DataConfig) -> PairData:
     """The user's own pairs: a line each, source and target with a tab between; no heading.
 
     A line that was there before is left out and counted. A source may have several targets: they
-    stay on one side of the split.
+    stay on one side of the split. A third column is left out where it says in every line whose the sentences are.
 
     Raises:
         DataError: the file is not of the encoding, a line is not a pair, or there are too few.
@@ -92,6 +95,9 @@ def load_tsv(path: Path, options: DataConfig) -> PairData:
         lines.pop()
     if not lines:
         raise DataError(N_("{path} is empty; give a pair of texts a line"), path=str(path))
+    credited = [match[1] for match in map(_CREDIT.fullmatch, lines) if match]
+    is_credited = len(credited) == len(lines)
+    lines = credited if is_credited else lines
     rows = [_pair(path.name, number, line) for number, line in enumerate(lines, start=1)]
     pairs = list(dict.fromkeys(rows))
     num_sources = len({source for source, _ in pairs})
@@ -113,8 +119,18 @@ def load_tsv(path: Path, options: DataConfig) -> PairData:
         sha256=pairs_fingerprint((*train, *validation)),
         citation="",
         licence="",
-        notes=tuple(_repeated(len(rows) - len(pairs))),
+        notes=(*_credit_notes(len(rows) * is_credited), *_repeated(len(rows) - len(pairs))),
     )
+
+
+def _credit_notes(num_lines: int) -> list[Message]:
+    if not num_lines:
+        return []
+    message = N_(
+        "the third column of {count} lines, their licence and authors, is left out; credit them where you "
+        "publish"
+    )
+    return [Message(message, {"count": num_lines})]
 
 
 def references(pairs: Sequence[Pair]) -> dict[str, list[str]]:

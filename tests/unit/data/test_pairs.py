@@ -135,6 +135,16 @@ def test_repeated_lines_are_counted_and_other_targets_are_kept(tmp_path: Path) -
     assert references([*data.train, *data.validation])["a"] == ["x", "z"]
 
 
+def test_a_third_column_of_authors_is_left_out_and_noted(tmp_path: Path) -> None:
+    credit = "CC-BY 2.0 (France) Attribution: tatoeba.org #2877272 (CM) & #1 (x)"
+    data = pairs_of(table(tmp_path, f"Go.\tVai.\t{credit}\nHi.\tOi.\t{credit}\n"))
+    assert data.text == "Go.\nVai.\nHi.\nOi.\n"
+    assert data.notes[0].text("en").startswith("the third column of 2 lines, their licence")
+    # A line without it may be shifted: it is named.
+    with pytest.raises(DataError, match=r"line 1 of pairs\.tsv has 3 columns"):
+        pairs_of(table(tmp_path, f"Go.\tVai.\t{credit}\nHi.\tOi.\n"))
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
