@@ -146,7 +146,7 @@ def _read_all(path: Path, entries: Sequence[Entry], options: DataConfig, least: 
         raise DataError(
             N_(
                 "none of the {count} images of {path} can be read ({name} is the first): they are cut, empty or "
-                "of another format than their names say, or of fractions or 32 bits; save them again as PNG"
+                "of a format that is not read, or of fractions or 32 bits; save them again as PNG"
             ),
             path=str(path),
             count=len(entries),
