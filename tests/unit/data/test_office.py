@@ -186,8 +186,8 @@ def test_without_the_library_a_pdf_says_what_to_install(
         ("livro.MOBI", "Calibre"),
         ("planilha.xlsx", r"save it as \.csv"),
         ("train.parquet", r"save it as \.csv"),
-        ("legendas.RAR", r"make a \.zip"),
-        ("corpus.tar.gz", r"make a \.zip"),
+        ("legendas.RAR", r"pack it as a \.zip"),
+        ("corpus.tar.gz", r"pack it as a \.zip"),
     ],
 )
 def test_other_documents_say_how_to_save_them(tmp_path: Path, name: str, remedy: str) -> None:
