@@ -51,7 +51,7 @@ import olaria.pages.figures, sklearn.datasets, torch
 torch.ones(512, 512) @ torch.ones(512, 512)
 used = next(int(line.split()[1]) for line in Path("/proc/self/status").read_text().splitlines()
             if line.startswith("VmSize")) * 1024
-resource.setrlimit(resource.RLIMIT_AS, (used + 400_000_000,) * 2)
+resource.setrlimit(resource.RLIMIT_AS, (used + 700_000_000,) * 2)
 sys.exit(main(sys.argv[1:]))
 """
 
