@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from olaria.errors import MissingError, SourceError
-from olaria.i18n import N_, Message, encodable
+from olaria.i18n import N_, Message
 from olaria.storage.files import new_files, refuse_overwriting
 from olaria.vocabulary import LessonName, PageFormat
 from olaria.workflows.requests import AnyPlaces, AnyRun, AnySettings, Request, Result, setting
@@ -171,7 +171,7 @@ def report(
         lessons=[_lesson(name, opened, language, offline) for name in names],
     )
     with undrawn() as lost:
-        files = _files(path, encodable(build_report(context, language)), kind)
+        files = _files(path, build_report(context, language), kind)
     _write(files, may_replace)
     return Report(path, language, tuple(lost))
 
