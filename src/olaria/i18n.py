@@ -15,7 +15,8 @@ import re
 import shlex
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -25,6 +26,10 @@ DOMAIN = "olaria"
 LOCALES = Path(__file__).parent / "locales"
 LANGUAGES = ("en", "pt")
 _CATALOG = {"pt": "pt_BR"}
+_UNKNOWN = "\0"
+_MOST_LETTERS, _MOST_FIELD_LETTERS = 20_000, 1000
+"""Of a stored sentence, and of one that is none of ours or a field of it."""
+_MOST_NESTED, _MOST_DIGITS = 5, 20
 _HALF_CHARACTERS = re.compile("[\ud800-\udfff]")
 
 
@@ -171,7 +176,11 @@ class Setting:
     @staticmethod
     def is_stored(value: Any) -> bool:
         """Whether a JSON value is what :meth:`to_json` makes of a setting."""
-        return isinstance(value, Mapping) and value.keys() == {"setting", "value"}
+        return (
+            isinstance(value, Mapping)
+            and value.keys() == {"setting", "value"}
+            and all(isinstance(part, str) for part in value.values())
+        )
 
 
 @dataclass(frozen=True)
@@ -182,6 +191,7 @@ class Message:
         id: the English source string, with ``{name}`` fields, marked with :func:`N_`.
         fields: the values of its fields; plain JSON values, numbers to be written in the reader's notation, messages
             themselves, settings, or a tuple of settings.
+        is_plain: whether the sentence is from a file and in no catalog, so that only plain fields are filled in.
 
     >>> Message("no run named {name}", {"name": "vae"}).text("en")
     'no run named vae'
@@ -189,6 +199,7 @@ class Message:
 
     id: str
     fields: Mapping[str, Any] = field(default_factory=dict)
+    is_plain: bool = field(default=False, compare=False)
 
     def text(self, language: str = "en", name: Callable[[Setting], str] = str) -> str:
         """The sentence in ``language`` (``"en"`` or ``"pt"``).
@@ -197,6 +208,8 @@ class Message:
             language: of the reader.
             name: how a setting is written.
         """
+        if self.is_plain:
+            return encodable(_filled_in(self, language, name))
         sentence = _Sentence(language, name).vformat(translate(self.id, language), (), self.fields)
         return encodable(sentence)
 
@@ -212,26 +225,22 @@ class Message:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Message:
-        """The inverse of :meth:`to_json`; a fraction stored without digits becomes a :class:`Number` too."""
-        digits = stored.get("digits", {})
+        """The inverse of :meth:`to_json`; a fraction stored without digits becomes a :class:`Number` too.
 
-        def read(key: str, value: Any) -> Any:
-            if cls.is_stored(value):
-                return cls.from_json(value)
-            if Setting.is_stored(value):
-                return Setting(value["setting"], value["value"])
-            if isinstance(value, list) and value and all(map(Setting.is_stored, value)):
-                return tuple(Setting(one["setting"], one["value"]) for one in value)
-            if key in digits or isinstance(value, float):
-                return Number(math.nan if value is None else value, digits.get(key))
-            return value
-
-        return cls(stored["id"], {key: read(key, value) for key, value in stored["fields"].items()})
+        A stored sentence may be a stranger's. Only what the catalogs hold is a form that fields are written into; in
+        any other id, as an older run may have, plain fields (``{name}``) are filled in and nothing else is done.
+        """
+        return _message(stored, _MOST_NESTED)
 
     @staticmethod
     def is_stored(value: Any) -> bool:
         """Whether a JSON value is what :meth:`to_json` makes of a message."""
-        return isinstance(value, Mapping) and value.keys() - {"digits"} == {"id", "fields"}
+        return (
+            isinstance(value, Mapping)
+            and value.keys() - {"digits"} == {"id", "fields"}
+            and isinstance(value["id"], str)
+            and isinstance(value["fields"], Mapping)
+        )
 
 
 class _Sentence(Formatter):
@@ -244,6 +253,49 @@ class _Sentence(Formatter):
         if format_spec:
             return format(value, format_spec)
         return str(written(value, self._language, name=self._name))
+
+
+def _message(stored: Mapping[str, Any], depth: int) -> Message:
+    """See :meth:`Message.from_json`; of sentences within sentences ``depth`` are read."""
+    digits = stored.get("digits")
+    digits = digits if isinstance(digits, Mapping) else {}
+
+    def read(key: str, value: Any) -> Any:
+        if Message.is_stored(value):
+            return _message(value, depth - 1) if depth else "…"
+        if Setting.is_stored(value):
+            return Setting(value["setting"], value["value"])
+        if isinstance(value, list) and value and all(map(Setting.is_stored, value)):
+            return tuple(Setting(one["setting"], one["value"]) for one in value)
+        if key in digits or isinstance(value, float):
+            return Number(math.nan if value is None else value, digits.get(key))
+        return value
+
+    message = Message(stored["id"], {key: read(key, x) for key, x in stored["fields"].items()})
+    if is_known(message.id) and all(
+        places is None or places in range(_MOST_DIGITS) for places in digits.values()
+    ):
+        with suppress(LookupError, ValueError, TypeError, ArithmeticError):
+            if all(len(message.text(language)) <= _MOST_LETTERS for language in LANGUAGES):
+                return message
+    return replace(message, is_plain=True)
+
+
+def _filled_in(message: Message, language: str, name: Callable[[Setting], str]) -> str:
+    """A sentence of no catalog with its plain fields: no form, attribute or index of a field counts."""
+
+    def text_of(match: re.Match[str]) -> str:
+        with suppress(LookupError, ValueError, TypeError, ArithmeticError):
+            value = message.fields[match[1]]
+            if isinstance(value, Number):
+                places = value.digits if value.digits in range(_MOST_DIGITS) else None
+                value = Number(float(value.value), places)
+            if not isinstance(value, Mapping | list):
+                return str(written(value, language, name=name))[:_MOST_FIELD_LETTERS]
+        return match[0]
+
+    sentence = re.sub(r"\{(\w+)(?::g)?\}", text_of, message.id[:_MOST_FIELD_LETTERS])
+    return sentence[:_MOST_LETTERS]
 
 
 def _plain(value: Any) -> Any:
@@ -262,6 +314,28 @@ def _catalog(language: str) -> gettext.NullTranslations:
     if language == "en":
         return gettext.NullTranslations()
     return gettext.translation(DOMAIN, LOCALES, [_CATALOG[language]], fallback=True)
+
+
+def is_known(text: str) -> bool:
+    """Whether the catalogs hold a source string.
+
+    >>> is_known("steps"), is_known("{x:>300000000}")
+    (True, False)
+    """
+    return _known().gettext(text) != _UNKNOWN
+
+
+@cache
+def _known() -> gettext.NullTranslations:
+    """The catalog, which answers what it does not hold with :data:`_UNKNOWN`."""
+
+    class Unknown(gettext.NullTranslations):
+        def gettext(self, message: str) -> str:
+            return _UNKNOWN
+
+    catalog = gettext.translation(DOMAIN, LOCALES, [*_CATALOG.values()], fallback=True)
+    catalog.add_fallback(Unknown())
+    return catalog
 
 
 def translate(text: str, language: str = "en") -> str:

@@ -243,7 +243,7 @@ def test_a7_a_full_disk_is_told_in_numbers_and_leaves_what_was_there(small_disk:
     run = RunFolder(small_disk / "run")
     run.create({"format": 1}, {})
     for step in range(3):
-        run.append("metrics.jsonl", {"step": step})
+        run.append("metrics.jsonl", row(step))
     save(run, 20)
     with pytest.raises(StorageError) as refused:
         run.save_checkpoint(30, tensors(30.0, 7_500_000), {}, best=False, keep_last=1)
@@ -256,12 +256,16 @@ def test_a7_a_full_disk_is_told_in_numbers_and_leaves_what_was_there(small_disk:
     (small_disk / "filler").write_bytes(bytes(shutil.disk_usage(small_disk).free))
     with pytest.raises(StorageError, match="no space left"):
         for step in range(3, 4000):
-            run.append("metrics.jsonl", {"step": step})
+            run.append("metrics.jsonl", row(step))
     steps = [line["step"] for line in run.lines("metrics.jsonl")]
     assert steps == list(range(len(steps))) and len(steps) >= 3
     (small_disk / "filler").unlink()
-    run.append("metrics.jsonl", {"step": len(steps)})
+    run.append("metrics.jsonl", row(len(steps)))
     assert len(run.lines("metrics.jsonl")) == len(steps) + 1
+
+
+def row(step: int) -> dict[str, Any]:
+    return {"step": step, "split": "train", "values": {}}
 
 
 @posix

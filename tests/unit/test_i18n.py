@@ -79,7 +79,7 @@ def test_a_stored_number_is_written_as_the_one_that_was_stored() -> None:
 def test_numbers_of_rows_without_digits_are_written_in_the_readers_notation() -> None:
     old = {"id": "{loss} after {seconds:g} s, step {step}",
            "fields": {"loss": 3.25, "seconds": 2.5, "step": 12000}}  # fmt: skip
-    assert Message.from_json(old).text("pt") == "3,25 after 2.5 s, step 12000"
+    assert Message.from_json(old).text("pt") == "3,25 after 2,5 s, step 12000"
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

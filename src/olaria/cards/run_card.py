@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PureWindowsPath
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ from olaria.runs import Run
 from olaria.runs.opening import CodedText
 from olaria.sampling import latent
 from olaria.sampling.modes import NO_PAIR
-from olaria.storage.images import animate
+from olaria.storage.images import animate, read_png
 
 NUM_SAMPLES = 64
 NUM_EXAMPLES = 40
@@ -42,6 +42,7 @@ NUM_SCATTERED = 3000
 MANIFOLD_SIDE = 18
 TEXT_CHARS = 700
 _SEED = 0
+T = TypeVar("T")
 LEFT_OUT = N_("what the data shows of this run is left out: {reason}")
 """The gap of a run whose data cannot be had."""
 _CARD = ("title", "citation", "licence", "sizes")
@@ -53,29 +54,32 @@ def run_card(run: Run, *, offline: bool = False) -> RunCard:
     data, missing = _data_of(run, offline)
     provenance = run.provenance
     model = run.model()
+    gaps = [] if missing is None else [Message(LEFT_OUT, {"reason": missing})]
     card = RunCard(
         name=run.name,
         family=run.family,
         data=_stored_card(run) if data is None else data_card(data),
         recipe=_shared(run.recipe.model_dump(mode="json")),
-        result=run.result,
-        evaluation=run.evaluation,
-        metrics=run.metrics(),
+        result=_read(lambda: run.result, {}, gaps),
+        evaluation=_read(lambda: run.evaluation, None, gaps),
+        metrics=_read(run.metrics, [], gaps),
         provenance={**provenance.get("machine", {}), **provenance},
         command=command_of(run),
         architecture=architecture(model, run.dimensions()),
-        incidents=incidents(run),
+        incidents=_read(lambda: incidents(run), None, gaps),
         is_watched=run.recipe.training.health,
         differences=frozenset(_differences(run)),
     )
-    if missing is not None:
-        card = _with_gaps(card, [Message(LEFT_OUT, {"reason": missing})])
+    card = _with_gaps(card, gaps)
     if MODELS[run.family].data == "text":
         return _language_card(card, run)
     if isinstance(data, PairData):
         return _translation_card(card, run, data)
-    fields = _frames(run) if MODELS[run.family].shows("first-and-last", "animation") else {}
-    gaps: list[Message] = []
+    shows_frames = MODELS[run.family].shows("first-and-last", "animation")
+    gaps = []
+    fields: dict[str, Any] = {}
+    if shows_frames:
+        fields |= _read(lambda: _frames(run), dict[str, Any](), gaps)
     if isinstance(model, ImageModel):
         fields |= _images(run, model, data if isinstance(data, ImageData) else None, gaps)
     return _with_gaps(dataclasses.replace(card, **fields), gaps)
@@ -85,6 +89,15 @@ def _with_gaps(card: RunCard, gaps: Sequence[Message]) -> RunCard:
     """What could not be shown is named: the rest of the report stands."""
     noted = [*(card.incidents or ()), *(Incident("gap", gap) for gap in gaps)]
     return dataclasses.replace(card, incidents=noted) if gaps else card
+
+
+def _read(read: Callable[[], T], without: T, gaps: list[Message]) -> T:
+    """What a file of a run holds; where it is damaged, a gap that names it, and the others are still shown."""
+    try:
+        return read()
+    except OlariaError as error:
+        gaps.append(error.message)
+        return without
 
 
 def _data_of(run: Run, offline: bool) -> tuple[AnyData | None, Message | None]:
@@ -292,11 +305,10 @@ def _frames(run: Run) -> dict[str, Any]:
     paths = _spread(run.samples(), MAX_FRAMES)
     if not paths:
         return {}
-    frames = [Image.open(path).convert("L" if _is_gray(path) else "RGB") for path in paths]
     return {
-        "first": _sheet(frames[0]),
-        "last": _sheet(frames[-1]),
-        "animation": animate([_at_most(frame, FRAME_SIDE) for frame in frames]),
+        "first": _sheet(read_png(paths[0])),
+        "last": _sheet(read_png(paths[-1])),
+        "animation": animate([_at_most(read_png(path), FRAME_SIDE) for path in paths]),
     }
 
 
@@ -310,13 +322,8 @@ def _spread(paths: list[Path], most: int) -> list[Path]:
 def _at_most(picture: Image.Image, side: int) -> Image.Image:
     """Shrunk by a whole factor until its longer side is at most ``side``, where pixels are blocks of equal ones."""
     factor = -(-max(picture.size) // side)
-    size = (picture.width // factor, picture.height // factor)
+    size = (max(1, picture.width // factor), max(1, picture.height // factor))
     return picture.resize(size, Image.Resampling.NEAREST) if factor > 1 else picture
-
-
-def _is_gray(path: Path) -> bool:
-    with Image.open(path) as picture:
-        return picture.mode == "L"
 
 
 def _sheet(picture: Image.Image) -> NDArray[np.uint8]:

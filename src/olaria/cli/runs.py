@@ -59,6 +59,7 @@ def _show(shell: Shell, found: Document) -> None:
             (shell.text(N_("run")), shell.measure(found["path"])),
             (shell.text(N_("state")), shell.text(STATES.get(found["state"], found["state"]))),
             (shell.text(N_("checkpoints")), ", ".join(map(str, found["checkpoints"])) or "–"),
+            *((shell.text(N_("damaged")), shell.words(reason)) for reason in found["damaged"]),
             *_flat(shell, "recipe", found["recipe"]),
             *_flat(shell, "provenance", found["provenance"]),
             *_flat(shell, "result", found["result"]),

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Literal
 from olaria.data.config import DataConfig
 from olaria.data.entries import Entry
 from olaria.errors import DataError
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, Setting
+from olaria.storage.files import in_megabytes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,12 +30,20 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
 WITHOUT_GRAY = ("GIF", "WEBP", "BMP")
 """Formats that store gray as colours, which Pillow sometimes takes for gray and sometimes does not."""
 MAX_PIXELS = 64_000_000
+MAX_TOTAL_BYTES = 1 << 32
+"""Of the pixels of a set, in memory."""
+MAX_UNPACKED, FREE_BYTES = 1000, 1 << 28
+"""So many times the bytes of its files may the pixels of a set take, once they are beyond what any machine has."""
 NUM_EXAMPLES = 3
 BITS = 8
 _GRAY_MODES = ("1", "L", "LA", "La")
 
 Channels = Literal["gray", "either", "equal", "colour"]
 """Stored as gray; gray, in a format that has no gray; three equal channels; colour."""
+
+
+class _TooManyError(Exception):
+    """The pixels of the set are beyond what is read."""
 
 
 class _TooDeepError(Exception):
@@ -50,6 +59,16 @@ class Reading:
     transparent: int = 0
     deep: int = 0
     moving: list[str] = field(default_factory=list)
+    file_bytes: int = 0
+    pixel_bytes: int = 0
+
+    def count(self, entry: Entry, height: int, width: int) -> None:
+        """Add one image before it is decoded: few bytes can stand for many pixels."""
+        self.file_bytes += entry.size_bytes
+        self.pixel_bytes += height * width * len("RGB")
+        unpacked = max(FREE_BYTES, MAX_UNPACKED * self.file_bytes)
+        if self.pixel_bytes > min(MAX_TOTAL_BYTES, unpacked):
+            raise _TooManyError
 
     def notes(self) -> list[Message]:
         """What was left out or changed on the way, for the user."""
@@ -92,7 +111,19 @@ def read_images(
     reading = Reading()
     read = {}
     for entry in entries:
-        found = _read(entry, options, reading)
+        try:
+            found = _read(entry, options, reading)
+        except _TooManyError:
+            raise DataError(
+                N_(
+                    "the images up to {name} would take {size} MB of memory and are files of {files} MB; use {resize}, "
+                    "or fewer and smaller images"
+                ),
+                name=entry.name,
+                size=in_megabytes(reading.pixel_bytes),
+                files=in_megabytes(reading.file_bytes),
+                resize=Setting("resize", "N"),
+            ) from None
         if found is not None:
             read[entry.name] = found
     kinds = {channels for _, channels in read.values()}
@@ -121,6 +152,8 @@ def _read(entry: Entry, options: DataConfig, reading: Reading) -> tuple[Pixels, 
             with Image.open(BytesIO(entry.read()), formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise Image.DecompressionBombError(entry.name)
+                side = options.resize
+                reading.count(entry, side or image.height, side or image.width)
                 depth = _depth(image)
                 image.load()
                 moving = bool(getattr(image, "is_animated", False))
@@ -182,7 +215,7 @@ def _halved(image: Image, depth: int) -> tuple[Image, bool]:
     import numpy as np
     from PIL import Image as images
 
-    levels = np.asarray(image).astype(np.int64)
+    levels = np.asarray(image).astype(np.uint32)
     eight = np.minimum(levels * 255 // (2**depth - 1), 255).astype(np.uint8)
     clear = image.info.get("transparency")
     if clear is None:
@@ -193,15 +226,18 @@ def _halved(image: Image, depth: int) -> tuple[Image, bool]:
 
 def _channels(image: Image, plain: Image) -> Channels:
     """What the file holds; ``plain`` is of mode L where the file stores gray."""
-    import numpy as np
+    from PIL import ImageChops
 
     without_gray = image.mode in ("P", "PA") or image.format in WITHOUT_GRAY
     if plain.mode == "L":
         return "either" if without_gray else "gray"
-    values = np.asarray(plain).astype(np.int16)
+    red, *others = plain.split()
     rounding = 1 if image.format == "WEBP" else 0  # of gray levels through its luminance and back
-    if (abs(values - values[..., :1]) > rounding).any():
-        return "colour"
+    # By Pillow, one channel at a time: a large image takes no copies in wider numbers.
+    for other in others:
+        _, most = ImageChops.difference(red, other).getextrema()
+        if most > rounding:  # type: ignore[operator]  # of one channel it is a number
+            return "colour"
     return "either" if without_gray else "equal"
 
 

@@ -12,7 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from olaria.errors import OlariaError, RunError
+from olaria.errors import DamagedError, OlariaError, RunError
+from olaria.families import MODELS
 from olaria.i18n import N_, encodable
 from olaria.recipes import Recipe
 from olaria.storage import folder as files
@@ -123,7 +124,18 @@ class Run:
             )
         from olaria.data.tokenizer import tokenizer_from_json
 
-        return tokenizer_from_json(content)
+        tokenizer = tokenizer_from_json(content)
+        if tokenizer.vocab_size != self.dimensions():
+            raise DamagedError(
+                N_(
+                    "{path} is damaged: it has {found} tokens, and the model of run {name} has {known}"
+                ),
+                path=str(self.path / files.TOKENIZER),
+                found=tokenizer.vocab_size,
+                name=self.name,
+                known=str(self.dimensions()),
+            )
+        return tokenizer
 
     def data(self, *, offline: bool = False, progress: Progress | None = None) -> AnyData:
         """The run's data, checked to be what it was trained on.
@@ -163,9 +175,20 @@ class Run:
         return int(path.name.removeprefix("step-")), path
 
     def dimensions(self) -> tuple[int, int, int] | int:
-        """(C, H, W) of the images, or the size of the vocabulary or of a point, as stored with the run."""
-        stored = self.provenance["dimensions"]
-        return int(stored) if isinstance(stored, int) else tuple(stored)
+        """(C, H, W) of the images, or the size of the vocabulary or of a point, as stored with the run.
+
+        Raises:
+            DamagedError: they are not stored, or are those of another kind of data.
+        """
+        stored = self.provenance.get("dimensions")
+        is_images = MODELS[self.family].data == "images"
+        if stored is None or is_images is not isinstance(stored, list):
+            raise DamagedError(
+                N_("{path} is damaged: {name} is missing or not what belongs there"),
+                path=str(self.path / files.PROVENANCE),
+                name="dimensions",
+            )
+        return tuple(stored) if isinstance(stored, list) else int(stored)
 
     def model(self, which: str | int | None = None, *, ema: bool = True) -> Model:
         """The model with a checkpoint's weights, in evaluation mode; adapters are merged into them.

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import Generator, Tensor
 
-from olaria.data import AnyData, DataConfig, ImageData, PairData, TextData, load
+from olaria.data import DATASETS, AnyData, DataConfig, ImageData, PairData, TextData, load
 from olaria.data import codes as kept_codes
 from olaria.data.base import OtherKindError, Progress, fingerprint, kind_of, lines_of
 from olaria.data.config import coded_name
 from olaria.data.tokenizer import Tokenizer, fit_tokenizer
-from olaria.errors import OlariaError, RunError
+from olaria.errors import DamagedError, OlariaError, RunError
 from olaria.families import MODELS
 from olaria.families.base import Kind
 from olaria.i18n import N_, Setting
@@ -25,8 +25,10 @@ from olaria.recipes import Recipe
 from olaria.runs import Run
 from olaria.runs.places import origin_of_codes, recipes_of
 from olaria.sampling import codes
-from olaria.training.building import build_model
+from olaria.storage.files import in_megabytes
+from olaria.storage.inside import inside
 from olaria.training.inheritance import model_sha256
+from olaria.training.sizing import build_stored
 
 
 def data_of(run: Run, *, offline: bool = False, progress: Progress | None = None) -> AnyData:
@@ -40,6 +42,27 @@ def data_of(run: Run, *, offline: bool = False, progress: Progress | None = None
     data = load_data(last, run, offline=offline, progress=progress)
     check_data(run, data)
     return data
+
+
+def _refuse_unnamed(run: Run) -> None:
+    """Refuse to read a file only because a recipe names it: the run may be a stranger's, and the file a private one.
+
+    Raises:
+        RunError: nobody named the data, it is none of ours, and the run tells no fingerprint by which to know it.
+    """
+    recipe, provenance = run.recipe, run.provenance
+    names = {"data_sha256"} | ({"painter_sha256"} if recipe.kind == "codes" else set())
+    if run.places or recipe.data.name in DATASETS or names <= provenance.keys():
+        return
+    raise RunError(
+        N_(
+            "run {name} names the data {path} and stores no fingerprint of it, so it is not opened; "
+            "where it is yours, name it: {data}"
+        ),
+        name=run.name,
+        path=recipe.data.name,
+        data=Setting(run.places_setting, "PATH"),
+    )
 
 
 def check_data(run: Run, data: AnyData) -> None:
@@ -82,9 +105,11 @@ def load_data(
         progress: gets what is downloaded.
 
     Raises:
-        RunError: text for an image model, or any other kind for one that does not learn from it; images without the
-            classes that the model needs.
+        RunError: nobody but the run names them, and it tells no fingerprint; text for an image model, or any other kind
+            for one that does not learn from it; images without the classes that the model needs.
     """
+    if run is not None:
+        _refuse_unnamed(run)
     if recipe.kind == "codes":
         return coded_text(recipe, run, offline=offline, progress=progress)
     wanted = MODELS[recipe.model.family].data
@@ -241,14 +266,44 @@ def load_model(run: Run, which: str | int | None, *, ema: bool) -> Model:
     _, path = run.checkpoint(which)
     use_ema = ema and run.recipe.training.ema > 0
     name = "ema" if use_ema else "model"
+    model = model_to_fill(run, path, name)
     tensors: dict[str, dict[str, Tensor]] = run.folder.load_checkpoint(which, (name,))[0]
-    model = build_model(run.recipe, run.dimensions())
     check_weights(model, tensors.get(name, {}), path)
     model.load_state_dict(tensors[name])
     merge_adapters(model)
     return model.eval().requires_grad_(False)
 
 
+def model_to_fill(run: Run, path: Path, name: str = "model") -> Model:
+    """A run's model before its weights are read, once it is known that it and they are of one size.
+
+    Args:
+        run: whose recipe describes it.
+        path: folder of the checkpoint.
+        name: of the file of weights, without its ending.
+
+    Raises:
+        RunError: the model is larger than they are.
+        DamagedError: they are larger than the model; they are not read.
+    """
+    weights = inside(path, f"{name}.safetensors")
+    stored = weights.stat().st_size if weights.is_file() else 0
+    model = build_stored(run.recipe, run.dimensions(), stored, weights)
+    needed = sum(value.nbytes for value in model.state_dict().values())
+    if stored > 2 * needed + MOST_HEADER_BYTES:
+        raise DamagedError(
+            N_(
+                "{path} is damaged: it takes {size} MB, and the weights of its model take {needed} MB"
+            ),
+            path=str(weights),
+            size=in_megabytes(stored),
+            needed=in_megabytes(needed),
+        )
+    return model
+
+
+MOST_HEADER_BYTES = 100_000_000
+"""What the safetensors format allows."""
 MAX_LISTED = 12
 """Tensors that an error names."""
 
@@ -262,17 +317,18 @@ def check_weights(model: Model, tensors: Mapping[str, Tensor], path: Path) -> No
         path: of the checkpoint, for the error.
 
     Raises:
-        RunError: tensors are missing, too many, or of another shape; they are named with their shapes.
+        RunError: tensors are missing, too many, or of another shape; they are named with their shapes. Or numbers are
+            of another type, or not finite.
     """
-    expected = {name: list(value.shape) for name, value in model.state_dict().items()}
+    own = model.state_dict()
+    expected = {name: list(value.shape) for name, value in own.items()}
     stored = {name: list(value.shape) for name, value in tensors.items()}
     if expected == stored:
+        _check_numbers(own, tensors, path)
         return
     every = dict.fromkeys((*expected, *stored))
     names = [name for name in every if expected.get(name) != stored.get(name)]
-    listed = [
-        f"{name} {stored.get(name, '-')} ≠ {expected.get(name, '-')}" for name in names[:MAX_LISTED]
-    ]
+    listed = [f"{name} {stored.get(name, '-')} ≠ {expected.get(name, '-')}" for name in names]
     raise RunError(
         N_(
             "the weights in {path} are not of the {family} in recipe.json, {count} tensors differ (stored ≠ asked: "
@@ -281,5 +337,33 @@ def check_weights(model: Model, tensors: Mapping[str, Tensor], path: Path) -> No
         path=str(path),
         family=model.family,
         count=len(names),
-        tensors=", ".join([*listed, *(["…"] if len(names) > MAX_LISTED else [])]),
+        tensors=_listed(listed),
     )
+
+
+def _check_numbers(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse weights that are NaN, infinite, or of another type than the model's: no run of ours stores such."""
+    typed = [
+        f"{name} {str(tensors[name].dtype).removeprefix('torch.')}"
+        for name in own
+        if tensors[name].dtype != own[name].dtype
+    ]
+    if typed:
+        raise RunError(
+            N_("the weights in {path} have other types of numbers than the model's: {tensors}"),
+            path=str(path),
+            tensors=_listed(typed),
+        )
+    broken = [name for name, value in tensors.items() if not value.isfinite().all()]
+    if broken:
+        raise RunError(
+            N_(
+                "the weights in {path} hold NaN or infinity, so that nothing can be computed with them: {tensors}"
+            ),
+            path=str(path),
+            tensors=_listed(broken),
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join([*names[:MAX_LISTED], *(["…"] if len(names) > MAX_LISTED else [])])

@@ -7,7 +7,6 @@ are copied together lie. What is found counts only where its fingerprint is the 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import PureWindowsPath
 
@@ -23,8 +22,10 @@ from olaria.storage.paths import user_path
 
 def is_there(data: DataConfig) -> bool:
     """Whether data has a name of ours, or its path exists; codes are looked for by :func:`origin`."""
-    is_named = data.name in DATASETS or data.coded_run is not None
-    return is_named or os.path.exists(user_path(data.name))
+    if data.name in DATASETS or data.coded_run is not None:
+        return True
+    path = user_path(data.name)
+    return path.is_file() or path.is_dir()  # and no device, whose reading need not end
 
 
 def is_at_hand(run: Run) -> bool:
@@ -105,7 +106,7 @@ def origin_of_codes(recipe: Recipe, run: Run | None, sha256_of: Callable[[Run], 
             path=recorded,
             data=Setting(run.places_setting, coded_name("RUN")),
         )
-    if recorded != run.recipe.data.coded_run and stored not in (None, sha256_of(found)):
+    if stored not in (None, sha256_of(found)):
         raise MissingError(
             N_("run {origin} is not the one whose codes run {name} learnt: its weights differ"),
             origin=found.name,

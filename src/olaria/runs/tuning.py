@@ -210,7 +210,9 @@ def base_of(run: Run, start: str | None = None) -> str | None:
         return None
 
     def is_it(base: Start) -> bool:
-        return base.weights is not None and model_sha256(base.weights()) == stored["model_sha256"]
+        return base.weights is not None and model_sha256(base.weights()) == stored.get(
+            "model_sha256"
+        )
 
     if start is None and not user_path(tuning.start).exists():
         beside = origin(

@@ -23,6 +23,7 @@ from olaria.storage.files import (
     write_bytes,
     write_json,
 )
+from olaria.storage.inside import inside
 from olaria.storage.paths import openable
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def save_checkpoint(
 
 def is_complete(folder: Path) -> bool:
     """Whether its manifest was published."""
-    return (folder / MANIFEST).is_file()
+    return inside(folder, MANIFEST).is_file()
 
 
 def remove(folder: Path) -> None:
@@ -109,7 +110,7 @@ def load_checkpoint(
     }
     for name, entry in wanted.items():
         path = folder / name
-        if Path(name).name != name or not path.is_file() or _entry(path) != entry:
+        if Path(name).name != name or not inside(folder, name).is_file() or _entry(path) != entry:
             raise _damaged(path)
     tensors = {}
     for name in wanted:

@@ -19,6 +19,9 @@ from olaria.i18n import N_, Setting, encodable, encodable_json
 UNFINISHED = ".tmp"
 """Ends the name of a file that is being written."""
 _PREFIX_LETTERS, _STEM_BYTES = 50, 200
+MOST_BYTES = 1 << 26
+"""Of a document (a tokenizer of 50,000 byte pairs takes 2 MB)."""
+MOST_LOG_BYTES, MOST_LINE_BYTES = 1 << 30, 1 << 22
 FORMAT = 1
 """Of the documents of a run. It grows when an older Olaria could misread a newer one."""
 
@@ -158,8 +161,10 @@ def read_json(path: Path) -> Any:
     Raises:
         StorageError: it cannot be read, or is not JSON.
     """
-    with storage_errors(path):
-        content = path.read_bytes()
+    with storage_errors(path), path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise _too_long(path, MOST_BYTES)
     try:
         return parsed(content)
     except UnicodeDecodeError as error:
@@ -240,25 +245,42 @@ def json_line(value: Any) -> str:
 
 
 def read_lines(path: Path) -> list[Any]:
-    """The values of a file of JSON lines; a last line that a crash cut short is left out."""
+    """The values of a file of JSON lines; a last line that a crash cut short is left out.
+
+    Raises:
+        DamagedError: a line is no JSON, or longer than any of ours.
+    """
     if not path.exists():
         return []
-    with storage_errors(path):
-        # Split as bytes: a crash may cut within a letter.
-        lines = path.read_bytes().split(b"\n")
     values = []
-    for number, line in enumerate(lines, 1):
-        if not line:
-            continue
-        try:
-            values.append(parsed(line))
-        except ValueError:
-            if number == len(lines):
-                break
-            raise DamagedError(
-                N_("{path} is damaged: not JSON at line {line}"), path=str(path), line=number
-            ) from None
+    # Split as bytes: a crash may cut within a letter.
+    with storage_errors(path), path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size > MOST_LOG_BYTES:
+            raise _too_long(path, MOST_LOG_BYTES)
+        number = 0
+        while line := file.readline(MOST_LINE_BYTES + 1):
+            number += 1
+            if len(line) > MOST_LINE_BYTES:
+                raise _too_long(path, MOST_LINE_BYTES)
+            if line == b"\n":
+                continue
+            try:
+                values.append(parsed(line))
+            except ValueError:
+                if not line.endswith(b"\n"):  # the last one
+                    break
+                raise DamagedError(
+                    N_("{path} is damaged: not JSON at line {line}"), path=str(path), line=number
+                ) from None
     return values
+
+
+def _too_long(path: Path, limit: int) -> DamagedError:
+    return DamagedError(
+        N_("{path} is damaged: it, or a line of it, has over {limit} MB, which none of ours has"),
+        path=str(path),
+        limit=in_megabytes(limit),
+    )
 
 
 def sync(path: Path) -> None:

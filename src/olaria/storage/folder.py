@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from olaria.errors import DamagedError, RunError, StorageError, suggestion
 from olaria.i18n import N_, Setting
 from olaria.storage import checkpoint
+from olaria.storage.documents import check_document
 from olaria.storage.files import (
     FORMAT,
     append_line,
@@ -31,6 +32,7 @@ from olaria.storage.files import (
     write_json,
     write_text,
 )
+from olaria.storage.inside import inside
 from olaria.storage.locks import locked
 from olaria.storage.paths import folder_of, user_path
 
@@ -158,8 +160,8 @@ class RunFolder:
                     path=str(self.path),
                 )
             self.path.mkdir(parents=True, exist_ok=True)
-        write_json(self.path / PROVENANCE, dict(provenance))
-        write_json(self.path / RECIPE, dict(recipe))
+        self.write(PROVENANCE, dict(provenance))
+        self.write(RECIPE, dict(recipe))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -170,7 +172,7 @@ class RunFolder:
         """
         with storage_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-        with locked(self.path / LOCK, self._busy):
+        with locked(self.at(LOCK), self._busy):
             status = self.read(STATUS)
             if status is not None:
                 self.write(STATUS, {**status, "pid": os.getpid()})
@@ -190,44 +192,71 @@ class RunFolder:
     def status(self, state: str, step: int) -> None:
         """Publish ``running``, ``stopped``, ``failed`` or ``done``."""
         write_json(
-            self.path / STATUS, {"format": FORMAT, "state": state, "pid": os.getpid(), "step": step}
+            self.at(STATUS), {"format": FORMAT, "state": state, "pid": os.getpid(), "step": step}
         )
+
+    def at(self, *names: str) -> Path:
+        """The path of a file or folder of the run; every other method takes its paths from here.
+
+        Raises:
+            DamagedError: a link or a device is in its place or on the way, see :func:`olaria.storage.inside.inside`.
+        """
+        return inside(self.path, *names)
 
     def write(self, name: str, value: Any) -> None:
         """Publish a JSON file of the run."""
-        write_json(self.path / name, value)
+        write_json(self.at(name), value)
 
     def read(self, name: str, default: Any = None) -> Any:
-        """A JSON file of the run, or ``default`` where it is not there."""
-        path = self.path / name
-        return read_document(path) if path.is_file() else default
+        """A JSON file of the run, or ``default`` where it is not there.
+
+        Raises:
+            DamagedError: it is not of the form that its readers take.
+        """
+        path = self.at(*name.split("/"))
+        if not path.is_file():
+            return default
+        content = read_document(path)
+        check_document(path, content)
+        return content
 
     def append(self, name: str, value: Any) -> None:
         """Append a line to a log of the run."""
-        append_line(self.path / name, value)
+        append_line(self.at(name), value)
 
     def lines(self, name: str) -> list[Any]:
-        """All lines of a log of the run."""
-        return read_lines(self.path / name)
+        """All lines of a log of the run.
+
+        Raises:
+            DamagedError: one is not of the form that its readers take.
+        """
+        path = self.at(name)
+        lines = read_lines(path)
+        check_document(path, lines)
+        return lines
 
     def truncate(self, name: str, step: int) -> None:
         """Forget what a log tells of steps after ``step``, when a run goes on from there."""
         kept = [line for line in self.lines(name) if line["step"] <= step]
-        write_text(self.path / name, "".join(map(json_line, kept)))
+        write_text(self.at(name), "".join(map(json_line, kept)))
 
     # -- samples ---------------------------------------------------------------------------------
 
     def sample_path(self, step: int, ending: str) -> Path:
         """Where the watching sample of a step lies."""
-        folder = self.path / "samples"
+        folder = self.at("samples")
         with storage_errors(folder):
             folder.mkdir(exist_ok=True)
-        return folder / f"step-{step:06d}.{ending}"
+        return self.at("samples", f"step-{step:06d}.{ending}")
 
     def samples(self) -> list[Path]:
         """All watching samples, by step."""
-        paths = (self.path / "samples").glob("step-*.*")
-        return sorted(paths, key=lambda path: int(path.stem.removeprefix("step-")))
+        found = []
+        for path in self.at("samples").glob("step-*.*"):
+            match = re.fullmatch(r"step-(\d{1,18})\.(png|txt)", path.name, re.ASCII)
+            if match:
+                found.append((int(match[1]), self.at("samples", path.name)))
+        return [path for _, path in sorted(found)]
 
     # -- checkpoints -----------------------------------------------------------------------------
 
@@ -250,8 +279,8 @@ class RunFolder:
         Raises:
             StorageError: it could not be written; the older ones are all there.
         """
-        home = self.path / "checkpoints"
-        folder = home / _step_name(step)
+        home = self.at("checkpoints")
+        folder = self.at("checkpoints", _step_name(step))
         if not checkpoint.is_complete(folder):
             checkpoint.save_checkpoint(folder, tensors, state)
         for pointer in ("last", "best") if best else ("last",):
@@ -273,10 +302,10 @@ class RunFolder:
     def _folders(self) -> list[tuple[int, Path]]:
         """Steps and folders of all checkpoints, complete or not, ascending."""
         found = []
-        for path in (self.path / "checkpoints").glob("step-*"):
-            match = re.fullmatch(r"step-(\d+)", path.name)
+        for path in self.at("checkpoints").glob("step-*"):
+            match = re.fullmatch(r"step-(\d{1,18})", path.name, re.ASCII)
             if match and path.name == _step_name(int(match[1])):
-                found.append((int(match[1]), path))
+                found.append((int(match[1]), self.at("checkpoints", path.name)))
         return sorted(found)
 
     def half_checkpoints(self) -> list[Path]:
@@ -340,7 +369,7 @@ class RunFolder:
                 which=str(which),
                 steps=", ".join(map(str, steps)),
             )
-        return self.path / "checkpoints" / _step_name(step)
+        return self.at("checkpoints", _step_name(step))
 
     def mend_best(self, step: int | None) -> None:
         """Point ``best`` to the step that a checkpoint tells of: a crash may have come before that was written."""
@@ -348,18 +377,11 @@ class RunFolder:
             self._point("best", step)
 
     def _point(self, pointer: str, step: int) -> None:
-        write_json(self.path / "checkpoints" / f"{pointer}.json", {"format": FORMAT, "step": step})
+        write_json(self.at("checkpoints", f"{pointer}.json"), {"format": FORMAT, "step": step})
 
     def _pointed(self, pointer: str) -> int | None:
-        name = f"checkpoints/{pointer}.json"
-        content = self.read(name)
-        if content is None:
-            return None
-        if not isinstance(content.get("step"), int):
-            raise DamagedError(
-                N_("{path} is damaged: it names no step"), path=str(self.path / name)
-            )
-        return int(content["step"])
+        content = self.read(f"checkpoints/{pointer}.json")
+        return None if content is None else int(content["step"])
 
 
 def _step_name(step: int) -> str:

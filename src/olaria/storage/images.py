@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,8 +12,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from olaria.errors import DamagedError
+from olaria.i18n import N_
 from olaria.storage.files import write_atomic
 
+MOST_PIXELS = 1 << 25
+"""Of a sheet that is read: 64 images of 700 × 700."""
 GAP = 2
 """Pixels between the images of a grid, and around them, before they are enlarged."""
 
@@ -76,6 +81,31 @@ def with_heat(images: Tensor, heat: Tensor) -> Tensor:
     ground = 1 - 0.5 * images.mean(1, keepdim=True)
     red = torch.tensor([0.8, 0.0, 0.1]).view(1, 3, 1, 1)
     return ground * (1 - share) + red * share
+
+
+def read_png(path: Path, mode: str | None = None) -> Image.Image:
+    """A PNG of a run folder, which may be a stranger's, in a mode of Pillow's; gray or colour as stored where None.
+
+    Raises:
+        DamagedError: it is no PNG, or has more pixels than a sheet of ours.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=("PNG",)) as picture:
+                if picture.width * picture.height > MOST_PIXELS:
+                    raise ValueError(f"{picture.width} × {picture.height}")
+                return picture.convert(mode or ("L" if picture.mode == "L" else "RGB"))
+    except (
+        OSError,
+        SyntaxError,  # Pillow's word for a broken PNG
+        ValueError,
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
+    ) as error:
+        raise DamagedError(
+            N_("cannot use {path}: {reason}"), path=str(path), reason=str(error)
+        ) from None
 
 
 def save_png(path: Path, picture: Image.Image) -> None:

@@ -195,14 +195,15 @@ def without_content(
         return None
 
 
-def built_small(build: Callable[[], Model]) -> Model | None:
-    """The model as it is, if its weights are at most :data:`SMALL_BYTES`; None where it is larger.
+def built_small(build: Callable[[], Model], limit: int = SMALL_BYTES) -> Model | None:
+    """The model as it is, if its weights are at most ``limit`` bytes; None where it is larger.
 
     Args:
         build: makes it, of tensors that are no larger each than a few times :data:`SMALL_BYTES`.
+        limit: at which building ends.
     """
     try:
-        with Tally(limit=SMALL_BYTES):
+        with Tally(limit=limit):
             return build()
     except _TooLargeError:
         return None

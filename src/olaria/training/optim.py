@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from olaria.errors import DamagedError
+from olaria.i18n import N_
 from olaria.models.base import ParameterGroup
 from olaria.recipes.training import TrainingConfig
 
@@ -116,6 +118,10 @@ class Optimizer:
     def _update(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         raise NotImplementedError
 
+    def first_state(self, group: Mapping[str, Any], parameter: Tensor) -> dict[str, Tensor]:
+        """What is remembered of a parameter before its first update."""
+        raise NotImplementedError
+
     def parameters(self) -> Iterator[Tensor]:
         """Those of all groups, in order."""
         for group in self.param_groups:
@@ -149,13 +155,19 @@ class AdamW(Optimizer):
         fields = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, fields)
 
+    def first_state(self, group: Mapping[str, Any], parameter: Tensor) -> dict[str, Tensor]:
+        """The number of updates, and both moments."""
+        return {
+            "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
+            "exp_avg": torch.zeros_like(parameter),
+            "exp_avg_sq": torch.zeros_like(parameter),
+        }
+
     def _update(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         for parameter in parameters:
             state = self.state[parameter]
             if not state:  # the kernel wants its count of steps as float32, one for each parameter
-                state["step"] = torch.zeros((), dtype=torch.float32, device=parameter.device)
-                state["exp_avg"] = torch.zeros_like(parameter)
-                state["exp_avg_sq"] = torch.zeros_like(parameter)
+                state.update(self.first_state(group, parameter))
         states = [self.state[parameter] for parameter in parameters]
         steps = [state["step"] for state in states]
         torch._foreach_add_(steps, 1)
@@ -210,6 +222,13 @@ class Muon(Optimizer):
         fields = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
         super().__init__(params, {**fields, "row_beta": row_beta})
 
+    def first_state(self, group: Mapping[str, Any], parameter: Tensor) -> dict[str, Tensor]:
+        """The momentum, and of normalized rows their mean squares, (rows, 1)."""
+        state = {"momentum": torch.zeros_like(parameter)}
+        if group["row_beta"] is not None:
+            state["row_squares"] = torch.zeros_like(parameter.flatten(1)[:, :1])
+        return state
+
     def _update(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         """Matrices of a shape are made orthogonal together."""
         by_shape: dict[torch.Size, list[Tensor]] = defaultdict(list)
@@ -226,9 +245,7 @@ class Muon(Optimizer):
         for parameter in parameters:
             state = self.state[parameter]
             if not state:
-                state["momentum"] = torch.zeros_like(parameter)
-                if group["row_beta"] is not None:
-                    state["row_squares"] = torch.zeros_like(parameter.flatten(1)[:, :1])
+                state.update(self.first_state(group, parameter))
         buffers = [self.state[parameter]["momentum"] for parameter in parameters]
         torch._foreach_mul_(buffers, group["momentum"])
         torch._foreach_add_(buffers, gradients)
@@ -312,17 +329,40 @@ def optimizer_tensors(optimizers: Iterable[tuple[str, Optimizer]]) -> dict[str, 
 def load_optimizer_tensors(
     optimizers: Iterable[tuple[str, Optimizer]], flat: Mapping[str, Tensor]
 ) -> None:
-    """The inverse of :func:`optimizer_tensors`; the tensors are copied to where the parameters lie."""
+    """The inverse of :func:`optimizer_tensors`; the tensors are copied to where the parameters lie.
+
+    Raises:
+        DamagedError: a name or a shape is of no state of these parameters, or a value is not finite.
+    """
     for name, optimizer in optimizers:
-        nested: dict[int, dict[str, Tensor]] = defaultdict(dict)
+        nested: dict[str, dict[str, Tensor]] = defaultdict(dict)
         for path, value in flat.items():
             if path.startswith(f"{name}."):
-                index, key = path.removeprefix(f"{name}.").split(".")
-                nested[int(index)][key] = value
+                index, _, key = path.removeprefix(f"{name}.").partition(".")
+                nested[index][key] = value
         optimizer.state.clear()
-        for number, parameter in enumerate(optimizer.parameters()):
-            if number in nested:
-                optimizer.state[parameter] = {
-                    key: value.to(parameter.device, copy=True)
-                    for key, value in nested[number].items()
-                }
+        number = 0
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                stored = nested.pop(str(number), None)
+                number += 1
+                if stored is not None:
+                    _check_state(optimizer.first_state(group, parameter), stored, name)
+                    optimizer.state[parameter] = {
+                        key: value.to(parameter.device, copy=True) for key, value in stored.items()
+                    }
+
+
+def _check_state(first: Mapping[str, Tensor], stored: Mapping[str, Tensor], name: str) -> None:
+    """Refuse a state that this optimizer has not made."""
+    is_sound = first.keys() == stored.keys() and all(
+        value.shape == first[key].shape
+        and value.dtype == first[key].dtype
+        and bool(value.isfinite().all())
+        for key, value in stored.items()
+    )
+    if not is_sound:
+        raise DamagedError(
+            N_("the checkpoint's state of the optimizer {name} is of another model, or damaged"),
+            name=name,
+        )

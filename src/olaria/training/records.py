@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from math import nan
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from olaria.data.base import AnyData, ImageData
+from olaria.errors import DamagedError
 from olaria.i18n import N_, Message
 from olaria.models.base import num_parameters
 from olaria.storage.folder import EVENTS, RunFolder
@@ -86,13 +89,26 @@ def result(trainer: Trainer, prepared: Prepared, finished: Finished) -> dict[str
 
 def past(folder: RunFolder) -> Iterator[Stepped | Evaluated | Restarted]:
     """The stored steps, evaluations and restarts of a run, in order; none of a run that only begins."""
-    kinds: dict[str, type[Stepped | Evaluated]] = {"step": Stepped, "evaluated": Evaluated}
-    for line in folder.lines(EVENTS):
-        if line["event"] == "restarted":
-            yield Restarted.model_validate(line)
-        elif line["event"] in kinds:
-            values = {name: nan if v is None else v for name, v in line["values"].items()}
-            yield kinds[line["event"]].model_validate({**line, "values": values})
+    kinds: dict[str, type[Stepped | Evaluated | Restarted]] = {
+        "step": Stepped,
+        "evaluated": Evaluated,
+        "restarted": Restarted,
+    }
+    for number, line in enumerate(folder.lines(EVENTS), 1):
+        kind = kinds.get(line["event"])
+        if kind is None:
+            continue
+        values = {name: nan if v is None else v for name, v in line.get("values", {}).items()}
+        known = {**line, "values": values} if "values" in line else line
+        try:
+            yield kind.model_validate(known)
+        except ValidationError:
+            raise DamagedError(
+                N_("{path} is damaged: line {line} is none of an event {event}"),
+                path=str(folder.at(EVENTS)),
+                line=number,
+                event=line["event"],
+            ) from None
 
 
 def skipped_checkpoints(folder: RunFolder, step: int) -> list[Message]:

@@ -6,6 +6,7 @@ import copy
 import math
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from olaria.data import TextData
+from olaria.errors import ResourceError, RunError
 from olaria.families import MODELS
 from olaria.i18n import N_, Message, Setting
 from olaria.models.base import Model
@@ -22,6 +24,8 @@ from olaria.storage.files import free_bytes, in_megabytes
 from olaria.training import machine
 from olaria.training.building import build_model
 from olaria.training.estimate import (
+    LEAST_COPIES,
+    SMALL_BYTES,
     Memory,
     built_small,
     can_be_tried,
@@ -73,6 +77,44 @@ def refuse_absurd(recipe: Recipe) -> None:
     smallest: Dimensions = _SMALLEST_IMAGE if is_image else _FEWEST
     limit = machine.memory_limit_bytes()
     without_content(lambda: build_model(recipe, smallest), limit, runs=False)
+
+
+def build_stored(recipe: Recipe, dimensions: Dimensions, stored_bytes: int, path: Path) -> Model:
+    """The model of a recipe whose weights are stored, if it is not beyond them: the recipe may be a stranger's.
+
+    Args:
+        recipe: of the run.
+        dimensions: (C, H, W) of its images, or the size of its vocabulary or of a point.
+        stored_bytes: that the weights take on the disk.
+        path: of the weights, for the error.
+
+    Raises:
+        RunError: it is more than they can fill; nothing of that size was made.
+    """
+    limit = 2 * stored_bytes + SMALL_BYTES
+
+    def build() -> Model:
+        return build_model(recipe, dimensions)
+
+    fits = _is_modest(recipe) and _num_inputs(dimensions) <= _MOST_INPUTS
+    if not fits:
+        with suppress(ResourceError):
+            fits = without_content(build, LEAST_COPIES * limit, runs=False) is not None
+    model = built_small(build, limit) if fits else None
+    if model is None:
+        raise RunError(
+            N_(
+                "the model that recipe.json describes is larger than the weights in {path}, which take {size} MB: "
+                "the folder holds parts of two runs; restore its own recipe"
+            ),
+            path=str(path),
+            size=in_megabytes(stored_bytes),
+        )
+    return model
+
+
+def _num_inputs(dimensions: Dimensions) -> int:
+    return dimensions if isinstance(dimensions, int) else math.prod(dimensions)
 
 
 def _is_modest(recipe: Recipe) -> bool:
@@ -136,8 +178,7 @@ def size_up(
 
 def _small(recipe: Recipe, dimensions: Dimensions) -> Model | None:
     """The recipe's model where it takes a few megabytes; None where it may take more."""
-    size = dimensions if isinstance(dimensions, int) else math.prod(dimensions)
-    if not _is_modest(recipe) or size > _MOST_INPUTS:
+    if not _is_modest(recipe) or _num_inputs(dimensions) > _MOST_INPUTS:
         return None
     return built_small(lambda: build_model(recipe, dimensions))
 

@@ -15,13 +15,14 @@ from olaria.i18n import N_, Message, Number, Setting
 from olaria.kinds import prepare
 from olaria.recipes import Recipe
 from olaria.runs import Run, opened_run
-from olaria.runs.opening import check_data, check_weights
+from olaria.runs.opening import check_data, check_weights, model_to_fill
 from olaria.runs.places import recipes_of
 from olaria.runs.tuning import base_of, longer_recipe, resumed, trained_in_all
 from olaria.storage import folder as files
+from olaria.storage.checkpoint import STATE
+from olaria.storage.documents import check_document
 from olaria.storage.folder import RunFolder, new_folder
 from olaria.training import records, teamwork
-from olaria.training.building import build_model
 from olaria.training.engine import Trainer
 from olaria.training.events import Event, Forecast, Listener
 from olaria.training.health import Health
@@ -96,10 +97,12 @@ def resume(
         raise _finished(opened)
     with opened.folder.locked():
         path = opened.folder.checkpoint_path("last")
+        model = model_to_fill(opened, path)
         tensors, state = opened.folder.load_checkpoint("last")
+        check_document(path / STATE, state)
         stored = opened.provenance
         recipe = recipes_of(opened)[0]
-        check_weights(build_model(recipe, opened.dimensions()), tensors["model"], path)
+        check_weights(model, tensors["model"], path)
         if recipe.training.precision == "auto":  # as the run began
             recipe = recipe.updated("training.precision", stored["precision"])
         team = team or Team()

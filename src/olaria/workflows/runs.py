@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,8 @@ def _summary(path: Path) -> dict[str, Any]:
 
     try:
         run = Run(path)
-        recipe, result = run.recipe, run.result
+        recipe, result, state = run.recipe, run.result, run.state
+        steps = result.get("steps", run.status.get("step", 0))
     except OlariaError as error:  # one damaged run must not hide the others
         return {
             "name": path.name,
@@ -53,8 +54,8 @@ def _summary(path: Path) -> dict[str, Any]:
         "family": run.family,
         "data": recipe.data.name,
         "seed": recipe.seed,
-        "state": run.state,
-        "steps": result.get("steps", run.status.get("step", 0)),
+        "state": state,
+        "steps": steps,
         "elapsed_s": result.get("elapsed_s"),
         "final": result.get("final", {}),
     }
@@ -75,16 +76,26 @@ def show(request: ShowRequest) -> Document:
     from olaria.runs import Run
 
     run = Run(request.run)
+    damaged = []
+
+    def read(part: Callable[[], Any], without: Any) -> Any:
+        try:
+            return part()
+        except OlariaError as error:  # the other files are shown still
+            damaged.append(error.message.to_json())
+            return without
+
     return Document(
         format=1,
         name=run.name,
         path=str(run.path),
-        state=run.state,
+        state=read(lambda: run.state, "damaged"),
         recipe=run.recipe.model_dump(mode="json"),
-        provenance=run.provenance,
-        result=run.result,
-        evaluation=run.evaluation,
-        checkpoints=run.folder.checkpoint_steps(),
+        provenance=read(lambda: run.provenance, {}),
+        result=read(lambda: run.result, {}),
+        evaluation=read(lambda: run.evaluation, None),
+        checkpoints=read(run.folder.checkpoint_steps, []),
+        damaged=damaged,
     )
 
 
@@ -184,7 +195,7 @@ def remove(request: RemoveRequest) -> Document:
     from olaria.storage.files import storage_errors
 
     run = Run(request.run)
-    size = sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file())
+    size = sum(path.lstat().st_size for path in run.path.rglob("*"))
     if not request.confirmed:
         raise RunError(
             N_("{path} would be deleted ({size} bytes); say {confirmed} to do it"),

@@ -119,13 +119,13 @@ def test_status_is_as_designed(home: Path) -> None:
 def test_a_log_forgets_what_came_after_a_step(home: Path) -> None:
     run = made(home / "a")
     for step in (1, 2, 2, 3, 5):
-        run.append("metrics.jsonl", {"step": step})
+        run.append("metrics.jsonl", {"step": step, "split": "train", "values": {}})
     run.truncate("metrics.jsonl", 2)
     assert [line["step"] for line in run.lines("metrics.jsonl")] == [1, 2, 2]
     with (run.path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 3, "val')  # a crash
     run.truncate("metrics.jsonl", 2)
-    run.append("metrics.jsonl", {"step": 3})
+    run.append("metrics.jsonl", {"step": 3, "split": "train", "values": {}})
     assert [line["step"] for line in run.lines("metrics.jsonl")] == [1, 2, 2, 3]
     run.truncate("events.jsonl", 2)
     assert run.lines("events.jsonl") == []

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from olaria.errors import DamagedError
 from olaria.i18n import N_
 from olaria.lessons.base import evenly
 from olaria.runs import Run
-from olaria.storage.images import GAP
+from olaria.storage.images import GAP, read_png
 from olaria.training.recorder import SCALE
 
 MOST_FRAMES = 24
@@ -82,13 +81,7 @@ def _places(side: int, own: int) -> int:
 
 def _read(path: Path, mode: str) -> Pixels:
     """(C, H, W)."""
-    try:
-        with Image.open(path) as picture:
-            pixels = np.asarray(picture.convert(mode))
-    except OSError as error:
-        raise DamagedError(
-            N_("cannot use {path}: {reason}"), path=str(path), reason=str(error)
-        ) from None
+    pixels = np.asarray(read_png(path, mode))
     found: Pixels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
     return found
 

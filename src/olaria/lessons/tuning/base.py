@@ -220,7 +220,7 @@ def _base_of(asked: Asked, run: Run) -> tuple[Run | None, State | None]:
         state = base.model().state_dict()
     except OlariaError:
         return None, None
-    if model_sha256(state) == told["model_sha256"]:
+    if model_sha256(state) == told.get("model_sha256"):
         return base, state
     if given is not None:
         raise LessonError(
