@@ -25,6 +25,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import fuzz_runs as runs
+
 LARGEST = 4096
 """Bytes of a file that is tried."""
 
@@ -444,6 +446,7 @@ TARGETS = {
     "recipe": Target(read_recipe, _recipe_seeds),
     "manifest": Target(read_manifest, _manifest_seeds),
     "tensors": Target(read_tensors, _tensor_seeds),
+    "run": Target(lambda content: runs.read_run(_folder(), content), lambda: runs.seeds(_folder())),
 }
 
 

@@ -15,6 +15,7 @@ _spec = importlib.util.spec_from_file_location("fuzz", SCRIPT)
 assert _spec is not None and _spec.loader is not None
 fuzz = importlib.util.module_from_spec(_spec)
 sys.modules["fuzz"] = fuzz
+sys.path.insert(0, str(SCRIPT.parent))  # where it finds its other part
 _spec.loader.exec_module(fuzz)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from olaria.errors import OlariaError
 from olaria.evaluation import METRICS
 from olaria.runs import Run
 
@@ -174,7 +175,7 @@ class Comparison:
 
 def side_by_side(runs: Sequence[Run]) -> Comparison:
     """What a report shows of runs together; empty where no two are of a kind."""
-    groups = compare([run.path for run in runs])
+    groups = compare([run.path for run in runs if _is_readable(run)])
     apart = dict.fromkeys(
         name
         for family in dict.fromkeys(run.family for run in runs)
@@ -182,6 +183,15 @@ def side_by_side(runs: Sequence[Run]) -> Comparison:
     )
     ranked = [group for group in groups if group.protocol is not None and len(group.rows) > 1]
     return Comparison(ranked, repetitions(groups), list(apart))
+
+
+def _is_readable(run: Run) -> bool:
+    """Whether nothing of it is damaged that a comparison reads; its own pages say what is."""
+    try:
+        Row.of(run.path)
+    except OlariaError:
+        return False
+    return True
 
 
 def _of_family(group: Group, family: str) -> Group:

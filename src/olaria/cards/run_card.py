@@ -96,7 +96,8 @@ def _read(read: Callable[[], T], without: T, gaps: list[Message]) -> T:
     try:
         return read()
     except OlariaError as error:
-        gaps.append(error.message)
+        if error.message not in gaps:  # which one file may be to two readers
+            gaps.append(error.message)
         return without
 
 

@@ -164,10 +164,14 @@ class Run:
     @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes of its images, as stored; numbers where an older run has stored none."""
-        stored = self.provenance.get("data", {}).get("class_names")
-        if stored is not None:
+        stored, count = self.provenance.get("data", {}).get("class_names"), self._num_classes
+        if stored is not None and len(stored) >= count:
             return tuple(stored)
-        return tuple(map(str, range(getattr(self.recipe.model, "classes", 0))))
+        return tuple(map(str, range(count)))
+
+    @property
+    def _num_classes(self) -> int:
+        return int(getattr(self.recipe.model, "classes", 0))
 
     def checkpoint(self, which: str | int | None = None) -> tuple[int, Path]:
         """Step and folder of a checkpoint; the best, else the last, where None."""

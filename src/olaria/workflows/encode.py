@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from olaria.errors import MissingError, SourceError
-from olaria.i18n import N_, Message, detect_language, format_number
+from olaria.i18n import N_, Message, detect_language, format_number, legible
 from olaria.sampling.arraylike import ArrayLike
 from olaria.storage.files import refuse_overwriting
 from olaria.vocabulary import Map, Split
@@ -42,6 +43,8 @@ NUM_VOTERS = 20_000
 """Training images that the components are fitted to and whose codes vote."""
 SHOWN_ROWS, SHOWN_COLUMNS = 8, 6
 """Of the codes, in a notebook."""
+FORMULA = ("=", "+", "-", "@")
+"""What begins a formula in a spreadsheet."""
 MAP_POINTS = 2_000
 """Images on a map at most: more of them hide each other, and t-SNE takes its time."""
 
@@ -271,15 +274,25 @@ def _columns(letter: str, values: Tensor) -> list[tuple[str, list[str]]]:
 
 def _table(encoded: Encoded, columns: list[tuple[str, list[str]]]) -> str:
     classes = encoded.classes
-    known = [("class", classes)] if classes is not None else []
-    every = [("name", list(encoded.inputs.names)), *known, *columns]
+    texts = [("name", encoded.inputs.names)] + ([("class", classes)] if classes is not None else [])
+    every = [*((name, [*map(_cell, cells)]) for name, cells in texts), *columns]
     lines = [[name for name, _ in every], *zip(*(cells for _, cells in every), strict=True)]
-    return "".join("\t".join(map(_cell, line)) + "\n" for line in lines)
+    return "".join("\t".join(line) + "\n" for line in lines)
 
 
 def _cell(text: str) -> str:
-    """A cell without what would end it."""
-    return text.replace("\t", " ").replace("\n", " ").replace("\r", " ")
+    """A text without what would end its cell; no formula, to a spreadsheet, which would compute it."""
+    text = legible(text.replace("\t", " ").replace("\n", " ").replace("\r", " "))
+    if not text.startswith(FORMULA) or _is_number(text):
+        return text
+    return f"'{text}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 # -- maps ------------------------------------------------------------------------------------------
