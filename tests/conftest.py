@@ -22,6 +22,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "olaria")
 # Of the variables of the person who runs the tests, none may change what they see.
 _OWN_VARIABLES = ("OLARIA_LANG", "OLARIA_MIRROR", "OLARIA_NUM_THREADS", "OLARIA_WHEELS")
 _IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+_fsync = os.fsync
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,6 +40,25 @@ def _isolated_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         if _IS_WORKER:  # side by side, each test process and what it starts gets one thread
             patch.setenv("OLARIA_NUM_THREADS", "1")
         yield home
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _disks_are_not_waited_for() -> Iterator[None]:
+    """Syncing checks its descriptor and no more: the power stays on, and a short run syncs ninety times.
+
+    The tests of writing itself have ``synced_disk``.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", os.fstat)
+        yield
+
+
+@pytest.fixture(scope="module")
+def synced_disk() -> Iterator[None]:
+    """Syncing as it really is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", _fsync)
+        yield
 
 
 @pytest.fixture(autouse=True)

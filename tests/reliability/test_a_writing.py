@@ -36,6 +36,7 @@ from olaria.training.recorder import Recorder
 KILLS = 50
 NUM_WEIGHTS = 50_000
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits are POSIX's")
+pytestmark = pytest.mark.usefixtures("synced_disk")
 
 
 def tensors(value: float, count: int = 8) -> dict[str, dict[str, torch.Tensor]]:

@@ -13,6 +13,8 @@ from olaria.errors import StorageError
 from olaria.storage import checkpoint
 from olaria.storage.files import append_line, read_json, read_lines, write_atomic, write_json
 
+pytestmark = pytest.mark.usefixtures("synced_disk")
+
 
 @pytest.mark.parametrize(
     ("number", "words"),

@@ -11,6 +11,8 @@ import torch
 from olaria.errors import RunError, StorageError
 from olaria.storage.folder import RunFolder, find_run, is_run, list_runs, new_folder
 
+pytestmark = pytest.mark.usefixtures("synced_disk")
+
 TENSORS = {"model": {"w": torch.ones(1)}}
 
 
