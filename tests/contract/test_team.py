@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from olaria.cli.main import main
 from olaria.errors import ConfigError, TrainingError
 from olaria.models.base import Batch
 from olaria.runs import Run
@@ -161,13 +162,7 @@ def test_a_process_that_is_killed_ends_the_run_and_another_number_goes_on(
     step = Run(out).checkpoint("last")[0]
     recipe = Run(out).recipe.updated("training.steps", step + 3)
     (out / "recipe.json").write_text(json.dumps(recipe.model_dump(mode="json")))
-    again = subprocess.run(
-        [*command, "train", "--resume", str(out)],
-        env=environment(),
-        capture_output=True,
-        timeout=120,
-    )
-    assert again.returncode == 0, again.stderr
+    assert main(["train", "--resume", str(out)]) == 0
     assert (Run(out).state, Run(out).result["steps"]) == ("done", step + 3)
 
 

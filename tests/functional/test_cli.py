@@ -214,12 +214,12 @@ def test_image_chain(cli: Olaria, inside: Inside) -> None:
     assert found["metrics"].items() <= stored["metrics"].items()
     assert found["protocol"] == stored["protocol"] and found["reasons"] == {}
 
-    assert cli.done("sample", "digits", "-n", "4") == "digits-samples.png\n"
+    assert inside.done("sample", "digits", "-n", "4") == "digits-samples.png\n"
     again = inside.json("sample", "digits", "-n", "4", "--mode", "reconstruct")
     assert (again["path"], again["shape"]) == ("digits-samples-2.png", [8, 1, 8, 8])
     assert (cli.folder / again["path"]).read_bytes().startswith(b"\x89PNG")
 
-    strange = cli.json("detect", "digits", "--false-alarms", "0.1", "-n", "2")
+    strange = inside.json("detect", "digits", "--false-alarms", "0.1", "-n", "2")
     assert strange["picture"] == "digits-detect.png" and strange["false_alarms"] == 0.1
     scores = [image["score"] for image in strange["images"]]
     assert scores == sorted(scores, reverse=True) and len(scores) > 100
@@ -274,7 +274,7 @@ def test_listings_of_what_there_is(cli: Olaria, inside: Inside) -> None:
     assert data["digits"] and not data["mnist"]
     stats = inside.json("data", "stats", "clay.txt")
     assert stats["num_chars"]["train"] + stats["num_chars"]["validation"] == len(TEXT)
-    doctor = cli.json("doctor")
+    doctor = inside.json("doctor")
     assert doctor["machine"]["versions"]["olaria"] == olaria.__version__
 
 
