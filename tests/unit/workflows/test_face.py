@@ -274,12 +274,12 @@ def test_a_codes_run_draws_images(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path_factory.mktemp("codes")
-    painter = olaria.train("vq-mnist", data="digits", size="tiny", steps=100, out=folder / "vq")
+    painter = olaria.train("vq-mnist", data="digits", size="tiny", steps=20, out=folder / "vq")
     writer = olaria.train(
         "gpt-shakespeare",
         data=f"codes:{painter.path}",
         size="tiny",
-        steps=300,
+        steps=20,
         settings=["model.context=32"],
         out=folder / "gpt",
     )

@@ -31,7 +31,7 @@ FAMILIES = {
     "plane-gan": ("gan-ring", "ring", ()),
     "gpt": ("gpt-shakespeare", "t.txt", ("model.context=16",)),
     "bigram": ("bigram-shakespeare", "t.txt", ()),
-    "translation": ("reverse", "reverse", ()),
+    "translation": ("pt-en", "t.tsv", ("model.context=16",)),
 }
 every_family = pytest.mark.parametrize("family", FAMILIES)
 
@@ -40,6 +40,8 @@ every_family = pytest.mark.parametrize("family", FAMILIES)
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("longer")
     (place / "t.txt").write_text("o oleiro gira o barro e o barro gira o oleiro\n" * 200, "utf-8")
+    pairs = (f"peça {i}\tpiece {i}\n" for i in range(80))
+    (place / "t.tsv").write_text("".join(pairs), "utf-8")
     return place
 
 
@@ -53,7 +55,7 @@ def finished(folder: Path, family: str) -> Run:
     """A finished run of a family; made once."""
     if not (folder / family).exists():
         preset, data, settings = FAMILIES[family]
-        data = str(folder / data) if data.endswith(".txt") else data
+        data = str(folder / data) if "." in data else data
         settings = (*settings, "training.precision=float32")
         where: dict[str, Any] = {"data": data, "settings": settings, "out": folder / family}
         train(preset, size="tiny", steps=STEPS, **where)
