@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-STEPS = 20
+STEPS = 12
 NUM_PARTS = 7
 
 
