@@ -35,7 +35,6 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-
 @pytest.fixture(scope="session", autouse=True)
 def _isolated_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Caches and runs go to a folder of this session; downloads are off."""

@@ -250,13 +250,16 @@ def test_a_character_that_no_font_has_is_noted_once(
     assert main(words) == 0
     warned = capsys.readouterr().err
     assert warned.count("U+1F3FA") == 1 and "no font on this computer draws" in warned
+    assert (tmp_path / "r.pdf").read_bytes().startswith(b"%PDF-")
 
 
-def test_a_pdf_is_one_and_python_has_the_same_words(text: Run) -> None:
-    pytest.importorskip("weasyprint")
+def test_a_pdf_is_named_and_python_has_the_same_words(
+    text: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("olaria.pages.pdf.to_pdf", str.encode)  # a real one is drawn above
     path = OpenRun(text).report(format="pdf", language="pt").path
     assert path == text.path / "report.pdf"
-    assert path.read_bytes().startswith(b"%PDF-")
+    assert 'lang="pt-BR"' in path.read_text("utf-8")
 
 
 # -- what the author says --------------------------------------------------------------------------
