@@ -104,8 +104,8 @@ def cli(tmp_path_factory: pytest.TempPathFactory) -> Olaria:
     assert trained.returncode == 0, trained.stderr
     (made.folder / "trained.json").write_text(trained.stdout)
     (made.folder / "trained.txt").write_text(trained.stderr)
-    words = ("--data", "clay.txt", *TINY, "--steps", "6", "--set", "model.context=16")
-    made.done("train", "gpt-shakespeare", *words, "--out", str(made.runs / "clay"))
+    text: dict[str, Any] = {"data": made.folder / "clay.txt", "out": made.runs / "clay"}
+    olaria.train("gpt-shakespeare", size="tiny", steps=6, settings=["model.context=16"], **text)
     return made
 
 
