@@ -131,9 +131,9 @@ def part(text: str, language: str, english: tuple[str, str], portuguese: tuple[s
 
 
 def test_the_conclusion_is_left_to_the_author_with_the_facts_beside_it(
-    context: ReportContext, language: str
+    undrawn: ReportContext, language: str
 ) -> None:
-    page = Page(build_report(context, language))
+    page = Page(build_report(undrawn, language))
     places = page.soup.select("[contenteditable]")
     assert [place["role"] for place in places] == ["textbox", "textbox"], (
         "the name and the conclusion"
@@ -144,7 +144,7 @@ def test_the_conclusion_is_left_to_the_author_with_the_facts_beside_it(
         shown = fact.translate(str.maketrans(".,", ",.")) if language == "pt" else fact
         assert shown in said
     assert {"en": "(test, 500 examples)", "pt": "(teste, 500 exemplos)"}[language] in said
-    written = replace(context, conclusion="First <b>.\n\n  \nSecond.", authors="Ana")
+    written = replace(undrawn, conclusion="First <b>.\n\n  \nSecond.", authors="Ana")
     html = build_report(written, language)
     page = Page(html)
     assert page.soup.select("[contenteditable]") == []
@@ -226,14 +226,14 @@ def test_figures_and_tables_are_numbered_and_listed(page: Page, html: str) -> No
 # -- runs side by side -----------------------------------------------------------------------------
 
 
-def test_runs_are_compared_within_one_protocol(context: ReportContext, language: str) -> None:
+def test_runs_are_compared_within_one_protocol(undrawn: ReportContext, language: str) -> None:
     protocol = {"data": "digits", "num_examples": 500}
     first = compared_row("ae", {"mse": 0.02, "psnr_db": 17.0}, **protocol)
     second = compared_row("ae-2", {"mse": 0.01}, **protocol)
     group = Group(protocol, (first, second))
     repeated = Repetition(("ae", "ae-2"), (3, 4), {"mse": (0.015, 0.007)})
     comparison = Comparison([group], [repeated], ["num_examples"])
-    page = Page(build_report(replace(context, comparison=comparison), language))
+    page = Page(build_report(replace(undrawn, comparison=comparison), language))
     assert "comparison" in page.sections
     text = page.text.replace(",", ".") if language == "pt" else page.text
     assert "0.02000 (2)0.01000 (1)" in text
