@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from olaria.families import MODELS
-from olaria.models.base import Batch
+from olaria.models.base import Batch, ImageModel
 from olaria.models.gan import GAN
 from olaria.models.translation import Specials
 from olaria.objectives.adversarial import discriminator_loss
@@ -124,6 +124,23 @@ def test_two_runs_with_one_seed_end_the_same_and_another_seed_does_not(case: Cas
     assert rows[0] == rows[1] and len(rows[0]) == STEPS
     assert differing(copied(trainers[0]), copied(trainers[1])) == []
     assert differing(copied(trainers[0]), copied(trainers[2])) != []
+
+
+@every_family
+def test_calling_a_model_gives_what_its_family_makes(case: Case) -> None:
+    model, batch = case.build().eval(), case.feed().batch(0)
+    kind = MODELS[case.family].data
+    if isinstance(model, ImageModel):
+        given = batch.x if model.encodes else torch.randn(8, model.latent)
+        codes = model.codes(given) if model.encodes else given
+        assert torch.equal(model(given), model.images(codes))
+        assert model(given).shape == batch.x.shape
+    elif kind == "points":
+        assert model(torch.randn(8, model.latent)).shape == (8, 2)
+    elif kind == "pairs":
+        assert model(batch.x[:, :5], batch.x[:, :4]).shape[:2] == (8, 4)
+    else:
+        assert model(batch.x).shape == (*batch.x.shape, VOCAB)
 
 
 @every_family

@@ -234,6 +234,15 @@ class ImageModel(Model):
             y: classes, (B,), where the model is given classes.
         """
 
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Images in [0, 1], (B, C, H, W), to their reconstructions; without an encoder, latent vectors to images.
+
+        Args:
+            x: images, or (B, latent) where the model does not encode.
+            y: classes, (B,), where the model is given classes.
+        """
+        return self.images(self.codes(x, y) if self.encodes else x, y)
+
     def disturbed(self, x: Tensor, generator: Generator) -> Tensor | None:
         """Images as training disturbs them; None where it leaves them as they are."""
         return None

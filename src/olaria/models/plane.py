@@ -80,6 +80,11 @@ class PlaneGAN(Game):
         self.generator.centre.copy_(x.mean(0))
         self.generator.spread.copy_((x - x.mean(0)).square().mean().sqrt().clamp_min(1e-12))
 
+    def forward(self, z: Tensor) -> Tensor:
+        """Normal noise (B, latent) to points (B, size)."""
+        points: Tensor = self.generator(z)
+        return points
+
     def discriminate(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Points (B, size) to logits of being real, (B,)."""
         scaled = (x - self.generator.centre) / self.generator.spread
