@@ -175,7 +175,7 @@ def test_the_guide_to_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     found = runpy.run_path(str(script))
     assert found["images"].shape == (200, 8, 8) and len(found["codes"]) == 5
-    assert found["pixels"].shape == (1, 1, 8, 8) and len(found["values"]) > 0
+    assert found["rebuilt"].shape == (5, 1, 8, 8) and len(found["values"]) > 0
 
 
 # --- links and pictures ---------------------------------------------------------------------------

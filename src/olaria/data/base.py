@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from olaria.data.config import DataConfig
 from olaria.errors import DataError
@@ -57,17 +57,60 @@ class DownloadProgress:
 
 
 Progress = Callable[[DownloadProgress], None]
+MOST_SHOWN = 64
+"""Images of a part in a notebook."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Images:
-    """One split: ``x`` uint8 (N, C, H, W), ``y`` int64 (N,) or None where there are no labels."""
+    """One split: ``x`` uint8 (N, C, H, W), ``y`` int64 (N,) or None where there are no labels.
+
+    As :func:`load <olaria.data.load>` gives it, it is a ``torch.utils.data.Dataset``.
+
+    >>> import torch
+    >>> images = Images(torch.full((3, 1, 2, 2), 255), torch.tensor([4, 0, 2]))
+    >>> images[0]
+    (tensor([[[1., 1.],
+             [1., 1.]]]), 4)
+    >>> images[1:]
+    <images (2, 1, 2, 2) with classes>
+    """
 
     x: Tensor
     y: Tensor | None
 
+    def __repr__(self) -> str:
+        classes = "" if self.y is None else " with classes"
+        return f"<images {self.shape}{classes}>"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, C, H, W)."""
+        return tuple(self.x.shape)
+
+    @property
+    def dtype(self) -> Any:
+        """Of a pixel."""
+        return self.x.dtype
+
     def __len__(self) -> int:
         return int(self.x.shape[0])
+
+    def __getitem__(self, which: Any) -> Any:
+        """One example, of a number; some of the images, of a slice, of numbers or of a mask.
+
+        An example is what a network takes, float32 (C, H, W) in [0, 1], with its class where there is one.
+        """
+        if hasattr(which, "__index__") and not getattr(which, "ndim", 0):
+            x = self.x[which].float() / 255
+            return x if self.y is None else (x, int(self.y[which]))
+        return type(self)(self.x[which], None if self.y is None else self.y[which])
+
+    def _repr_png_(self) -> bytes | None:
+        """For notebooks: the first of them."""
+        from olaria.storage.images import make_sheet, to_png
+
+        return to_png(make_sheet(self.x[:MOST_SHOWN])) if len(self) else None
 
 
 @dataclass(frozen=True)
@@ -85,7 +128,7 @@ class Pictures:
     notes: tuple[Message, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ImageData:
     """A data set of images, whole in memory.
 
@@ -107,6 +150,13 @@ class ImageData:
     licence: str
     notes: tuple[Message, ...] = ()
 
+    def __repr__(self) -> str:
+        return _in_short(self, f"images {self.shape}")
+
+    def _repr_png_(self) -> bytes | None:
+        """For notebooks: the first training images."""
+        return self.train._repr_png_()
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """(C, H, W) of one image."""
@@ -119,7 +169,7 @@ class ImageData:
         return len(self.class_names)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TextData:
     """A text, split in two.
 
@@ -144,6 +194,9 @@ class TextData:
     known_entropy: object | None = None
     notes: tuple[Message, ...] = ()
 
+    def __repr__(self) -> str:
+        return _in_short(self, "characters")
+
     @property
     def text(self) -> str:
         """Both splits together."""
@@ -154,7 +207,7 @@ Pair = tuple[str, str]
 """A source and its target."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PairData:
     """Pairs of texts, split in two so that no source is on both sides.
 
@@ -176,13 +229,16 @@ class PairData:
     licence: str
     notes: tuple[Message, ...] = ()
 
+    def __repr__(self) -> str:
+        return _in_short(self, "pairs")
+
     @property
     def text(self) -> str:
         """Every source and every target, one a line: what a tokenizer is fitted to."""
         return lines_of((*self.train, *self.validation))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PointData:
     """Points in the plane, whole in memory; each part float32 (N, 2), in the units of the data.
 
@@ -207,8 +263,22 @@ class PointData:
     mode_std: float | None = None
     notes: tuple[Message, ...] = ()
 
+    def __repr__(self) -> str:
+        return _in_short(self, "points")
+
 
 AnyData = ImageData | TextData | PairData | PointData
+
+
+def _in_short(data: AnyData, unit: str) -> str:
+    """A data set in one line: its name, and how much is in each part."""
+    sizes = {
+        part: len(getattr(data, part))
+        for part in ("train", "validation", "test")
+        if hasattr(data, part)
+    }
+    counts = ", ".join(f"{size:,} {part}" for part, size in sizes.items())
+    return f"<{data.name}: {counts} {unit}>"
 
 
 def lines_of(pairs: Iterable[Pair]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from olaria.data.arrays import image_arrays, point_array
-from olaria.data.base import fingerprint
+from olaria.data.base import Images, fingerprint
 from olaria.data.decoding import decode
 from olaria.data.images import MIN_IMAGES
 from olaria.data.plane import check_points
@@ -33,8 +33,8 @@ def keep_data(data: object) -> Path:
     """Keep images, points or a text, and return the file that stands for them.
 
     Args:
-        data: images as :func:`keep_images` takes them, alone or as a pair ``(images, labels)``; points (N, 2); or a
-            string, which is taken for the text itself.
+        data: images as :func:`keep_images` takes them, alone or as a pair ``(images, labels)``; a part of a loaded data
+            set; points (N, 2); or a string, which is taken for the text itself.
 
     Raises:
         DataError: it is none of these, or cannot be used; nothing was written.
@@ -42,12 +42,22 @@ def keep_data(data: object) -> Path:
     """
     if isinstance(data, str):
         return keep_text(data)
-    if isinstance(data, tuple) and len(data) == 2:
-        return keep_images(*data)
+    data, labels = with_labels(data)
+    if labels is not None:
+        return keep_images(data, labels)
     values = plain_array(data, "data")
     if values.ndim == 2 and values.shape[1] == 2:
         return keep_points(values)
     return keep_images(values)
+
+
+def with_labels(data: object) -> tuple[object, object | None]:
+    """Images, and their labels where they come with some: a pair, or a part of a loaded data set."""
+    if isinstance(data, Images):
+        return data.x.permute(0, 2, 3, 1), data.y
+    if isinstance(data, tuple) and len(data) == 2:
+        return data
+    return data, None
 
 
 def keep_images(images: object, labels: object | None = None) -> Path:

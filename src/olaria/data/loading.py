@@ -78,7 +78,7 @@ def load(
             from olaria.data.images import adapted
 
             data = adapted(data, options)
-        return _all_but(data, options)
+        return _shaped(data, options)
     path = user_path(name_or_path)
     if not os.path.exists(path):
         raise UsageError(
@@ -103,16 +103,20 @@ def _own(path: Path, options: DataConfig, wanted: Kind | None) -> AnyData:
 
     data = load_path(path, options, wanted)
     _check_options(path.name, kind_of(data), options)
-    return _all_but(data, options)
+    return _shaped(data, options)
 
 
-def _all_but(data: AnyData, options: DataConfig) -> AnyData:
-    """The data without the class that is left out, where there is one."""
-    if isinstance(data, ImageData) and options.leave_out is not None:
+def _shaped(data: AnyData, options: DataConfig) -> AnyData:
+    """Images without the class that is left out, where there is one, as PyTorch takes them; other data as they are."""
+    if not isinstance(data, ImageData):
+        return data
+    from olaria.data.examples import with_examples
+
+    if options.leave_out is not None:
         from olaria.data.images import without_class
 
-        return without_class(data, options.leave_out)
-    return data
+        data = without_class(data, options.leave_out)
+    return with_examples(data)
 
 
 def _check_options(

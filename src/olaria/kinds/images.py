@@ -33,7 +33,7 @@ from olaria.sampling import latent, modes
 from olaria.sampling.arraylike import ArrayLike
 from olaria.sampling.modes import Sheet
 from olaria.storage.files import refuse_overwriting
-from olaria.storage.images import make_grid, make_picture, save_png, to_png
+from olaria.storage.images import make_picture, make_sheet, save_png, to_png
 from olaria.training.feed import ExampleFeed
 from olaria.training.prepared import Prepared
 from olaria.training.randomness import generator
@@ -205,7 +205,7 @@ class ImageSample(ArrayLike, Sample):
 
     def sheet(self) -> Image:
         """The images in rows."""
-        return make_grid(self.images, self.columns, max(1, 56 // self.images.shape[-1]))
+        return make_sheet(self.images, self.columns)
 
     def _repr_png_(self) -> bytes:
         return to_png(self.sheet())

@@ -126,7 +126,7 @@ def load_data(
     return data
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class CodedText(TextData):
     """The images of a run as lines of letters; see :mod:`olaria.data.codes`.
 

@@ -67,6 +67,11 @@ def make_grid(images: Tensor, columns: int | None = None, scale: int = 1) -> Ima
     return picture
 
 
+def make_sheet(images: Tensor, columns: int | None = None) -> Image.Image:
+    """A grid to look at: images narrower than 56 pixels are enlarged."""
+    return make_grid(images, columns, max(1, 56 // images.shape[-1]))
+
+
 def with_heat(images: Tensor, heat: Tensor) -> Tensor:
     """Images in pale grey under red that grows with the heat of a pixel.
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from olaria.data import DATASETS, DataConfig, ImageData, Images, load
 from olaria.data.base import Progress
-from olaria.data.given import plain_array
+from olaria.data.given import plain_array, with_labels
 from olaria.data.images import images_of, load_pictures
 from olaria.errors import DataError, UsageError, suggestion
 from olaria.families import MODELS
@@ -222,13 +222,14 @@ def images_of_arrays(run: Run, data: Any, options: dict[str, Any]) -> NamedImage
     Args:
         run: that is applied to them.
         data: a NumPy array or a tensor, (N, H, W) or (N, H, W, C), uint8 or floating in [0, 1]; (N, C, H, W) where it
-            can be nothing else for this run; or a pair ``(images, labels)`` with the classes, (N,), from 0.
+            can be nothing else for this run; a pair ``(images, labels)`` with the classes, (N,), from 0; or a part of a
+            loaded data set.
         options: ``resize`` and ``gray``; those of the run where not given.
 
     Raises:
         DataError: a wrong shape, type or range, or images of another size or number of channels than the run's.
     """
-    images, labels = data if isinstance(data, tuple) else (data, None)
+    images, labels = with_labels(data)
     values = plain_array(images, "data")
     settings = run.recipe.data
     reading = {"resize": settings.resize, "gray": settings.gray, **options}

@@ -18,9 +18,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.utils.data import Dataset
 
 import olaria
-from olaria.data.base import DownloadProgress
+from olaria.data.base import DownloadProgress, ImageData, Images
 from olaria.errors import DataError, OlariaError, RunError, UsageError
 from olaria.models.base import ImageModel
 from olaria.sampling import latent
@@ -302,6 +303,19 @@ def test_arrays_with_labels_become_a_run_that_opens_again(home: Path) -> None:
     assert again.recipe == run.recipe, "the same data are kept once"
     goes_on = olaria.train(replay=run, out=home / "again")
     assert torch.equal(goes_on.sample(2).images, run.sample(2).images)
+
+
+def test_a_part_of_loaded_data_is_data_too(run: OpenRun, home: Path) -> None:
+    train = olaria.load_data("digits").train
+    assert isinstance(train, Images) and train.y is not None
+    codes = run.encode(train[:6])
+    assert torch.equal(codes.codes, run.encode(train.x[:6]).codes)
+    assert codes.classes == [str(label) for label in train.y[:6].tolist()]
+    few = olaria.train("vae-mnist", data=train[train.y < 2], size="tiny", steps=2)
+    data = few.data()
+    assert isinstance(data, ImageData) and data.class_names == ("0", "1")
+    assert len(data.train) + len(data.validation) + len(data.test) == int((train.y < 2).sum())
+    assert isinstance(data.train, Dataset)
 
 
 def test_texts_paths_and_runs_are_taken(home: Path) -> None:
