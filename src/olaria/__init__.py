@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        text = f"module {__name__!r} has no attribute {name!r}"
+        if not name.startswith("_"):
+            from olaria.errors import suggestion
+            from olaria.i18n import detect_language
+
+            text += f": {suggestion(name, __all__).text(detect_language())}"
+        raise AttributeError(text)
     module, attribute = _PUBLIC[name]
     return getattr(import_module(module), attribute)
 

@@ -26,7 +26,9 @@ into words where it is shown. ``assert`` is for our own invariants only.
 
 from __future__ import annotations
 
+import linecache
 import re
+import traceback
 import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -54,6 +56,20 @@ class OlariaError(Exception):
 
     def __str__(self) -> str:
         return self.message.text(detect_language())
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows: the person's own lines and the error, without the calls inside Olaria."""
+        lines = []
+        for frame, number in traceback.walk_tb(self.__traceback__):
+            owner = str(frame.f_globals.get("__name__")).partition(".")[0]
+            if owner in ("olaria", "IPython"):
+                continue
+            path = frame.f_code.co_filename
+            fields = {"number": number, "code": linecache.getline(path, number).strip()}
+            is_cell = "__file__" not in frame.f_globals
+            place = N_("line {number}: {code}") if is_cell else N_("{path}, line {number}: {code}")
+            lines.append(Message(place, {**fields, "path": path}).text(detect_language()))
+        return [*lines, f"{type(self).__name__}: {self}"]
 
 
 class OlariaWarning(UserWarning):

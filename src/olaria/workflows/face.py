@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from olaria.errors import DataError, UsageError
+from olaria.errors import DataError, UsageError, suggestion
 from olaria.i18n import N_, Message, Number, detect_language, translate
 from olaria.runs import Run
 from olaria.workflows import detect as detecting
@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T", bound=Result)
+INNER = {
+    *("folder", "fractions", "model", "places", "places_setting", "shortest", "with_data_at"),
+}
+"""Of a run, what the verbs use and nobody types."""
 BESIDES = ("effort", "language", "offline", "progress")
 """Of what a verb takes besides its settings, what a person at a notebook may want."""
 
@@ -94,6 +98,20 @@ class OpenRun(Run):
     Raises:
         RunError: there is none; the nearest name is offered.
     """
+
+    def __dir__(self) -> list[str]:
+        names = (name for name in super().__dir__() if not name.startswith("_"))
+        return sorted({*names} - INNER)
+
+    if not TYPE_CHECKING:  # a type checker is to find what there is not
+
+        def __getattr__(self, name: str) -> Any:
+            # Python asks for names of its own before a run has any, when it is copied.
+            if name.startswith("_"):
+                raise AttributeError(name)
+            hint = suggestion(name, dir(self))
+            message = Message(N_("a run has no {name}: {hint}"), {"name": name, "hint": hint})
+            raise AttributeError(message.text(detect_language()), name=name, obj=self)
 
     @_documented(sampling.SampleRequest, sampling.sample, first=("self", "count"))
     def sample(self, count: int | None = None, **settings: Any) -> Any:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from olaria.pages.curves import Panel
 
 
+_OF_A_ROW = ("step", "elapsed_s", "split")
+
+
 class Curve(NamedTuple):
     """One metric while a run trained.
 
@@ -41,6 +44,11 @@ class History(Mapping[str, Mapping[str, Curve]]):
 
     def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
         rows = list(rows)
+        self.rows: list[dict[str, Any]] = [
+            {**{name: row[name] for name in _OF_A_ROW if name in row}, **row["values"]}
+            for row in rows
+        ]
+        """One for each moment that was written down: step, elapsed_s, split and the metrics, as a table has them."""
         self.train = _curves(rows, "train")
         self.validation = _curves(rows, "validation")
 

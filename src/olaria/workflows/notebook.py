@@ -1,18 +1,21 @@
-"""A training in a notebook: one line that is renewed. In a plain script: a line now and then, where one wants it."""
+"""A training in a notebook: one line that is renewed, a sample at its end. In a script: a line now and then."""
 
 from __future__ import annotations
 
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
-from olaria.i18n import N_, Message, Number, detect_language, translate
+from olaria.i18n import N_, Message, Number, detect_language, legible, translate
 from olaria.training import events
 from olaria.workflows.words import LABELS
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from olaria.data.base import DownloadProgress
 
 NOTEBOOK_EVERY_S = 0.25
@@ -37,6 +40,9 @@ class Line(Protocol):
     def keep(self) -> None:
         """Leave what it shows: the next text gets a line of its own."""
 
+    def end(self, sample: Tensor | str) -> None:
+        """Leave a sample under it, where there is a place for pictures."""
+
 
 class NotebookLine:
     """An output of a cell."""
@@ -50,14 +56,29 @@ class NotebookLine:
         """See :class:`Line`."""
         content = {"text/plain": text}
         if self._handle is None:
-            display = import_module("IPython.display")
-            self._handle = display.display(content, raw=True, display_id=True)
+            self._handle = self._display(content)
         else:
             self._handle.update(content, raw=True)
 
     def keep(self) -> None:
         """See :class:`Line`."""
         self._handle = None
+
+    def end(self, sample: Tensor | str) -> None:
+        """See :class:`Line`."""
+        self.keep()
+        if isinstance(sample, str):
+            self._display({"text/plain": legible(sample, "\n\t")})
+            return
+        from olaria.storage.images import make_sheet, to_png
+
+        picture = b64encode(to_png(make_sheet(sample))).decode()
+        self._display({"image/png": picture, "text/plain": f"<images {tuple(sample.shape)}>"})
+
+    @staticmethod
+    def _display(content: dict[str, str]) -> Any:
+        display = import_module("IPython.display").display
+        return display(content, raw=True, display_id=True)
 
 
 class ScriptLine:
@@ -70,6 +91,9 @@ class ScriptLine:
         sys.stderr.write(text + "\n")
 
     def keep(self) -> None:
+        """See :class:`Line`."""
+
+    def end(self, sample: Tensor | str) -> None:
         """See :class:`Line`."""
 
 
@@ -86,6 +110,7 @@ class ProgressReporter:
         self._last_s = clock()
         self._language = detect_language()
         self._file = ""
+        self._sample: Tensor | str | None = None
 
     def __call__(self, event: events.Event) -> None:
         """A listener of training events."""
@@ -93,11 +118,15 @@ class ProgressReporter:
             self._line.show(self._progress(event))
         elif isinstance(event, events.Warned):
             self.message(event.message)
+        elif isinstance(event, events.Sampled):
+            self._sample = event.artifact
         elif isinstance(event, events.Finished):
             reached = N_("step {step} · {values} · {duration}")
             values = self._values(event.final)
             fields = {"step": Number(event.step, 0), "values": values}
             self._show(reached, **fields, duration=duration(event.elapsed_s))
+            if self._sample is not None:
+                self._line.end(self._sample)
 
     def downloaded(self, download: DownloadProgress) -> None:
         """Bytes have come; each file has a line."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import linecache
 import os
+import pickle
 import re
 import signal
 import subprocess
 import sys
+from base64 import b64decode
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -70,6 +74,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def written(home: Path) -> list[str]:
     """Every file below a folder, but for locks."""
     return sorted(path.name for path in home.rglob("*") if path.is_file())
+
+
+def copy_by_pickle(value: Any) -> Any:
+    """As processes of the user's own send a value to each other."""
+    return pickle.loads(pickle.dumps(value))  # noqa: S301 - what was written a moment ago
 
 
 def pixels(count: int = 64, side: int = 8) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -146,6 +155,45 @@ def test_a_run_serves_wherever_a_path_does(run: OpenRun) -> None:
     assert Path(run) == run.path and repr(run).startswith("<Run vae: vae on digits")
     assert olaria.open(run).path == olaria.open(run.path).path == run.path
     assert [row.name for group in run.compare(run.path).groups for row in group.rows] == ["vae"] * 2
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, copy_by_pickle])
+def test_a_copied_run_is_the_same_run(run: OpenRun, copied: Callable[[Any], Any]) -> None:
+    assert run.recipe  # read once and kept
+    moved = run.with_data_at("digits")
+    for one in (olaria.open(run), run, moved):
+        again = copied(one)
+        assert type(again) is OpenRun and again.path == run.path and again.recipe == run.recipe
+        assert again.places == one.places
+        assert torch.equal(again.sample(2).images, run.sample(2).images)
+
+
+def test_a_run_lists_what_people_may_type(run: OpenRun) -> None:
+    names = dir(run)
+    verbs = {"sample", "encode", "decode", "reconstruct", "detect", "evaluate", "explain"}
+    others = {"report", "compare", "export", "history", "torch", "data", "recipe", "state", "path"}
+    assert verbs | others <= set(names) and names == sorted(names)
+    assert not any(name.startswith("_") for name in names)
+    assert not {"places", "places_setting", "with_data_at", "folder", "shortest"} & set(names)
+    for name in set(names) - {"name", "path"}:
+        assert inspect.getdoc(getattr(OpenRun, name)), f"{name} has no help"
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda run: run.smaple(3), "a run has no smaple: did you mean sample?"),
+        (lambda run: run.evalute(), "a run has no evalute: did you mean evaluat"),
+        (lambda run: run.histroy, "did you mean history?"),
+        (lambda _: olaria.trian, "module 'olaria' has no attribute 'trian': did you mean train?"),
+        (lambda _: olaria.load_dat, "did you mean load_data?"),
+    ],
+)
+def test_a_name_that_there_is_not_is_answered_with_the_nearest(
+    run: OpenRun, call: Callable[[Any], Any], words: str
+) -> None:
+    with pytest.raises(AttributeError, match=re.escape(words)):
+        call(run)
 
 
 # -- results ---------------------------------------------------------------------------------------
@@ -265,6 +313,8 @@ def test_history_has_an_array_for_each_metric(run: OpenRun) -> None:
     assert history["loss"].keys() == {"train", "validation"} and "kl_nats" in history
     assert history.validation["loss"].steps[-1] == 20
     assert repr(history).startswith("<history: loss") and repr(history.train["loss"])
+    assert [row["loss"] for row in history.rows if row["split"] == "train"] == values.tolist()
+    assert [*history.rows[0]][:4] == ["step", "elapsed_s", "split", "loss"]
     with pytest.raises(KeyError):
         history["los"]
     with Image.open(BytesIO(history._repr_png_() or b"")) as picture:
@@ -396,6 +446,9 @@ def outputs(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
     def display(content: dict[str, str], *, raw: bool, display_id: bool) -> Handle:
         assert raw and display_id
+        if "image/png" in content:
+            with Image.open(BytesIO(b64decode(content["image/png"]))) as picture:
+                assert picture.format == "PNG" and picture.width > 100
         outputs.append([content["text/plain"]])
         return Handle(len(outputs) - 1)
 
@@ -430,12 +483,52 @@ def test_a_training_has_one_line_in_a_notebook(
     monkeypatch.setattr(NotebookLine, "every_s", 0.0)
     settings: dict[str, Any] = {"data": "digits", "size": "tiny", "steps": 5}
     olaria.train("vae-mnist", settings=["training.health=false"], **settings)
-    (line,) = outputs
+    line, picture = outputs
     assert re.fullmatch(r"step 1 · 0% · loss \d+\.\d+ · \d:\d\d left", line[0])
     assert line[4].startswith("step 5 · 80%") and line[-1].startswith("step 5 · loss ")
-    assert len(line) == 6
+    assert len(line) == 6 and picture == ["<images (64, 1, 8, 8)>"]
     olaria.train("vae-mnist", progress=False, **settings)
-    assert len(outputs) == 1
+    assert len(outputs) == 2
+
+
+@pytest.mark.parametrize(
+    ("preset", "data"),
+    [
+        ("ae-mnist", "digits"),
+        ("gan-mnist", "digits"),
+        ("gan-ring", "ring"),
+        ("gpt-shakespeare", TEXT),
+        ("dates", "dates"),
+    ],
+)
+def test_a_training_ends_with_what_it_draws(
+    home: Path, outputs: list[list[str]], preset: str, data: str
+) -> None:
+    run = olaria.train(preset, data=data, size="tiny", steps=2)
+    ending = outputs[-1]
+    drawn = run.samples()[-1]
+    assert outputs[-2][-1].startswith("step 2 · ") and len(ending) == 1
+    if drawn.suffix == ".txt":
+        assert ending[0].split() == drawn.read_text(encoding="utf-8").split()
+    else:
+        assert re.fullmatch(r"<images \(\d+, \d, \d+, \d+\)>", ending[0])
+
+
+def test_an_error_in_a_notebook_shows_the_persons_own_line(
+    run: OpenRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell, mine = "run.sample(cuont=3)", "x = 1\n\ndef own():\n    run.encode('nowhere')\nown()\n"
+    for source, code, number in ((cell, cell, 1), (mine, "run.encode('nowhere')", 4)):
+        linecache.cache["<cell>"] = (len(source), None, source.splitlines(True), "<cell>")
+        with pytest.raises(OlariaError) as caught:
+            exec(compile(source, "<cell>", "exec"), {"run": run, "__name__": "__main__"})  # noqa: S102
+        *lines, last = caught.value._render_traceback_()
+        assert last == f"UsageError: {caught.value}"
+        assert lines[-1] == f"line {number}: {code}"
+        assert not any("olaria" in line.partition(",")[0] for line in lines[1:])
+    monkeypatch.setenv("OLARIA_LANG", "pt")
+    *lines, last = caught.value._render_traceback_()
+    assert lines[-1].startswith("linha 4: ") and last.startswith("UsageError: não há ")
 
 
 def test_a_download_has_a_line_of_its_own(outputs: list[list[str]]) -> None:
@@ -450,6 +543,7 @@ def test_a_download_has_a_line_of_its_own(outputs: list[list[str]]) -> None:
 def test_the_stop_button_gives_the_stopped_run(home: Path, outputs: list[list[str]]) -> None:
     run = olaria.train("vae-mnist", data="digits", size="tiny", steps=50, listeners=[interrupt])
     assert run.state == "stopped" and run.status["step"] == 3
+    assert outputs[-2] == ["<images (64, 1, 8, 8)>"]
     assert outputs[-1] == ["stopped at step 3, all is saved; go on with olaria.train(resume=run)"]
     assert run.sample(2).shape == (2, 1, 8, 8)
     assert "<td>stopped</td>" in run._repr_html_()
