@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 NAME_LETTERS = 32
+CHANNELS = (1, 3)
+"""Of images, grey and colour."""
 
 
 def keep_data(data: object) -> Path:
@@ -64,14 +66,15 @@ def keep_images(images: object, labels: object | None = None) -> Path:
     """Keep images, and their labels where there are some.
 
     Args:
-        images: a NumPy array or a tensor, (N, H, W) or (N, H, W, C) with C = 1 or 3, uint8 or floating in [0, 1].
+        images: a NumPy array or a tensor, (N, H, W) or (N, H, W, C) with C = 1 or 3, uint8, floating in [0, 1] or
+            bool; (N, C, H, W) where it can be nothing else.
         labels: (N,) whole numbers.
 
     Raises:
         DataError: a wrong shape, type or range; nothing was written.
         StorageError: there is no room.
     """
-    values = plain_array(images, "images")
+    values = _channels_last(pixel_array(images, "images"))
     y = None if labels is None else plain_array(labels, "labels")
     checked = image_arrays(values, y, "data", MIN_IMAGES)
     arrays = {"x": checked.x.transpose(0, 2, 3, 1)}
@@ -112,10 +115,10 @@ def keep_text(text: str) -> Path:
 
 
 def plain_array(data: object, name: str) -> Array:
-    """A NumPy array or a tensor as a plain array; ``name`` is what an error calls it.
+    """A NumPy array, a tensor or what NumPy makes an array of, as a plain array; ``name`` is what an error calls it.
 
     Raises:
-        DataError: it is neither.
+        DataError: it is none of these.
     """
     import numpy as np
 
@@ -125,13 +128,26 @@ def plain_array(data: object, name: str) -> Array:
         values = data.detach().cpu().resolve_conj().resolve_neg()
         # NumPy has no bfloat16.
         data = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
-    if not isinstance(data, np.ndarray) or isinstance(data, np.ma.MaskedArray):
+    is_like_one = hasattr(data, "__array__") or hasattr(data, "__array_interface__")
+    if not is_like_one or isinstance(data, np.ma.MaskedArray):
         raise DataError(
             N_("{name} cannot be a {type}; give a NumPy array or a tensor"),
             name=name,
             type=type(data).__name__,
         )
     return np.asarray(data)
+
+
+def pixel_array(data: object, name: str) -> Array:
+    """See :func:`plain_array`; of images in black and white, which hold only true and false, true is white."""
+    values = plain_array(data, name)
+    return values.astype("uint8") * 255 if values.dtype.kind == "b" else values
+
+
+def _channels_last(values: Array) -> Array:
+    """Images as (N, H, W, C), of (N, C, H, W) where it can be nothing else."""
+    is_first = values.ndim == 4 and values.shape[1] in CHANNELS
+    return values.transpose(0, 2, 3, 1) if is_first and values.shape[3] not in CHANNELS else values
 
 
 def _keep_arrays(arrays: dict[str, Array]) -> Path:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from olaria.errors import DataError, UsageError, suggestion
 from olaria.i18n import N_, Message, Number, detect_language, translate
 from olaria.runs import Run
+from olaria.storage.folder import RunFolder
+from olaria.vocabulary import SYNONYMS
 from olaria.workflows import detect as detecting
 from olaria.workflows import displays, given
 from olaria.workflows import encode as encoding
@@ -43,7 +45,12 @@ INNER = {
     *("folder", "fractions", "model", "places", "places_setting", "shortest", "with_data_at"),
 }
 """Of a run, what the verbs use and nobody types."""
-BESIDES = ("effort", "language", "offline", "progress")
+BESIDES = {
+    "effort": "how much is drawn, an olaria.kinds.base.Effort; by full unless given.",
+    "language": "of what is written (en, pt); yours unless given.",
+    "offline": "open no connection.",
+    "progress": "a function that gets how far a download is.",
+}
 """Of what a verb takes besides its settings, what a person at a notebook may want."""
 
 
@@ -83,6 +90,7 @@ def _documented(
             besides=besides,
             returns=returns,
             unless={"out": "nothing is written"} if in_memory else {},
+            words={one.name: BESIDES[one.name] for one in besides if one.name in BESIDES},
         )
         return function
 
@@ -102,6 +110,12 @@ class OpenRun(Run):
     def __dir__(self) -> list[str]:
         names = (name for name in super().__dir__() if not name.startswith("_"))
         return sorted({*names} - INNER)
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__(path)
+        # A notebook, or another process that gets the run, may change its working folder.
+        self.folder = RunFolder(self.path.absolute())
+        self.path = self.folder.path
 
     if not TYPE_CHECKING:  # a type checker is to find what there is not
 
@@ -351,6 +365,7 @@ def train(
     from olaria.workflows import notebook
 
     check_besides({"listeners": listeners})
+    _refuse_settings_of_recipes(preset, settings)
     if progress is not None and not isinstance(progress, bool):
         raise refused("progress", progress, N_("it must be true or false"))
     is_notebook = notebook.in_notebook()
@@ -372,6 +387,33 @@ def train(
         message = Message(stopped_at, {"step": Number(run.status["step"], 0)})
         notebook.ProgressReporter(notebook.NotebookLine()).message(message)
         return run
+
+
+def _refuse_settings_of_recipes(preset: Sequence[Any], settings: Mapping[str, Any]) -> None:
+    """Say of what is a setting of the recipe (``latent=2``, ``lr=0.01``) how it is given.
+
+    Raises:
+        UsageError: naming ``settings``.
+    """
+    from olaria.recipes import PRESETS
+    from olaria.recipes import preset as find_preset
+    from olaria.recipes.training import TrainingConfig
+
+    known = {one.name for one in training.TrainRequest.declared()}
+    unknown = sorted(settings.keys() - known - inspect.signature(train).parameters.keys())
+    named: Any = preset[0] if preset else settings.get("preset")
+    is_named = isinstance(named, str) and named in PRESETS
+    model = type(find_preset(named).model).model_fields if is_named else ()
+    parts = {"training": TrainingConfig.model_fields, "model": model}
+    of_recipes = [
+        f'settings=["{part}.{name}=…"]' for part, names in parts.items() for name in names
+    ]
+    for name in unknown:
+        word = SYNONYMS.get(name, name).replace("-", "_")
+        same = [one for one in of_recipes if f".{word}=" in one]
+        hint = suggestion(name, same or of_recipes)
+        if "name" in hint.fields:  # there is a near one
+            raise UsageError(N_("unknown setting {path}: {hint}"), path=name, hint=hint)
 
 
 def open_run(run: str | os.PathLike[str], *, data: Any = None) -> OpenRun:

@@ -65,7 +65,9 @@ def keep(data: Any, recipe: Recipe) -> str:
 def _kind_of(data: Any) -> str:
     if isinstance(data, str):
         return "text"
-    shape: tuple[int, ...] = tuple(getattr(data, "shape", ()))
+    from olaria.data.given import plain_array, with_labels
+
+    shape = plain_array(with_labels(data)[0], "data").shape
     return "points" if len(shape) == 2 and shape[1] == 2 else "images"
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from olaria.data import DATASETS, DataConfig, ImageData, Images, load
 from olaria.data.base import Progress
-from olaria.data.given import plain_array, with_labels
+from olaria.data.given import pixel_array, plain_array, with_labels
 from olaria.data.images import images_of, load_pictures
 from olaria.errors import DataError, UsageError, suggestion
 from olaria.families import MODELS
@@ -221,22 +221,24 @@ def images_of_arrays(run: Run, data: Any, options: dict[str, Any]) -> NamedImage
 
     Args:
         run: that is applied to them.
-        data: a NumPy array or a tensor, (N, H, W) or (N, H, W, C), uint8 or floating in [0, 1]; (N, C, H, W) where it
-            can be nothing else for this run; a pair ``(images, labels)`` with the classes, (N,), from 0; or a part of a
-            loaded data set.
+        data: a NumPy array or a tensor, (N, H, W) or (N, H, W, C), uint8, floating in [0, 1] or bool; (N, C, H, W)
+            where it can be nothing else for this run; rows of grey pixels (N, H·W); a pair ``(images, labels)`` with
+            the classes, (N,), from 0; or a part of a loaded data set.
         options: ``resize`` and ``gray``; those of the run where not given.
 
     Raises:
         DataError: a wrong shape, type or range, or images of another size or number of channels than the run's.
     """
     images, labels = with_labels(data)
-    values = plain_array(images, "data")
+    values = pixel_array(images, "data")
     settings = run.recipe.data
     reading = {"resize": settings.resize, "gray": settings.gray, **options}
     config = DataConfig(name="data", **reading)
     shape = channels, height, width = shape_of(run)
     if values.ndim == 4 and values.shape[1:] == shape != (height, width, channels):
         values = values.transpose(0, 2, 3, 1)
+    if values.ndim == 2 and channels == 1 and values.shape[1] == height * width:
+        values = values.reshape(-1, height, width)
     sides = (height, width)
     fitting = (*([sides] if channels == 1 else []), (*sides, channels))
     is_adapted = config.gray or config.resize is not None

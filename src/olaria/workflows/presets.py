@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from olaria.i18n import N_
+from olaria.workflows import displays
 from olaria.workflows.requests import Document, Request
 from olaria.workflows.requests.verbs import verb
 
@@ -23,12 +24,21 @@ def list_presets(_request: PresetsRequest) -> Document:
     return Document(format=1, presets=presets())
 
 
-def presets() -> list[dict[str, Any]]:
+class Presets(list[dict[str, Any]]):
+    """Presets that show themselves in a notebook as a table."""
+
+    def _repr_html_(self) -> str:
+        headings = map(displays.words, (N_("preset"), N_("what it trains"), N_("data")))
+        rows = ((one["name"], displays.words(one["title"]), one["data"]) for one in self)
+        return displays.table([*headings], rows)
+
+
+def presets() -> Presets:
     """Every preset: name, title (a source string), family, data, default budget in seconds."""
     from olaria.families import MODELS
     from olaria.recipes import PRESETS, preset
 
-    listed = []
+    listed = Presets()
     for name, entry in PRESETS.items():
         recipe = preset(name)
         listed.append(

@@ -76,6 +76,19 @@ def written(home: Path) -> list[str]:
     return sorted(path.name for path in home.rglob("*") if path.is_file())
 
 
+class Frame:
+    """What is no array and what NumPy makes one of, as a data frame or a picture is."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return self.values
+
+    def __repr__(self) -> str:
+        return "0 1\n" * 50
+
+
 def copy_by_pickle(value: Any) -> Any:
     """As processes of the user's own send a value to each other."""
     return pickle.loads(pickle.dumps(value))  # noqa: S301 - what was written a moment ago
@@ -108,6 +121,8 @@ def test_help_has_every_setting_of_the_command(function: Any, request_: Any) -> 
     document = inspect.getdoc(function) or ""
     assert all(f"    {name}: " in document for name in settings)
     assert FILLED.isdisjoint(inspect.signature(function).parameters)
+    others = set(inspect.signature(function).parameters) - {"self", "beside", "preset"}
+    assert all(f"    {name}: " in document for name in others), "what is no setting too"
 
 
 def test_python_says_that_it_writes_nothing_unless_it_is_given_a_file() -> None:
@@ -149,6 +164,17 @@ def test_what_is_wrong_is_one_line_and_writes_nothing(
         call(run)
     assert "\n" not in str(caught.value)
     assert written(home) == []
+
+
+def test_a_run_stays_itself_in_another_folder(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = olaria.train("vae-mnist", data="digits", size="tiny", steps=1, out="here")
+    opened = olaria.open("here")
+    sent = copy_by_pickle(opened)
+    (home / "other").mkdir()
+    monkeypatch.chdir(home / "other")
+    for one in (run, opened, sent, copy_by_pickle(run)):
+        assert one.sample(2).shape == (2, 1, 8, 8) and one.state == "done"
+        assert one.report().path.is_file()
 
 
 def test_a_run_serves_wherever_a_path_does(run: OpenRun) -> None:
@@ -238,6 +264,7 @@ def test_codes_go_there_and_back(run: OpenRun) -> None:
         torch.from_numpy(pixels()),
         torch.from_numpy(pixels())[:, None],
         (torch.from_numpy(pixels()).float() / 255)[:, None],
+        Frame(pixels().reshape(64, 64) / 255),
     ],
 )
 def test_images_of_any_form_are_the_same(run: OpenRun, images: Any) -> None:
@@ -355,6 +382,38 @@ def test_arrays_with_labels_become_a_run_that_opens_again(home: Path) -> None:
     assert torch.equal(goes_on.sample(2).images, run.sample(2).images)
 
 
+@pytest.mark.parametrize(
+    "images",
+    [
+        pixels()[:, None],
+        torch.from_numpy(pixels())[:, None].float() / 255,
+        np.stack([pixels()] * 3, 1),
+        pixels() > 127,
+        Frame(pixels().reshape(64, 64) / 255),
+    ],
+)
+def test_what_torch_and_others_hold_as_images_is_data(home: Path, images: Any) -> None:
+    run = olaria.train("vae-mnist", data=images, size="tiny", steps=1)
+    data = run.data()
+    assert isinstance(data, ImageData)
+    channels = 3 if getattr(images, "shape", (0, 0))[1] == 3 else 1
+    assert data.shape == (channels, 8, 8)
+    parts = torch.cat([data.train.x, data.validation.x, data.test.x]).flatten(1)
+    expected = np.asarray(images).astype(np.float64)
+    brightest = 255 if expected.max() > 1 else 1
+    assert torch.allclose(
+        parts.double().sum(1).sort().values / 255,
+        torch.from_numpy(expected / brightest).flatten(1).sum(1).sort().values,
+        atol=0.5,
+    )
+
+
+def test_points_of_a_frame_are_data(home: Path) -> None:
+    points = np.random.default_rng(0).random((50, 2))
+    run = olaria.train("gan-ring", data=Frame(points), size="tiny", steps=1)
+    assert len(run.data().train) > 20 and run.sample(3).shape == (3, 2)
+
+
 def test_a_part_of_loaded_data_is_data_too(run: OpenRun, home: Path) -> None:
     train = olaria.load_data("digits").train
     assert isinstance(train, Images) and train.y is not None
@@ -417,6 +476,12 @@ def test_texts_paths_and_runs_are_taken(home: Path) -> None:
         ({"data": pixels(), "settings": ["model.latnt=2"]}, "did you mean latent?"),
         ({"resume": "somewhere", "data": pixels()}, "resume takes everything from its run"),
         ({"preset": 5}, "preset cannot be 5"),
+        ({"lr": 0.1}, 'unknown setting lr: did you mean settings=["training.learning_rate=…"]?'),
+        ({"batch_size": 8}, 'did you mean settings=["training.batch_size=…"]?'),
+        ({"latent": 2}, 'did you mean settings=["model.latent=…"]?'),
+        ({"beta": 4.0}, 'did you mean settings=["model.beta=…"]?'),
+        ({"data": olaria.load_data("digits")}, "data cannot be ImageData: it must be a name"),
+        ({"data": (pixels(), "cats")}, "data cannot be tuple"),
     ],
 )
 def test_data_that_cannot_be_leave_nothing_behind(
@@ -453,7 +518,8 @@ def outputs(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         return Handle(len(outputs) - 1)
 
     ipython, displaying = ModuleType("IPython"), ModuleType("IPython.display")
-    vars(ipython).update(get_ipython=lambda: SimpleNamespace(kernel=object()), display=displaying)
+    shell = SimpleNamespace(kernel=object())
+    vars(ipython).update(get_ipython=lambda: shell, display=displaying, version_info=(9, 0))
     vars(displaying).update(display=display)
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setitem(sys.modules, "IPython.display", displaying)
@@ -584,9 +650,24 @@ def test_results_show_themselves_as_small_and_safe_tables(run: OpenRun) -> None:
         assert "\n" not in repr(drawn) and len(repr(drawn)) < 100
 
 
-def test_a_display_speaks_the_users_language(run: OpenRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_of_python_speaks_the_users_language(
+    run: OpenRun, home: Path, outputs: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OLARIA_LANG", "pt")
     assert "<td>estado</td><td>concluída</td>" in run._repr_html_()
+    page = run.report(out=home / "page.html").path.read_text(encoding="utf-8")
+    assert '<html lang="pt' in page
+    assert '<html lang="pt' in run.explain("kl").html()  # type: ignore[union-attr]
+    assert "<th>o que treina</th>" in olaria.presets()._repr_html_()
+    with pytest.raises(UsageError, match="você quis dizer count"):
+        run.sample(cuont=3)
+    with pytest.raises(AttributeError, match="uma execução não tem smaple"):
+        run.smaple()  # type: ignore[attr-defined]
+    olaria.train("vae-mnist", data="digits", size="tiny", steps=2)
+    assert any(line[-1].startswith("passo 2 · perda ") for line in outputs)
+    monkeypatch.setattr(sys.modules["IPython"], "get_ipython", lambda: None)
+    with pytest.warns(olaria.OlariaWarning, match="os dados têm 17 exemplos"):
+        olaria.train("vae-mnist", data=pixels(20), size="tiny", steps=2)
 
 
 def test_names_of_hostile_runs_stay_text(home: Path) -> None:

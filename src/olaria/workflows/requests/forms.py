@@ -313,19 +313,24 @@ class AnyObject(Form):
         return value
 
 
+def _is_array(value: Any) -> bool:
+    has_both = hasattr(value, "shape") and hasattr(value, "dtype")
+    return has_both or hasattr(value, "__array__") or hasattr(value, "__array_interface__")
+
+
 @dataclass(frozen=True)
 class Source(Form):
-    """Data: a name or a path; in Python also an array or tensor, or a pair of them, whose values the verb checks."""
+    """Data: a name or a path; in Python also an array, what NumPy makes one of, or a pair, which the verb checks."""
 
     def check(self, name: str, value: Any) -> Any:
         if isinstance(value, str | os.PathLike):
             refuse_empty(name, value)
             return value
         parts = value if isinstance(value, tuple) and len(value) == 2 else (value,)
-        if all(hasattr(part, "shape") and hasattr(part, "dtype") for part in parts):
+        if all(map(_is_array, parts)):
             return value
-        is_container = isinstance(value, Mapping | list | tuple | set)
-        shown = type(value).__name__ if is_container else value  # whatever it is full of
+        is_short = value is None or isinstance(value, bool | int | float)
+        shown = value if is_short else type(value).__name__  # whatever it is full of
         raise refused(name, shown, N_("it must be a name, a path or an array"))
 
 

@@ -94,6 +94,7 @@ def describe(
     besides: Collection[inspect.Parameter] = (),
     returns: Any = inspect.Signature.empty,
     unless: Mapping[str, str] = MappingProxyType({}),
+    words: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Give a function the signature of a request, and a docstring that explains each setting.
 
@@ -105,6 +106,7 @@ def describe(
         besides: parameters that are no settings.
         returns: annotation of the result.
         unless: what holds where a setting is not given, by its name, where that is not what holds in a shell.
+        words: what explains each of ``besides`` that the function's own docstring does not.
     """
     settings = [one for one in request.declared() if one.name not in without]
     places = [_parameter(one) for one in settings if one.about.positional]
@@ -114,7 +116,7 @@ def describe(
             places[number] = place.replace(default=inspect.Parameter.empty)
     parameters = [*before, *places, *named, *besides]
     function.__signature__ = inspect.Signature(parameters, return_annotation=returns)
-    function.__doc__ = _document(inspect.getdoc(function) or "", settings, unless)
+    function.__doc__ = _document(inspect.getdoc(function) or "", settings, unless, words)
 
 
 def _parameter(one: Declared) -> inspect.Parameter:
@@ -127,15 +129,18 @@ def _parameter(one: Declared) -> inspect.Parameter:
     return inspect.Parameter(one.name, kind, default=default)
 
 
-def _document(own: str, settings: list[Declared], others: Mapping[str, str]) -> str:
+def _document(
+    own: str, settings: list[Declared], others: Mapping[str, str], words: Mapping[str, str]
+) -> str:
     """A docstring with the settings where its arguments stand, or after its first paragraph."""
     rows = []
     for one in settings:
         choices = f" ({', '.join(one.form.choices)})" if one.form.choices else ""
         unless = others.get(one.name, one.about.unless)
-        words = unless.text() if isinstance(unless, Message) else unless
-        ends = f"; {words} unless given" if words else ""
+        value = unless.text() if isinstance(unless, Message) else unless
+        ends = f"; {value} unless given" if value else ""
         rows.append(f"{one.name}: {one.about.help}{choices}{ends}.")
+    rows += [f"{name}: {about}" for name, about in words.items() if f"    {name}: " not in own]
     listed = textwrap.indent("\n".join(rows), "    ")
     if "\nArgs:\n" in own:
         return own.replace("\nArgs:\n", f"\nArgs:\n{listed}\n", 1)
