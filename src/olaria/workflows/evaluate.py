@@ -69,7 +69,7 @@ class Evaluation(Result):
     chosen: tuple[str, ...] = ()
 
     def showing(self, names: tuple[str, ...]) -> Evaluation:
-        """The same with fewer metrics to show.
+        """The same with fewer metrics; with all where none are named.
 
         Raises:
             UsageError: the run has no such metric.
@@ -81,7 +81,8 @@ class Evaluation(Result):
                     name=name,
                     hint=suggestion(name, self.metrics),
                 )
-        return replace(self, chosen=names)
+        kept = {name: self.metrics[name] for name in names or self.metrics}
+        return replace(self, chosen=names, metrics=kept)
 
     @property
     def notes(self) -> tuple[Message, ...]:

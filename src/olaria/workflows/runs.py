@@ -15,7 +15,7 @@ from olaria.workflows.requests.common import run_setting
 from olaria.workflows.requests.verbs import verb
 
 if TYPE_CHECKING:
-    from olaria.cards.comparison import Group
+    from olaria.cards.comparison import Group, Repetition
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,14 +124,15 @@ class Compared(Result):
         return f"<comparison of {', '.join(name for group in self.groups for name in group.names)}>"
 
     def _repr_html_(self) -> str:
-        """For notebooks: a table for each protocol, the place of each value behind it."""
-        from olaria.cards.comparison import differing
+        """For notebooks: a table for each protocol, the place of each value behind it, and what several seeds say."""
+        from olaria.cards.comparison import differing, repetitions
         from olaria.workflows.displays import line, words
 
         names = differing(self.groups)
         message = N_("not ranked across protocols, which differ in: {names}")
         below = line(words(message, names=", ".join(names))) if names else ""
-        return "".join(map(_table, self.groups)) + below
+        tables = [*map(_table, self.groups), *map(_over_seeds, repetitions(self.groups))]
+        return "".join(tables) + below
 
     def to_json(self) -> dict[str, Any]:
         """Every run, every protocol with its ranks, and what several seeds say together."""
@@ -160,6 +161,20 @@ def _table(group: Group) -> str:
         steps = "–" if row.steps is None else row.steps
         rows.append((row.name, row.preset, row.seed, steps, *cells))
     return table(headings, rows, range(2, len(headings)))
+
+
+def _over_seeds(repetition: Repetition) -> str:
+    from olaria.i18n import detect_language
+    from olaria.pages.labels import metric_row
+    from olaria.workflows.displays import line, table, words
+
+    seeds = ", ".join(map(str, repetition.seeds))
+    heading = line(words(N_("one recipe with seeds {seeds}: mean ± deviation"), seeds=seeds))
+    rows = []
+    for key, values in repetition.metrics.items():
+        mean, deviation = (metric_row(key, value, detect_language()) for value in values)
+        rows.append((mean.name, f"{mean.value} ± {deviation.value}"))
+    return heading + table((), rows, (1,)) if rows else ""
 
 
 @verb(CompareRequest)

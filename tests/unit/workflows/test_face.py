@@ -650,6 +650,21 @@ def test_results_show_themselves_as_small_and_safe_tables(run: OpenRun) -> None:
         assert "\n" not in repr(drawn) and len(repr(drawn)) < 100
 
 
+def test_several_seeds_are_set_beside_each_other(home: Path) -> None:
+    runs = [
+        olaria.train("vae-mnist", data="digits", size="tiny", steps=2, seed=seed)
+        for seed in range(3)
+    ]
+    found = [one.evaluate(metrics=["elbo_nats"]).metrics for one in runs]
+    assert all(metrics.keys() == {"elbo_nats"} for metrics in found), "what was named, no more"
+    values = [metrics["elbo_nats"] for metrics in found]
+    page = runs[0].compare(*runs[1:])._repr_html_()
+    assert "one recipe with seeds 0, 1, 2: mean ± deviation" in page
+    mean, deviation = np.mean(values), np.std(values, ddof=1)
+    text = f"{mean:.2f} nats/image ± {deviation:.2f} nats/image".replace("-", "−")
+    assert text in page.replace("\N{NO-BREAK SPACE}", " ")
+
+
 def test_all_of_python_speaks_the_users_language(
     run: OpenRun, home: Path, outputs: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
