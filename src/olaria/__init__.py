@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
+    if name.startswith("_"):  # Python itself asks
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name not in _PUBLIC:
-        text = f"module {__name__!r} has no attribute {name!r}"
-        if not name.startswith("_"):
-            from olaria.errors import suggestion
-            from olaria.i18n import detect_language
+        from olaria.errors import UnknownNameError, suggestion
+        from olaria.i18n import N_
 
-            text += f": {suggestion(name, __all__).text(detect_language())}"
-        raise AttributeError(text)
+        hint = suggestion(name, __all__)
+        raise UnknownNameError(N_("olaria has no {name}: {hint}"), name=name, hint=hint)
     module, attribute = _PUBLIC[name]
     return getattr(import_module(module), attribute)
 

@@ -4,6 +4,7 @@
 
     OlariaError                 exit 1
     ├── UsageError              exit 2: the command's words are off
+    │   ├── UnknownNameError    Python: a run or the package has nothing of this name
     │   └── ConfigError         a recipe, a setting or an option has a wrong value
     ├── DataError               a data set, an image or a text cannot be used
     │   ├── SourceError         no source could give the bytes
@@ -80,6 +81,10 @@ class UsageError(OlariaError):
     """The request itself is malformed."""
 
     exit_code = 2
+
+
+class UnknownNameError(UsageError, AttributeError):
+    """A run, or the package, has nothing of this name."""
 
 
 class ConfigError(UsageError):

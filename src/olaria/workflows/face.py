@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from olaria.errors import DataError, UsageError, suggestion
+from olaria.errors import DataError, UnknownNameError, UsageError, suggestion
 from olaria.i18n import N_, Message, Number, detect_language, translate
 from olaria.runs import Run
 from olaria.storage.folder import RunFolder
@@ -117,6 +118,14 @@ class OpenRun(Run):
         self.folder = RunFolder(self.path.absolute())
         self.path = self.folder.path
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Run):
+            return NotImplemented
+        return self.path.resolve() == other.path.resolve() and self.places == other.places
+
+    def __hash__(self) -> int:
+        return hash(self.path.resolve())
+
     if not TYPE_CHECKING:  # a type checker is to find what there is not
 
         def __getattr__(self, name: str) -> Any:
@@ -124,8 +133,7 @@ class OpenRun(Run):
             if name.startswith("_"):
                 raise AttributeError(name)
             hint = suggestion(name, dir(self))
-            message = Message(N_("a run has no {name}: {hint}"), {"name": name, "hint": hint})
-            raise AttributeError(message.text(detect_language()), name=name, obj=self)
+            raise UnknownNameError(N_("a run has no {name}: {hint}"), name=name, hint=hint)
 
     @_documented(sampling.SampleRequest, sampling.sample, first=("self", "count"))
     def sample(self, count: int | None = None, **settings: Any) -> Any:
@@ -352,7 +360,8 @@ def train(
     in [0, 1]), a pair of images and labels, points (N, 2), or a string that is a text. What should be known is an
     :class:`olaria.OlariaWarning`. In a notebook one line tells how far it is, what should be known stands under it, and
     the stop button ends the training after its step: the stopped run is returned, to be looked at, or to be gone on
-    with by ``resume``. A script gets :class:`olaria.training.interruption.Interrupted` then.
+    with by ``resume``. A script gets :class:`olaria.training.interruption.Interrupted` then. ``settings`` may also be a
+    dictionary, ``{"model.latent": 2}``.
 
     Args:
         progress: tell how far it is; unless given, in a notebook.
@@ -366,6 +375,8 @@ def train(
 
     check_besides({"listeners": listeners})
     _refuse_settings_of_recipes(preset, settings)
+    if "settings" in settings:
+        settings["settings"] = _in_words(settings["settings"])
     if progress is not None and not isinstance(progress, bool):
         raise refused("progress", progress, N_("it must be true or false"))
     is_notebook = notebook.in_notebook()
@@ -414,6 +425,28 @@ def _refuse_settings_of_recipes(preset: Sequence[Any], settings: Mapping[str, An
         hint = suggestion(name, same or of_recipes)
         if "name" in hint.fields:  # there is a near one
             raise UsageError(N_("unknown setting {path}: {hint}"), path=name, hint=hint)
+
+
+def _in_words(settings: Any) -> Any:
+    """Settings of a recipe as a command has them, of one alone or of a dictionary.
+
+    >>> _in_words({"model.latent": 2, "model.hidden": (64, 64), "training.optimizer": "adam"})
+    ['model.latent=2', 'model.hidden=[64, 64]', 'training.optimizer=adam']
+    """
+    if isinstance(settings, str):
+        return [settings]
+    if not isinstance(settings, Mapping):
+        return settings
+    texts = {
+        name: value if isinstance(value, str) else json.dumps(value, default=_plain)
+        for name, value in settings.items()
+    }
+    return [f"{name}={text}" for name, text in texts.items()]
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy as Python's; of anything else its text, which the recipe refuses."""
+    return value.item() if hasattr(value, "item") else str(value)
 
 
 def open_run(run: str | os.PathLike[str], *, data: Any = None) -> OpenRun:

@@ -166,6 +166,26 @@ def test_what_is_wrong_is_one_line_and_writes_nothing(
     assert written(home) == []
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"model.latent": 2, "training.health": False, "model.hidden": (32,)},
+        {"model.latent": np.int64(2), "training.health": np.bool_(False), "model.hidden": "[32]"},
+        ["model.latent=2", "training.health=false", "model.hidden=[32]"],
+    ],
+)
+def test_settings_of_the_recipe_may_be_a_dictionary(home: Path, settings: Any) -> None:
+    run = olaria.train("vae-mnist", data="digits", size="tiny", steps=1, settings=settings)
+    model: Any = run.recipe.model
+    assert (model.latent, model.hidden, run.recipe.training.health) == (2, (32,), False)
+    with pytest.raises(OlariaError, match="did you mean latent"):
+        olaria.train("vae-mnist", data="digits", settings={"model.latnt": 2})
+    with pytest.raises(OlariaError, match=r"model\.latent"):
+        olaria.train("vae-mnist", data="digits", settings={"model.latent": object()})
+    one = olaria.train("vae-mnist", data="digits", size="tiny", steps=1, settings="model.latent=3")
+    assert vars(one.recipe.model)["latent"] == 3
+
+
 def test_a_run_stays_itself_in_another_folder(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = olaria.train("vae-mnist", data="digits", size="tiny", steps=1, out="here")
     opened = olaria.open("here")
@@ -187,10 +207,11 @@ def test_a_run_serves_wherever_a_path_does(run: OpenRun) -> None:
 def test_a_copied_run_is_the_same_run(run: OpenRun, copied: Callable[[Any], Any]) -> None:
     assert run.recipe  # read once and kept
     moved = run.with_data_at("digits")
+    assert moved != run != "vae" and olaria.open(run) == run
     for one in (olaria.open(run), run, moved):
         again = copied(one)
         assert type(again) is OpenRun and again.path == run.path and again.recipe == run.recipe
-        assert again.places == one.places
+        assert again.places == one.places and again == one and len({again, one}) == 1
         assert torch.equal(again.sample(2).images, run.sample(2).images)
 
 
@@ -211,15 +232,17 @@ def test_a_run_lists_what_people_may_type(run: OpenRun) -> None:
         (lambda run: run.smaple(3), "a run has no smaple: did you mean sample?"),
         (lambda run: run.evalute(), "a run has no evalute: did you mean evaluat"),
         (lambda run: run.histroy, "did you mean history?"),
-        (lambda _: olaria.trian, "module 'olaria' has no attribute 'trian': did you mean train?"),
+        (lambda _: olaria.trian, "olaria has no trian: did you mean train?"),
         (lambda _: olaria.load_dat, "did you mean load_data?"),
     ],
 )
 def test_a_name_that_there_is_not_is_answered_with_the_nearest(
     run: OpenRun, call: Callable[[Any], Any], words: str
 ) -> None:
-    with pytest.raises(AttributeError, match=re.escape(words)):
+    with pytest.raises(AttributeError, match=re.escape(words)) as caught:
         call(run)
+    assert isinstance(caught.value, OlariaError), "a notebook shows it in a line"
+    assert not hasattr(run, "smaple") and not hasattr(olaria, "__path_of_no_one__")
 
 
 # -- results ---------------------------------------------------------------------------------------
