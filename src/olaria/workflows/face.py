@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import json
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +12,6 @@ from olaria.errors import DataError, UnknownNameError, UsageError, suggestion
 from olaria.i18n import N_, Message, Number, detect_language, translate
 from olaria.runs import Run
 from olaria.storage.folder import RunFolder
-from olaria.vocabulary import SYNONYMS
 from olaria.workflows import detect as detecting
 from olaria.workflows import displays, given
 from olaria.workflows import encode as encoding
@@ -26,6 +24,7 @@ from olaria.workflows import runs as listing
 from olaria.workflows import sample as sampling
 from olaria.workflows import train as training
 from olaria.workflows.files import next_verbs
+from olaria.workflows.recipe_settings import in_words, refuse_recipe_settings
 from olaria.workflows.requests import Checkpoint, Document, Request, Result
 from olaria.workflows.requests.forms import refused
 from olaria.workflows.requests.verbs import check_besides, describe
@@ -374,9 +373,11 @@ def train(
     from olaria.workflows import notebook
 
     check_besides({"listeners": listeners})
-    _refuse_settings_of_recipes(preset, settings)
+    known = {one.name for one in training.TrainRequest.declared()}
+    known |= inspect.signature(train).parameters.keys()
+    refuse_recipe_settings(preset[0] if preset else settings.get("preset"), settings.keys() - known)
     if "settings" in settings:
-        settings["settings"] = _in_words(settings["settings"])
+        settings["settings"] = in_words(settings["settings"])
     if progress is not None and not isinstance(progress, bool):
         raise refused("progress", progress, N_("it must be true or false"))
     is_notebook = notebook.in_notebook()
@@ -398,55 +399,6 @@ def train(
         message = Message(stopped_at, {"step": Number(run.status["step"], 0)})
         notebook.ProgressReporter(notebook.NotebookLine()).message(message)
         return run
-
-
-def _refuse_settings_of_recipes(preset: Sequence[Any], settings: Mapping[str, Any]) -> None:
-    """Say of what is a setting of the recipe (``latent=2``, ``lr=0.01``) how it is given.
-
-    Raises:
-        UsageError: naming ``settings``.
-    """
-    from olaria.recipes import PRESETS
-    from olaria.recipes import preset as find_preset
-    from olaria.recipes.training import TrainingConfig
-
-    known = {one.name for one in training.TrainRequest.declared()}
-    unknown = sorted(settings.keys() - known - inspect.signature(train).parameters.keys())
-    named: Any = preset[0] if preset else settings.get("preset")
-    is_named = isinstance(named, str) and named in PRESETS
-    model = type(find_preset(named).model).model_fields if is_named else ()
-    parts = {"training": TrainingConfig.model_fields, "model": model}
-    of_recipes = [
-        f'settings=["{part}.{name}=…"]' for part, names in parts.items() for name in names
-    ]
-    for name in unknown:
-        word = SYNONYMS.get(name, name).replace("-", "_")
-        same = [one for one in of_recipes if f".{word}=" in one]
-        hint = suggestion(name, same or of_recipes)
-        if "name" in hint.fields:  # there is a near one
-            raise UsageError(N_("unknown setting {path}: {hint}"), path=name, hint=hint)
-
-
-def _in_words(settings: Any) -> Any:
-    """Settings of a recipe as a command has them, of one alone or of a dictionary.
-
-    >>> _in_words({"model.latent": 2, "model.hidden": (64, 64), "training.optimizer": "adam"})
-    ['model.latent=2', 'model.hidden=[64, 64]', 'training.optimizer=adam']
-    """
-    if isinstance(settings, str):
-        return [settings]
-    if not isinstance(settings, Mapping):
-        return settings
-    texts = {
-        name: value if isinstance(value, str) else json.dumps(value, default=_plain)
-        for name, value in settings.items()
-    }
-    return [f"{name}={text}" for name, text in texts.items()]
-
-
-def _plain(value: Any) -> Any:
-    """A number of NumPy as Python's; of anything else its text, which the recipe refuses."""
-    return value.item() if hasattr(value, "item") else str(value)
 
 
 def open_run(run: str | os.PathLike[str], *, data: Any = None) -> OpenRun:
