@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from olaria.i18n import N_
-from olaria.workflows import displays
 from olaria.workflows.requests import Document, Request
 from olaria.workflows.requests.verbs import verb
 
@@ -28,6 +27,8 @@ class Presets(list[dict[str, Any]]):
     """Presets that show themselves in a notebook as a table."""
 
     def _repr_html_(self) -> str:
+        from olaria.workflows import displays
+
         headings = map(displays.words, (N_("preset"), N_("what it trains"), N_("data")))
         rows = ((one["name"], displays.words(one["title"]), one["data"]) for one in self)
         return displays.table([*headings], rows)
