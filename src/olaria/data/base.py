@@ -121,11 +121,15 @@ class Pictures:
         names: as in the folder or zip, sorted.
         x: uint8 (N, C, H, W).
         notes: what was left out or changed.
+        y: int64 (N,), where each has a class.
+        class_names: in order; empty where there are no classes.
     """
 
     names: tuple[str, ...]
     x: Tensor
     notes: tuple[Message, ...] = ()
+    y: Tensor | None = None
+    class_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)

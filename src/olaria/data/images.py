@@ -16,7 +16,7 @@ from olaria.data.base import ImageData, Images, Pictures
 from olaria.data.config import DataConfig
 from olaria.data.contents import contents_of
 from olaria.data.entries import Entry
-from olaria.data.label_tables import LabelTable
+from olaria.data.label_tables import LabelTable, label_tables
 from olaria.data.own_images import fingerprint_of, own_images
 from olaria.data.parts import Organised, organise
 from olaria.data.pixels import channels_first, read_images, shaped
@@ -54,8 +54,7 @@ def load_images(
     """
     import torch
 
-    labels_by_name = {name: own for table in reversed(tables) for name, own in table.labels.items()}
-    organised = organise([entry.name for entry in entries], labels_by_name or None)
+    organised = organise([entry.name for entry in entries], _labels_of(tables))
     used = [entry for entry in entries if entry.name in organised.classes]
     pictures = _read_all(path, used, options, MIN_IMAGES)
     labels, class_names = organised.labelled(path, pictures.names)
@@ -126,9 +125,29 @@ def load_pictures(path: Path, options: DataConfig) -> Pictures:
     contents = contents_of(path, "images")
     if not contents.pictures and contents.numbers:
         stored = contents.stored()
-        images, _ = _arrays(str(path), stored, options, 1)
-        return Pictures(tuple(map(str, range(len(images)))), images.x, stored.notes)
-    return _read_all(path, contents.pictures, options, 1)
+        images, class_names = _arrays(str(path), stored, options, 1)
+        names = tuple(map(str, range(len(images))))
+        return Pictures(names, images.x, stored.notes, images.y, class_names)
+    found = _read_all(path, contents.pictures, options, 1)
+    tables = label_tables(contents.texts, contents.pictures)
+    return _classed(path, found, tables)
+
+
+def _classed(path: Path, pictures: Pictures, tables: Sequence[LabelTable]) -> Pictures:
+    """The same with the classes that folders or tables say, where they say one of each image."""
+    import torch
+
+    organised = organise([*pictures.names], _labels_of(tables))
+    if not all(map(organised.classes.get, pictures.names)):
+        return pictures
+    labels, class_names = organised.labelled(path, pictures.names)
+    return replace(pictures, y=torch.tensor(labels, dtype=torch.int64), class_names=class_names)
+
+
+def _labels_of(tables: Sequence[LabelTable]) -> dict[str, str] | None:
+    """The class of each image that a table names; of two tables the first has the say."""
+    labels = {name: own for table in reversed(tables) for name, own in table.labels.items()}
+    return labels or None
 
 
 def _read_all(path: Path, entries: Sequence[Entry], options: DataConfig, least: int) -> Pictures:

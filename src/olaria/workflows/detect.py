@@ -205,7 +205,7 @@ def detect(
     """
     from olaria.models.base import ImageModel as AnyImageModel
     from olaria.workflows import given
-    from olaria.workflows.images import is_array, refuse_other_kinds
+    from olaria.workflows.images import is_array, is_part_of_own, refuse_other_kinds
 
     if request.out is not None:
         refuse_overwriting(Path(request.out), request.overwrite)
@@ -214,7 +214,7 @@ def detect(
     model = run.model(request.checkpoint)
     assert isinstance(model, AnyImageModel)
     data = request.data
-    is_other = is_array(data) or (data is not None and os.fspath(data) != run.recipe.data.name)
+    is_other = data is not None and (is_array(data) or not is_part_of_own(run, os.fspath(data)))
     try:
         run_data = run.data(offline=offline, progress=progress)
     except (MissingError, SourceError) as error:
@@ -305,19 +305,24 @@ def _test_images(
 
     from olaria.data import DATASETS
     from olaria.data.split import take
-    from olaria.workflows.images import NamedImages, is_array, named, numbered
+    from olaria.workflows.images import (
+        NamedImages,
+        is_array,
+        is_own,
+        is_part_of_own,
+        named,
+        numbered,
+    )
 
     left_out = run.recipe.data.leave_out
     if is_array(data):
         return _other(run, data, options, offline, progress), None
     data = None if data is None else os.fspath(data)
-    if data is None or data == run.recipe.data.name:
-        labels = run_data.test.y
-        truth = labels.eq(left_out) if labels is not None and left_out is not None else None
-        return named(run_data, run_data.test), truth
+    if data is None or is_part_of_own(run, data):
+        return named(run_data, run_data.test), _is_class(run_data.test.y, left_out)
     other = _other(run, data, options, offline, progress)
     if data not in DATASETS:
-        return other, None
+        return other, _is_class(other.y, left_out) if is_own(run, data) else None
     normal = run_data.test
     if left_out is not None and normal.y is not None:
         normal = take(normal, (normal.y != left_out).nonzero().flatten().tolist())
@@ -327,6 +332,10 @@ def _test_images(
         *(f"{data}/{name}" for name in other.names),
     )
     return NamedImages(names, x), torch.arange(len(x)) >= len(normal)
+
+
+def _is_class(labels: Tensor | None, label: int | None) -> Tensor | None:
+    return None if labels is None or label is None else labels.eq(label)
 
 
 def _coloured(x: Tensor) -> Tensor:

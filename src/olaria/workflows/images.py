@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from olaria.data import DATASETS, DataConfig, ImageData, Images, load
-from olaria.data.base import Progress
+from olaria.data.base import Pictures, Progress
 from olaria.data.given import pixel_array, plain_array, with_labels
 from olaria.data.images import images_of, load_pictures
 from olaria.errors import DataError, UsageError, suggestion
@@ -22,7 +22,7 @@ from olaria.models.base import ImageModel
 from olaria.runs import Run, opened_run
 from olaria.storage.paths import user_path
 from olaria.vocabulary import Split
-from olaria.workflows.given import is_data, name_of
+from olaria.workflows.given import is_data, name_of, recorded_name
 
 MOST_CLASSES = 100_000
 """Of images whose classes nobody has named."""
@@ -79,13 +79,13 @@ def open_images(
     offline: bool = False,
     progress: Progress | None = None,
 ) -> RunImages:
-    """Open a run of images, and the images to apply it to; the run's own data is read where it is these.
+    """Open a run of images, and the images to apply it to: a part of the run's own data, or all that is named.
 
     Args:
         run: of an autoencoder or a VAE.
-        data: a data set's name, or the user's image, folder or zip; the run's data where None; or images themselves,
-            see :func:`images_of_arrays`.
-        split: which part of the run's data; ``test`` where None.
+        data: a data set's name, or the user's image, folder or zip, which means all of it, the run's own too; the run's
+            test images where None; or images themselves, see :func:`images_of_arrays`.
+        split: which part of the run's data; ``test`` where neither this nor a path is given.
         options: ``resize`` and ``gray`` for ``data``; those of the run where not given.
         checkpoint: ``best``, ``last`` or a step.
         offline: open no connection.
@@ -103,7 +103,7 @@ def open_images(
     are_arrays = is_array(data)
     if is_data(data) and not are_arrays:
         raise UsageError(N_("{data} holds no images; give it images"), data=name_of(data))
-    if data is None or (not are_arrays and os.fspath(data) == run.recipe.data.name):
+    if data is None or (not are_arrays and is_part_of_own(run, os.fspath(data), split)):
         run_data = run.data(offline=offline, progress=progress)
         assert isinstance(run_data, ImageData)
         images = named(run_data, getattr(run_data, split or "test"))
@@ -114,19 +114,30 @@ def open_images(
             split=Setting("split"),
             data=name_of(data),
         )
-    if are_arrays:
-        images = images_of_arrays(run, data, options)
-        if not model.classes or images.y is not None:
-            return RunImages(run, model, images)
-    if model.classes:
+    images = (
+        images_of_arrays(run, data, options)
+        if are_arrays
+        else other_images(run, os.fspath(data), options, offline=offline, progress=progress)
+    )
+    if model.classes and (
+        images.y is None or not (are_arrays or images.class_names == run.class_names)
+    ):
         raise UsageError(
             N_("run {name} is told the class of each image, which {data} cannot say"),
             name=run.name,
             data=name_of(data),
         )
-    name = os.fspath(data)
-    images = other_images(run, name, options, offline=offline, progress=progress)
     return RunImages(run, model, images)
+
+
+def is_part_of_own(run: Run, data: str, split: Split | None = None) -> bool:
+    """Whether named data mean a part of the run's own: its data set's name, or its path and which part."""
+    return is_own(run, data) and (data in DATASETS or split is not None)
+
+
+def is_own(run: Run, data: str) -> bool:
+    """Whether a name or a path is that of the run's own data, however the path is written."""
+    return recorded_name(data) in (run.recipe.data.name, *run.places)
 
 
 def refuse_other_kinds(run: Run) -> None:
@@ -185,8 +196,7 @@ def other_images(
                 name=data,
                 hint=suggestion(data, DATASETS),
             )
-        pictures = load_pictures(path, config)
-        images = NamedImages(pictures.names, pictures.x, notes=pictures.notes)
+        images = _named_pictures(run, data, load_pictures(path, config))
     shape = shape_of(run)
     if tuple(images.x.shape[1:]) != shape:
         raise DataError(
@@ -202,6 +212,21 @@ def other_images(
             wanted="×".join(map(str, shape)),
         )
     return images
+
+
+def _named_pictures(run: Run, data: str, pictures: Pictures) -> NamedImages:
+    """The user's images; their classes count where all of them are classes of the run's."""
+    names, notes, y = run.class_names, pictures.notes, None
+    if pictures.y is not None and set(pictures.class_names) <= set(names):
+        y = torch.tensor([names.index(one) for one in pictures.class_names])[pictures.y]
+    if is_own(run, data):
+        text = N_(
+            "all {count} images of {data} are taken, those that run {name} learned from too; without "
+            "a path it is its test images alone"
+        )
+        fields = {"count": len(pictures.x), "data": data, "name": run.name}
+        notes = (*notes, Message(text, fields))
+    return NamedImages(pictures.names, pictures.x, y, () if y is None else names, notes)
 
 
 def is_array(data: Any) -> bool:
