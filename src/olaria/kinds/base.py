@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor
 
 from olaria.data.config import DataConfig
+from olaria.data.entries import NAMED_SUFFIXES, TEXT_SUFFIXES
 from olaria.errors import UsageError
 from olaria.i18n import N_, Message, Setting, legible
 from olaria.models.base import Model
@@ -27,6 +28,8 @@ SEED = 1
 """Of everything drawn in an evaluation: binarization, noise, subsets."""
 BATCHES_PER_EPOCH = 10
 """Of data that is too small for a preset's batch."""
+TEXT_ENDINGS = (*TEXT_SUFFIXES, *NAMED_SUFFIXES, "")
+"""Of a text that is written: those that are read as one, and a name without any."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,8 @@ class Kind:
         describe: what the data holds, as JSON values, and how it is read.
         draws: what is drawn, a source string.
         split: what is measured.
+        endings: of files that a sample is written to, ``/`` for a folder of them; see
+            :func:`olaria.storage.endings.refuse_other_endings`.
     """
 
     prepare: Callable[[Recipe, Any, Start | None], Prepared]
@@ -147,6 +152,7 @@ class Kind:
     describe: Callable[[Any, DataConfig], dict[str, Any]]
     draws: str
     split: Literal["test", "validation"]
+    endings: tuple[str, ...]
 
 
 def counted(count: int | None, usual: int) -> int:

@@ -20,7 +20,7 @@ from olaria.i18n import N_, Message, Setting
 from olaria.kinds import images, text
 from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, counted
 from olaria.kinds.image_metrics import copies_of, part, pixels_of
-from olaria.kinds.images import ImageSample
+from olaria.kinds.images import IMAGE_ENDINGS, ImageSample
 from olaria.kinds.text_stats import text_stats
 from olaria.models.base import Model
 from olaria.models.vq import VQ
@@ -191,4 +191,6 @@ def draw(
     return ImageSample(codes.draw(model, tokenizer, painter, count, draws, temperature))
 
 
-KIND = Kind(prepare, measure, draw, text_stats, N_("images by their codes"), "validation")
+KIND = Kind(
+    prepare, measure, draw, text_stats, N_("images by their codes"), "validation", IMAGE_ENDINGS
+)

@@ -32,6 +32,7 @@ from olaria.runs.tuning import Start
 from olaria.sampling import latent, modes
 from olaria.sampling.arraylike import ArrayLike
 from olaria.sampling.modes import Sheet
+from olaria.storage.endings import FOLDER, PICTURE, refuse_other_endings
 from olaria.storage.files import refuse_overwriting
 from olaria.storage.images import make_picture, make_sheet, save_png, to_png
 from olaria.training.feed import ExampleFeed
@@ -182,6 +183,9 @@ _OF_VARIETY = {"bound": "active_units", "samples": "spread"}
 # -- draw ------------------------------------------------------------------------------------------
 
 
+IMAGE_ENDINGS = (*PICTURE, FOLDER)
+
+
 @dataclass(frozen=True, repr=False)
 class ImageSample(ArrayLike, Sample):
     """Images (N, C, H, W) in [0, 1], and how many stand in a row of their sheet."""
@@ -212,6 +216,7 @@ class ImageSample(ArrayLike, Sample):
 
     def save(self, path: Path, *, overwrite: bool = False) -> None:
         """Write the sheet as PNG; see :meth:`olaria.kinds.base.Sample.save`."""
+        refuse_other_endings(path, PICTURE)
         refuse_overwriting(path, overwrite)
         save_png(path, self.sheet())
 
@@ -341,4 +346,4 @@ def _per_class(images: Images, data: ImageData) -> list[int] | None:
     return counts
 
 
-KIND = Kind(prepare, measure, draw, describe, N_("images"), "test")
+KIND = Kind(prepare, measure, draw, describe, N_("images"), "test", IMAGE_ENDINGS)

@@ -19,6 +19,7 @@ from olaria.evaluation.summed import Summed, alone
 from olaria.evaluation.translation import corpus_scores, exact_match, target_loss
 from olaria.i18n import N_, Setting
 from olaria.kinds.base import (
+    TEXT_ENDINGS,
     Effort,
     Kind,
     Measured,
@@ -35,6 +36,7 @@ from olaria.runs import Run, opened_run
 from olaria.runs.opening import tokenizer_for
 from olaria.runs.tuning import Start, open_start
 from olaria.sampling.translation import DecodingConfig, translate
+from olaria.storage.endings import refuse_other_endings
 from olaria.storage.files import refuse_overwriting, write_text
 from olaria.training.pair_feed import PairFeed
 from olaria.training.prepared import Prepared
@@ -178,6 +180,7 @@ class Translations(Sample):
 
     def save(self, path: Path, *, overwrite: bool = False) -> None:
         """See :meth:`olaria.kinds.base.Sample.save`."""
+        refuse_other_endings(path, TEXT_ENDINGS)
         refuse_overwriting(path, overwrite)
         write_text(path, self.whole)
 
@@ -246,4 +249,4 @@ def describe(data: PairData, _config: DataConfig) -> dict[str, Any]:
     }
 
 
-KIND = Kind(prepare, measure, draw, describe, N_("translations"), "validation")
+KIND = Kind(prepare, measure, draw, describe, N_("translations"), "validation", TEXT_ENDINGS)

@@ -23,6 +23,7 @@ from olaria.runs import Run, opened_run
 from olaria.runs.tuning import Start
 from olaria.sampling import plane
 from olaria.sampling.arraylike import ArrayLike
+from olaria.storage.endings import PICTURE, refuse_other_endings
 from olaria.storage.files import refuse_overwriting, write_text
 from olaria.storage.images import make_grid, save_png, to_png
 from olaria.training.feed import ExampleFeed
@@ -81,6 +82,10 @@ def measure(
     return Measured(dict(metrics), dict(protocol), reasons)
 
 
+TABLE = ".csv"
+ENDINGS = (*PICTURE, TABLE)
+
+
 @dataclass(frozen=True, repr=False)
 class PointSample(ArrayLike, Sample):
     """Points (N, 2), and the picture (1, 3, H, W) of the game that made them."""
@@ -107,8 +112,9 @@ class PointSample(ArrayLike, Sample):
 
     def save(self, path: Path, *, overwrite: bool = False) -> None:
         """Write the picture, or the points as a table where the path ends in ``.csv``."""
+        refuse_other_endings(path, ENDINGS)
         refuse_overwriting(path, overwrite)
-        if path.suffix.lower() != ".csv":
+        if path.suffix.lower() != TABLE:
             save_png(path, make_grid(self.picture, scale=PICTURE_SCALE))
             return
         rows = [f"{x:.6g},{y:.6g}\n" for x, y in self.points.tolist()]
@@ -163,4 +169,4 @@ def describe(data: PointData, _config: DataConfig) -> dict[str, Any]:
     }
 
 
-KIND = Kind(prepare, measure, draw, describe, N_("points"), "test")
+KIND = Kind(prepare, measure, draw, describe, N_("points"), "test", ENDINGS)

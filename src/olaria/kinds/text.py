@@ -25,7 +25,7 @@ from olaria.evaluation.text import (
     text_loss,
 )
 from olaria.i18n import N_, Setting
-from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, Text, Texts
+from olaria.kinds.base import SEED, TEXT_ENDINGS, Effort, Kind, Measured, Sample, Text, Texts
 from olaria.kinds.text_stats import reading_notes, text_stats
 from olaria.models.base import Model
 from olaria.recipes import Recipe
@@ -34,6 +34,7 @@ from olaria.runs.opening import tokenizer_for
 from olaria.runs.tuning import Start, open_start
 from olaria.sampling.autoregressive import SamplingConfig, generate
 from olaria.sampling.text import decoded, decoded_rows
+from olaria.storage.endings import refuse_other_endings
 from olaria.storage.files import refuse_overwriting, write_text
 from olaria.training.building import build_model
 from olaria.training.feed import TextFeed
@@ -212,6 +213,7 @@ class TextSample(Sample):
 
     def save(self, path: Path, *, overwrite: bool = False) -> None:
         """See :meth:`olaria.kinds.base.Sample.save`."""
+        refuse_other_endings(path, TEXT_ENDINGS)
         refuse_overwriting(path, overwrite)
         write_text(path, self.whole)
 
@@ -355,4 +357,4 @@ def _opening(tokenizer: Tokenizer) -> str:
     return "\n"
 
 
-KIND = Kind(prepare, measure, draw, text_stats, N_("text"), "validation")
+KIND = Kind(prepare, measure, draw, text_stats, N_("text"), "validation", TEXT_ENDINGS)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from olaria.errors import MissingError, OlariaError, SourceError
 from olaria.i18n import N_, Message
+from olaria.storage.endings import PICTURE, refuse_other_endings
 from olaria.storage.files import refuse_overwriting
 from olaria.vocabulary import SCORE, Score
 from olaria.workflows.files import save_picture, word_of
@@ -66,8 +67,9 @@ class DetectRequest(Request):
     overwrite: bool = overwrite_setting()
 
     def check(self) -> None:
-        """A file must be named to be replaced."""
+        """A file must be named to be replaced, and as a picture is."""
         check_overwrite(self)
+        refuse_other_endings(self.out, PICTURE)
 
 
 @dataclass(frozen=True, repr=False)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from olaria.errors import MissingError, SourceError
 from olaria.i18n import N_, Message, detect_language, format_number, legible
 from olaria.sampling.arraylike import ArrayLike
+from olaria.storage.endings import refuse_other_endings
 from olaria.storage.files import refuse_overwriting
 from olaria.vocabulary import Map, Split
 from olaria.workflows.files import new_place, stem_of, word_of
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from olaria.workflows.images import NamedImages, RunImages
 
 SEED = 1
+TABLE, ARRAY = ".tsv", ".npy"
+"""Endings of codes."""
 NUM_VOTERS = 20_000
 """Training images that the components are fitted to and whose codes vote."""
 SHOWN_ROWS, SHOWN_COLUMNS = 8, 6
@@ -69,8 +72,9 @@ class EncodeRequest(Request):
     overwrite: bool = overwrite_setting()
 
     def check(self) -> None:
-        """A file must be named to be replaced."""
+        """A file must be named to be replaced, and as its format is."""
         check_overwrite(self)
+        refuse_other_endings(self.out, (TABLE, ARRAY))
 
 
 @dataclass(frozen=True, repr=False)
@@ -138,7 +142,7 @@ class Encoded(ArrayLike, Result):
         request, how = self.request, self.request.map
         mapped = None if how is None else on_plane(self, how)
         files = partial(files_of, how=how)
-        with new_place(request, f"{stem_of(request.run)}-codes", ".tsv", files) as path:
+        with new_place(request, f"{stem_of(request.run)}-codes", TABLE, files) as path:
             notes, written = self.notes, save(self, path, overwrite=True)
             if mapped is not None:
                 from olaria.evaluation.projection import MAP_NAMES
@@ -247,7 +251,7 @@ def save(encoded: Encoded, path: Path, *, overwrite: bool = False) -> list[Path]
     """
     from olaria.storage.files import write_atomic, write_text
 
-    beside = [path.with_suffix(".tsv")] if path.suffix.lower() == ".npy" else []
+    beside = [path.with_suffix(TABLE)] if path.suffix.lower() == ARRAY else []
     for file in (path, *beside):
         refuse_overwriting(file, overwrite)
     if beside:
@@ -352,7 +356,7 @@ def save_map(mapped: Mapped, path: Path, title: str, *, overwrite: bool = False)
     from olaria.pages.style import png
     from olaria.storage.files import write_bytes, write_text
 
-    table = path.with_suffix(".tsv")
+    table = path.with_suffix(TABLE)
     for file in (path, table):
         refuse_overwriting(file, overwrite)
     y = mapped.encoded.inputs.y
@@ -370,12 +374,12 @@ def save_map(mapped: Mapped, path: Path, title: str, *, overwrite: bool = False)
 def files_of(path: Path, how: Map | None) -> Sequence[Path]:
     """Every file that is written for codes at ``path``, to be checked before anything is computed."""
     written: Iterable[Path] = [path]
-    if path.suffix.lower() == ".npy":
-        written = [path, path.with_suffix(".tsv")]
+    if path.suffix.lower() == ARRAY:
+        written = [path, path.with_suffix(TABLE)]
     if how is None:
         return [*written]
     picture = map_path(path, how)
-    return [*written, picture, picture.with_suffix(".tsv")]
+    return [*written, picture, picture.with_suffix(TABLE)]
 
 
 def map_path(path: Path, how: Map) -> Path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from olaria.errors import UsageError
 from olaria.i18n import N_, Message, Setting, command, detect_language
+from olaria.storage.endings import PAGE, refuse_other_endings
 from olaria.storage.files import refuse_overwriting
 from olaria.vocabulary import LessonName
 from olaria.workflows.files import new_place
@@ -61,8 +62,9 @@ class ExplainRequest(Request):
     overwrite: bool = overwrite_setting()
 
     def check(self) -> None:
-        """A file must be named to be replaced."""
+        """A file must be named to be replaced, and as a page is."""
         check_overwrite(self)
+        refuse_other_endings(self.out, PAGE)
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ class Explained(Result):
         """Write the page; what was there is replaced."""
         from olaria.storage.files import write_text
 
+        refuse_other_endings(path, PAGE)
         write_text(Path(path), self.html())
         return Path(path)
 

@@ -114,19 +114,19 @@ def open_images(
             split=Setting("split"),
             data=name_of(data),
         )
-    images = (
-        images_of_arrays(run, data, options)
-        if are_arrays
-        else other_images(run, os.fspath(data), options, offline=offline, progress=progress)
+    untold = UsageError(
+        N_("run {name} is told the class of each image, which {data} cannot say"),
+        name=run.name,
+        data=name_of(data),
     )
-    if model.classes and (
-        images.y is None or not (are_arrays or images.class_names == run.class_names)
-    ):
-        raise UsageError(
-            N_("run {name} is told the class of each image, which {data} cannot say"),
-            name=run.name,
-            data=name_of(data),
-        )
+    if are_arrays:
+        images = images_of_arrays(run, data, options)
+    elif model.classes and os.fspath(data) in DATASETS:  # its classes are others
+        raise untold
+    else:
+        images = other_images(run, os.fspath(data), options, offline=offline, progress=progress)
+    if model.classes and images.y is None:
+        raise untold
     return RunImages(run, model, images)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from olaria.i18n import N_, Message
 from olaria.sampling.arraylike import ArrayLike
+from olaria.storage.endings import PICTURE, refuse_other_endings
 from olaria.storage.files import refuse_overwriting
 from olaria.workflows.files import save_picture, word_of
 from olaria.workflows.requests import AnyData, AnyRun, Checkpoint, Request, Result, setting
@@ -52,8 +53,9 @@ class ReconstructRequest(Request):
     overwrite: bool = overwrite_setting()
 
     def check(self) -> None:
-        """A file must be named to be replaced."""
+        """A file must be named to be replaced, and as a picture is."""
         check_overwrite(self)
+        refuse_other_endings(self.out, PICTURE)
 
 
 @dataclass(frozen=True, repr=False)

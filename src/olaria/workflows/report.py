@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from olaria.errors import MissingError, SourceError
 from olaria.i18n import N_, Message
+from olaria.storage.endings import refuse_other_endings
 from olaria.storage.files import new_files, refuse_overwriting
 from olaria.vocabulary import LessonName, PageFormat
 from olaria.workflows.requests import AnyPlaces, AnyRun, AnySettings, Request, Result, setting
@@ -76,8 +77,10 @@ class ReportRequest(Request):
     overwrite: bool = overwrite_setting()
 
     def check(self) -> None:
-        """A file must be named to be replaced."""
+        """A file must be named to be replaced, and as its format is where nothing else says that."""
         check_overwrite(self)
+        if self.format is None:
+            refuse_other_endings(self.out, [*_ENDINGS])
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Report(Result):
     """A report that was written.
 
     Args:
-        path: of its file; a Markdown file's pictures lie beside it, under its name.
+        path: of its file; a Markdown file's pictures lie beside it, in a folder of its name.
         language: of its words.
         notes: for the reader, about characters that no font draws.
     """
@@ -203,7 +206,7 @@ def format_of(format: PageFormat | None, out: str | Path | None) -> PageFormat:
     """
     if format is not None:
         return format
-    return PAGE_FORMAT if out is None else _ENDINGS.get(Path(out).suffix.lower(), PAGE_FORMAT)
+    return PAGE_FORMAT if out is None else _ENDINGS[Path(out).suffix.lower()]
 
 
 def _files(path: Path, html: str, kind: PageFormat) -> dict[Path, bytes]:
@@ -215,8 +218,8 @@ def _files(path: Path, html: str, kind: PageFormat) -> dict[Path, bytes]:
         return {path: html.encode()}
     if kind == "pdf":
         return {path: to_pdf(html)}
-    text, pictures = to_markdown(html, f"{path.stem}-")
-    beside = {path.with_name(name): content for name, content in pictures.items()}
+    text, pictures = to_markdown(html, f"{path.stem}-figures/")
+    beside = {path.parent / name: content for name, content in pictures.items()}
     return {**beside, path: text.encode()}
 
 
@@ -224,9 +227,16 @@ def _write(files: Mapping[Path, bytes], may_replace: bool) -> None:
     """All of them or, where one is in the way or cannot be written, no new one."""
     from olaria.storage.files import write_bytes
 
-    with nullcontext() if may_replace else new_files([[*files]]):
-        for path, content in files.items():
-            write_bytes(path, content)
+    made = {path.parent for path in files if not path.parent.exists()}
+    try:
+        with nullcontext() if may_replace else new_files([[*files]]):
+            for path, content in files.items():
+                write_bytes(path, content)
+    except BaseException:
+        for folder in made:
+            with suppress(OSError):  # it is not empty, or was never made
+                folder.rmdir()
+        raise
 
 
 # -- lessons ---------------------------------------------------------------------------------------

@@ -180,37 +180,42 @@ def test_someones_file_is_not_replaced(text: Run, tmp_path: Path) -> None:
     assert report([text], out=out, overwrite=True).path.read_text(encoding="utf-8") != "mine"
 
 
-def test_markdown_has_its_pictures_beside_it(text: Run, tmp_path: Path) -> None:
+def test_markdown_has_its_pictures_in_a_folder_of_its_own_beside_it(
+    text: Run, tmp_path: Path
+) -> None:
     path = report([text], out=tmp_path / "r.md").path
     written = path.read_text(encoding="utf-8")
-    named = set(re.findall(r"\]\((r-figure-\d+\.\w+)\)", written))
-    assert named and named == {p.name for p in tmp_path.iterdir()} - {"r.md"}
+    named = set(re.findall(r"\]\(r-figures/(figure-\d+\.\w+)\)", written))
+    assert named and named == {p.name for p in (tmp_path / "r-figures").iterdir()}
+    assert {p.name for p in tmp_path.iterdir()} == {"r.md", "r-figures"}
     assert "## References" in written and "| --" in written
     assert "secret-place" not in written
 
 
 def test_a_picture_in_the_way_is_not_replaced(text: Run, tmp_path: Path) -> None:
-    names = [p.name for p in report([text], out=tmp_path / "r.md").path.parent.iterdir()]
-    picture = next(name for name in names if name.startswith("r-figure"))
-    other = tmp_path / "other"
-    other.mkdir()
+    report([text], out=tmp_path / "r.md")
+    picture = next((tmp_path / "r-figures").iterdir()).name
+    other = tmp_path / "other" / "r-figures"
+    other.mkdir(parents=True)
     (other / picture).write_text("mine")
     with pytest.raises(StorageError, match=re.escape(picture)):
-        report([text], out=other / "r.md")
-    assert [p.name for p in other.iterdir()] == [picture], "nothing else was written"
+        report([text], out=other.parent / "r.md")
+    left = [p.relative_to(other) for p in other.parent.rglob("*") if p != other]
+    assert left == [Path(picture)], "nothing else was written"
 
 
 def test_two_markdown_reports_in_one_folder_keep_their_own_pictures(
     text: Run, vaes: list[Run], tmp_path: Path
 ) -> None:
     report([text], out=tmp_path / "relatório 1.md")
-    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
     report(vaes, out=tmp_path / "relatório 2.md")
     assert all(path.read_bytes() == content for path, content in before.items())
     for page in tmp_path.glob("*.md"):
         named = re.findall(r"\]\(([^()]+\.(?:svg|png|gif))\)", page.read_text("utf-8"))
         names = {unquote(name) for name in named}
-        assert names == {p.name for p in tmp_path.iterdir() if p.name.startswith(f"{page.stem}-")}
+        pictures = (tmp_path / f"{page.stem}-figures").iterdir()
+        assert names == {p.relative_to(tmp_path).as_posix() for p in pictures}
 
 
 def test_a_report_that_cannot_be_written_whole_leaves_nothing(
