@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from olaria.cli import metrics
 from olaria.cli.shell import Shell
 from olaria.cli.verb import Verb, watched
 from olaria.i18n import N_
@@ -19,9 +20,9 @@ def _show(shell: Shell, found: Encoded) -> None:
         headings = ("", N_("codes"), N_("principal components"))
         rows = [
             (
-                key,
-                shell.metric(key, found.quality[key]),
-                shell.metric(f"pca_{key}", found.quality[f"pca_{key}"]),
+                metrics.title(shell, key),
+                metrics.value(shell, key, found.quality[key]),
+                metrics.value(shell, f"pca_{key}", found.quality[f"pca_{key}"]),
             )
             for key in own
         ]

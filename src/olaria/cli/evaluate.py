@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from olaria.cli.shell import Shell, is_terminal
+from olaria.cli import metrics
+from olaria.cli.shell import Shell, is_terminal, one_line
 from olaria.cli.verb import Verb
 from olaria.i18n import N_
 from olaria.workflows.evaluate import EvaluateRequest, Evaluation, evaluate
@@ -23,19 +24,14 @@ def _do(shell: Shell, request: EvaluateRequest) -> Evaluation:
 
 
 def _show(shell: Shell, found: Evaluation) -> None:
-    rows = [
-        (name, shell.metric(name, found.metrics[name]), _reason(shell, found, name))
-        for name in found.chosen or found.metrics
-    ]
-    headings = (shell.text(N_("metric")), shell.text(N_("value")), "")
-    shell.table(headings, rows, "<>")
+    from olaria.pages.labels import protocol_rows
+
+    values = {name: found.metrics[name] for name in found.chosen or found.metrics}
+    metrics.show(shell, metrics.rows_of(shell, values, found.reasons))
     shell.line()
     shell.line(shell.text(N_("how it was measured:")))
-    shell.facts([(f"  {name}", shell.exact(value)) for name, value in found.protocol.items()])
-
-
-def _reason(shell: Shell, found: Evaluation, name: str) -> str:
-    return shell.words(found.reasons[name]) if name in found.reasons else ""
+    protocol = protocol_rows(found.protocol, shell.language)
+    shell.facts([(f"  {one_line(name)}", one_line(value)) for name, value in protocol])
 
 
 VERB = Verb(EvaluateRequest, _do, _show)

@@ -49,7 +49,17 @@ _PLAIN = {
     **dict.fromkeys("−–—", "-"),
     **dict.fromkeys("“”", '"'),
     **dict.fromkeys("‘’", "'"),
-    **{"·": "|", "…": "...", "×": "x", "≈": "~", "→": "->", "≤": "<=", "≥": ">="},
+    **{
+        "·": "|",
+        "…": "...",
+        "×": "x",
+        "≈": "~",
+        "→": "->",
+        "↑": "^",
+        "↓": "v",
+        "≤": "<=",
+        "≥": ">=",
+    },
 }
 """Signs of ours for consoles that have not got them: a minus sign must not become a question mark."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from olaria.cli import metrics
 from olaria.cli.shell import Shell
 from olaria.cli.verb import Verb, watched
 from olaria.i18n import N_
@@ -12,8 +13,10 @@ def _show(shell: Shell, found: Rebuilt) -> None:
     shell.facts(
         [
             (shell.text(N_("images")), shell.number(len(found.errors))),
-            ("mse", shell.metric("mse", found.error)),
-            ("psnr_db", shell.metric("psnr_db", found.psnr_db)),
+            *(
+                (metrics.title(shell, key), metrics.value(shell, key, number))
+                for key, number in (("mse", found.error), ("psnr_db", found.psnr_db))
+            ),
         ]
     )
     shell.line()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from olaria.cli import metrics
 from olaria.cli.shell import Shell
 from olaria.cli.verb import Verb, quick
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, translate
 from olaria.workflows import runs
 from olaria.workflows.requests import Document
-from olaria.workflows.words import STATES
+from olaria.workflows.words import LABELS, STATES
 
 if TYPE_CHECKING:
     from olaria.cards.comparison import Group
@@ -48,8 +49,13 @@ def _row(shell: Shell, run: dict[str, Any]) -> tuple[str, ...]:
         state,
         shell.measure(run["steps"]),
         shell.duration(run["elapsed_s"]),
-        f"{first[0]} {shell.metric(*first)}" if first else "",
+        f"{_short(shell, first[0])} {shell.metric(*first)}" if first else "",
     )
+
+
+def _short(shell: Shell, key: str) -> str:
+    """What a metric is called where there is little room."""
+    return shell.text(LABELS[key]) if key in LABELS else metrics.title(shell, key)
 
 
 def _show(shell: Shell, found: Document) -> None:
@@ -92,12 +98,15 @@ def _compare(shell: Shell, found: runs.Compared) -> None:
         shell.line()
         shell.line(shell.text(N_("one recipe with seeds {seeds}: mean ± deviation"), seeds=seeds))
         facts = [
-            (key, f"{shell.measure(mean)} ± {shell.measure(deviation)}")
+            (metrics.title(shell, key), f"{shell.measure(mean)} ± {shell.measure(deviation)}")
             for key, (mean, deviation) in one.metrics.items()
         ]
         shell.facts(facts)
     names = comparison.differing(groups)
     if names:
+        from olaria.pages.labels import PROTOCOL_LABELS
+
+        names = [translate(PROTOCOL_LABELS.get(name, name), shell.language) for name in names]
         shell.notice(
             shell.text(
                 N_("not ranked across protocols, which differ in: {names}"), names=", ".join(names)
@@ -162,10 +171,14 @@ def _measured(shell: Shell, group: Group, letter: str) -> None:
             shell.text(N_("not measured: {names}; measure with olaria eval RUN"), names=names)
         )
         return
+    from olaria.pages.labels import protocol_rows
+
     told = ", ".join(
-        f"{name} {shell.exact(value)}"
-        for name, value in group.protocol.items()
-        if value is not None and "sha256" not in name
+        f"{name} {value}"
+        for name, value in protocol_rows(
+            {name: value for name, value in group.protocol.items() if "sha256" not in name},
+            shell.language,
+        )
     )
     shell.line(shell.text(N_("protocol {letter}: {told}"), letter=letter, told=told))
     keys = group.numbers()
@@ -181,7 +194,8 @@ def _measured(shell: Shell, group: Group, letter: str) -> None:
                 cells.append(f"{value} ({place})" if place else value)
             rows.append((shell.measure(row.name), *cells))
         shell.line()
-        shell.table([shell.text(N_("run")), *part], rows, "<" + ">" * len(part))
+        headings = [shell.text(N_("run")), *metrics.titles(shell, part)]
+        shell.table(headings, rows, "<" + ">" * len(part))
 
 
 def _remove(shell: Shell, removed: Document) -> None:

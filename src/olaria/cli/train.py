@@ -6,6 +6,7 @@ import os
 
 import typer
 
+from olaria.cli import metrics
 from olaria.cli.shell import Shell
 from olaria.cli.verb import Verb
 from olaria.errors import LostProcessError, TrainingError, UsageError
@@ -67,15 +68,15 @@ def _together(shell: Shell, count: int | None, device: str) -> bool:
 
 def _show(shell: Shell, trained: Trained) -> None:
     run, result = trained.run, trained.run.result
-    final = [(name, shell.metric(name, value)) for name, value in result["final"].items()]
     shell.facts(
         [
             (shell.text(N_("run")), shell.measure(str(run.path))),
             (shell.text(N_("steps")), shell.number(result["steps"])),
             (shell.text(N_("time")), shell.duration(result["elapsed_s"])),
-            *final,
         ]
     )
+    shell.line()
+    metrics.show(shell, metrics.rows_of(shell, result["final"]))
     steps = " · ".join(command(verb, run.shortest) for verb in next_verbs(run.family))
     shell.notice(shell.text(N_("next: {steps}"), steps=steps))
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from olaria.i18n import N_
 
-__all__ = ["METRICS", "Metric"]
+__all__ = ["METRICS", "WATCHED", "Metric"]
 
 Direction = Literal["higher", "lower", "none"]
 
@@ -318,3 +318,20 @@ METRICS: dict[str, Metric] = {
         N_("Relative to new real images; far below 1 means copies, or blur."),
     ),
 }
+
+WATCHED: dict[str, Metric] = {
+    "loss": Metric(
+        "",
+        "lower",
+        N_("Loss"),
+        N_("What training makes small, on the validation examples; its unit is the family's."),
+        4,
+    ),
+    "spread": Metric(
+        "",
+        "none",
+        N_("Spread of the samples"),
+        N_("Their variance over that of the real examples; 1 is equal, near 0 all are alike."),
+    ),
+}
+"""What is only measured while a model trains."""
