@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from olaria.cli.shell import Shell
 from olaria.cli.verb import Verb
+from olaria.i18n import N_, Setting
 from olaria.workflows.sample import Drawn, SampleRequest, sample
 
 
@@ -16,9 +17,12 @@ def _do(shell: Shell, request: SampleRequest) -> Drawn:
 def _show(shell: Shell, drawn: Drawn) -> None:
     if drawn.file is not None:
         shell.path(drawn.file)
-        return
-    for piece in drawn.stream():
-        shell.piece(piece)
+    else:
+        for piece in drawn.stream():
+            shell.piece(piece)
+    if drawn.seed is not None:
+        again = N_("drawn with {seed}, which gives the same again; another number draws anew")
+        shell.notice(shell.text(again, seed=Setting("seed", str(drawn.seed))))
 
 
 VERB = Verb(SampleRequest, _do, _show)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from olaria.errors import UsageError
 from olaria.i18n import N_, Message, Setting
+from olaria.storage.endings import FOLDER, refuse_other_endings
 from olaria.storage.files import refuse_overwriting
 from olaria.vocabulary import (
     BEAM,
@@ -187,7 +188,7 @@ class SampleRequest(Request):
     @property
     def has_folder(self) -> bool:
         """Whether each image gets a file of its own: ``out`` ends as folders do."""
-        return self.out is not None and str(self.out).endswith(("/", os.sep))
+        return self.out is not None and str(self.out).endswith((FOLDER, os.sep))
 
 
 @dataclass(frozen=True)
@@ -211,6 +212,17 @@ class Drawn(Result):
         """It as plain tensors or text."""
         return self.sample.value
 
+    @property
+    def seed(self) -> int | None:
+        """Of the draws, which gives the same again; None where nothing is drawn at random."""
+        from inspect import signature
+
+        from olaria.kinds import kind_named
+
+        draw = kind_named(self.run.recipe.kind).draw
+        is_random = "seed" in signature(draw).parameters and self.request.mode != "manifold"
+        return self.request.seed if is_random else None
+
     def saved(self) -> Drawn:
         """The same with its file: where the request says, else pictures under a free name."""
         request, out = self.request, self.request.out
@@ -228,8 +240,9 @@ class Drawn(Result):
         return self.sample.stream()
 
     def to_json(self) -> dict[str, Any]:
-        """The texts; of what is no text, where it is and its shape."""
-        return {"format": 1, "run": self.run.name, **self.sample.to_json(self.file)}
+        """The texts; of what is no text, where it is and its shape; and the seed of the draws."""
+        drawn = self.sample.to_json(self.file)
+        return {"format": 1, "run": self.run.name, "seed": self.seed, **drawn}
 
 
 @verb(SampleRequest)
@@ -247,10 +260,12 @@ def sample(request: SampleRequest, *, offline: bool = False) -> Drawn:
         UsageError: a setting would have no effect on this run.
         StorageError: a file is in the way.
     """
-    from olaria.kinds import draw
+    from olaria.kinds import draw, kind_named
     from olaria.workflows.given import opened
 
     run = opened(request.run, request.data)
+    endings = kind_named(run.recipe.kind).endings
+    refuse_other_endings(request.out, endings, folder=request.has_folder)
     if request.out is not None and not request.has_folder:
         refuse_overwriting(Path(request.out), request.overwrite)
     given = request.given(("count", "beam", *PICTURE, *TEXT))
