@@ -27,7 +27,7 @@ def _show(shell: Shell, found: Evaluation) -> None:
     from olaria.pages.labels import protocol_rows
 
     values = {name: found.metrics[name] for name in found.chosen or found.metrics}
-    metrics.show(shell, metrics.rows_of(shell, values, found.reasons))
+    metrics.show(shell, values, found.reasons)
     shell.line()
     shell.line(shell.text(N_("how it was measured:")))
     protocol = protocol_rows(found.protocol, shell.language)

@@ -194,7 +194,7 @@ def _measured(shell: Shell, group: Group, letter: str) -> None:
                 cells.append(f"{value} ({place})" if place else value)
             rows.append((shell.measure(row.name), *cells))
         shell.line()
-        headings = [shell.text(N_("run")), *metrics.titles(shell, part)]
+        headings = [shell.text(N_("run")), *(metrics.title(shell, key) for key in part)]
         shell.table(headings, rows, "<" + ">" * len(part))
 
 

@@ -76,7 +76,7 @@ def _show(shell: Shell, trained: Trained) -> None:
         ]
     )
     shell.line()
-    metrics.show(shell, metrics.rows_of(shell, result["final"]))
+    metrics.show(shell, metrics.final(result["final"]))
     steps = " · ".join(command(verb, run.shortest) for verb in next_verbs(run.family))
     shell.notice(shell.text(N_("next: {steps}"), steps=steps))
 

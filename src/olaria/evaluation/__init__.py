@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from olaria.i18n import N_
+from olaria.i18n import N_, format_number, translate
 
 __all__ = ["METRICS", "WATCHED", "Metric"]
 
@@ -32,6 +33,25 @@ class Metric:
     title: str
     explanation: str
     digits: int = 3
+
+    @property
+    def better(self) -> str:
+        """``↑`` or ``↓``, the way that is better; empty where neither is."""
+        return {"higher": "↑", "lower": "↓", "none": ""}[self.direction]
+
+    def written(self, value: float | Sequence[float], language: str = "en") -> str:
+        r"""A value of it, or an interval, in the reader's notation, with the unit.
+
+        >>> METRICS["psnr_db"].written(12.5), METRICS["fd_ci95"].written([1, 2.5])
+        ('12.50\xa0dB', '1 – 2.50')
+        """
+        numbers = value if isinstance(value, Sequence) else [value]
+        text = " – ".join(
+            format_number(number, language, 0 if isinstance(number, int) else self.digits)
+            for number in numbers
+        )
+        unit = translate(self.unit, language)
+        return f"{text}\N{NO-BREAK SPACE}{unit}" if unit else text
 
 
 METRICS: dict[str, Metric] = {

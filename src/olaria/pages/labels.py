@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from olaria.evaluation import METRICS, WATCHED
+from olaria.evaluation import METRICS
 from olaria.i18n import N_, Message, format_number, format_significant, translate
 
 PROTOCOL_LABELS: dict[str, str] = {
@@ -187,15 +187,14 @@ def metric_row(key: str, value: Any, language: str, reason: Message | None = Non
         reason: why it is None.
     """
     why = "" if reason is None else without_folders(reason.text(language))
-    metric = METRICS.get(key) or WATCHED.get(key)
+    metric = METRICS.get(key)
     if metric is None:
         return MetricRow(key, value_text(value, language), "", why, key)
     text = value_text(value, language, metric.digits)
     if metric.unit and value is not None:
         text = f"{text}\N{NO-BREAK SPACE}{translate(metric.unit, language)}"
-    better = {"higher": "↑", "lower": "↓", "none": ""}[metric.direction]
     title, explanation = translate(metric.title, language), translate(metric.explanation, language)
-    return MetricRow(title, text, better, why if value is None else explanation, key)
+    return MetricRow(title, text, metric.better, why if value is None else explanation, key)
 
 
 def evaluation_rows(evaluation: Mapping[str, Any], language: str) -> list[MetricRow]:
