@@ -441,8 +441,9 @@ def test_b5_interrupted_runs_say_how_to_go_on_and_do(cli: Olaria, inside: Inside
         child.send_signal(number)
         out, err = child.communicate(timeout=60)
         assert (child.returncode, out) == (code, ""), err
-        line = one_line(err)
-        assert reason in line and f"--resume {folder}" in line
+        line = err.splitlines()[-1]
+        assert line.startswith(f"olaria: {reason}") and f"--resume {folder}" in line
+        assert "error" not in err and "Traceback" not in err
         status = json.loads((folder / "status.json").read_text())
         assert status["state"] == "stopped" and 0 < status["step"] < 1000
     code, _, err = inside("train", "vae-mnist", "--seed", "5", "--resume", "auto")

@@ -13,6 +13,28 @@ from olaria.workflows.requests import Document
 
 HELP = N_("List, fetch, check, describe and mirror data sets.")
 FILE_STATES = {"right": N_("right"), "wrong": N_("wrong"), "absent": N_("absent")}
+STATISTICS = {
+    "shape": N_("channels, height and width"),
+    "num_images": N_("images"),
+    "classes": N_("classes"),
+    "images_per_class": N_("images of each class"),
+    "mean": N_("mean"),
+    "std": N_("standard deviation"),
+    "num_points": N_("points"),
+    "num_modes": N_("clusters"),
+    "num_pairs": N_("pairs"),
+    "num_sources": N_("different sources"),
+    "longest_chars": N_("longest, in characters"),
+    "mean_chars": N_("mean length, in characters"),
+    "alphabet": N_("alphabet"),
+    "example": N_("example"),
+    "train": N_("training"),
+    "validation": N_("validation"),
+    "test": N_("test"),
+    "source": N_("text"),
+    "target": N_("translation"),
+}
+"""What a description counts, by key."""
 _DESCRIBED = {
     "format",
     "name",
@@ -98,12 +120,15 @@ def _stats(shell: Shell, found: Document) -> None:
 
 
 def _measures(shell: Shell, values: dict[str, Any], path: str = "") -> list[tuple[str, str]]:
+    """Each number with its name; of the parts of one thing, with that of the part."""
     facts = []
-    for name, value in values.items():
+    for key, value in values.items():
+        name = shell.text(STATISTICS.get(key, key))
+        name = f"{path}: {name}" if path else name
         if isinstance(value, dict):
-            facts += _measures(shell, value, f"{path}{name}.")
+            facts += _measures(shell, value, name)
         else:
-            facts.append((path + name, shell.measure(value)))
+            facts.append((name, shell.measure(value)))
     return facts
 
 

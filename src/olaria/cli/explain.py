@@ -40,7 +40,7 @@ def _tell(shell: Shell, found: Explained) -> None:
         (N_("numbers checked"), shell.number(sum(check.count for check in checks))),
         (
             N_("largest difference"),
-            f"{max((check.difference for check in checks), default=0.0):.1e}",
+            shell.tiny(max((check.difference for check in checks), default=0.0)),
         ),
     ]
     shell.facts([(shell.text(name), value) for name, value in facts])

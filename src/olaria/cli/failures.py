@@ -30,7 +30,11 @@ def exit_code(error: BaseException, shell: Shell) -> int:
     if shell.debug:
         traceback.print_exception(error)
     message, code = _explain(error)
-    line = shell.text(N_("olaria: error: {text}"), text=message)
+    # Who stops a command knows it: that is no error.
+    is_stopped = code in (INTERRUPTED, TERMINATED)
+    line = shell.text(
+        N_("olaria: {text}") if is_stopped else N_("olaria: error: {text}"), text=message
+    )
     try:
         print(line, file=sys.stderr, flush=True)  # noqa: T201
     except OSError:

@@ -93,6 +93,15 @@ class Shell:
         """A number as the language writes it."""
         return format_number(value, self.language, digits)
 
+    def tiny(self, value: float) -> str:
+        """A number that is near 0 in powers of ten, as the language writes it.
+
+        >>> Shell().tiny(2.2e-16), Shell("pt").tiny(2.2e-16)
+        ('2.2e-16', '2,2e-16')
+        """
+        text = f"{value:.1e}"
+        return text.replace(".", ",") if self.language == "pt" else text
+
     def measure(self, value: Any) -> str:
         """A measured value with four significant digits or more; a dash where there is none."""
         if value is None or value == "":

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 import pytest
 
 from olaria.cli.failures import Terminated, exit_code
 from olaria.cli.shell import Shell
 from olaria.errors import DataError, UsageError
+from olaria.training.interruption import Interrupted
 
 
 @pytest.mark.parametrize(
@@ -16,8 +18,6 @@ from olaria.errors import DataError, UsageError
     [
         (DataError("no images in {path}", path="a\nb"), 1, "no images in a\\x0ab"),
         (UsageError("too much"), 2, "too much"),
-        (KeyboardInterrupt(), 130, "stopped by Ctrl-C"),
-        (Terminated(), 143, "stopped by the system (SIGTERM)"),
         (MemoryError(), 1, "out of memory; try --size tiny"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), 1, "out of memory"),
         (KeyError("x"), 1, "this is a bug in Olaria: KeyError: 'x'; --debug shows the details"),
@@ -32,6 +32,25 @@ def test_one_line(
     said = capsys.readouterr()
     assert said.err.startswith(f"olaria: error: {line}") and said.err.count("\n") == 1
     assert said.out == ""
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+@pytest.mark.parametrize(
+    ("stopped", "code"),
+    [
+        (KeyboardInterrupt(), 130),
+        (Terminated(), 143),
+        (Interrupted("stopped by Ctrl-C", Path("run"), 130), 130),
+    ],
+    ids=["ctrl-c", "sigterm", "training"],
+)
+def test_who_stops_a_command_made_no_error(
+    stopped: BaseException, code: int, language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(stopped, Shell(language)) == code
+    said = capsys.readouterr().err
+    assert said.startswith("olaria: ") and said.count("\n") == 1
+    assert "error" not in said and "erro" not in said
 
 
 @pytest.mark.parametrize(
