@@ -26,9 +26,15 @@ from babel.messages.pofile import read_po, write_po
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "src"))  # the package of this tree, wherever another is installed
+
+from olaria.config import texts_of_fields  # noqa: E402
+
 PACKAGE = ROOT / "src" / "olaria"
 CATALOG = PACKAGE / "locales" / "pt_BR" / "LC_MESSAGES" / "olaria.po"
 MARKERS = ("N_", "translate")
+SETTINGS = ("families/", "recipes/", "data/config.py")
+"""Where the settings of a recipe are declared."""
 TEMPLATES = {".html", ".jinja", ".j2", ".md", ".svg", ".txt"}
 
 Sources = dict[str, set[str]]  # source string -> files that use it
@@ -77,6 +83,19 @@ def strings_in_python(code: str) -> Iterator[str]:
             raise Problem(f"line {node.lineno}: N_ must be given one plain string")
 
 
+def strings_of_settings(code: str) -> Iterator[str]:
+    """What the settings of a recipe mean: the texts under the fields of its configurations.
+
+    >>> list(strings_of_settings("class A(ModelConfig):\n    x: int\n    'Its size.'"))
+    ['Its size.']
+    """
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ClassDef) and any(
+            getattr(base, "id", "").endswith("Config") for base in node.bases
+        ):
+            yield from (text for _, text in texts_of_fields(node))
+
+
 def strings_in_template(source: bytes) -> Iterator[str]:
     """Strings in ``_("...")`` and ``_("...", name=value)`` of a Jinja template.
 
@@ -103,7 +122,10 @@ def collect(package: Path = PACKAGE) -> Sources:
         where = path.relative_to(package).as_posix()
         try:
             if path.suffix == ".py":
-                texts = list(strings_in_python(path.read_text(encoding="utf-8")))
+                code = path.read_text(encoding="utf-8")
+                texts = list(strings_in_python(code))
+                if where.startswith(SETTINGS):
+                    texts += strings_of_settings(code)
             elif "templates" in path.parts and path.suffix in TEMPLATES:
                 texts = list(strings_in_template(path.read_bytes()))
             else:

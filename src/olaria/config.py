@@ -5,11 +5,16 @@ This module knows no family; each family declares its own :class:`Config` beside
 
 from __future__ import annotations
 
+import ast
 import copy
+import inspect
 import json
 import os
 import re
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import pairwise
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union, get_args, get_origin
 
@@ -80,6 +85,33 @@ class Config(BaseModel):
         for path, value in values.items():
             changed = changed.updated(path, value)
         return changed
+
+
+@cache
+def meanings(config: type[Config]) -> dict[str, str]:
+    """What each setting means: the text under its field, in its own class or the nearest above, as a source string.
+
+    The sources are read, so that the text stands once and nobody else pays for it.
+    """
+    found: dict[str, str] = {}
+    for cls in reversed(config.__mro__):
+        if issubclass(cls, Config) and cls is not Config:
+            (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+            assert isinstance(definition, ast.ClassDef)
+            found |= dict(texts_of_fields(definition))
+    return {name: found.get(name, "") for name in config.model_fields}
+
+
+def texts_of_fields(definition: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    r"""Name and text of each field that has one, on one line and without the marks of code.
+
+    >>> [*texts_of_fields(ast.parse("class A:\n  x: int\n  'With ``y``.'\n  y: int").body[0])]
+    [('x', 'With y.')]
+    """
+    for field, text in pairwise(definition.body):
+        match field, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(str(words))):
+                yield name, " ".join(words.replace("``", "").split())
 
 
 def _put(content: dict[str, Any], path: str, value: Any) -> None:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from olaria.cli.shell import Shell
+import json
+from typing import Any
+
+from olaria.cli.shell import Shell, one_line
 from olaria.cli.verb import Verb, quick
-from olaria.i18n import N_, translate
+from olaria.i18n import N_, command, translate
 from olaria.workflows.presets import PresetsRequest, list_presets
 from olaria.workflows.requests import Document
 
 
 def _show(shell: Shell, found: Document) -> None:
+    if "presets" in found:
+        _list(shell, found)
+    else:
+        _describe(shell, found)
+
+
+def _list(shell: Shell, found: Document) -> None:
     headings = [
         shell.text(name) for name in (N_("preset"), N_("data"), N_("time"), N_("what it is"))
     ]
@@ -18,6 +28,42 @@ def _show(shell: Shell, found: Document) -> None:
         for p in found["presets"]
     ]
     shell.table(headings, rows, "<<><")
+    shell.notice(shell.text(N_("olaria presets NAME lists the settings of one")))
+
+
+def _describe(shell: Shell, found: Document) -> None:
+    facts = [
+        (N_("preset"), found["name"]),
+        (N_("what it is"), translate(found["title"], shell.language)),
+        (N_("size"), found["size"]),
+        (N_("time"), shell.duration(found["budget_s"])),
+    ]
+    shell.facts([(shell.text(name), value) for name, value in facts])
+    shell.line()
+    names = (N_("setting"), N_("value"), N_("default"), N_("what it means"))
+    rows = [
+        (one["path"], _typed(one["value"]), _typed(one["default"]), _meaning(shell, one))
+        for one in found["settings"]
+    ]
+    shell.table([shell.text(name) for name in names], rows)
+    (rate,) = (one for one in found["settings"] if one["path"] == "training.learning_rate")
+    options = ["--set", f"{rate['path']}={rate['value'] / 2:g}"]
+    line = shell.text(
+        N_("change one with: {command}"), command=command("train", found["name"], options=options)
+    )
+    shell.line()
+    shell.line(line)
+
+
+def _typed(value: Any) -> str:
+    """A value as ``--set`` takes it, in any language."""
+    return one_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _meaning(shell: Shell, one: dict[str, Any]) -> str:
+    text = shell.text(one["meaning"]).replace("None", "null") if one["meaning"] else ""
+    choices = ", ".join(map(str, one["choices"]))
+    return f"{text} ({choices})" if len(one["choices"]) > 1 else text
 
 
 VERB = Verb(PresetsRequest, quick(list_presets), _show)

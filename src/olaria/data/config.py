@@ -33,31 +33,28 @@ def coded_name(run: str) -> str:
 
 
 class DataConfig(Config):
-    """Which data, and how the user's own files are read.
-
-    Attributes:
-        name: a name of ``DATASETS``, or the path of a file, folder or zip.
-        resize: side in pixels of the square images to make; None keeps their size.
-        gray: reduce colour to one channel.
-        leave_out: a class, from 0, of which nothing is trained on: what is to be found as an anomaly.
-        encoding: of text files; decoding is strict.
-        column: of a ``.csv`` or ``.tsv`` file, by name or number; field of a ``.jsonl`` or ``.json`` file.
-        times: of the messages of an exported chat, which are kept as text or dropped.
-        tokenizer: how text becomes integers.
-        vocab_size: tokens of the tokenizer ``bpe``: the 256 bytes and the merges; 512 where None.
-        unseen: what to do with a character that is not in the alphabet.
-    """
+    """Which data, and how the user's own files are read."""
 
     name: PathName
+    """A name of ``olaria data``, or the path of a file, folder or zip."""
     resize: int | None = Field(default=None, ge=RESIZE_SIDES[0], le=RESIZE_SIDES[1])
+    """Side in pixels of the square images to make; None keeps their size."""
     gray: bool = False
+    """Reduce colour to one channel."""
     leave_out: int | None = Field(default=None, ge=0)
+    """A class, from 0, of which nothing is trained on: what is to be found as an anomaly."""
     encoding: str = ENCODING
+    """Of text files; decoding is strict."""
     column: str | None = None
+    """Of a ``.csv`` or ``.tsv`` file, by name or number; field of a ``.jsonl`` or ``.json`` file."""
     times: Times = TIMES
+    """Of the messages of an exported chat, which are kept as text or dropped."""
     tokenizer: TokenizerKind = TOKENIZER
+    """How text becomes integers."""
     vocab_size: int | None = Field(default=None, ge=VOCAB_SIZES[0], le=VOCAB_SIZES[1])
+    """Tokens of the tokenizer ``bpe``: the 256 bytes and the merges; 512 where None."""
     unseen: Unseen = UNSEEN
+    """What to do with a character that is not in the alphabet."""
 
     @property
     def last_name(self) -> str:

@@ -22,17 +22,21 @@ class AutoEncoderConfig(ModelConfig):
     latent: int = Field(32, ge=1)
     """Size of the bottleneck."""
     network: Literal["dense", "conv"] = "dense"
+    """``conv`` has a depth that follows from the image's size."""
     hidden: tuple[int, ...] = (512, 256)
-    """Sizes of the dense hidden layers, encoder side; () is the linear autoencoder."""
+    """Sizes of the dense encoder's hidden layers, mirrored in the decoder; [] is the linear autoencoder."""
     activation: Literal["relu", "gelu", "silu"] = "gelu"
-    """Of the dense network."""
+    """Nonlinearity of the dense network."""
     width: int = Field(16, ge=1)
     """Channels of the convolutional network at full size."""
     output: Literal["sigmoid", "linear"] = "sigmoid"
+    """``sigmoid`` keeps pixels in (0, 1); ``linear`` does not."""
     corruption: float = Field(0.0, ge=0.0)
-    """Of the input while training: the standard deviation of the noise, or the share of pixels that are lost."""
+    """Disturbance of the input while training: the standard deviation of the noise, or the share of pixels that are
+    lost."""
     noise: Noise = "gaussian"
-    """The kind of ``corruption``; see :func:`olaria.models.autoencoder.corrupted`."""
+    """What the corruption is: noise that is added, or pixels that are lost; the last two
+    set pixels to black, or to black and white."""
     sparsity: float = Field(0.0, ge=0.0)
     """Factor on the size of the codes."""
     contraction: float = Field(0.0, ge=0.0)

@@ -21,13 +21,16 @@ class GameConfig(ModelConfig):
     slope: float = Field(0.2, ge=0.0)
     """LeakyReLU's slope in the discriminator."""
     loss: AdversarialLoss = "non-saturating"
+    """What the discriminator and the generator minimise."""
     penalty: Literal["none", "gradient", "r1"] = "none"
     """On the discriminator's slope: ``gradient`` keeps it near 1 between real and generated images, ``r1`` near 0 on
     real ones. WGAN-GP is ``loss="wasserstein"`` with ``penalty="gradient"``."""
     penalty_weight: float = Field(10.0, ge=0.0)
+    """Factor on the penalty."""
     spectral: bool = True
     """Spectral normalisation of the discriminator."""
     discriminator_updates: int = Field(1, ge=1)
+    """Updates of the discriminator in each turn."""
     discriminator_rate: float = Field(0.6, gt=0.0)
     """Factor on the discriminator's learning rates (Heusel et al. 2017, with one rate for each network)."""
 
@@ -37,16 +40,19 @@ class GANConfig(GameConfig):
 
     family: Literal["gan"] = "gan"
     latent: int = Field(16, ge=1)
+    """Dimensions of the noise."""
     generator_width: int = Field(24, ge=1)
+    """The generator's channels at full size."""
     generator_depth: int = Field(1, ge=0)
     """Residual convolutions of the generator where its image is smallest."""
     discriminator_width: int = Field(32, ge=1)
+    """The discriminator's channels after its first layer."""
     discriminator_depth: int = Field(1, ge=0)
     """Residual convolutions of the discriminator before its last halving."""
     classes: int = Field(0, ge=0)
     """Number of classes that both networks are conditioned on; 0 for none."""
     conditioning: Literal["projection", "auxiliary"] = "projection"
-    """How the discriminator uses the class: it classifies images as real *for their class* (``projection``), or it has
+    """How the discriminator uses the class: it classifies images as real for their class (``projection``), or it has
     a second output that predicts the class (``auxiliary``, Odena et al. 2017)."""
     augment: Literal["none", "adaptive"] = "none"
     """Augment the discriminator's images, the more often the surer it is of real ones; for little data."""
@@ -68,6 +74,7 @@ class PlaneGANConfig(GameConfig):
 
     family: Literal["plane-gan"] = "plane-gan"
     latent: int = Field(2, ge=1)
+    """Dimensions of the noise."""
     hidden: tuple[int, ...] = (128, 128)
     """Sizes of both networks' hidden layers."""
     spectral: bool = False

@@ -24,14 +24,17 @@ class GPTConfig(ModelConfig):
     context: int = Field(1024, ge=1)
     """Longest input, in tokens."""
     window: int | None = Field(None, ge=1)
-    """Tokens of a training example; None is :data:`WINDOW`, or the context where that is shorter."""
+    """Tokens of a training example; None is 256, or the context where that is shorter."""
     chunk: int = Field(16, ge=1)
     """A token attends to the tokens of its chunk and of the one before."""
     num_layers: int = Field(4, ge=1)
+    """Blocks."""
     num_heads: int = Field(4, ge=1)
+    """Attention heads of a block; the width is a multiple of twice their number."""
     width: int = Field(128, ge=2)
     """Size of the residual stream."""
     dropout: float = Field(0.0, ge=0.0, lt=1.0)
+    """Share of what is added to the stream that is left out, while training."""
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> GPTConfig:

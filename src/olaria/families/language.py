@@ -50,7 +50,7 @@ class LanguageConfig(ModelConfig):
     width: int = Field(128, ge=1)
     """Size of a token's vector."""
     dropout: float = Field(0.0, ge=0.0, lt=1.0)
-    """Only on the rung ``gpt``."""
+    """Share of the features that are left out while training; only on the rung ``gpt``."""
 
     def has(self, rung: Rung) -> bool:
         """Whether the model has the idea that ``rung`` adds.

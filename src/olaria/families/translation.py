@@ -21,9 +21,11 @@ class TranslationConfig(ModelConfig):
     num_layers: int = Field(2, ge=1)
     """Blocks of the encoder, and as many of the decoder."""
     num_heads: int = Field(4, ge=1)
+    """Attention heads of a block; the width is a multiple of twice their number."""
     width: int = Field(128, ge=2)
     """Size of the residual streams."""
     dropout: float = Field(0.0, ge=0.0, lt=1.0)
+    """Share of what is added to the streams that is left out, while training."""
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> TranslationConfig:

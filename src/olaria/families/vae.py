@@ -27,15 +27,18 @@ class VAEConfig(ModelConfig):
     """Layers of the invertible map that learns the prior, given the class where there are classes; 0 leaves it
     N(0, I)."""
     network: Literal["dense", "conv"] = "dense"
+    """``conv`` has a depth that follows from the image's size."""
     hidden: tuple[int, ...] = (512, 512)
+    """Sizes of the dense encoder's hidden layers, mirrored in the decoder."""
     width: int = Field(16, ge=1)
+    """Channels of the convolutional network at full size."""
     activation: Literal["relu", "gelu", "silu"] = "gelu"
-    """Of the dense network."""
+    """Nonlinearity of the dense network."""
     likelihood: Likelihood = "bernoulli"
-    """Of the pixels: drawn black or white (``bernoulli``), or grey with noise around the decoder's output, as a density
-    (``gaussian``) or as a probability of the 256 levels (``logistic``)."""
+    """Distribution of the pixels: drawn black or white (``bernoulli``), or grey with noise around the decoder's output,
+    as a density (``gaussian``) or as a probability of the 256 levels (``logistic``)."""
     scale: float | None = Field(None, gt=0.0)
-    """Of that noise, in units of the pixels; learned where None. A Bernoulli pixel has none."""
+    """Scale of the noise, in units of the pixels; learned where None. A Bernoulli pixel has none."""
     classes: int = Field(0, ge=0)
     """Number of classes that the decoder is conditioned on; 0 for none."""
     beta: float = Field(1.0, ge=0.0)

@@ -23,7 +23,7 @@ class VQConfig(ModelConfig):
     width: int = Field(32, ge=1)
     """Channels after the first halving; twice as many after the second."""
     likelihood: Literal["bernoulli", "logistic"] = "bernoulli"
-    """Of the pixels: black or white, drawn by their grey value; or the 256 levels."""
+    """Distribution of the pixels: black or white, drawn by their grey value; or the 256 levels."""
     commitment: float = Field(0.0, ge=0.0)
     """Factor on the encoder's distance to the entries (the paper's beta). Vectors of length 1 cannot run away from the
     entries, and while the decoder ignores the codes, this term alone makes all vectors equal."""

@@ -51,6 +51,7 @@ class Recipe(Config):
     model: AnyModelConfig
     training: TrainingConfig
     seed: int = Field(0, ge=0, lt=SEED_LIMIT)
+    """Of the initial weights, the order of the data and all noise."""
     tuning: TuningConfig | None = None
 
     @property

@@ -18,7 +18,9 @@ class TrainingConfig(Config):
     budget: float | None = Field(None, gt=0)
     """Seconds from the start to the last update; evaluation and saving do not count."""
     batch_size: int = Field(128, ge=1)
+    """Examples of an update: images, points, pairs, or windows of text."""
     learning_rate: float = Field(1e-3, gt=0)
+    """The largest of the run."""
     optimizer: Literal["adam", "muon"] = "adam"
     """``muon`` updates the hidden matrices by Muon and the rest by Adam."""
     matrix_learning_rate: float = Field(0.02, gt=0)
@@ -26,9 +28,13 @@ class TrainingConfig(Config):
     matrix_momentum: float = Field(0.95, ge=0, lt=1)
     """Momentum of Muon's matrices; a game of two asks for less than a descent."""
     betas: tuple[float, float] = (0.9, 0.999)
+    """Adam's averaging of gradients and of their squares."""
     weight_decay: float = Field(0.0, ge=0)
+    """Decoupled, per update, times the learning rate."""
     warmup_steps: int = Field(20, ge=0)
+    """Steps over which the learning rate rises."""
     decay: Literal["constant", "linear", "cosine"] = "linear"
+    """How the learning rate falls."""
     decay_from: float = Field(0.0, ge=0, lt=1)
     """Fraction of the run at which the learning rate begins to fall."""
     final_factor: float = Field(0.0, ge=0, le=1)
@@ -38,7 +44,9 @@ class TrainingConfig(Config):
     ema: float = Field(0.0, ge=0, lt=1)
     """Decay of the moving average of the weights that evaluation and samples use; 0 is none."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Numbers of the arithmetic; ``auto`` takes bfloat16 where the processor has it."""
     compile: Literal["auto", "on", "off"] = "auto"
+    """Whether PyTorch compiles the step; ``auto`` does where it pays."""
     evaluate_every: int | None = Field(None, ge=1)
     """Steps between evaluations on the validation split; None is ten over the run, more on a short validation text."""
     sample_every: int | None = Field(None, ge=1)

@@ -1,12 +1,14 @@
-"""What can be trained by name."""
+"""What can be trained by name, and what each name sets."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
-from olaria.i18n import N_
-from olaria.workflows.requests import Document, Request
+from olaria.i18n import N_, Message, Setting
+from olaria.vocabulary import SIZE, Size
+from olaria.workflows.requests import Document, Request, setting
+from olaria.workflows.requests.common import refuse_alone
 from olaria.workflows.requests.verbs import verb
 
 
@@ -14,13 +16,44 @@ from olaria.workflows.requests.verbs import verb
 class PresetsRequest(Request):
     """What ``list_presets`` takes."""
 
-    summary = N_("List what can be trained by name.")
+    summary = N_("List what can be trained by name, or what one of them sets.")
+
+    name: str | None = setting(
+        N_("which preset"),
+        default=None,
+        metavar=N_("NAME"),
+        positional=True,
+        unless=Message(N_("a list of them")),
+    )
+    size: Size | None = setting(N_("its size"), default=None, unless=SIZE)
+
+    def check(self) -> None:
+        """A size is of one preset."""
+        if self.size is not None and self.name is None:
+            raise refuse_alone(Setting("size"), Setting("name"))
 
 
 @verb(PresetsRequest)
-def list_presets(_request: PresetsRequest) -> Document:
-    """Every preset."""
-    return Document(format=1, presets=presets())
+def list_presets(request: PresetsRequest) -> Document:
+    """Every preset, or the settings of one.
+
+    Raises:
+        UsageError: there is no preset of this name; the nearest is offered.
+    """
+    if request.name is None:
+        return Document(format=1, presets=presets())
+    from olaria.recipes import PRESETS, preset
+
+    size = request.size or SIZE
+    recipe = preset(request.name, size)
+    return Document(
+        format=1,
+        name=request.name,
+        title=PRESETS[request.name].title,
+        size=size,
+        **_learns(recipe),
+        settings=settings_of(recipe),
+    )
 
 
 class Presets(list[dict[str, Any]]):
@@ -36,20 +69,68 @@ class Presets(list[dict[str, Any]]):
 
 def presets() -> Presets:
     """Every preset: name, title (a source string), family, data, default budget in seconds."""
-    from olaria.families import MODELS
     from olaria.recipes import PRESETS, preset
 
-    listed = Presets()
-    for name, entry in PRESETS.items():
-        recipe = preset(name)
-        listed.append(
-            {
-                "name": name,
-                "title": entry.title,
-                "family": recipe.model.family,
-                "learns_from": MODELS[recipe.model.family].data,
-                "data": recipe.data.name,
-                "budget_s": recipe.training.budget,
-            }
-        )
-    return listed
+    return Presets(
+        {"name": name, "title": entry.title, **_learns(preset(name))}
+        for name, entry in PRESETS.items()
+    )
+
+
+def _learns(recipe: Any) -> dict[str, Any]:
+    from olaria.families import MODELS
+
+    return {
+        "family": recipe.model.family,
+        "learns_from": MODELS[recipe.model.family].data,
+        "data": recipe.data.name,
+        "budget_s": recipe.training.budget,
+    }
+
+
+def settings_of(recipe: Any) -> list[dict[str, Any]]:
+    """Every setting of a recipe's model and training, of its data those that it sets, and its seed.
+
+    Returns:
+        For each ``path``, as ``--set`` takes it, ``value``, ``default``, ``choices`` and ``meaning``, a source string.
+        A setting without a default, such as the name of the data, has its value for one.
+    """
+    found = []
+    sections = {"data": recipe.data, "model": recipe.model, "training": recipe.training, "": recipe}
+    for section, config in sections.items():
+        values = config.model_dump(mode="json")
+        for name, one in _declared(type(config)).items():
+            value = values[name]
+            default = value if one["default"] is _REQUIRED else one["default"]
+            is_of_data = section == "data" and name != "name" and value == default
+            if (section or name == "seed") and name != "family" and not is_of_data:
+                path = f"{section}.{name}".strip(".")
+                found.append({"path": path, "value": value, **one, "default": default})
+    return found
+
+
+_REQUIRED = object()
+
+
+def _declared(config: Any) -> dict[str, dict[str, Any]]:
+    """Default, choices and meaning of each setting of a configuration."""
+    from pydantic_core import PydanticUndefined, to_jsonable_python
+
+    from olaria.config import meanings
+
+    texts = meanings(config)
+    return {
+        name: {
+            "default": _REQUIRED
+            if field.default is PydanticUndefined
+            else to_jsonable_python(field.default),
+            "choices": _choices(field.annotation),
+            "meaning": texts[name],
+        }
+        for name, field in config.model_fields.items()
+    }
+
+
+def _choices(annotation: Any) -> list[Any]:
+    """The words that a setting may be; empty where it is none of words."""
+    return [*get_args(annotation)] if get_origin(annotation) is Literal else []
