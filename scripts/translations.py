@@ -84,7 +84,7 @@ def strings_in_python(code: str) -> Iterator[str]:
 
 
 def strings_of_settings(code: str) -> Iterator[str]:
-    """What the settings of a recipe mean: the texts under the fields of its configurations.
+    r"""What the settings of a recipe mean: the texts under the fields of its configurations.
 
     >>> list(strings_of_settings("class A(ModelConfig):\n    x: int\n    'Its size.'"))
     ['Its size.']

@@ -8,7 +8,7 @@ from typing import Any
 from olaria.cli.shell import Shell, one_line
 from olaria.cli.verb import Verb, quick
 from olaria.i18n import N_, command, translate
-from olaria.workflows.presets import PresetsRequest, list_presets
+from olaria.workflows.presets import PresetsRequest, is_set, list_presets
 from olaria.workflows.requests import Document
 
 
@@ -40,12 +40,18 @@ def _describe(shell: Shell, found: Document) -> None:
     ]
     shell.facts([(shell.text(name), value) for name, value in facts])
     shell.line()
-    names = (N_("setting"), N_("value"), N_("default"), N_("what it means"))
-    rows = [
-        (one["path"], _typed(one["value"]), _typed(one["default"]), _meaning(shell, one))
-        for one in found["settings"]
+    headings = [shell.text(text) for text in (N_("setting"), N_("value"), N_("what it means"))]
+    chosen = [one for one in found["settings"] if is_set(one)]
+    shell.line(shell.text(N_("what it sets:")))
+    cells = [
+        (*_cells(shell, one), _typed(one["default"]) if "default" in one else "–") for one in chosen
     ]
-    shell.table([shell.text(name) for name in names], rows)
+    rows = [(path, value, default, means) for path, value, means, default in cells]
+    shell.table([*headings[:2], shell.text(N_("default")), headings[2]], rows)
+    shell.line()
+    shell.line(shell.text(N_("what it leaves at its default:")))
+    others = [one for one in found["settings"] if not is_set(one)]
+    shell.table(headings, [_cells(shell, one) for one in others])
     (rate,) = (one for one in found["settings"] if one["path"] == "training.learning_rate")
     options = ["--set", f"{rate['path']}={rate['value'] / 2:g}"]
     line = shell.text(
@@ -53,6 +59,10 @@ def _describe(shell: Shell, found: Document) -> None:
     )
     shell.line()
     shell.line(line)
+
+
+def _cells(shell: Shell, one: dict[str, Any]) -> tuple[str, str, str]:
+    return one["path"], _typed(one["value"]), _meaning(shell, one)
 
 
 def _typed(value: Any) -> str:

@@ -44,11 +44,11 @@ class DataConfig(Config):
     leave_out: int | None = Field(default=None, ge=0)
     """A class, from 0, of which nothing is trained on: what is to be found as an anomaly."""
     encoding: str = ENCODING
-    """Of text files; decoding is strict."""
+    """Encoding of text files; decoding is strict."""
     column: str | None = None
-    """Of a ``.csv`` or ``.tsv`` file, by name or number; field of a ``.jsonl`` or ``.json`` file."""
+    """Column of a ``.csv`` or ``.tsv`` file, by name or number; field of a ``.jsonl`` or ``.json`` file."""
     times: Times = TIMES
-    """Of the messages of an exported chat, which are kept as text or dropped."""
+    """Times of the messages of an exported chat, which are kept as text or dropped."""
     tokenizer: TokenizerKind = TOKENIZER
     """How text becomes integers."""
     vocab_size: int | None = Field(default=None, ge=VOCAB_SIZES[0], le=VOCAB_SIZES[1])

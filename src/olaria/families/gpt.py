@@ -28,7 +28,7 @@ class GPTConfig(ModelConfig):
     chunk: int = Field(16, ge=1)
     """A token attends to the tokens of its chunk and of the one before."""
     num_layers: int = Field(4, ge=1)
-    """Blocks."""
+    """Number of blocks."""
     num_heads: int = Field(4, ge=1)
     """Attention heads of a block; the width is a multiple of twice their number."""
     width: int = Field(128, ge=2)

@@ -32,7 +32,7 @@ class TuningConfig(Config):
     start: PathName
     """A run, or a folder with a GPT-2 of the transformers library."""
     checkpoint: Literal["last"] | None = None
-    """Of the run: the last, where this one trains on; else the best, where one was kept, or the last."""
+    """Checkpoint of the run: the last, where this one trains on; else the best, where one was kept, or the last."""
     rank: int | None = Field(None, ge=1)
     """Train adapters of this rank and leave the weights as they are; None trains all weights."""
     targets: tuple[str, ...] = Field(LORA_TARGETS, min_length=1)
@@ -51,7 +51,7 @@ class Recipe(Config):
     model: AnyModelConfig
     training: TrainingConfig
     seed: int = Field(0, ge=0, lt=SEED_LIMIT)
-    """Of the initial weights, the order of the data and all noise."""
+    """Seed of the initial weights, the order of the data and all noise."""
     tuning: TuningConfig | None = None
 
     @property

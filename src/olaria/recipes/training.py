@@ -14,13 +14,13 @@ class TrainingConfig(Config):
     """Settings of :class:`olaria.training.engine.Trainer`. A run ends by ``steps`` or by ``budget``."""
 
     steps: int | None = Field(None, ge=0)
-    """Turns through all phases."""
+    """Turns through all phases, after which the run ends; either this or the budget."""
     budget: float | None = Field(None, gt=0)
     """Seconds from the start to the last update; evaluation and saving do not count."""
     batch_size: int = Field(128, ge=1)
     """Examples of an update: images, points, pairs, or windows of text."""
     learning_rate: float = Field(1e-3, gt=0)
-    """The largest of the run."""
+    """The largest learning rate of the run."""
     optimizer: Literal["adam", "muon"] = "adam"
     """``muon`` updates the hidden matrices by Muon and the rest by Adam."""
     matrix_learning_rate: float = Field(0.02, gt=0)
@@ -30,7 +30,7 @@ class TrainingConfig(Config):
     betas: tuple[float, float] = (0.9, 0.999)
     """Adam's averaging of gradients and of their squares."""
     weight_decay: float = Field(0.0, ge=0)
-    """Decoupled, per update, times the learning rate."""
+    """Shrinks the weights: decoupled, per update, times the learning rate."""
     warmup_steps: int = Field(20, ge=0)
     """Steps over which the learning rate rises."""
     decay: Literal["constant", "linear", "cosine"] = "linear"

@@ -92,43 +92,38 @@ def settings_of(recipe: Any) -> list[dict[str, Any]]:
     """Every setting of a recipe's model and training, of its data those that it sets, and its seed.
 
     Returns:
-        For each ``path``, as ``--set`` takes it, ``value``, ``default``, ``choices`` and ``meaning``, a source string.
-        A setting without a default, such as the name of the data, has its value for one.
+        For each ``path``, as ``--set`` takes it, ``value``, ``choices``, ``meaning``, a source string, and ``default``
+        where there is one.
     """
     found = []
     sections = {"data": recipe.data, "model": recipe.model, "training": recipe.training, "": recipe}
     for section, config in sections.items():
         values = config.model_dump(mode="json")
-        for name, one in _declared(type(config)).items():
-            value = values[name]
-            default = value if one["default"] is _REQUIRED else one["default"]
-            is_of_data = section == "data" and name != "name" and value == default
-            if (section or name == "seed") and name != "family" and not is_of_data:
-                path = f"{section}.{name}".strip(".")
-                found.append({"path": path, "value": value, **one, "default": default})
+        for name, about in _declared(type(config)).items():
+            one = {"path": f"{section}.{name}".strip("."), "value": values[name], **about}
+            is_listed = name == "seed" if not section else name != "family"
+            if is_listed and (section != "data" or is_set(one)):
+                found.append(one)
     return found
 
 
-_REQUIRED = object()
+def is_set(one: dict[str, Any]) -> bool:
+    """Whether a preset gives a setting another value than its default."""
+    return "default" not in one or bool(one["value"] != one["default"])
 
 
 def _declared(config: Any) -> dict[str, dict[str, Any]]:
-    """Default, choices and meaning of each setting of a configuration."""
-    from pydantic_core import PydanticUndefined, to_jsonable_python
+    """Choices, meaning and default of each setting of a configuration."""
+    from pydantic_core import to_jsonable_python
 
     from olaria.config import meanings
 
-    texts = meanings(config)
-    return {
-        name: {
-            "default": _REQUIRED
-            if field.default is PydanticUndefined
-            else to_jsonable_python(field.default),
-            "choices": _choices(field.annotation),
-            "meaning": texts[name],
-        }
-        for name, field in config.model_fields.items()
-    }
+    texts, found = meanings(config), {}
+    for name, field in config.model_fields.items():
+        found[name] = {"choices": _choices(field.annotation), "meaning": texts[name]}
+        if not field.is_required():
+            found[name]["default"] = to_jsonable_python(field.default)
+    return found
 
 
 def _choices(annotation: Any) -> list[Any]:

@@ -143,6 +143,7 @@ def report(
     from olaria.pages.fonts import undrawn
     from olaria.pages.report import build_report
     from olaria.storage.folder import REPORT
+    from olaria.storage.inside import inside
     from olaria.workflows.given import opened_beside
 
     said = _settings(request, notify)
@@ -175,6 +176,11 @@ def report(
     )
     with undrawn() as lost:
         files = _files(path, build_report(context, language), kind)
+    if (
+        out is None
+    ):  # nobody named the folder of the pictures, which may be a link in a stranger's run
+        for file in files:
+            inside(opened[0].path, *file.relative_to(opened[0].path).parts)
     _write(files, may_replace)
     return Report(path, language, tuple(lost))
 

@@ -42,6 +42,7 @@ def test_a_preset_lists_what_it_sets(name: str, capsys: pytest.CaptureFixture[st
         for key in type(getattr(recipe, section)).model_fields
         if key != "family"
     }
+    assert "default" not in listed["data.name"]
     assert wanted | {"seed", "data.name"} <= listed.keys()
     for path, one in listed.items():
         section, _, key = path.rpartition(".")

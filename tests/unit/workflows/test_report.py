@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -17,7 +18,7 @@ from olaria.cards.context import RunCard
 from olaria.cards.run_card import command_of, run_card
 from olaria.cards.settings import ReportSettings
 from olaria.cli.main import main
-from olaria.errors import LessonError, StorageError, UsageError
+from olaria.errors import DamagedError, LessonError, StorageError, UsageError
 from olaria.families import MODELS
 from olaria.families.report import Panel
 from olaria.kinds.base import Effort
@@ -190,6 +191,18 @@ def test_markdown_has_its_pictures_in_a_folder_of_its_own_beside_it(
     assert {p.name for p in tmp_path.iterdir()} == {"r.md", "r-figures"}
     assert "## References" in written and "| --" in written
     assert "secret-place" not in written
+
+
+def test_a_folder_of_pictures_that_leads_out_of_a_run_is_not_followed(
+    text: Run, tmp_path: Path
+) -> None:
+    run, away = tmp_path / "run", tmp_path / "away"
+    shutil.copytree(text.path, run)
+    away.mkdir()
+    (run / "report-figures").symlink_to(away)
+    with pytest.raises(DamagedError, match="report-figures"):
+        report([run], format="md", data=text.recipe.data.name)
+    assert list(away.iterdir()) == [] and not (run / "report.md").exists()
 
 
 def test_a_picture_in_the_way_is_not_replaced(text: Run, tmp_path: Path) -> None:
