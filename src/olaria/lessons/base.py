@@ -7,6 +7,7 @@ A lesson knows no page: it gives words (as messages), formulas, numbers and figu
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from olaria.errors import LessonError, MissingError, SourceError
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, translate
 from olaria.lessons.figures import Figure
 from olaria.runs import Run
 
@@ -103,7 +104,7 @@ class Step:
         arrays: the numbers by name, for a notebook; the lesson's docstring states shapes and units.
         source: the functions that made the numbers; their code is shown.
         checks: what proves the numbers.
-        reference: where the formula comes from (paper, equation), in no language.
+        reference: where the formula comes from (paper, equation), in English; see :meth:`cited`.
     """
 
     title: Message
@@ -114,6 +115,29 @@ class Step:
     source: tuple[Callable[..., Any], ...] = ()
     checks: tuple[Check, ...] = ()
     reference: str = ""
+
+    def cited(self, language: str = "en") -> str:
+        """The reference, its places in the paper named as the reader names them; titles of papers stay as they are.
+
+        >>> Step(Message("a"), Message("b"), reference="Hu et al. 2021, sections 3 and 4").cited("pt")
+        'Hu et al. 2021, seções 3 e 4'
+        """
+        return _PLACE.sub(lambda word: translate(word[0], language), self.reference)
+
+
+PLACES = (
+    N_("section"),
+    N_("sections"),
+    N_("equation"),
+    N_("appendix"),
+    N_("theorem"),
+    N_("proposition"),
+)
+"""In a paper."""
+_AND = N_("and")
+_PLACE = re.compile(
+    rf"\b(?:{'|'.join(PLACES)})\b(?= [A-Z\d])|(?<=\d ){_AND}(?= (?:\d|{'|'.join(PLACES)}))"
+)
 
 
 def without_data(title: str, make: Callable[[], Step]) -> Step:

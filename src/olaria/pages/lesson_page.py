@@ -125,7 +125,7 @@ def step_views(steps: Sequence[Step], language: str) -> list[View]:
                 for check in step.checks
             ],
             "sources": [source_of(function) for function in step.source],
-            "reference": step.reference,
+            "reference": step.cited(language),
         }
         for step in steps
     ]

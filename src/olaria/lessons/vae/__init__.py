@@ -112,7 +112,7 @@ def _answer(seen: Seen) -> Step:
                 np.stack(_moments(numbers(means), numbers(log_vars))),
             ),
         ),
-        "Kingma & Welling 2014; Burda et al. 2016, section 5 (active units)",
+        "Kingma & Welling 2014; Burda et al. 2016, section 5",
     )
 
 
