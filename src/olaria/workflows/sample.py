@@ -264,10 +264,10 @@ def sample(request: SampleRequest, *, offline: bool = False) -> Drawn:
     from olaria.workflows.given import opened
 
     run = opened(request.run, request.data)
-    endings = kind_named(run.recipe.kind).endings
-    refuse_other_endings(request.out, endings, folder=request.has_folder)
     if request.out is not None and not request.has_folder:
         refuse_overwriting(Path(request.out), request.overwrite)
+    endings = kind_named(run.recipe.kind).endings
+    refuse_other_endings(request.out, endings, folder=request.has_folder)
     given = request.given(("count", "beam", *PICTURE, *TEXT))
     seed, no_connection = request.seed or None, offline or None
     found = draw(run, **given, seed=seed, checkpoint=request.checkpoint, offline=no_connection)
