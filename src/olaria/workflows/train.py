@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from olaria.errors import RunError, UsageError
+from olaria.errors import UsageError
 from olaria.i18n import N_, Message, Setting
 from olaria.vocabulary import (
     DEVICE,
@@ -25,6 +25,7 @@ from olaria.vocabulary import (
     TokenizerKind,
     Unseen,
 )
+from olaria.workflows.going_on import AUTO, of_preset, refuse_another_end, unfinished
 from olaria.workflows.requests import AnyData, AnyRun, Request, Result, Seconds, setting
 from olaria.workflows.requests.common import (
     READING,
@@ -48,8 +49,6 @@ if TYPE_CHECKING:
     from olaria.training.events import Listener
     from olaria.training.team import Team
 
-AUTO = "auto"
-"""Instead of a run to go on with: the preset's newest that has not ended, or else a new one."""
 CHOICES = ("data", "budget", "steps", "size", "seed", "settings")
 """What a recipe is made from, besides how its data is read."""
 TUNING = ("start", "lora_rank", "lora_targets", "lora_alpha")
@@ -307,14 +306,14 @@ def train(
         "team": team,
     }
     if request.replay is not None:
-        _of_preset(request.replay, request.preset)
+        of_preset(request.replay, request.preset)
         replayed = given.opened(request.replay, request.data)
         start = None if request.start is None else os.fspath(request.start)
         return running.replay(replayed, out=request.out, start=start, **around)
-    unfinished = _unfinished(request, notify)
-    if unfinished is not None:
-        _of_preset(unfinished, request.preset)
-        resumed = given.opened(unfinished, request.data if request.is_of_a_run else None)
+    stopped = unfinished(request, notify)
+    if stopped is not None:
+        of_preset(stopped, request.preset)
+        resumed = given.opened(stopped, request.data if request.is_of_a_run else None)
         if request.is_of_a_run and request.is_longer and resumed.state == "done":
             more: dict[str, Any] = {
                 "steps": request.steps,
@@ -323,37 +322,10 @@ def train(
             }
             return running.train_on(resumed, **more, notify=notify, clock=Clock(started), **around)
         if request.is_of_a_run:
-            _refuse_another_end(request, resumed)
+            refuse_another_end(request, resumed)
         return running.resume(resumed, started=started, **around)
     recipe = request.recipe()
     return running.train_recipe(recipe, request.out, clock=Clock(started), **around)
-
-
-def _refuse_another_end(request: TrainRequest, run: Run) -> None:
-    """An unfinished run keeps its schedule: it cannot end elsewhere.
-
-    Raises:
-        UsageError: naming what it has.
-    """
-    training = run.recipe.training
-    for name in ("steps", "budget"):
-        wanted, own = getattr(request, name), getattr(training, name)
-        if wanted is not None and wanted != own:
-            raise UsageError(
-                N_(
-                    "run {name} is not finished and goes on to its own end ({own}); leave out {setting}, and give it "
-                    "more when it is there"
-                ),
-                name=run.name,
-                own=f"{training.steps}" if training.steps is not None else f"{training.budget:g} s",
-                setting=Setting(name),
-            )
-    if request.out is not None:
-        raise UsageError(
-            N_("{fixed} takes everything from its run; leave out {words}"),
-            fixed=Setting("resume"),
-            words=(Setting("out"),),
-        )
 
 
 def _with_file(request: TrainRequest) -> TrainRequest:
@@ -393,50 +365,3 @@ def make_recipe(
     if tuning is not None:
         return tuned_recipe(recipe, tuning, size, data_options or {}, settings)
     return recipe.with_settings(list(settings))
-
-
-def _unfinished(request: TrainRequest, notify: Callable[[Message], None]) -> str | Path | None:
-    """The run to go on with, None where a new one has to begin.
-
-    Raises:
-        RunError: what was asked is not what the preset's unfinished run is.
-    """
-    if request.resume != AUTO:
-        return request.resume
-    from olaria.recipes import preset as find_preset
-    from olaria.runs import Run
-    from olaria.workflows.running import latest_unfinished
-
-    preset, out = str(request.preset), request.out
-    find_preset(preset)  # an unknown name is told as such
-    path = latest_unfinished(preset)
-    if path is None:
-        message = N_("there is no unfinished run of {preset}: a new one begins")
-        notify(Message(message, {"preset": preset}))
-        return None
-    is_other = not request.is_plain and request.recipe() != Run(path).recipe
-    if is_other or (out is not None and Path(out).resolve() != path.resolve()):
-        raise RunError(
-            N_(
-                "the unfinished run {path} was begun otherwise: go on with {this}, or leave {resume} out"
-            ),
-            path=str(path),
-            this=Setting("resume", str(path)),
-            resume=Setting("resume"),
-        )
-    notify(Message(N_("going on with {path}"), {"path": str(path)}))
-    return path
-
-
-def _of_preset(name: str | Path, preset: str | None) -> None:
-    """Refuse a run of another preset than the one named beside it."""
-    from olaria.runs import Run
-
-    run = Run(name)
-    if preset is not None and run.recipe.preset != preset:
-        raise UsageError(
-            N_("run {name} is of the preset {own}, not {preset}; leave {preset} out"),
-            name=run.name,
-            own=run.recipe.preset,
-            preset=preset,
-        )
