@@ -5,10 +5,15 @@ The public names load on first use, so that ``import olaria`` stays instant and 
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# Idle threads of OpenMP spin for milliseconds by default. Beside another program they spin on the core that a thread
+# with work waits for, and a step takes ten times as long. The variable is read once, when PyTorch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 _PUBLIC = {
     "train": ("olaria.workflows.face", "train"),

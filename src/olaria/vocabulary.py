@@ -16,6 +16,8 @@ LORA_TARGETS = ("qkv", "attention_out", "feed_in", "feed_out")
 LORA_ALPHA = 16.0
 """An adapter is scaled by this over its rank."""
 DEVICE = "cpu"
+MOST_THREADS = 1024
+"""Threads that may be asked for."""
 
 RESIZE_SIDES = (4, 1024)
 """The smallest and the largest side that images are resized to, in pixels."""

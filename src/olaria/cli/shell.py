@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from olaria.errors import UsageError
 from olaria.i18n import (
     N_,
     Message,
@@ -248,15 +247,7 @@ class Shell:
         Raises:
             UsageError: it is not a whole number of threads.
         """
-        asked = os.environ.get(THREADS, "").strip()
-        if not asked:
-            return
-        if not asked.isascii() or not asked.isdigit() or not 1 <= int(asked) <= 1024:
-            raise UsageError(
-                N_("{name}={value} is not a number of threads; set it to 1 or more, or unset it"),
-                name=THREADS,
-                value=asked,
-            )
-        from olaria.training.machine import set_num_threads
+        if os.environ.get(THREADS, "").strip():
+            from olaria.training import machine, threads
 
-        set_num_threads(int(asked))
+            machine.set_num_threads(threads.number_said())

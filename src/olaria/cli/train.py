@@ -17,8 +17,11 @@ from olaria.workflows.train import Trained, TrainRequest, train
 
 
 def _do(shell: Shell, request: TrainRequest) -> Trained:
-    if _together(shell, request.nproc, request.device or DEVICE):
-        raise typer.Exit
+    from olaria.training.threads import saying
+
+    with saying(request.threads):  # the processes that are started here, and those that follow, too
+        if _together(shell, request.nproc, request.device or DEVICE):
+            raise typer.Exit
     from olaria.cli.progress import display
     from olaria.training import machine
 

@@ -27,6 +27,7 @@ from olaria.runs.places import origin_of_codes, recipes_of
 from olaria.sampling import codes
 from olaria.storage.files import in_megabytes
 from olaria.storage.inside import inside
+from olaria.training import machine, threads
 from olaria.training.inheritance import model_sha256
 from olaria.training.sizing import build_stored
 
@@ -262,7 +263,8 @@ def tokenizer_of(options: DataConfig, data: TextData | PairData) -> Tokenizer:
 
 
 def load_model(run: Run, which: str | int | None, *, ema: bool) -> Model:
-    """See :meth:`olaria.runs.Run.model`."""
+    """See :meth:`olaria.runs.Run.model`; it computes with as many threads as the user says."""
+    machine.set_num_threads(threads.number_said())
     _, path = run.checkpoint(which)
     use_ema = ema and run.recipe.training.ema > 0
     name = "ema" if use_ema else "model"

@@ -22,7 +22,7 @@ from olaria.errors import NonFiniteLossError
 from olaria.i18n import N_, Message
 from olaria.models.base import Batch, Loss, Model, Phase, num_parameters
 from olaria.recipes.training import TrainingConfig
-from olaria.training import events, forecast
+from olaria.training import events, forecast, threads
 from olaria.training.device import CPU, at_home, moved
 from olaria.training.feed import Feed
 from olaria.training.optim import (
@@ -89,6 +89,7 @@ class Trainer:
         self._values: dict[str, float] = {}
         self._looked = dict.fromkeys(("evaluate", "sample", "save"), -1)
         self.choice: Choice | None = None
+        self.may_choose_threads = False
         self.forecast = events.Forecast()
 
     # -- running ---------------------------------------------------------------------------------
@@ -124,10 +125,10 @@ class Trainer:
         """The run as a stream of events; it advances as it is read."""
         progress, config = self.progress, self.config
         batch = self._batch_of(0)
-        self.choice = self._chosen(batch)
-        losses = self._losses(self.choice.compiled)
         total = len(self._fractions) if self._fractions is not None else config.steps
         left = None if total is None else total - progress.step
+        self.choice = self._chosen(batch, left)
+        losses = self._losses(self.choice.compiled)
         remaining = forecast.Remaining(left, self._clock.used_s(), self._feed.batches_per_epoch)
         self.forecast = forecast.predict(
             self.model, batch, config, self.choice, remaining, self.forecast
@@ -141,6 +142,8 @@ class Trainer:
         )
         for note in self.choice.notes:
             yield self._event(events.Warned, message=note)
+        for remark in self.choice.remarks:
+            yield self._event(events.Warned, message=remark, is_note=True)
         yield from self._look(False, progress.step == 0, False)
         yield from self._apply_answers()
         evaluation = Recurrence(config.evaluate_every, self._watch.evaluations)
@@ -288,11 +291,14 @@ class Trainer:
         for target, source in zip(ema.buffers(), self.model.buffers(), strict=True):
             target.copy_(source)
 
-    def _chosen(self, batch: Batch) -> Choice:
-        """Precision and compilation, as the first process found them best."""
+    def _chosen(self, batch: Batch, left: int | None) -> Choice:
+        """Precision, compilation and threads; of several processes, as the first one found them best."""
         found = choose(self.model, batch, self.config)
         precision, compiled = self._team.words([found.precision, found.compiled])
-        return replace(found, precision=precision, compiled=compiled)
+        found = replace(found, precision=precision, compiled=compiled)
+        if not self.may_choose_threads or self._team.size > 1:
+            return found
+        return threads.choose(self.model, batch, self.config, found, left)
 
     def _losses(self, compiled: bool) -> list[Callable[..., Loss]]:
         if not compiled:

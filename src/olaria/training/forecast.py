@@ -8,11 +8,13 @@ few real steps of a copy of the model, so that the run itself is the same whethe
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
+from olaria.i18n import N_, Message, Setting
 from olaria.models.base import Batch, Model
 from olaria.recipes.training import TrainingConfig
-from olaria.training.events import Forecast
+from olaria.training.events import Answer, Began, Event, Forecast, Warned
 from olaria.training.precision import PROBE_STEPS, Choice, step_seconds
 
 PROBE_SHARE = 20
@@ -21,6 +23,10 @@ COMPILED = 0.8
 """Time of a compiled step over that of an eager one (measured: a GPT of 0.8 million parameters, 97 and 122 ms)."""
 COMPILING_S = 25.0
 """Time of a cold compilation on two cores (measured: 15 to 40 s)."""
+
+
+FEW_STEPS = 100
+"""A budget that buys fewer steps teaches a model little."""
 
 
 @dataclass(frozen=True)
@@ -74,3 +80,36 @@ def predict(
     elif step_s is not None:
         known = replace(known, train_s=compiling_s + left * step_s)
     return replace(known, epochs=left * updates / remaining.batches_per_epoch)
+
+
+class FewSteps:
+    """A listener that warns where a budget is over before a model can have learnt much.
+
+    Args:
+        budget: seconds of the run; None where it is trained for given steps.
+    """
+
+    def __init__(self, budget: float | None) -> None:
+        self._budget = budget
+
+    def __call__(self, event: Event) -> Answer:
+        """Judge the prediction of a run that begins."""
+        if self._budget is None or not isinstance(event, Began) or event.step:
+            return None
+        steps = event.forecast.steps
+        if steps is None or steps >= FEW_STEPS:
+            return None
+        enough = 10 * math.ceil(self._budget * FEW_STEPS / steps / 10)
+        message = Message(
+            N_(
+                "{budget} is enough for about {steps} steps, in which a model learns little: give it more time, such "
+                "as {more}, or take a smaller model ({size})"
+            ),
+            {
+                "budget": Setting("budget", f"{self._budget:g}s"),
+                "steps": steps,
+                "more": Setting("budget", f"{enough}s"),
+                "size": Setting("size"),
+            },
+        )
+        return Warned(step=event.step, elapsed_s=event.elapsed_s, message=message)

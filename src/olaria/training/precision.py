@@ -38,6 +38,8 @@ class Choice:
     notes: tuple[Message, ...] = ()
     step_s: float | None = None
     """Seconds of one step in this precision, where it was measured."""
+    remarks: tuple[Message, ...] = ()
+    """What is worth knowing and no reason to worry."""
 
 
 def has_fast_bfloat16(device: torch.device = CPU) -> bool:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from statistics import fmean
 
+import torch
 from torch import Tensor
 
 from olaria.i18n import N_, Message
@@ -72,6 +73,8 @@ class Recorder:
         assert isinstance(event, events.Began)
         provenance = self._folder.read(PROVENANCE, {})
         provenance.update(precision=event.precision, compile=event.compiled)
+        if event.step == 0 and "machine" in provenance:  # a budget may have chosen fewer
+            provenance["machine"]["num_threads"] = torch.get_num_threads()
         self._folder.write(PROVENANCE, provenance)
         self._folder.status("running", event.step)
 

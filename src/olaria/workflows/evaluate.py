@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 from olaria.errors import UsageError, suggestion
 from olaria.i18n import N_, Message
 from olaria.workflows.requests import AnyData, AnyRun, Checkpoint, Request, Result, setting
-from olaria.workflows.requests.common import checkpoint_setting, place_setting, run_setting
+from olaria.workflows.requests.common import (
+    checkpoint_setting,
+    place_setting,
+    run_setting,
+    threads_setting,
+)
 from olaria.workflows.requests.verbs import verb
 
 if TYPE_CHECKING:
@@ -36,6 +41,7 @@ class EvaluateRequest(Request):
     )
     data: AnyData | None = place_setting()
     checkpoint: Checkpoint | None = checkpoint_setting()
+    threads: int | None = threads_setting()
 
     def check(self) -> None:
         """Every metric must be one that there is."""

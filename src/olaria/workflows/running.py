@@ -22,9 +22,10 @@ from olaria.storage import folder as files
 from olaria.storage.checkpoint import STATE
 from olaria.storage.documents import check_document
 from olaria.storage.folder import RunFolder, new_folder
-from olaria.training import records, teamwork
+from olaria.training import records, teamwork, threads
 from olaria.training.engine import Trainer
 from olaria.training.events import Event, Forecast, Listener
+from olaria.training.forecast import FewSteps
 from olaria.training.health import Health
 from olaria.training.interruption import INTERRUPTED, Interrupted, Interruption, handling
 from olaria.training.memory import keep_freed_memory
@@ -64,7 +65,8 @@ def train_recipe(
     if repeated is not None:
         check_data(repeated, prepared.data)
     team.check(prepared.feed.batch_size)
-    with new_folder(stem or recipe.preset, out) as path, RunFolder(path).locked():
+    naming = new_folder(stem or recipe.preset, out)
+    with threads.used(), naming as path, RunFolder(path).locked():
         folder = RunFolder(path)
         folder.create(prepared.recipe.model_dump(mode="json"), records.provenance(prepared))
         folder.status("running", 0)
@@ -72,6 +74,7 @@ def train_recipe(
             if prepared.tokenizer is not None:
                 folder.write(files.TOKENIZER, prepared.tokenizer)
             trainer = _trainer(prepared, clock, fractions, team)
+            trainer.may_choose_threads = fractions is None
             teamwork.begin(team, prepared, trainer)
         # A repeated run ends at the step where the first one did.
         stopping = _patience(prepared) if fractions is None else []
@@ -95,7 +98,7 @@ def resume(
     opened = opened_run(run)
     if opened.state == "done":
         raise _finished(opened)
-    with opened.folder.locked():
+    with opened.folder.locked(), threads.used(threads_of(opened)):
         path = opened.folder.checkpoint_path("last")
         model = model_to_fill(opened, path)
         tensors, state = opened.folder.load_checkpoint("last")
@@ -222,17 +225,24 @@ def replay(
         recipe = recipe.updated("tuning.start", base)
     recipe = recipe.updated("training.precision", stored["precision"])
     recipe = recipe.updated("training.compile", "on" if stored["compile"] else "off")
-    return train_recipe(
-        recipe,
-        out,
-        stem=opened.name,
-        offline=offline,
-        listeners=listeners,
-        progress=progress,
-        fractions=opened.fractions(),
-        team=team,
-        repeated=opened,
-    )
+    with threads.used(threads_of(opened)):
+        return train_recipe(
+            recipe,
+            out,
+            stem=opened.name,
+            offline=offline,
+            listeners=listeners,
+            progress=progress,
+            fractions=opened.fractions(),
+            team=team,
+            repeated=opened,
+        )
+
+
+def threads_of(run: Run) -> int | None:
+    """With how many threads a run was begun, where that was recorded."""
+    count = run.provenance.get("machine", {}).get("num_threads")
+    return count if isinstance(count, int) else None
 
 
 def latest_unfinished(stem: str) -> Path | None:
@@ -311,6 +321,7 @@ def _run(
     model = prepared.recipe.model
     if training.health:
         is_critic = isinstance(model, GameConfig) and model.loss == "wasserstein"
+        all_listeners += [FewSteps(training.budget), threads.Starved()]
         all_listeners.append(Health(prepared.watch.monitor, can_win=not is_critic, past=past))
     if training.rescue:
         progress = trainer.progress

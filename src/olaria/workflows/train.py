@@ -36,6 +36,7 @@ from olaria.workflows.requests.common import (
     reading_of,
     refuse_alone,
     resize_setting,
+    threads_setting,
     times_setting,
     tokenizer_setting,
     vocab_size_setting,
@@ -146,6 +147,7 @@ class TrainRequest(Request):
         least=1,
     )
     device: Device | None = setting(N_("where to train"), default=None, unless=DEVICE)
+    threads: int | None = threads_setting()
     out: str | Path | None = out_setting(N_("of the new run"), metavar=N_("FOLDER"))
 
     def check(self) -> None:

@@ -8,6 +8,7 @@ from olaria.errors import UsageError
 from olaria.i18n import N_, Message, Setting
 from olaria.vocabulary import (
     ENCODING,
+    MOST_THREADS,
     RESIZE_SIDES,
     SEED_LIMIT,
     TIMES,
@@ -40,6 +41,18 @@ def checkpoint_setting() -> Checkpoint | None:
         default=None,
         metavar="last|best|N",
         unless=Message(N_("the best, where one was kept, or the last")),
+    )
+
+
+def threads_setting() -> int | None:
+    """How many threads a verb computes with; the variable says it for all of them."""
+    return setting(  # type: ignore[no-any-return]
+        N_("compute with N threads; OLARIA_NUM_THREADS says so for every command"),
+        default=None,
+        metavar="N",
+        least=1,
+        most=MOST_THREADS,
+        unless=Message(N_("the processor's cores")),
     )
 
 

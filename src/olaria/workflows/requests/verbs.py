@@ -6,6 +6,7 @@ import functools
 import inspect
 import textwrap
 from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -40,13 +41,25 @@ def verb(request: type[R]) -> Callable[[Callable[Concatenate[R, P], T]], Callabl
             kept: Any = {name: settings.pop(name) for name in names & settings.keys()}
             check_besides(kept)
             if len(arguments) == 1 and isinstance(arguments[0], request) and not settings:
-                return act(arguments[0], **kept)
-            return act(request.of(**_named(request, arguments, settings)), **kept)
+                given = arguments[0]
+            else:
+                given = request.of(**_named(request, arguments, settings))
+            with _computing(getattr(given, "threads", None)):
+                return act(given, **kept)
 
         describe(call, request, besides=besides, returns=inner.return_annotation)
         return call
 
     return decorate
+
+
+def _computing(threads: int | None) -> AbstractContextManager[None]:
+    """With as many threads inside as a request says."""
+    if threads is None:  # a verb that does not compute loads no torch
+        return nullcontext()
+    from olaria.training.threads import saying
+
+    return saying(threads)
 
 
 def check_besides(kept: Mapping[str, Any]) -> None:
