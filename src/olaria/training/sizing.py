@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from olaria.data import TextData
+from olaria.data import ImageData, TextData
 from olaria.errors import ResourceError, RunError
 from olaria.families import MODELS
 from olaria.i18n import N_, Message, Setting
@@ -35,6 +35,7 @@ from olaria.training.estimate import (
 )
 from olaria.training.events import Answer, Event, Warned
 from olaria.training.feed import Feed
+from olaria.training.pixels import unsuited
 from olaria.training.precision import has_fast_bfloat16, will_compile
 
 Dimensions = tuple[int, int, int] | int
@@ -136,7 +137,7 @@ def _largest(value: object) -> int:
 def size_up(
     recipe: Recipe, dimensions: Dimensions, feed: Feed, data: object, watched: int
 ) -> Sized:
-    """Predict the memory of a run whose data is loaded, and compare its model with its text.
+    """Predict the memory of a run whose data is loaded, and compare its model with its text or its pixels.
 
     Args:
         recipe: what is trained.
@@ -158,8 +159,9 @@ def size_up(
     model = copy.deepcopy(small)
     if model is None or not can_be_tried(model, batch, watched):
         model = without_content(lambda: build_model(recipe, dimensions), available)
+    suits = unsuited(recipe.model, data.train.x) if isinstance(data, ImageData) else None
     if model is None:
-        return Sized(None)
+        return Sized(None, () if suits is None else (suits,))
     memory = estimate(
         model,
         batch,
@@ -169,7 +171,7 @@ def size_up(
         data_bytes=held_bytes((data, vars(feed))),
         watched=watched,
     )
-    notes = [check(memory, available)]
+    notes = [check(memory, available), suits]
     is_tuned = getattr(recipe, "tuning", None) is not None  # there a small text is the point
     if isinstance(data, TextData) and recipe.model.family in _ADVISED and not is_tuned:
         notes.append(memorising(_num_weights(model), len(data.train), recipe.size))
