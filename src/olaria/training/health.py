@@ -8,7 +8,16 @@ from collections.abc import Callable, Iterable
 from statistics import fmean
 
 from olaria.i18n import N_, Message, Number
-from olaria.training.events import Answer, Evaluated, Event, Restarted, Stepped, Warned
+from olaria.training.events import (
+    Answer,
+    Evaluated,
+    Event,
+    Finished,
+    Restarted,
+    Stepped,
+    Warned,
+)
+from olaria.training.forecast import FEW_STEPS
 
 _WINDOW = 100
 WON_LOSS_NATS = 0.05
@@ -27,6 +36,10 @@ NARROW_COVERAGE = 0.1
 class Health:
     """A listener that warns; each kind of trouble once, and once more after each time that the weights begin anew.
 
+    Evaluations count from :data:`FEW_STEPS` steps on, and for a posterior from the end of the KL term's warm-up: a
+    model that has barely begun draws the same image for any noise and uses no latent dimension, and is not ill. Where
+    a run ends before, and shows such a sign, the warning is that it was trained too little.
+
     - ``diverged``: the loss has grown to :data:`DIVERGED_FACTOR` times its smallest running mean;
     - ``won``: a GAN's discriminator loss stays below :data:`WON_LOSS_NATS` for a hundred steps;
     - ``dead``: the generator's gradient has fallen below :data:`DEAD_GRADIENT` of its largest running mean;
@@ -40,19 +53,28 @@ class Health:
         monitor: name of the validation loss, None where there is none.
         can_win: whether the discriminator's loss has a smallest value, 0; a Wasserstein critic's has none.
         past: events from before a resume, of which was told then.
+        warmup: fraction of the run over which the KL term's factor rises; 0 where there is none.
     """
 
     def __init__(
-        self, monitor: str | None, can_win: bool = True, past: Iterable[Event] = ()
+        self,
+        monitor: str | None,
+        can_win: bool = True,
+        past: Iterable[Event] = (),
+        warmup: float = 0.0,
     ) -> None:
         self._monitor = monitor
         self._can_win = can_win
+        self._warmup = warmup
+        self._fraction = 1.0
         self._begin()
         for event in past:
             self(event)
 
-    def _begin(self) -> None:
-        """Nothing has been seen yet of these weights."""
+    def _begin(self, step: int = 0) -> None:
+        """Nothing has been seen yet of these weights, which began at ``step``."""
+        self._began = step
+        self._has_sign = False
         self._losses: deque[float] = deque(maxlen=_WINDOW)
         self._gradients: deque[float] = deque(maxlen=_WINDOW)
         self._least = math.inf
@@ -65,12 +87,21 @@ class Health:
     def __call__(self, event: Event) -> Answer:
         """Read one event; answer with a warning where there is reason for one."""
         if isinstance(event, Restarted):
-            self._begin()
+            self._begin(event.step)
         if isinstance(event, Stepped):
+            self._fraction = event.fraction
             return self._game(event) if "generator_loss" in event.values else self._descent(event)
         if isinstance(event, Evaluated):
+            self._has_sign = _is_narrow(event) or _is_collapsed(event)
+            if self._is_early(event):
+                return None
             return self._narrow(event) or self._collapsed(event) or self._turned(event)
+        if isinstance(event, Finished):
+            return self._untrained(event)
         return None
+
+    def _is_early(self, event: Event) -> bool:
+        return event.step - self._began < FEW_STEPS
 
     # -- at each step ------------------------------------------------------------------------------
 
@@ -127,13 +158,7 @@ class Health:
     # -- at each evaluation ------------------------------------------------------------------------
 
     def _narrow(self, event: Evaluated) -> Answer:
-        values = event.values
-        # Before the first update every image is the same grey.
-        is_narrow = event.step > 0 and (
-            values.get("spread", 1.0) < NARROW_SPREAD
-            or values.get("coverage", 1.0) < NARROW_COVERAGE
-        )
-        self._num_narrow = self._num_narrow + 1 if is_narrow else 0
+        self._num_narrow = self._num_narrow + 1 if _is_narrow(event) else 0
         return self._once(
             event,
             "narrow",
@@ -147,8 +172,8 @@ class Health:
         )
 
     def _collapsed(self, event: Evaluated) -> Answer:
-        # Before the first update no dimension is in use either.
-        collapsed = event.step > 0 and event.values.get("active_units") == 0
+        is_charged = self._fraction >= self._warmup
+        collapsed = is_charged and _is_collapsed(event)
         self._num_collapsed = self._num_collapsed + 1 if collapsed else 0
         return self._once(
             event,
@@ -183,8 +208,37 @@ class Health:
             ),
         )
 
+    # -- at the end --------------------------------------------------------------------------------
+
+    def _untrained(self, event: Finished) -> Answer:
+        return self._once(
+            event,
+            "untrained",
+            self._has_sign and event.step > self._began and self._is_early(event),
+            lambda: Message(
+                N_(
+                    "trained too little to be judged: after {steps} steps a model has barely begun; train it longer, "
+                    "for {few} steps or more"
+                ),
+                {"steps": event.step - self._began, "few": FEW_STEPS},
+            ),
+        )
+
     def _once(self, event: Event, kind: str, is_so: bool, message: Callable[[], Message]) -> Answer:
         if not is_so or kind in self._said:
             return None
         self._said.add(kind)
         return Warned(step=event.step, elapsed_s=event.elapsed_s, message=message(), kind=kind)
+
+
+def _is_narrow(event: Evaluated) -> bool:
+    """Whether generated images vary too little, or miss most of the real ones' neighbourhoods."""
+    values = event.values
+    return (
+        values.get("spread", 1.0) < NARROW_SPREAD or values.get("coverage", 1.0) < NARROW_COVERAGE
+    )
+
+
+def _is_collapsed(event: Evaluated) -> bool:
+    """Whether no latent dimension is in use."""
+    return event.values.get("active_units") == 0

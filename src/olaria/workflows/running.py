@@ -11,6 +11,7 @@ from typing import Any
 from olaria.data.base import Progress
 from olaria.errors import NonFiniteLossError, OlariaError, RunError
 from olaria.families.gan import GameConfig
+from olaria.families.vae import VAEConfig
 from olaria.i18n import N_, Message, Number, Setting
 from olaria.kinds import prepare
 from olaria.recipes import Recipe
@@ -322,7 +323,10 @@ def _run(
     if training.health:
         is_critic = isinstance(model, GameConfig) and model.loss == "wasserstein"
         all_listeners += [FewSteps(training.budget), threads.Starved()]
-        all_listeners.append(Health(prepared.watch.monitor, can_win=not is_critic, past=past))
+        warmup = model.warmup if isinstance(model, VAEConfig) else 0.0
+        all_listeners.append(
+            Health(prepared.watch.monitor, can_win=not is_critic, past=past, warmup=warmup)
+        )
     if training.rescue:
         progress = trainer.progress
         all_listeners.append(Rescue(training, model, dict(progress.changes), progress.num_restarts))
