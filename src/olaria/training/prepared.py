@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from olaria.data import AnyData
@@ -32,3 +32,16 @@ class Prepared:
     """Where a tuned run began; see :meth:`olaria.runs.tuning.Start.model`."""
     painter_sha256: str | None = None
     """Of the model whose codes are learnt, where they are."""
+
+    def over_the_data(self, epochs: float | None) -> Prepared:
+        r"""The same, ending after so many times as many examples or tokens as the training data has; itself for None.
+
+        .. math:: n = \max(1, \operatorname{round}(E\, b / u))
+
+        for E epochs of b batches, and u updates in a step.
+        """
+        if epochs is None:
+            return self
+        updates = self.model.trained_phases()[0].updates
+        steps = max(1, round(epochs * self.feed.batches_per_epoch / updates))
+        return replace(self, recipe=self.recipe.ending(steps, None))

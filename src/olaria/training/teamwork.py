@@ -98,16 +98,22 @@ def join(device: str = "cpu") -> Team:
 # -- what the first process sends ------------------------------------------------------------------
 
 
-def send_plan(team: Team, recipe: Recipe, fractions: list[float] | None = None) -> None:
-    """Send the recipe, and the schedule of a repeated run, to the other processes."""
+def send_plan(
+    team: Team,
+    recipe: Recipe,
+    fractions: list[float] | None = None,
+    epochs: float | None = None,
+) -> None:
+    """Send the recipe, the schedule of a repeated run, and how often the data is gone over to the other processes."""
     if team.size > 1:
-        team.words({"recipe": recipe.model_dump(mode="json"), "fractions": fractions})
+        plan = {"recipe": recipe.model_dump(mode="json"), "fractions": fractions, "epochs": epochs}
+        team.words(plan)
 
 
-def receive_plan(team: Team) -> tuple[Recipe, list[float] | None]:
+def receive_plan(team: Team) -> tuple[Recipe, list[float] | None, float | None]:
     """What the first process sent in :func:`send_plan`."""
     plan = team.words(None)
-    return Recipe.parse(plan["recipe"], "recipe"), plan["fractions"]
+    return Recipe.parse(plan["recipe"], "recipe"), plan["fractions"], plan["epochs"]
 
 
 def begin(team: Team, prepared: Prepared, trainer: Trainer) -> None:

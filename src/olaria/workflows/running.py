@@ -51,18 +51,20 @@ def train_recipe(
     fractions: list[float] | None = None,
     team: Team | None = None,
     repeated: Run | None = None,
+    epochs: float | None = None,
 ) -> Run:
     """Train a recipe from its beginning into a new folder; see :func:`olaria.workflows.train.train`.
 
     Args:
         out: the folder; a free name that begins with ``stem``, else with the preset's name, where None.
+        epochs: times over the training data, instead of the recipe's end.
     """
     clock = clock or Clock()
     if out is not None and files.is_run(Path(out)):  # refused before minutes of preparation
         RunFolder(Path(out)).create({}, {})
     team = team or Team()
-    teamwork.send_plan(team, recipe, fractions)
-    prepared = prepare(recipe, repeated, offline=offline, progress=progress)
+    teamwork.send_plan(team, recipe, fractions, epochs)
+    prepared = prepare(recipe, repeated, offline=offline, progress=progress).over_the_data(epochs)
     if repeated is not None:
         check_data(repeated, prepared.data)
     team.check(prepared.feed.batch_size)
@@ -267,8 +269,8 @@ def follow(team: Team, *, offline: bool = False, progress: Progress | None = Non
     Raises:
         OlariaError: the data is not available here or differs from the first process's, or that process has ended.
     """
-    recipe, fractions = teamwork.receive_plan(team)
-    prepared = prepare(recipe, offline=offline, progress=progress)
+    recipe, fractions, epochs = teamwork.receive_plan(team)
+    prepared = prepare(recipe, offline=offline, progress=progress).over_the_data(epochs)
     trainer = _trainer(prepared, Clock(), fractions, team)
     teamwork.begin(team, prepared, trainer)
     keep_freed_memory()

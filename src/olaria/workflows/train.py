@@ -50,7 +50,9 @@ if TYPE_CHECKING:
     from olaria.training.events import Listener
     from olaria.training.team import Team
 
-CHOICES = ("data", "budget", "steps", "size", "seed", "settings")
+ENDS = ("steps", "epochs", "budget")
+"""How far a run is trained: one of them."""
+CHOICES = ("data", *ENDS, "size", "seed", "settings")
 """What a recipe is made from, besides how its data is read."""
 TUNING = ("start", "lora_rank", "lora_targets", "lora_alpha")
 """What a tuned run begins from, and its adapters."""
@@ -75,6 +77,9 @@ class TrainRequest(Request):
         N_("train for this long: 90s, 5m, 1h"), default=None, metavar=N_("TIME")
     )
     steps: int | None = setting(N_("or train for N steps"), default=None, metavar="N", least=1)
+    epochs: float | None = setting(
+        N_("or go E times over the training data"), default=None, metavar="E", above=0
+    )
     size: Size | None = setting(N_("of the model"), default=None, unless=SIZE)
     seed: int | None = setting(
         N_("of all that is random"),
@@ -152,8 +157,11 @@ class TrainRequest(Request):
 
     def check(self) -> None:
         """What goes with what; before anything slow is loaded."""
-        if self.steps is not None and self.budget is not None:
-            raise _not_both("steps", "budget")
+        ends = [name for name in ENDS if getattr(self, name) is not None]
+        if len(ends) > 1:
+            raise _not_both(*ends[:2])
+        if self.epochs is not None and self.resume == AUTO:
+            raise _not_both("epochs", "resume")
         if self.resume is not None and self.replay is not None:
             raise _not_both("resume", "replay")
         if self.preset is None and self.resume in (None, AUTO) and self.replay is None:
@@ -224,7 +232,8 @@ class TrainRequest(Request):
             str(self.preset),
             None if self.data is None else os.fspath(self.data),
             self.size,
-            self.steps,
+            # How many steps an epoch has is known when the data are there; until then one stands for it.
+            1 if self.epochs is not None else self.steps,
             self.budget,
             SEED if self.seed is None else self.seed,
             self.settings,
@@ -327,7 +336,8 @@ def train(
             refuse_another_end(request, resumed)
         return running.resume(resumed, started=started, **around)
     recipe = request.recipe()
-    return running.train_recipe(recipe, request.out, clock=Clock(started), **around)
+    ending: dict[str, Any] = {"clock": Clock(started), "epochs": request.epochs}
+    return running.train_recipe(recipe, request.out, **ending, **around)
 
 
 def _with_file(request: TrainRequest) -> TrainRequest:
