@@ -12,6 +12,7 @@ tuned run keeps all weights itself and opens when the base is gone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -264,17 +265,25 @@ def longer_recipe(run: Run, steps: int | None, budget: float | None) -> Recipe:
     done = trained_in_all(run)
     if steps is not None and steps <= done["steps"]:
         raise UsageError(
-            N_("run {name} has made {done} steps already: give more than that with {steps}"),
+            N_(
+                "run {name} has made {done} steps, and {steps} counts all: {more} trains it for {wanted} more"
+            ),
             name=run.name,
             done=int(done["steps"]),
             steps=Setting("steps"),
+            more=Setting("steps", str(int(done["steps"]) + steps)),
+            wanted=steps,
         )
     if budget is not None and budget <= done["elapsed_s"]:
         raise UsageError(
-            N_("run {name} has trained for {done} s already: give more than that with {budget}"),
+            N_(
+                "run {name} has trained for {done} s, and {budget} counts all: {more} trains it for {wanted} s more"
+            ),
             name=run.name,
             done=Number(done["elapsed_s"], 0),
             budget=Setting("budget"),
+            more=Setting("budget", f"{math.ceil(done['elapsed_s'] + budget)}s"),
+            wanted=Number(budget, 0),
         )
     left_steps = None if steps is None else steps - int(done["steps"])
     left_s = None if budget is None else budget - done["elapsed_s"]

@@ -122,9 +122,9 @@ def test_every_family_begins_from_another_run(folder: Path, family: str, tmp_pat
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"steps": 6}, "has made 6 steps already: give more than that with steps"),
-        ({"steps": 1}, "has made 6 steps already"),
-        ({"budget": 0.001}, "already: give more than that with budget"),
+        ({"steps": 6}, "has made 6 steps, and steps counts all: steps=12 trains it for 6 more"),
+        ({"steps": 1}, "steps=7 trains it for 1 more"),
+        ({"budget": 0.001}, r"and budget counts all: budget=\d+s trains it for 0 s more"),
         ({"steps": 9, "seed": 3}, "resume takes everything from its run; leave out seed"),
         ({"out": "x"}, "resume takes everything from its run; leave out out"),
     ],
