@@ -33,6 +33,8 @@ TORCH_NEEDS = [
     "sympy>=1.13.3",
     "typing-extensions>=4.10",
 ]
+EXTRAS = ("pdf", "metrics", "documents")
+"""Locked with what running needs, so that a class without network has reports as PDF, BLEU and texts in PDF: 45 MB."""
 # What `pip install --no-build-isolation -e .` needs, and a pip that resolves without downloading.
 BUILD_NEEDS = ["editables>=0.5", "pip>=25"]
 
@@ -57,9 +59,10 @@ def name_of(requirement: str) -> str:
 
 def wanted(project: dict[str, Any], *, development: bool) -> list[str]:
     """The requirements to lock, sorted; torch replaced by what every build of it needs."""
+    optional = project["project"]["optional-dependencies"]
     requirements = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
-    if development:
-        requirements += project["project"]["optional-dependencies"]["dev"]
+    for name in (*EXTRAS, *(["dev"] if development else [])):
+        requirements += optional[name]
     kept = [line for line in requirements if name_of(line) != "torch"]
     return sorted({*kept, *TORCH_NEEDS, *BUILD_NEEDS}, key=lambda line: (name_of(line), line))
 
