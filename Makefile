@@ -5,18 +5,26 @@ PY := $(BIN)/python
 ARGS ?=
 BUDGET ?=
 DIR ?= wheelhouse
+PYTHONS ?=
+SYSTEMS ?=
+WHEELS ?=
 WORKERS ?= 2
+FROM := $(if $(WHEELS),--wheels "$(WHEELS)")
+FOR := $(if $(PYTHONS),--pythons $(PYTHONS)) $(if $(SYSTEMS),--systems $(SYSTEMS))
 
-.PHONY: help setup demo test test-slow check quick bench clean translations wheelhouse lock
+.PHONY: help setup setup-run demo test test-slow check quick bench clean translations wheels wheelhouse lock
 .DEFAULT_GOAL := help
 
 help:         ## this list
 	@$(PYTHON) scripts/chores.py help
 
 setup:        ## make .venv with everything locked (again: under a second)
-	@$(PYTHON) scripts/setup_env.py
+	@$(PYTHON) scripts/setup_env.py $(FROM)
 
-demo: setup   ## the whole practice on real data -> report.html (BUDGET=5m, ARGS="--lang pt")
+setup-run:    ## make .venv with what running needs (WHEELS=DIR: from there, without network)
+	@$(PYTHON) scripts/setup_env.py --runtime $(FROM)
+
+demo: setup-run  ## the whole practice on real data -> report.html (BUDGET=5m, ARGS="--lang pt")
 	@$(PY) -m olaria demo $(if $(BUDGET),--budget $(BUDGET)) $(ARGS)
 
 test: setup   ## every test but the slow ones
@@ -38,8 +46,11 @@ bench: setup  ## the benchmarks behind the claims
 translations: setup ## bring the catalogs up to date with the sources
 	@$(PY) scripts/translations.py $(ARGS)
 
-wheelhouse: setup ## fill DIR for setups without network: OLARIA_WHEELS=DIR make setup
-	@$(PYTHON) scripts/setup_env.py --wheelhouse "$(DIR)"
+wheels:       ## fill DIR for a class: make setup-run WHEELS=DIR (PYTHONS="3.11 3.12" SYSTEMS="linux windows")
+	@$(PYTHON) scripts/setup_env.py --runtime $(FROM) --wheelhouse "$(DIR)" $(FOR)
+
+wheelhouse:   ## the same with the development tools: make setup WHEELS=DIR
+	@$(PYTHON) scripts/setup_env.py $(FROM) --wheelhouse "$(DIR)" $(FOR)
 
 lock: setup   ## renew the locked versions (needs uv and network)
 	@$(PYTHON) scripts/lock.py

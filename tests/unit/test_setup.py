@@ -4,6 +4,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))  # where they find each other when one is run
 
 
 def load(name: str) -> ModuleType:
@@ -30,6 +32,7 @@ def load(name: str) -> ModuleType:
 
 
 tool = load("setup_env")
+torch_build, environment = sys.modules["setup_torch"], sys.modules["setup_venv"]
 lock = load("lock")
 
 GPU_PLAN = [("torch", "https://x/torch.whl"), ("nvidia-cublas", "https://x/cublas.whl")]
@@ -52,108 +55,120 @@ CPU_PLAN = [("torch", "file:///wheels/torch.whl")]
     ],
 )
 def test_a_recent_torch_is_kept(version: str | None, kept: bool) -> None:
-    assert tool.is_recent_torch(version) is kept
+    assert torch_build.is_recent_torch(version) is kept
 
 
 class Machine:
     """Stands in for pip, the network and the graphics card of a setup."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, gpu: bool, reachable: bool) -> None:
-        self.plans = {(): GPU_PLAN, ("--index-url", tool.CPU_INDEX): CPU_PLAN}
+        self.plans = {(): GPU_PLAN, ("--index-url", torch_build.CPU_INDEX): CPU_PLAN}
         self.said: list[str] = []
         self.probed: list[str] = []
-        monkeypatch.delenv("OLARIA_WHEELS", raising=False)
-        monkeypatch.setattr(tool, "planned_downloads", lambda words: self.plans[tuple(words)])
-        monkeypatch.setattr(tool, "has_nvidia_gpu", lambda: gpu)
-        monkeypatch.setattr(tool, "is_reachable", lambda url: self.probed.append(url) or reachable)
-        monkeypatch.setattr(tool, "say", self.said.append)
         monkeypatch.setattr(
-            tool, "announcement", lambda plan: "large" if plan is GPU_PLAN else None
+            torch_build, "planned_downloads", lambda words: self.plans[tuple(words)]
+        )
+        monkeypatch.setattr(torch_build, "has_nvidia_gpu", lambda: gpu)
+        monkeypatch.setattr(
+            torch_build, "is_reachable", lambda url: self.probed.append(url) or reachable
+        )
+        monkeypatch.setattr(torch_build, "say", lambda text, **_: self.said.append(text))
+        monkeypatch.setattr(
+            torch_build, "announcement", lambda plan: "large" if plan is GPU_PLAN else None
         )
 
 
 def test_the_cpu_index_is_tried_for_a_gpu_build_without_gpu(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     machine = Machine(monkeypatch, gpu=False, reachable=True)
-    assert tool.torch_options() == ["--index-url", tool.CPU_INDEX]
-    assert "large" not in machine.said
+    assert torch_build.torch_options([]) == ["--index-url", torch_build.CPU_INDEX]
+    assert machine.probed and "large" not in capsys.readouterr().out
 
 
-def test_without_the_cpu_index_the_gpu_build_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = Machine(monkeypatch, gpu=False, reachable=False)
-    assert tool.torch_options() == []
-    assert machine.said[-1] == "large"
+def test_without_the_cpu_index_the_gpu_build_is_announced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Machine(monkeypatch, gpu=False, reachable=False)
+    assert torch_build.torch_options([]) == []
+    assert capsys.readouterr().out == "large\n"
 
 
 def test_a_gpu_gets_its_build_without_a_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     machine = Machine(monkeypatch, gpu=True, reachable=True)
-    assert tool.torch_options() == []
+    assert torch_build.torch_options([]) == []
     assert machine.probed == []
 
 
 def test_a_cpu_build_is_taken_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
     machine = Machine(monkeypatch, gpu=False, reachable=True)
     machine.plans[()] = CPU_PLAN
-    assert tool.torch_options() == []
+    assert torch_build.torch_options([]) == []
     assert machine.said == machine.probed == []
 
 
 def test_a_folder_of_wheels_is_the_only_source(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    machine = Machine(monkeypatch, gpu=False, reachable=True)
+    only = tool.folder_options(tmp_path)
+    assert only == ["--no-index", "--find-links", str(tmp_path)] == torch_build.torch_options(only)
+    assert machine.said == machine.probed == []
     monkeypatch.setenv("OLARIA_WHEELS", str(tmp_path))
-    assert tool.folder_options() == ["--no-index", "--find-links", str(tmp_path)]
-    monkeypatch.setenv("OLARIA_WHEELS", str(tmp_path / "none"))
-    with pytest.raises(tool.SetupError, match="is not a folder"):
-        tool.folder_options()
+    (tmp_path / "stick").mkdir()
+    assert tool.wheel_folder(None) == tmp_path
+    assert tool.wheel_folder(tmp_path / "stick") == tmp_path / "stick"
+    monkeypatch.setenv("OLARIA_WHEELS", " ")
+    assert tool.wheel_folder(None) is None
+    with pytest.raises(tool.SetupError, match="is no folder"):
+        tool.wheel_folder(tmp_path / "none")
 
 
 def test_large_downloads_are_announced() -> None:
     sizes = {"https://x/torch.whl": 900_000_000, "https://x/cublas.whl": 1_300_000_000}
-    assert tool.announcement(GPU_PLAN, sizes.get) == (
+    assert torch_build.announcement(GPU_PLAN, sizes.get) == (
         "downloading 2.2 GB for torch and its GPU libraries"
     )
     del sizes["https://x/cublas.whl"]
-    assert "0.9 GB or more" in tool.announcement(GPU_PLAN, sizes.get)
-    assert "several GB" in tool.announcement(GPU_PLAN, lambda url: None)
-    assert tool.announcement(CPU_PLAN, lambda url: 200_000_000) is None
-    assert tool.announcement(CPU_PLAN, lambda url: None) is None
-    assert tool.size_of("file:///wheels/torch.whl") == 0
+    assert "0.9 GB or more" in torch_build.announcement(GPU_PLAN, sizes.get)
+    assert "several GB" in torch_build.announcement(GPU_PLAN, lambda url: None)
+    assert torch_build.announcement(CPU_PLAN, lambda url: 200_000_000) is None
+    assert torch_build.announcement(CPU_PLAN, lambda url: None) is None
+    assert torch_build.size_of("file:///wheels/torch.whl") == 0
 
 
 def test_pips_report_is_read() -> None:
     item = {"metadata": {"name": "torch"}, "download_info": {"url": "https://x/torch.whl"}}
-    assert tool.read_plan({"install": [item]}) == GPU_PLAN[:1]
+    assert torch_build.read_plan({"install": [item]}) == GPU_PLAN[:1]
 
 
 # --- the environment ------------------------------------------------------------------------------
 
 
 def finished(folder: Path, state: dict[str, Any]) -> None:
-    python = tool.venv_python(folder)
+    python = environment.venv_python(folder)
     python.parent.mkdir(parents=True)
     python.touch()
     site = folder / ("Lib" if os.name == "nt" else "lib/python3.11") / "site-packages"
     (site / "torch").mkdir(parents=True)
     (site / "torch" / "version.py").touch()
-    (folder / tool.STAMP.name).write_text(json.dumps(state))
+    (folder / environment.STAMP.name).write_text(json.dumps(state))
 
 
 def test_a_finished_setup_is_recognised_until_something_changes(tmp_path: Path) -> None:
-    state = tool.state(runtime=False)
+    state = {**tool.state(runtime=False), "root": str(tmp_path)}
     assert not tool.is_ready(state, tmp_path / "v")
     finished(tmp_path / "v", state)
     assert tool.is_ready(state, tmp_path / "v")
     for key in ("root", "inputs"):
         assert not tool.is_ready({**state, key: "other"}, tmp_path / "v")
-    (tool.site_packages(tmp_path / "v") / "torch" / "version.py").unlink()
+    (environment.site_packages(tmp_path / "v") / "torch" / "version.py").unlink()
     assert not tool.is_ready(state, tmp_path / "v")
 
 
 def test_a_broken_stamp_means_not_ready(tmp_path: Path) -> None:
     finished(tmp_path / "v", {})
-    (tmp_path / "v" / tool.STAMP.name).write_text("{")
+    (tmp_path / "v" / environment.STAMP.name).write_text("{")
     assert not tool.is_ready(tool.state(runtime=False), tmp_path / "v")
 
 
@@ -162,16 +177,92 @@ def test_python_without_ensurepip_says_what_to_install(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(tool.SetupError, match="apt install python3-venv"):
-        tool.make_venv(tmp_path / "v")
+        environment.make_venv(tmp_path / "v")
 
 
 def test_an_old_environment_is_refused_with_its_place(tmp_path: Path) -> None:
-    python = tool.venv_python(tmp_path / "v")
+    python = environment.venv_python(tmp_path / "v")
     python.parent.mkdir(parents=True)
     python.write_text("#!/bin/sh\necho 3 9 True\n")
     python.chmod(0o755)
     with pytest.raises(tool.SetupError, match=r"no working Python 3\.11 or newer; delete it"):
-        tool.make_venv(tmp_path / "v")
+        environment.make_venv(tmp_path / "v")
+
+
+def make_plain(folder: Path, *options: str) -> Path:
+    """An environment as Python makes it, without pip."""
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", *options, folder], check=True, timeout=120
+    )
+    return folder
+
+
+def test_an_environment_is_known_where_it_was_made(tmp_path: Path) -> None:
+    made = make_plain(tmp_path / "a folder" / ".venv", "--prompt", "my own")
+    assert environment.why_anew(made) is None
+    assert environment.why_anew(tmp_path / "none") is None
+    link = tmp_path / "link"
+    link.symlink_to(made.parent)
+    assert environment.why_anew(link / ".venv") is None
+
+
+@pytest.mark.parametrize("how", ["copied", "moved", "by the stamp", "its Python is gone"])
+def test_a_copied_environment_is_made_anew(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make_plain(tmp_path / "teacher" / ".venv")
+    here = tmp_path / "student" / ".venv"
+    if how == "copied":
+        shutil.copytree(made, here, symlinks=True)
+    else:
+        here.parent.mkdir()
+        made.rename(here)
+    config = here / "pyvenv.cfg"
+    if how == "by the stamp":  # an environment of uv says nothing of its place
+        config.write_text(re.sub("command.*", "", config.read_text()))
+        (here / environment.STAMP.name).write_text(json.dumps({"root": str(made.parent)}))
+    elif how == "its Python is gone":
+        config.write_text(f"home = {tmp_path / 'other-python'}\n")
+    (here / "lib" / "old.txt").write_text("old")
+    monkeypatch.setattr(environment.venv.EnvBuilder, "_setup_pip", lambda *_: None)
+    environment.make_venv(here)
+    line = capsys.readouterr().out
+    assert line.count("\n") == 1
+    reason = "the Python that" if "gone" in how else f"a copy, made in {made.parent}\n"
+    assert line.startswith("making .venv anew: ") and reason in line
+    assert environment.why_anew(here) is None and not (here / "lib" / "old.txt").exists()
+    assert made.exists() is (how == "copied")
+
+
+@pytest.mark.parametrize("what", ["folder", "link", "file"])
+def test_nothing_but_an_environment_is_deleted(what: str, tmp_path: Path) -> None:
+    kept, here = tmp_path / "mine", tmp_path / ".venv"
+    if what == "folder":
+        kept = here
+    kept.mkdir()
+    (kept / "thesis.txt").write_text("mine")
+    if what == "link":
+        (kept / "pyvenv.cfg").write_text(f"home = {tmp_path / 'none'}\n")
+        here.symlink_to(kept)
+    elif what == "file":
+        here.write_text("mine")
+    with pytest.raises(tool.SetupError, match="move it away"):
+        environment.make_venv(here)
+    assert (kept / "thesis.txt").read_text() == "mine" and here.exists()
+
+
+def test_a_disk_without_links_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "symlink", refuse)
+    monkeypatch.setattr(environment.venv.EnvBuilder, "setup_python", refuse)
+    with pytest.raises(
+        tool.SetupError, match=r"\(Operation not permitted\); from a USB stick, copy"
+    ):
+        environment.make_venv(tmp_path / ".venv")
 
 
 def test_errors_are_one_line_and_exit_one(
@@ -201,9 +292,11 @@ def test_an_older_python_is_told_in_one_line() -> None:
 
 def test_pips_reason_is_told_and_what_to_do_without_network() -> None:
     stderr = "WARNING: Retrying after NameResolutionError\nERROR: No matching distribution found"
-    assert tool.last_error(stderr).startswith("No matching distribution found (is there a network?")
-    assert tool.last_error("ERROR: disk full\nnotice: new pip") == "disk full"
-    assert tool.last_error("") == "no reason given"
+    assert environment.last_error(stderr).startswith(
+        "No matching distribution found (is there a network?"
+    )
+    assert environment.last_error("ERROR: disk full\nnotice: new pip") == "disk full"
+    assert environment.last_error("") == "no reason given"
 
 
 # --- the tests' own walls -------------------------------------------------------------------------
@@ -256,8 +349,8 @@ def test_both_locks_agree() -> None:
     """On every version; a development tool may want a package on systems where Olaria does not."""
 
     def pins(path: Path) -> set[str]:
-        lines = tool.unhashed(path.read_text(encoding="utf-8")).splitlines()
-        return {line.partition(";")[0].strip() for line in lines}
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return {re.split("[;\\\\]", line)[0].strip() for line in lines if line[:1].isalnum()}
 
     assert pins(lock.RUNTIME) <= pins(lock.DEVELOPMENT)
 
