@@ -7,7 +7,7 @@ from typing import Any
 from olaria.cli.shell import Shell
 from olaria.cli.verb import Verb, quick, watched
 from olaria.i18n import N_, translate
-from olaria.workflows import data
+from olaria.workflows import data, data_folders
 from olaria.workflows.data import DescribedText
 from olaria.workflows.requests import Document
 
@@ -132,8 +132,8 @@ def _measures(shell: Shell, values: dict[str, Any], path: str = "") -> list[tupl
     return facts
 
 
-def _do_mirror(shell: Shell, request: data.MirrorRequest) -> Document:
-    found: Document = data.mirror(request)
+def _do_mirror(shell: Shell, request: data_folders.MirrorRequest) -> Document:
+    found: Document = data_folders.mirror(request)
     for name in found["left_out"]:
         message = N_(
             "{name} is not in the cache and was left out; olaria data get {name} brings it"
@@ -164,9 +164,9 @@ def _clean(shell: Shell, found: Document) -> None:
 VERBS = {
     "list": Verb(data.ListDataRequest, quick(data.list_datasets), _list),
     "get": Verb(data.GetRequest, watched(data.get, computes=False), _get),
-    "where": Verb(data.WhereRequest, quick(data.where), _where),
+    "where": Verb(data_folders.WhereRequest, quick(data_folders.where), _where),
     "verify": Verb(data.VerifyRequest, quick(data.verify), _verify),
     "stats": Verb(data.StatsRequest, watched(data.stats, computes=False), _stats),
-    "mirror": Verb(data.MirrorRequest, _do_mirror, _mirror),
-    "clean": Verb(data.CleanRequest, quick(data.clean), _clean),
+    "mirror": Verb(data_folders.MirrorRequest, _do_mirror, _mirror),
+    "clean": Verb(data_folders.CleanRequest, quick(data_folders.clean), _clean),
 }

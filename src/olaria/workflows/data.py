@@ -1,4 +1,4 @@
-"""The use cases of ``olaria data``: list, get, where, verify, stats, mirror, clean.
+"""The use cases of ``olaria data`` that are about data sets: list, get, verify, stats.
 
 Each returns plain JSON values. Torch is imported only where a data set is really loaded.
 """
@@ -6,7 +6,6 @@ Each returns plain JSON values. Torch is imported only where a data set is reall
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from olaria.errors import StorageError, UsageError, suggestion
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from olaria.data.base import File, Progress
 
 FORMAT = 1
-GZIP_LEVEL = 6
 
 
 def _a_name() -> str:
@@ -40,7 +38,8 @@ def _a_name() -> str:
     )
 
 
-def _any_name() -> str | None:
+def any_name_setting() -> str | None:
+    """One data set, or all."""
     return setting(  # type: ignore[no-any-return]
         N_("name of a data set"),
         default=None,
@@ -109,57 +108,9 @@ def get(
     """
     from olaria.data import load, sources
 
-    _known(request.name)
+    known(request.name)
     data = load(request.name, offline=offline, progress=progress)
     return Document(_described(data), folder=str(sources.cache_folder() / request.name))
-
-
-@dataclass(frozen=True, kw_only=True)
-class WhereRequest(Request):
-    """What ``where`` takes."""
-
-    summary = N_("the folders that are looked into")
-
-    name: str | None = _any_name()
-
-
-@verb(WhereRequest)
-def where(request: WhereRequest) -> Document:
-    """The folders that are looked into; with ``name``, its files too, and which are there.
-
-    Raises:
-        UsageError: there is no such data set.
-    """
-    from olaria.data import sources
-
-    mirror = sources.mirror_folder()
-    result = Document(
-        format=FORMAT,
-        home=str(sources.home()),
-        cache=str(sources.cache_folder()),
-        mirror=None if mirror is None else str(mirror),
-        offline=sources.is_offline(),
-    )
-    if request.name is None:
-        return result
-    data_set = _known(request.name)
-    result["name"] = request.name
-    result["files"] = [
-        {
-            "path": str(path),
-            "present": path.is_file(),
-            "size_bytes": file.size_bytes,
-            "sha256": file.sha256,
-            "mirror_name": f"{request.name}/{file.name}",
-            "addresses": [
-                *file.addresses,
-                *(data_set.archive.addresses if data_set.archive else ()),
-            ],
-        }
-        for file in data_set.files
-        for path in [sources.cached_path(data_set, file)]
-    ]
-    return result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +119,7 @@ class VerifyRequest(Request):
 
     summary = N_("check the content of cached files")
 
-    name: str | None = _any_name()
+    name: str | None = any_name_setting()
 
 
 @verb(VerifyRequest)
@@ -190,7 +141,7 @@ def verify(request: VerifyRequest) -> Document:
             "path": str(sources.cached_path(data_set, file)),
             "state": _state(data_set, file),
         }
-        for data_set in _chosen(request.name)
+        for data_set in chosen(request.name)
         for file in data_set.files
     ]
     return Document(format=FORMAT, ok=all(file["state"] != "wrong" for file in files), files=files)
@@ -259,111 +210,22 @@ def stats(
     return DescribedText(facts, target=name, reading=reading)
 
 
-# -- for a class ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class MirrorRequest(Request):
-    """What ``mirror`` takes."""
-
-    summary = N_("write the cached data sets for a class without network")
-
-    folder: str | Path = setting(
-        N_("to write into: the class's USB stick"), metavar=N_("FOLDER"), positional=True
-    )
-
-
-@verb(MirrorRequest)
-def mirror(request: MirrorRequest) -> Document:
-    """Write every cached data set as ``<data set>/<file>``: the class's USB stick.
-
-    IDX files are compressed as published. A data set that is not cached whole is named in
-    ``"left_out"``; ``get`` it first.
-
-    Raises:
-        StorageError: the folder cannot be written.
-    """
-    from olaria.data import DATASETS, sources
-
-    target = Path(request.folder)
-    written, left_out = [], []
-    for data_set in DATASETS.values():
-        if not data_set.files:
-            continue
-        contents = [sources.read_cached(data_set, file) for file in data_set.files]
-        if None in contents:
-            left_out.append(data_set.name)
-            continue
-        for file, content in zip(data_set.files, contents, strict=True):
-            assert content is not None
-            packed = _published(file, content)
-            path = target / data_set.name / file.name
-            sources.write_kept(path, packed)
-            written.append({"path": str(path), "size_bytes": len(packed)})
-    return Document(
-        format=FORMAT,
-        folder=str(target),
-        files=written,
-        size_bytes=sum(int(str(entry["size_bytes"])) for entry in written),
-        left_out=left_out,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class CleanRequest(Request):
-    """What ``clean`` takes."""
-
-    summary = N_("delete cached data sets")
-
-    name: str | None = _any_name()
-    confirmed: bool = setting(N_("really delete them"), default=False, flag="--yes")
-
-
-@verb(CleanRequest)
-def clean(request: CleanRequest) -> Document:
-    """What can be deleted from the cache, and once confirmed its deletion.
-
-    Only files this program put there are touched: those a data set names, its lock and its
-    unfinished downloads; without ``name`` also decoded images of the user's own files. Anything else stays.
-
-    Returns:
-        ``{"deleted": bool, "files": [{"path", "size_bytes"}], "size_bytes"}``.
-
-    Raises:
-        UsageError: there is no such data set.
-        StorageError: a file cannot be deleted.
-    """
-    from olaria.data import decoded, sources
-
-    chosen = _chosen(request.name)
-    paths = [path for data_set in chosen for path in _ours(data_set)]
-    if request.name is None:
-        paths += sorted(decoded.folder().glob(f"*{decoded.SUFFIX}"))
-    files = [{"path": str(path), "size_bytes": path.stat().st_size} for path in paths]
-    if request.confirmed:
-        for path in paths:
-            _delete(path)
-        for data_set in chosen:
-            _delete_empty(sources.cache_folder() / data_set.name)
-    return Document(
-        format=FORMAT,
-        deleted=request.confirmed,
-        files=files,
-        size_bytes=sum(int(str(entry["size_bytes"])) for entry in files),
-    )
-
-
 # -- what they share --------------------------------------------------------------------------------
 
 
-def _chosen(name: str | None) -> list[DataSet]:
+def chosen(name: str | None) -> list[DataSet]:
     """One data set, or all."""
     from olaria.data import DATASETS
 
-    return list(DATASETS.values()) if name is None else [_known(name)]
+    return list(DATASETS.values()) if name is None else [known(name)]
 
 
-def _known(name: str) -> DataSet:
+def known(name: str) -> DataSet:
+    """The data set of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
     from olaria.data import DATASETS
 
     if name not in DATASETS:
@@ -394,13 +256,6 @@ def _state(data_set: DataSet, file: File) -> str:
     return "wrong" if sources.read_cached(data_set, file) is None else "right"
 
 
-def _published(file: File, content: bytes) -> bytes:
-    import gzip
-
-    # No time in the header: the same content always gives the same file.
-    return gzip.compress(content, GZIP_LEVEL, mtime=0) if file.name.endswith(".gz") else content
-
-
 def _described(data: LoadedData) -> dict[str, Any]:
     from olaria.data.base import kind_of
 
@@ -415,29 +270,3 @@ def _described(data: LoadedData) -> dict[str, Any]:
         "citation": data.citation,
         "notes": [note.to_json() for note in data.notes],
     }
-
-
-def _ours(data_set: DataSet) -> list[Path]:
-    from olaria.data import sources
-    from olaria.storage.files import unfinished
-
-    found = [sources.cached_path(data_set, file) for file in data_set.files]
-    left = [path for file in found for path in unfinished(file)]
-    lock = sources.lock_path(data_set.name)
-    return [path for path in (*found, *left, lock) if path.is_file()]
-
-
-def _delete(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(
-            N_("cannot delete {path} ({reason}); check its permissions"),
-            path=str(path),
-            reason=error.strerror or str(error),
-        ) from None
-
-
-def _delete_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()

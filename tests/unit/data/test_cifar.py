@@ -17,7 +17,7 @@ from olaria.data.cifar import CIFAR10, RECORD_BYTES, read_records
 from olaria.data.config import DataConfig
 from olaria.data.pip_config import PipConfig
 from olaria.errors import IntegrityError, SourceError
-from olaria.workflows.data import where
+from olaria.workflows.data_folders import where
 
 
 def record(label: int, red: int, green: int, blue: int) -> bytes:

@@ -18,6 +18,7 @@ from olaria.errors import SourceError, UsageError
 from olaria.recipes import preset as find_preset
 from olaria.recipes.language import recommended
 from olaria.workflows import data as workflow
+from olaria.workflows import data_folders as folders
 
 CONTENT = b"to be or not to be, that is the question\n" * 20
 
@@ -51,10 +52,10 @@ def test_get_verify_mirror_and_clean(stick: Path, tmp_path: Path) -> None:
     assert (got["source"], got["kind"]) == ("mirror", "text")
     assert entry()["ready"] is True
     assert workflow.get("tiny-shakespeare")["source"] == "cache"
-    (file,) = workflow.where("tiny-shakespeare")["files"]
+    (file,) = folders.where("tiny-shakespeare")["files"]
     assert file["present"] is True
 
-    made = workflow.mirror(tmp_path / "second")
+    made = folders.mirror(tmp_path / "second")
     assert (tmp_path / "second" / "tiny-shakespeare" / "input.txt").read_bytes() == CONTENT
     assert "mnist" in made["left_out"]
 
@@ -68,19 +69,19 @@ def test_get_verify_mirror_and_clean(stick: Path, tmp_path: Path) -> None:
     ended = [stranger.with_name(f".input.txt.abc.{end}") for end in ("tmp", "partial")]
     for left in ended:
         left.write_bytes(b"half")
-    listed = workflow.clean()
+    listed = folders.clean()
     assert listed["deleted"] is False
     assert Path(file["path"]).exists()
-    assert workflow.clean(confirmed=True)["size_bytes"] == listed["size_bytes"] > 0
+    assert folders.clean(confirmed=True)["size_bytes"] == listed["size_bytes"] > 0
     assert not Path(file["path"]).exists()
     assert stranger.read_text() == "mine" and not any(map(Path.exists, ended))
-    for result in (got, made, listed, workflow.where(), workflow.list_datasets()):
+    for result in (got, made, listed, folders.where(), workflow.list_datasets()):
         json.dumps(result)
 
 
 def test_mirror_gzips_as_published(stick: Path) -> None:
     file = DATASETS["mnist"].files[0]
-    first, second = (workflow._published(file, b"abc" * 100) for _ in range(2))
+    first, second = (folders._published(file, b"abc" * 100) for _ in range(2))
     assert first == second
     assert sources._decoded(file, first, "x") == b"abc" * 100
 
@@ -150,7 +151,7 @@ def test_recommended_presets_exist_at_their_size(num_chars: int, preset: str) ->
 
 
 def test_unknown_name_and_absent_data(stick: Path) -> None:
-    for use in (workflow.get, workflow.where, workflow.verify, workflow.clean):
+    for use in (workflow.get, folders.where, workflow.verify, folders.clean):
         with pytest.raises(UsageError, match="did you mean mnist"):
             use("mnits")
     with pytest.raises(SourceError, match="fashion-mnist"):

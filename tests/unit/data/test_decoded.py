@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from olaria.data import DataConfig, ImageData, decoded, images, load, pixels
-from olaria.workflows.data import clean
+from olaria.workflows.data_folders import clean
 
 
 def png(side: int, level: int) -> bytes:
