@@ -6,7 +6,7 @@ from typing import Any
 
 from olaria.cli.shell import Shell
 from olaria.cli.verb import Verb, quick, watched
-from olaria.i18n import N_, translate
+from olaria.i18n import N_, command, translate
 from olaria.workflows import data, data_folders
 from olaria.workflows.data import DescribedText
 from olaria.workflows.requests import Document
@@ -61,23 +61,38 @@ def _list(shell: Shell, found: Document) -> None:
         for one in found["data_sets"]
     ]
     shell.table([shell.text(name) for name in names], rows, "<><")
+    if found["mirror"] is not None:
+        shell.notice(shell.text(N_("mirror: {folder}"), folder=found["mirror"]))
 
 
 def _get(shell: Shell, found: Document) -> None:
-    folder = (shell.text(N_("folder")), shell.measure(found["folder"]))
-    shell.facts([*_described(shell, found), folder])
+    if "data_sets" not in found:
+        folder = (shell.text(N_("folder")), shell.measure(found["folder"]))
+        shell.facts([*_described(shell, found), folder])
+        return
+    names = (N_("data set"), N_("source"), N_("folder"))
+    rows = [
+        (one["name"], _source(shell, one), shell.measure(one["folder"]))
+        for one in found["data_sets"]
+    ]
+    shell.table([shell.text(name) for name in names], rows)
+    for one in found["left_out"]:
+        shell.notice(shell.words(one["reason"]))
+
+
+def _source(shell: Shell, found: dict[str, Any]) -> str:
+    from olaria.data.base import SOURCE_TITLES
+
+    return shell.text(SOURCE_TITLES.get(found["source"], found["source"]))
 
 
 def _described(shell: Shell, found: dict[str, Any]) -> list[tuple[str, str]]:
-    from olaria.data.base import SOURCE_TITLES
-
     for note in found["notes"]:
         shell.notice(shell.words(note))
-    source = SOURCE_TITLES.get(found["source"], found["source"])
     return [
         (shell.text(N_("data set")), shell.measure(found["name"])),
         (shell.text(N_("what it is")), shell.measure(translate(found["title"], shell.language))),
-        (shell.text(N_("source")), shell.text(source)),
+        (shell.text(N_("source")), _source(shell, found)),
         (shell.text(N_("licence")), shell.measure(translate(found["licence"], shell.language))),
         (shell.text(N_("citation")), shell.measure(found["citation"])),
         ("sha256", found["sha256"]),
@@ -98,6 +113,18 @@ def _where(shell: Shell, found: Document) -> None:
         facts.append((shell.text(N_("in a mirror")), shell.measure(file["mirror_name"])))
         facts += [(shell.text(N_("address")), shell.measure(one)) for one in file["addresses"]]
     shell.facts(facts)
+
+
+def _use(shell: Shell, found: Document) -> None:
+    holds = ", ".join(found["data_sets"]) or None
+    facts = [
+        (shell.text(N_("mirror")), shell.measure(found["mirror"])),
+        (shell.text(N_("it holds")), shell.measure(holds)),
+        (shell.text(N_("remembered in")), shell.measure(found["settings"])),
+    ]
+    shell.facts(facts if found["mirror"] is not None else facts[:1])
+    if found["by"] == "OLARIA_MIRROR":
+        shell.notice(shell.text(N_("OLARIA_MIRROR is set, and goes before what is remembered")))
 
 
 def _verify(shell: Shell, found: Document) -> None:
@@ -145,8 +172,8 @@ def _do_mirror(shell: Shell, request: data_folders.MirrorRequest) -> Document:
 def _mirror(shell: Shell, found: Document) -> None:
     for file in found["files"]:
         shell.line(f"{shell.measure(file['path'])}  {shell.size(file['size_bytes'])}")
-    message = N_("use it with OLARIA_MIRROR={folder}")
-    shell.notice(shell.text(message, folder=found["folder"]))
+    use = command("data", "use", str(found["folder"]))
+    shell.notice(shell.text(N_("on each machine of the class: {command}"), command=use))
 
 
 def _clean(shell: Shell, found: Document) -> None:
@@ -165,6 +192,7 @@ VERBS = {
     "list": Verb(data.ListDataRequest, quick(data.list_datasets), _list),
     "get": Verb(data.GetRequest, watched(data.get, computes=False), _get),
     "where": Verb(data_folders.WhereRequest, quick(data_folders.where), _where),
+    "use": Verb(data_folders.UseRequest, quick(data_folders.use), _use),
     "verify": Verb(data.VerifyRequest, quick(data.verify), _verify),
     "stats": Verb(data.StatsRequest, watched(data.stats, computes=False), _stats),
     "mirror": Verb(data_folders.MirrorRequest, _do_mirror, _mirror),

@@ -34,6 +34,7 @@ def _show(shell: Shell, found: Document) -> None:
             (shell.text(N_("graphics processor")), shell.measure(machine["gpu"])),
             (shell.text(N_("runs are in")), shell.measure(found["runs"])),
             (shell.text(N_("free space there")), shell.size(found["free_bytes"])),
+            (shell.text(N_("mirror")), shell.measure(found["mirror"])),
             *((name, shell.measure(value)) for name, value in found["variables"].items()),
             *(
                 (shell.text(N_("extra {name}"), name=name), shell.measure(is_there))

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olaria.data.base import fingerprint
-from olaria.data.sources import home, write_kept
+from olaria.data.places import home
+from olaria.data.sources import write_kept
 from olaria.errors import StorageError
 
 if TYPE_CHECKING:

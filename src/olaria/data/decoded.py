@@ -14,7 +14,8 @@ from pathlib import Path
 from olaria.data.base import Pictures
 from olaria.data.config import DataConfig
 from olaria.data.entries import Entry
-from olaria.data.sources import home, write_kept
+from olaria.data.places import home
+from olaria.data.sources import write_kept
 from olaria.errors import StorageError
 from olaria.i18n import Message
 from olaria.storage.paths import openable

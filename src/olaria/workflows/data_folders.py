@@ -1,4 +1,4 @@
-"""The use cases of ``olaria data`` that are about the folders data sets are kept in: where, mirror, clean."""
+"""The use cases of ``olaria data`` that are about the folders data sets are kept in: where, use, mirror, clean."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from olaria.errors import StorageError
-from olaria.i18n import N_
+from olaria.errors import StorageError, UsageError
+from olaria.i18n import N_, Message, Setting
 from olaria.workflows.data import FORMAT, any_name_setting, chosen, known
 from olaria.workflows.requests import Document, Request, setting
 from olaria.workflows.requests.verbs import verb
@@ -35,13 +35,13 @@ def where(request: WhereRequest) -> Document:
     Raises:
         UsageError: there is no such data set.
     """
-    from olaria.data import sources
+    from olaria.data import places, sources
 
-    mirror = sources.mirror_folder()
+    mirror = places.mirror_folder()
     result = Document(
         format=FORMAT,
-        home=str(sources.home()),
-        cache=str(sources.cache_folder()),
+        home=str(places.home()),
+        cache=str(places.cache_folder()),
         mirror=None if mirror is None else str(mirror),
         offline=sources.is_offline(),
     )
@@ -65,6 +65,99 @@ def where(request: WhereRequest) -> Document:
         for path in [sources.cached_path(data_set, file)]
     ]
     return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class UseRequest(Request):
+    """What ``use`` takes."""
+
+    summary = N_("remember a folder that data sets are taken from, such as a USB stick")
+
+    folder: str | Path | None = setting(
+        N_("made by olaria data mirror"),
+        default=None,
+        metavar=N_("FOLDER"),
+        positional=True,
+        unless=Message(N_("say which is used")),
+    )
+    forget: bool = setting(N_("remember none"), default=False, flag="--none")
+
+    def check(self) -> None:
+        if self.forget and self.folder is not None:
+            raise UsageError(
+                N_("give {one} or {other}, not both"),
+                one=Setting("folder"),
+                other=Setting("forget"),
+            )
+
+
+@verb(UseRequest)
+def use(request: UseRequest) -> Document:
+    """Remember a mirror for all that this user does from now on, or forget it; says which is used.
+
+    ``OLARIA_MIRROR`` goes before what is remembered.
+
+    Returns:
+        ``{"mirror", "by", "data_sets", "settings"}``: the folder, what names it (``"OLARIA_MIRROR"`` or
+        ``"settings"``), the data sets that it holds, and the file that remembers it.
+
+    Raises:
+        UsageError: the folder holds no data set.
+        StorageError: it cannot be remembered.
+    """
+    from olaria.data import places
+
+    if request.folder is not None:
+        folder = Path(request.folder)
+        if not _held(folder):
+            raise _no_mirror(folder)
+        places.remember_mirror(folder)
+    elif request.forget:
+        places.remember_mirror(None)
+    found = places.mirror()
+    return Document(
+        format=FORMAT,
+        mirror=None if found is None else str(found.folder),
+        by=None if found is None else found.by,
+        data_sets=[] if found is None else _held(found.folder),
+        settings=str(places.settings_path()),
+    )
+
+
+def _held(folder: Path) -> list[str]:
+    """Names of the data sets that a mirror has files of, by name alone."""
+    from olaria.data import DATASETS
+
+    found = []
+    for data_set in DATASETS.values():
+        names = {name for one in data_set.files for name in (one.name, one.decoded_name)}
+        names |= {data_set.archive.file} if data_set.archive else set()
+        if any((folder / data_set.name / name).is_file() for name in names):
+            found.append(data_set.name)
+    return found
+
+
+def _no_mirror(folder: Path) -> UsageError:
+    try:
+        inside = [path for path in sorted(folder.iterdir()) if path.is_dir() and _held(path)]
+    except OSError as error:
+        return UsageError(
+            N_("cannot read {path}: {reason}"),
+            path=str(folder),
+            reason=error.strerror or str(error),
+        )
+    if inside:
+        return UsageError(
+            N_("{path} holds no data set; did you mean {other}?"),
+            path=str(folder),
+            other=str(inside[0]),
+        )
+    return UsageError(
+        N_(
+            "{path} holds no data set, as mnist/ would be; olaria data mirror {path} writes them there"
+        ),
+        path=str(folder),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +231,7 @@ def clean(request: CleanRequest) -> Document:
         UsageError: there is no such data set.
         StorageError: a file cannot be deleted.
     """
-    from olaria.data import decoded, sources
+    from olaria.data import decoded, places
 
     named = chosen(request.name)
     paths = [path for data_set in named for path in _ours(data_set)]
@@ -149,7 +242,7 @@ def clean(request: CleanRequest) -> Document:
         for path in paths:
             _delete(path)
         for data_set in named:
-            _delete_empty(sources.cache_folder() / data_set.name)
+            _delete_empty(places.cache_folder() / data_set.name)
     return Document(
         format=FORMAT,
         deleted=request.confirmed,

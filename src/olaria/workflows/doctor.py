@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
+from olaria.errors import StorageError
 from olaria.i18n import N_, Message, Setting
 from olaria.workflows.requests import Document, Request
 from olaria.workflows.requests.verbs import verb
@@ -36,6 +37,7 @@ class DoctorRequest(Request):
 @verb(DoctorRequest)
 def doctor(_request: DoctorRequest) -> Document:
     """Machine, versions, folders, variables, extras, and advice as stored messages."""
+    from olaria.data import places
     from olaria.storage.folder import runs_home
     from olaria.training import machine
 
@@ -44,11 +46,17 @@ def doctor(_request: DoctorRequest) -> Document:
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free
+    try:
+        used = places.mirror_folder()
+        mirror = None if used is None else str(used)
+    except StorageError:  # told as advice
+        mirror = None
     return Document(
         format=1,
         machine=described,
         runs=str(runs_home()),
         free_bytes=free,
+        mirror=mirror,
         variables={name: os.environ[name] for name in VARIABLES if name in os.environ},
         extras={name: find_spec(name) is not None for name in EXTRAS},
         advice=[message.to_json() for message in _advice(described, free)],
@@ -56,7 +64,7 @@ def doctor(_request: DoctorRequest) -> Document:
 
 
 def _advice(described: dict[str, Any], free_bytes: int) -> list[Message]:
-    from olaria.data import sources
+    from olaria.data import places
 
     advice = []
     if not described["bfloat16_in_hardware"]:
@@ -79,7 +87,17 @@ def _advice(described: dict[str, Any], free_bytes: int) -> list[Message]:
     if memory is not None and memory < LOW_MEMORY_BYTES:
         tiny = {"size": Setting("size", "tiny")}
         advice.append(Message(N_("little memory: use {size}"), tiny))
-    mirror = sources.mirror_folder()
-    if mirror is not None and not mirror.is_dir():
-        advice.append(Message(N_("OLARIA_MIRROR={path} is not a folder"), {"path": str(mirror)}))
+    try:
+        mirror = places.mirror()
+    except StorageError as error:
+        return [*advice, error.message]
+    if mirror is not None and not mirror.folder.is_dir():
+        message = (
+            N_("OLARIA_MIRROR={path} is not a folder")
+            if mirror.by == places.VARIABLE
+            else N_(
+                "the remembered mirror {path} is not there: plug it in, or olaria data use --none forgets it"
+            )
+        )
+        advice.append(Message(message, {"path": str(mirror.folder)}))
     return advice

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import olaria
-from olaria.data import decoded, sources
+from olaria.data import decoded, places
 from olaria.data.pip_config import read_pip_config
 from olaria.errors import StorageError
 from olaria.workflows.data import list_datasets
@@ -58,7 +58,7 @@ def test_what_needs_a_cache_says_how_to_name_one(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="OLARIA_HOME"):
         olaria.load_data("mnist")
     with pytest.raises(StorageError, match="OLARIA_HOME"):
-        sources.home()
+        places.home()
 
 
 def test_a_home_that_cannot_be_written_keeps_nobody_from_their_own_files(
