@@ -151,20 +151,25 @@ def setup(runtime: bool, wheels: Path | None = None) -> None:
     )
 
 
-def fill_wheelhouse(options: argparse.Namespace) -> None:
-    """Fill a folder with wheels, by the pip of this machine's own environment."""
+def fill_wheelhouse(options: argparse.Namespace) -> int:
+    """Fill a folder with wheels, by the pip of this machine's own environment; 1 where some could not be had."""
     setup(runtime=True, wheels=options.wheels)
     folder = options.wheelhouse.resolve()
     wanted = setup_wheels.targets(options.pythons, options.systems)
     locks = (LOCKS[True],) if options.runtime else (LOCKS[False], LOCKS[True])
-    setup_wheels.fill(folder, wanted, locks)
+    failures = setup_wheels.fill(folder, wanted, locks)
     kind = ("--runtime",) if options.runtime else ()
-    say(
-        "ready: {folder} is for {there}. There: {again}",
-        folder=folder,
-        there=setup_wheels.in_words(setup_wheels.read_manifest(folder) or ()),
-        again=set_up_command(*kind, "--wheels", "DIR"),
-    )
+    there = setup_wheels.read_manifest(folder)
+    if there:
+        say(
+            "ready: {folder} is for {there}. There: {again}",
+            folder=folder,
+            there=setup_wheels.in_words(there),
+            again=set_up_command(*kind, "--wheels", "DIR"),
+        )
+    for error in failures:
+        print(words("error: {text}", text=error), file=sys.stderr)
+    return 1 if failures else 0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -198,7 +203,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.wheelhouse is None:
             setup(options.runtime, options.wheels)
         else:
-            fill_wheelhouse(options)
+            return fill_wheelhouse(options)
     except KeyboardInterrupt:
         print(words("stopped; run it again to go on"), file=sys.stderr)
         return 130

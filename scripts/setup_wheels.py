@@ -287,7 +287,7 @@ def pins_for(lock: str, target: Target) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def fill(folder: Path, wanted: Iterable[Target], locks: tuple[Path, ...]) -> None:
+def fill(folder: Path, wanted: Iterable[Target], locks: tuple[Path, ...]) -> list[SetupError]:
     """Put into ``folder`` all that set-ups without network need.
 
     Args:
@@ -295,32 +295,46 @@ def fill(folder: Path, wanted: Iterable[Target], locks: tuple[Path, ...]) -> Non
         wanted: the Pythons and systems.
         locks: the largest first, which has all that the others have.
 
-    Raises:
-        SetupError: something cannot be had; the targets before it are complete.
+    Returns:
+        Why targets cannot be had; one of them keeps nobody from the others.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    own = of_environment()
+    own, failures = of_environment(), []
     for target in wanted:
         say("fetching the wheels of {target} into {folder}", target=target, folder=folder)
-        into = ["download", "--dest", str(folder), "--only-binary", ":all:"]
-        # The pins are for the first patch version of a Python or for the last, whichever this one is.
-        exactly = ["--require-hashes", "--no-deps", "--ignore-requires-python"]
-        for text in pins_for(locks[0].read_text(encoding="utf-8"), target):
-            with tempfile.TemporaryDirectory() as scratch:
-                pins = Path(scratch, "pins.txt")
-                pins.write_text(text, encoding="utf-8")
-                pip(
-                    *(*into, *target.tags(), *exactly, "-r", str(pins)),
-                    failure=words(
-                        "the locked packages of {target} could not be downloaded", target=target
-                    ),
-                )
-        options = torch_download(target, target == own)
-        pip(
-            *(*into, "--find-links", str(folder), *options, TORCH),
-            failure=words("{package} could not be downloaded", package=TORCH),
-        )
-        note_target(folder, target, locks)
+        try:
+            fetch(folder, target, locks[0], is_own=target == own)
+        except SetupError as error:
+            failures.append(error)
+        else:
+            note_target(folder, target, locks)
+    return failures
+
+
+def fetch(folder: Path, target: Target, lock: Path, *, is_own: bool) -> None:
+    """Put the wheels of one target into ``folder``.
+
+    Raises:
+        SetupError: something cannot be had.
+    """
+    into = ["download", "--dest", str(folder), "--only-binary", ":all:"]
+    # The pins are for the first patch version of a Python or for the last, whichever this one is.
+    exactly = ["--require-hashes", "--no-deps", "--ignore-requires-python"]
+    for text in pins_for(lock.read_text(encoding="utf-8"), target):
+        with tempfile.TemporaryDirectory() as scratch:
+            pins = Path(scratch, "pins.txt")
+            pins.write_text(text, encoding="utf-8")
+            pip(
+                *(*into, *target.tags(), *exactly, "-r", str(pins)),
+                failure=words(
+                    "the locked packages of {target} could not be downloaded", target=target
+                ),
+            )
+    options = torch_download(target, is_own)
+    pip(
+        *(*into, "--find-links", str(folder), *options, TORCH),
+        failure=words("{package} could not be downloaded", package=TORCH),
+    )
 
 
 def torch_download(target: Target, is_own: bool) -> list[str]:

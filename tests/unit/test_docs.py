@@ -55,7 +55,7 @@ def commands(page: Path) -> Iterator[list[str]]:
     lines = [line for kind, text in blocks(page) if kind != "python" for line in text.splitlines()]
     lines += re.findall(r"`([^`\n]+)`", prose(page))
     for line in lines:
-        found = re.match(r"(?:[A-Z_]+=\S+ )*(?:\S*bin/)?olaria (.+)", line.strip())
+        found = re.match(r"(?:[A-Z_]+=\S+ )*(?:\S*(?:bin/|Scripts\\))?olaria (.+)", line.strip())
         if found:
             yield shlex.split(found[1])
 
@@ -111,6 +111,18 @@ def test_commands_exist(page: Path) -> None:
         for word in rest:
             if re.match(r"--?[a-z]", word):
                 assert word.split("=")[0] in known, words
+
+
+@every_readme
+def test_a_reader_who_pastes_a_section_in_a_fresh_terminal_finds_olaria(page: Path) -> None:
+    activation = re.compile(r"(\. )?\.venv[/\\](bin/activate|Scripts\\activate)$")
+    for section in page.read_text(encoding="utf-8").split("\n## "):
+        is_known = dict.fromkeys(("sh", "powershell"), False)
+        for kind, text in re.findall(r"^```(\w*)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL):
+            for line in text.splitlines():
+                if activation.match(line):
+                    is_known[kind] = True
+                assert not re.match(r"([A-Z_]+=\S+ )*olaria\b", line) or is_known[kind], line
 
 
 @every_readme

@@ -229,7 +229,7 @@ def test_a_folder_is_filled_for_several_targets_and_lists_them(
 ) -> None:
     pip = fetching(monkeypatch, requires=["sympy"], reachable=False)
     wanted = [Target("linux", "3.11"), Target("windows", "3.12")]
-    setup_wheels.fill(tmp_path / "w", wanted, (lock,))
+    assert setup_wheels.fill(tmp_path / "w", wanted, (lock,)) == []
     assert list(setup_wheels.read_manifest(tmp_path / "w") or ()) == wanted
     assert [names(text)[0] for text in pip.pins] == ["a==1", "a==1", "soupsieve==4"]
     for call, python in zip(pip.calls, ("3.11", "3.11", "3.11", "3.12", "3.12"), strict=True):
@@ -237,6 +237,16 @@ def test_a_folder_is_filled_for_several_targets_and_lists_them(
         assert call[call.index("--only-binary") + 1] == ":all:"
     assert "win_amd64" in pip.calls[-1] and "--no-deps" in pip.calls[-1]
     assert not [path for path in (tmp_path / "w").iterdir() if path.name.startswith(".")]
+
+
+def test_what_cannot_be_had_keeps_nobody_from_the_rest(
+    tmp_path: Path, lock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetching(monkeypatch, requires=["nvidia-cublas==1"], reachable=False)
+    wanted = [Target("linux", "3.12"), Target("windows", "3.12")]
+    (failure,) = setup_wheels.fill(tmp_path / "w", wanted, (lock,))
+    assert "Python 3.12 (Linux)" in str(failure)
+    assert list(setup_wheels.read_manifest(tmp_path / "w") or ()) == wanted[1:]
 
 
 def test_a_class_gets_torch_for_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
