@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import importlib.util
 import json
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,7 +33,7 @@ def load(name: str) -> ModuleType:
     return module
 
 
-tool = load("setup_env")
+tool = load("setup_steps")
 torch_build, environment = sys.modules["setup_torch"], sys.modules["setup_venv"]
 lock = load("lock")
 
@@ -275,19 +277,43 @@ def test_errors_are_one_line_and_exit_one(
     assert told.out == ""
 
 
-def test_an_older_python_is_told_in_one_line() -> None:
-    older = next(
-        (p for p in map(shutil.which, ("python3.10", "python3.9", "python3.8")) if p), None
+@cache
+def works(python: str) -> bool:
+    """Whether an interpreter is there, and is not a name for one that is not."""
+    path = shutil.which(python)
+    return (
+        path is not None and not subprocess.run([path, "-c", "0"], capture_output=True).returncode
     )
-    answer = older and subprocess.run([older, "--version"], capture_output=True, check=False)
-    if not older or not answer or answer.returncode != 0:
+
+
+@pytest.mark.parametrize(
+    ("language", "begins"),
+    [
+        ("en", "error: Olaria needs Python 3.11 or newer"),
+        ("pt_BR.UTF-8", "erro: a Olaria precisa do Python 3.11"),
+    ],
+)
+def test_an_older_python_is_told_in_one_line(language: str, begins: str) -> None:
+    older = next(filter(works, (*(f"python3.{n}" for n in range(10, 5, -1)), "python2")), None)
+    if older is None:
         pytest.skip("no older Python here")
     done = subprocess.run(
-        [older, ROOT / "scripts" / "setup_env.py"], capture_output=True, text=True, check=False
+        [older, ROOT / "scripts" / "setup_env.py"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OLARIA_LANG": language},
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("error: Olaria needs Python 3.11 or newer")
+    assert done.stderr.startswith(begins)
     assert done.stderr.count("\n") == 1
+
+
+def test_every_older_python_can_read_what_tells_it() -> None:
+    source = (ROOT / "scripts" / "setup_env.py").read_text(encoding="ascii")
+    tree = ast.parse(source, feature_version=(3, 4))
+    assert "__future__" not in source and 'f"' not in source
+    assert not any(isinstance(node, ast.FunctionDef) for node in ast.walk(tree))
 
 
 def test_pips_reason_is_told_and_what_to_do_without_network() -> None:

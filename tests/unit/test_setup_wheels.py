@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "scripts").glob("setup_*.py"))
 sys.path.insert(0, str(ROOT / "scripts"))
 
-import setup_env  # noqa: E402
 import setup_markers  # noqa: E402
+import setup_steps  # noqa: E402
 import setup_venv  # noqa: E402
 import setup_wheels  # noqa: E402
 import setup_words  # noqa: E402
@@ -76,7 +76,7 @@ def test_a_class_gets_the_pins_of_every_patch_version_of_its_python() -> None:
 
 
 def test_the_real_locks_are_read_for_every_system() -> None:
-    for path in setup_env.LOCKS.values():
+    for path in setup_steps.LOCKS.values():
         text = path.read_text(encoding="utf-8")
         for system in setup_wheels.SYSTEMS:
             for python in ("3.11", "3.12", "3.14"):
@@ -98,7 +98,9 @@ def test_conditions_agree_with_packaging() -> None:
     from packaging.markers import Marker
 
     markers = set(
-        re.findall(r" ; (.+?) \\$", "".join(p.read_text() for p in setup_env.LOCKS.values()), re.M)
+        re.findall(
+            r" ; (.+?) \\$", "".join(p.read_text() for p in setup_steps.LOCKS.values()), re.M
+        )
     )
     assert len(markers) > 5
     for marker in markers:
@@ -167,20 +169,20 @@ def test_a_set_up_from_wheels_for_another_python_says_so_before_pip(
     stick: Path, lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    monkeypatch.setitem(setup_env.LOCKS, True, lock)
-    monkeypatch.setattr(setup_env, "is_ready", lambda *_: False)
-    monkeypatch.setattr(setup_env, "state", lambda *_, **__: {})
+    monkeypatch.setitem(setup_steps.LOCKS, True, lock)
+    monkeypatch.setattr(setup_steps, "is_ready", lambda *_: False)
+    monkeypatch.setattr(setup_steps, "state", lambda *_, **__: {})
     other = Target("linux", "3.13")
     monkeypatch.setattr(setup_wheels, "of_environment", lambda: other)
     monkeypatch.setattr(setup_wheels, "running", lambda: other)
-    monkeypatch.setattr(setup_env, "make_venv", lambda **_: pytest.fail("too late"))
-    assert setup_env.main(["--runtime", "--wheels", str(stick)]) == 1
+    monkeypatch.setattr(setup_steps, "make_venv", lambda **_: pytest.fail("too late"))
+    assert setup_steps.main(["--runtime", "--wheels", str(stick)]) == 1
     told = capsys.readouterr()
     assert told.err.startswith("error: the wheels in ") and told.err.count("\n") == 1
     assert told.out == ""
     # Run by a Python that they are for, it makes the environment anew with that one.
     monkeypatch.setattr(setup_wheels, "running", lambda: Target("linux", "3.12"))
-    assert setup_env.check_wheels(stick, lock) == "making .venv anew with Python 3.12 (Linux)"
+    assert setup_steps.check_wheels(stick, lock) == "making .venv anew with Python 3.12 (Linux)"
 
 
 def test_what_is_fetched_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -347,7 +349,7 @@ def test_set_up_speaks_the_users_language(
 ) -> None:
     monkeypatch.setenv("OLARIA_LANG", "pt")
     assert (
-        setup_env.main(["--wheels", str(tmp_path / "x"), "--wheelhouse", "y", "--pythons", "2"])
+        setup_steps.main(["--wheels", str(tmp_path / "x"), "--wheelhouse", "y", "--pythons", "2"])
         == 1
     )
     assert capsys.readouterr().err.startswith("erro: ")
