@@ -294,7 +294,7 @@ def works(python: str) -> bool:
     ],
 )
 def test_an_older_python_is_told_in_one_line(language: str, begins: str) -> None:
-    older = next(filter(works, (*(f"python3.{n}" for n in range(10, 5, -1)), "python2")), None)
+    older = next(filter(works, ("python3.10", "python3.9", "python3.6")), None)
     if older is None:
         pytest.skip("no older Python here")
     done = subprocess.run(
