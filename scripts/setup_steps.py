@@ -32,7 +32,10 @@ from setup_venv import (
 )
 from setup_words import SetupError, say, words
 
-LOCKS = {False: ROOT / "requirements" / "dev-lock.txt", True: ROOT / "requirements" / "lock.txt"}
+LOCKS = {
+    False: ROOT / "requirements" / "dev-lock.txt",
+    True: ROOT / "requirements" / setup_wheels.RUNTIME_LOCK,
+}
 """What is installed: with the development tools, or (True) only what running needs."""
 
 

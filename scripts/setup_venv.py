@@ -48,19 +48,22 @@ def activation() -> str:
     return r".venv\Scripts\activate" if WINDOWS else ". .venv/bin/activate"
 
 
-def set_up_command(*options: str) -> str:
-    """How set-up is run again, for messages; ``options`` are those of the script.
+def set_up_command(*options: str, python: str | None = None) -> str:
+    """How set-up is run again, for messages.
+
+    Args:
+        *options: of the script.
+        python: another than this one, such as ``3.12``.
 
     >>> set_up_command("--runtime", "--wheels", "DIR") if not WINDOWS else "make setup-run WHEELS=DIR"
     'make setup-run WHEELS=DIR'
     """
     if WINDOWS:
-        return subprocess.list2cmdline(("py", r"scripts\setup_env.py", *options))
-    target = "setup-run" if "--runtime" in options else "setup"
-    pairs = pairwise(options)
-    return " ".join(
-        ("make", target, *(f"WHEELS={shlex.quote(to)}" for name, to in pairs if name == "--wheels"))
-    )
+        other = [] if python is None else [f"-{python}"]
+        return subprocess.list2cmdline(("py", *other, r"scripts\setup_env.py", *options))
+    found = ["make", "setup-run" if "--runtime" in options else "setup"]
+    found += [f"WHEELS={shlex.quote(to)}" for name, to in pairwise(options) if name == "--wheels"]
+    return " ".join([*found, *([] if python is None else [f"PYTHON=python{python}"])])
 
 
 def fetch_command(folder: Path, python: str, system: str) -> str:

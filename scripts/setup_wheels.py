@@ -35,6 +35,7 @@ from setup_words import SetupError, say, words
 
 MANIFEST = "olaria-wheels.json"
 FORMAT = 1
+RUNTIME_LOCK = "lock.txt"
 LAST_PATCH = 99
 
 
@@ -249,13 +250,26 @@ def problem(folder: Path, target: Target, lock: Path) -> str | None:
         return None
     fetch = fetch_command(folder, target.python, target.system)
     if target not in found:
+        there = in_words(found) or "–"
+        alike = [one.python for one in found if one.system == target.system]
+        if not alike:
+            return words(
+                "the wheels in {folder} are for {there}, and this is {here}. Fetch them for this one where "
+                "there is a network: {fetch}",
+                folder=folder,
+                there=there,
+                here=target,
+                fetch=fetch,
+            )
+        kind = ("--runtime",) if lock.name == RUNTIME_LOCK else ()
         return words(
-            "the wheels in {folder} are for {there}, and this is {here}. Use a Python that they are for, or "
-            "fetch them for this one where there is a network: {again}",
+            "the wheels in {folder} are for {there}, and this is {here}. Use a Python that they are for ({again}), or "
+            "fetch them for this one where there is a network: {fetch}",
             folder=folder,
-            there=in_words(found) or "–",
+            there=there,
             here=target,
-            again=fetch,
+            again=set_up_command(*kind, "--wheels", str(folder), python=alike[-1]),
+            fetch=fetch,
         )
     if found[target].get(lock.name) == fingerprint(lock):
         return None

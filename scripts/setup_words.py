@@ -56,10 +56,14 @@ PORTUGUESE = {
     "{path} cannot be read; fetch the wheels again": (
         "não é possível ler {path}; baixe os pacotes de novo"
     ),
-    "the wheels in {folder} are for {there}, and this is {here}. Use a Python that they are for, or "
-    "fetch them for this one where there is a network: {again}": (
-        "os pacotes em {folder} são para {there}, e este é {here}. Use um Python para o qual eles servem, ou "
-        "baixe os deste onde houver rede: {again}"
+    "the wheels in {folder} are for {there}, and this is {here}. Use a Python that they are for ({again}), or "
+    "fetch them for this one where there is a network: {fetch}": (
+        "os pacotes em {folder} são para {there}, e este é {here}. Use um Python para o qual eles servem ({again}), ou "
+        "baixe os deste onde houver rede: {fetch}"
+    ),
+    "the wheels in {folder} are for {there}, and this is {here}. Fetch them for this one where "
+    "there is a network: {fetch}": (
+        "os pacotes em {folder} são para {there}, e este é {here}. Baixe os deste onde houver rede: {fetch}"
     ),
     "the wheels in {folder} are those that running needs, without the development tools: {again}": (
         "os pacotes em {folder} são só os de uso, sem as ferramentas de desenvolvimento: {again}"

@@ -138,6 +138,10 @@ def test_another_machine_is_told_which_they_are_for(
     assert "are for Python 3.11, 3.12 (Linux); Python 3.12 (Windows)" in told
     assert f"this is {title}" in told
     assert f"PYTHONS={target.python} SYSTEMS={target.system}" in told
+    # The nearest one of that system, where there is one, to be pasted.
+    best = {"linux": "3.12", "windows": "3.12"}.get(target.system)
+    assert ("PYTHON=python" in told) is (best is not None)
+    assert best is None or f"(make setup-run WHEELS={stick} PYTHON=python{best})" in told
 
 
 def test_wheels_of_other_locks_are_told_apart(stick: Path, lock: Path, tmp_path: Path) -> None:
