@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,25 +24,23 @@ NAMES = ("tiny-shakespeare", "shakespeare")
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A user's own folder; every data set of these tests is short, and nothing is on the network."""
-    for name in NAMES:
-        known = DATASETS[name]
-        files = tuple(
-            replace(
-                file,
-                size_bytes=len(CONTENT),
-                sha256=hashlib.sha256(CONTENT).hexdigest(),
-                addresses=(),
-            )
-            for file in known.files
-        )
-        monkeypatch.setitem(DATASETS, name, replace(known, files=files, archive=None))
-    for name in [name for name in DATASETS if name not in NAMES]:
-        monkeypatch.delitem(DATASETS, name)
     monkeypatch.setenv("OLARIA_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("OLARIA_MIRROR", raising=False)
-    return tmp_path / "home"
+    all_of_them = dict(DATASETS)
+    known = {
+        "size_bytes": len(CONTENT),
+        "sha256": hashlib.sha256(CONTENT).hexdigest(),
+        "addresses": (),
+    }
+    DATASETS.clear()
+    for name in NAMES:
+        files = tuple(replace(file, **known) for file in all_of_them[name].files)
+        DATASETS[name] = replace(all_of_them[name], files=files, archive=None)
+    yield tmp_path / "home"
+    DATASETS.clear()  # and in their order again
+    DATASETS.update(all_of_them)
 
 
 @pytest.fixture
@@ -184,12 +183,10 @@ def test_several_data_sets_are_brought_at_once(
         workflow.get(("tiny-shakespeare", "tiny-shakespear"))
 
 
-def test_all_are_those_that_have_files(stick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_are_those_that_have_files(stick: Path) -> None:
     folders.use(stick)
-    monkeypatch.delitem(DATASETS, "shakespeare")
-    monkeypatch.setitem(
-        DATASETS, "nothing", replace(DATASETS["tiny-shakespeare"], name="nothing", files=())
-    )
+    del DATASETS["shakespeare"]
+    DATASETS["nothing"] = replace(DATASETS["tiny-shakespeare"], name="nothing", files=())
     told = workflow.get("all", offline=True)
     assert told["name"] == "tiny-shakespeare"
 
