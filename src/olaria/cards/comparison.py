@@ -12,6 +12,7 @@ from typing import Any
 
 from olaria.errors import OlariaError
 from olaria.evaluation import METRICS
+from olaria.families import MODELS
 from olaria.runs import Run
 
 NOT_OF_THE_PROTOCOL = ("checkpoint",)
@@ -101,6 +102,12 @@ class Group:
         known = [key for key in METRICS if key in keys]
         return known + sorted(keys - set(known))
 
+    def headlines(self) -> list[str]:
+        """Those of them that are main metrics of a family of its runs; all where none is."""
+        families = [MODELS[row.family] for row in self.rows if row.family in MODELS]
+        chosen = {key for family in families for key in family.headlines}
+        return [key for key in self.numbers() if key in chosen] or self.numbers()
+
     def ranks(self, key: str) -> dict[str, int]:
         """Place of each run by one metric, 1 the best, equals together; empty where nothing can be ranked."""
         direction = METRICS[key].direction if key in METRICS else "none"
@@ -128,6 +135,11 @@ class Repetition:
     names: tuple[str, ...]
     seeds: tuple[int, ...]
     metrics: dict[str, tuple[float, float]]
+
+    def headlines(self) -> dict[str, tuple[float, float]]:
+        """Those metrics that are main ones of a family; all where none is."""
+        chosen = {key for family in MODELS.values() for key in family.headlines}
+        return {key: pair for key, pair in self.metrics.items() if key in chosen} or self.metrics
 
 
 def compare(names: Sequence[str | Path]) -> list[Group]:
@@ -171,6 +183,12 @@ class Comparison:
     groups: Sequence[Group] = ()
     repeated: Sequence[Repetition] = ()
     apart: Sequence[str] = ()
+
+    @property
+    def has_more(self) -> bool:
+        """Whether its runs have metrics besides the main ones."""
+        groups = any(group.headlines() != group.numbers() for group in self.groups)
+        return groups or any(one.headlines() != one.metrics for one in self.repeated)
 
 
 def side_by_side(runs: Sequence[Run]) -> Comparison:

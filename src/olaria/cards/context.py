@@ -233,6 +233,7 @@ class ReportContext:
         notes: what the reader must know (a fallback taken, a data set that was not there).
         activities: the tasks of the assignment, in the author's words; the runs are listed where there are none.
         conclusion: in the author's words, paragraphs apart by an empty line; empty leaves a place to write it.
+        is_markdown: whether its marks are Markdown's.
         comparison: of the runs, where several are of a kind.
         lessons: that it carries.
     """
@@ -247,5 +248,6 @@ class ReportContext:
     notes: Sequence[Message] = ()
     activities: Sequence[str] = ()
     conclusion: str = ""
+    is_markdown: bool = False
     comparison: Comparison = field(default_factory=Comparison)
     lessons: Sequence[LessonCard] = ()

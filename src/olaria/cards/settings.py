@@ -10,12 +10,18 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from olaria.config import Config
-from olaria.errors import ConfigError
+from olaria.errors import ConfigError, StorageError
 from olaria.i18n import N_
 from olaria.storage.files import storage_errors
 from olaria.storage.paths import user_path
 
-Text = Annotated[str, Field(max_length=100_000)]
+MAX_LETTERS = 100_000
+"""Of one text."""
+_MAX_BYTES = 8 * MAX_LETTERS
+"""Of a file."""
+_MARKDOWN = (".md", ".markdown")
+
+Text = Annotated[str, Field(max_length=MAX_LETTERS)]
 
 
 class ReportSettings(Config):
@@ -50,8 +56,7 @@ def read_settings(path: str | Path) -> ReportSettings:
         ConfigError: it is no TOML, a name is unknown (the nearest is offered), or a value is of another kind.
     """
     path = user_path(path)
-    with storage_errors(path):
-        content = path.read_bytes()
+    content = _content(path)
     try:
         values = tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # of the encoding, or of TOML
@@ -65,6 +70,40 @@ def read_settings(path: str | Path) -> ReportSettings:
         return ReportSettings.parse(_plain(values))
     except ConfigError as error:
         raise ConfigError(N_("{path}: {reason}"), path=path.name, reason=error.message) from None
+
+
+def read_conclusion(path: str | Path) -> tuple[str, bool]:
+    """A file's text, and whether it is Markdown, as its ending says.
+
+    Raises:
+        StorageError: it cannot be read.
+        ConfigError: it is not UTF-8, or too long.
+    """
+    path = user_path(path)
+    try:
+        text = _content(path).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        message = N_("{path} is no text in UTF-8; save the conclusion as plain text or Markdown")
+        raise ConfigError(message, path=str(path)) from None
+    if len(text) > MAX_LETTERS:
+        message = N_("{path} is longer than {most} characters; shorten it")
+        raise ConfigError(message, path=str(path), most=MAX_LETTERS)
+    lines = "\n".join(text.replace("\r\n", "\n").split("\r"))
+    return _plain(lines), path.suffix.lower() in _MARKDOWN
+
+
+def _content(path: Path) -> bytes:
+    """A file's bytes; a file without an end, or far beyond what people write, is not read."""
+    with storage_errors(path):
+        is_special = path.exists() and not path.is_file()
+        if not is_special:
+            with path.open("rb") as file:
+                content = file.read(_MAX_BYTES + 1)
+            if len(content) <= _MAX_BYTES:
+                return content
+    if is_special:
+        raise StorageError(N_("{path} is not a file"), path=str(path))
+    raise ConfigError(N_("{path} is longer than {most} bytes"), path=str(path), most=_MAX_BYTES)
 
 
 def _plain(value: Any) -> Any:

@@ -18,13 +18,13 @@ from olaria.pages.labels import number
 from olaria.pages.palette import BLUE, CLAY, INK, MUTED
 from olaria.pages.style import style
 
-_WIDTH = 4.4  # inches
+_WIDTH = 4.2  # inches
 _BAR = 0.27  # height of a bar
 _ROW = 0.37  # from one bar to the next
-_CENTRE = 1.42  # of the bars
-_WIDEST, _NARROWEST = 2.2, 0.62
-_WORDS = 2.68  # where the words beside a bar begin
-_LETTERS = 28  # of a line there
+_CENTRE = 1.36  # of the bars
+_WIDEST, _NARROWEST = 2.1, 0.62
+_WORDS = 2.52  # where the words beside a bar begin
+_LETTERS = 23  # of a line there
 _WASH = "#f3f5f7"
 _COLOURS = (BLUE, CLAY, "#5b7f3b", "#7a4f9a")
 
@@ -117,8 +117,8 @@ def _part(drawn: _Drawn, stage: Stage, top: float, height: float, colour: str) -
     _text(axes, 0.12, top + 0.19, title, size=9.5, fontweight="bold", color=colour)
     count = translate(N_("{num} parameters"), language)
     count = count.format(num=number(stage.num_parameters, language, 0))
-    if len(title) + len(count) <= 50:  # else they would meet; the table has it
-        _text(axes, _WIDTH - 0.12, top + 0.19, count, size=8.5, ha="right", color=MUTED)
+    if len(title) + len(count) <= 42:  # else they would meet; the table has it
+        _text(axes, _WIDTH - 0.12, top + 0.19, count, size=9, ha="right", color=MUTED)
     row = top + 0.36
     for group in _groups(stage.layers):
         if group[0].repeats > 1:
@@ -148,9 +148,7 @@ def _bar(drawn: _Drawn, layer: Layer, top: float, colour: str) -> None:
     width = drawn.width(layer.shape)
     _box(drawn.axes, _CENTRE - width / 2, top, (width, _BAR), facecolor=colour, edgecolor="none")
     middle = top + _BAR / 2
-    _text(
-        drawn.axes, _CENTRE, middle, drawn.size(layer.shape), size=8.5, ha="center", color="white"
-    )
+    _text(drawn.axes, _CENTRE, middle, drawn.size(layer.shape), size=9, ha="center", color="white")
     count = number(layer.num_parameters, drawn.language, 0)
     if layer.repeats > 1:
         count = f"{layer.repeats} × {count}"
@@ -160,11 +158,11 @@ def _bar(drawn: _Drawn, layer: Layer, top: float, colour: str) -> None:
 def _words(axes: Axes, middle: float, text: str, colour: str, below: str = "") -> None:
     """Beside a row: what it is, and under it how many numbers."""
     lines = [*textwrap.wrap(text, _LETTERS), *([below] if below else [])]
-    step = 0.125
+    step = 0.15
     for i, line in enumerate(lines):
         is_count = bool(below) and i + 1 == len(lines)
         y = middle + (i - (len(lines) - 1) / 2) * step
-        _text(axes, _WORDS, y, line, size=7.2, color=MUTED if is_count else colour)
+        _text(axes, _WORDS, y, line, size=8.8, color=MUTED if is_count else colour)
 
 
 def _text(axes: Axes, x: float, y: float, text: str, size: float, **look: object) -> None:

@@ -78,27 +78,34 @@ def smooth(values: Numbers) -> Numbers:
     return mean
 
 
-def loss_curves(panels: Sequence[Panel], language: str = "en", x_label: str = "") -> Figure:
-    """Panels one under the other: each curve as measured (light) and smoothed; levels dashed.
+def loss_curves(
+    panels: Sequence[Panel], language: str = "en", x_label: str = "", narrow: bool = False
+) -> Figure:
+    """Panels side by side: each curve as measured (light) and smoothed; levels dashed.
 
     Where the beginning of a curve would press the rest flat, the axis stops above the rest and the figure says at
     which value the curve begins.
 
     Args:
-        panels: from top to bottom.
+        panels: from left to right.
         language: of words and numbers.
         x_label: name of the horizontal axis; training steps where empty.
+        narrow: panels one under the other, for a telephone.
     """
     with style():
-        rows = sum(math.ceil(len(p.series) / 2) for p in panels if _has_long_names(p))
-        height = 0.5 + 2.35 * len(panels) + (0.35 if len(panels) == 1 else 0.0)
-        figure = blank(5.2, height + 0.19 * rows)
-        column = figure.subplots(len(panels), 1, sharex=True, squeeze=False).ravel()
-        for axes, panel in zip(column, panels, strict=True):
+        shape = (len(panels), 1) if narrow else (1, len(panels))
+        width = 4.2 if narrow else 7.6 if len(panels) > 1 else 5.2
+        room, columns = width / shape[1], 1 if narrow else 2
+        rows = [math.ceil(len(p.series) / columns) * _is_crowded(p, room) for p in panels]
+        extra = 0.19 * (sum(rows) if narrow else max(rows, default=0))
+        figure = blank(width, 0.5 + 2.35 * shape[0] + extra)
+        all_axes = figure.subplots(*shape, sharex=True, squeeze=False).ravel()
+        for axes, panel in zip(all_axes, panels, strict=True):
             _panel(axes, panel, language)
             if len(panel.series) > 1:
-                _legend(axes, _has_long_names(panel))
-        label(column[-1], x_label or translate(N_("training step"), language))
+                _legend(axes, _is_crowded(panel, room), columns)
+        for axes in all_axes[-1:] if narrow else all_axes:
+            label(axes, x_label or translate(N_("training step"), language))
     return figure
 
 
@@ -129,7 +136,7 @@ def _panel(axes: Axes, panel: Panel, language: str) -> None:
         below = any(end > value for end in ends)  # the name goes where the curve does not
         axes.annotate(
             name, (1, value), (-2, -3 if below else 2), xycoords=("axes fraction", "data"),
-            textcoords="offset points", fontsize=8.5, color=MUTED, ha="right",
+            textcoords="offset points", fontsize=9, color=MUTED, ha="right",
             va="top" if below else "bottom",
         )  # fmt: skip
     tidy(axes, language)
@@ -139,15 +146,17 @@ def _panel(axes: Axes, panel: Panel, language: str) -> None:
         _limit(axes, min(lasting), max(lasting), highest, language)
 
 
-def _has_long_names(panel: Panel) -> bool:
+def _is_crowded(panel: Panel, inches: float) -> bool:
     """Whether the names of the curves do not fit beside the unit, which stands above the axis at the left."""
-    return len(panel.series) > 1 and sum(len(series.label) for series in panel.series) > 30
+    names = [len(series.label) for series in panel.series]
+    return len(names) > 1 and (sum(names) > 30 or len(panel.unit) + sum(names) > 9 * inches)
 
 
-def _legend(axes: Axes, above_the_unit: bool) -> None:
+def _legend(axes: Axes, above_the_unit: bool, columns: int) -> None:
     corner: Literal["lower left", "lower right"] = "lower left" if above_the_unit else "lower right"
     axes.legend(
-        loc=corner, bbox_to_anchor=(-0.1, 1.0) if above_the_unit else (1.0, 1.0), ncols=2,
+        loc=corner, bbox_to_anchor=(-0.1, 1.0) if above_the_unit else (1.0, 1.0),
+        ncols=columns if above_the_unit else 2,
         borderaxespad=2.0 if above_the_unit else 0.2, frameon=False,
         fontsize=9, labelcolor=INK, handlelength=1.3, columnspacing=1.1,
     )  # fmt: skip
@@ -162,7 +171,7 @@ def _limit(axes: Axes, low: float, high: float, highest: float, language: str) -
         text = translate(N_("↑ up to {value} at first"), language)
         axes.annotate(
             text.format(value=number(highest, language)), (0.22, 1), (0, -5),
-            xycoords="axes fraction", textcoords="offset points", fontsize=8.5, color=MUTED,
+            xycoords="axes fraction", textcoords="offset points", fontsize=9, color=MUTED,
             ha="left", va="top", backgroundcolor="white",
         )  # fmt: skip
 

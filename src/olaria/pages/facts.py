@@ -91,7 +91,7 @@ def protocol_in_short(run: RunCard, language: str) -> str:
 
 
 def _ranked(group: Group, language: str) -> Iterator[str]:
-    for key in group.numbers():
+    for key in group.headlines():
         places = group.ranks(key)
         values = dict(zip(group.names, group.values(key), strict=True))
         order = sorted(places, key=lambda name: (places[name], name))[:_MOST_RANKED]

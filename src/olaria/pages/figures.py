@@ -70,8 +70,11 @@ def _place(rows: Sequence[Sequence[_Block]], width: int = _WIDTH) -> Figure:
     native = max(sum(b.sheet.shape[1] for b in row) for row in rows)
     scale = max(1, round(width / native))
     gutter = 30
+    letters = max(
+        1.0, native * scale / width
+    )  # so that they are as large once the page has scaled it
     full = max(sum(b.sheet.shape[1] * scale + gutter for b in row) - gutter for row in rows)
-    band = 44 if any(b.title for row in rows for b in row) else 0
+    band = round(44 * letters) if any(b.title for row in rows for b in row) else 0
     height = sum(max(b.sheet.shape[0] for b in row) * scale + band + 14 for row in rows) - 14
     figure = Figure(figsize=(full / _DPI, height / _DPI), dpi=_DPI, facecolor="white")
     top = 0
@@ -84,8 +87,8 @@ def _place(rows: Sequence[Sequence[_Block]], width: int = _WIDTH) -> Figure:
             axes.imshow(block.sheet, interpolation="nearest", aspect="auto")
             axes.set_axis_off()
             figure.text(
-                left / full, 1 - (top + band - 13) / height, block.title,
-                fontsize=19, color=INK, ha="left", va="bottom",
+                left / full, 1 - (top + band - 13 * letters) / height, block.title,
+                fontsize=19.5 * letters, color=INK, ha="left", va="bottom",
             )  # fmt: skip
             left += w + gutter
         top += max(b.sheet.shape[0] for b in row) * scale + band + 14

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from olaria.evaluation import METRICS
@@ -78,6 +79,11 @@ PROVENANCE_LABELS: dict[str, str] = {
 }
 """What is shown of provenance.json. Everything else in it (folders, machine and user names) stays there."""
 
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+
 NOTHING = "—"
 """Where there is no value."""
 
@@ -110,6 +116,22 @@ def duration(seconds: float, language: str = "en") -> str:
     if hours:
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {rest:02d} s"
+
+
+def date(text: str, language: str = "en") -> tuple[str, str]:
+    """A date of ISO form as ``2026-03-31`` and as people write it; other words as they are, with no day.
+
+    >>> date("2026-03-31", "pt"), date("2026-03-31"), date("em março")
+    (('2026-03-31', '31/03/2026'), ('2026-03-31', '31 March 2026'), ('', 'em março'))
+    """
+    try:
+        day = datetime.fromisoformat(text).date()
+    except ValueError:
+        return "", text
+    words = (
+        f"{day:%d/%m/%Y}" if language == "pt" else f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+    )
+    return day.isoformat(), words
 
 
 def without_folders(text: str) -> str:

@@ -18,6 +18,8 @@ from markupsafe import Markup, escape
 from olaria.i18n import JOINERS, Message, escaped, legible, translate, written
 from olaria.lessons.figures import Words
 
+_OPTION, _WORD = re.compile(r"--[\w-]+"), r'<span class="word">\g<0></span>'
+_LONGEST_WORD = 40  # letters of a word of code that fit into a line on a telephone
 _SIGNS = re.compile(r"\$([^$]+)\$")
 _INDEX = re.compile(r"_(\w)")
 _UPRIGHT = re.compile(r"(log|exp|[0-9½]+)")
@@ -66,9 +68,23 @@ def rich_text(text: str, language: str, /, **fields: Any) -> Markup:
     '<em>no</em> &lt;b&gt;'
     """
     words = str(escape(translate(text, language)))
-    words = _EMPHASIS.sub(r"<em>\1</em>", words)
+    words = _EMPHASIS.sub(_emphasis, words)
     words = _SIGNS.sub(_sign, words)
     return Markup(words).format(**fields)
+
+
+def whole_words(text: str) -> Markup:
+    """A command as HTML in which a line breaks between words only; a word too long for a line may be broken.
+
+    >>> str(whole_words("olaria eval <a>"))
+    '<span class="word">olaria</span> <span class="word">eval</span> <span class="word">&lt;a&gt;</span>'
+    """
+    one = Markup('<span class="word">{}</span>')
+    parts = re.split(r"(\s+)", text)
+    kept = (part.isspace() or not 0 < len(part) <= _LONGEST_WORD for part in parts)
+    return Markup("").join(
+        part if stays else one.format(part) for part, stays in zip(parts, kept, strict=True)
+    )
 
 
 def rich_words(words: Words, language: str) -> Markup:
@@ -94,6 +110,11 @@ def _fields(
         name: within(x, language) if isinstance(x, Message) else written(x, language, counts=True)
         for name, x in message.fields.items()
     }
+
+
+def _emphasis(found: re.Match[str]) -> str:
+    """A command's option is not broken."""
+    return f"<em>{_OPTION.sub(_WORD, found[1])}</em>"
 
 
 def _sign(found: re.Match[str]) -> str:

@@ -90,13 +90,16 @@ class Pictures:
     def _say(self, text: str, **fields: object) -> str:
         return translate(text, self.language).format(**fields)
 
-    def grid(self, images: Images | None, alt: str, columns: int = 10) -> Picture | None:
-        """A grid of images; ``alt`` is an English source string."""
+    def grid(
+        self, images: Images | None, alt: str, columns: int = 10, narrow: int = 0
+    ) -> Picture | None:
+        """A grid of images; ``alt`` is an English source string, ``narrow`` its columns on a telephone."""
         if images is None:
             return None
         image = png(figures.image_grid(images, columns))
         alt = self._say(alt, num=len(images))
-        return Picture(data_uri(image), alt, min(680, _png_width(image)))
+        other = data_uri(png(figures.image_grid(images, narrow))) if narrow else ""
+        return Picture(data_uri(image), alt, min(680, _png_width(image)), other)
 
     def examples(self, images: Images | None) -> Picture | None:
         """Images of a data set."""
@@ -104,7 +107,7 @@ class Pictures:
 
     def samples(self, run: RunCard) -> Picture | None:
         """Images drawn from the prior."""
-        return self.grid(run.samples, N_("{num} generated images in a grid"), 8)
+        return self.grid(run.samples, N_("{num} generated images in a grid"), 16, 8)
 
     def reconstructions(self, run: RunCard) -> Picture | None:
         """Originals above their reconstructions."""
@@ -210,8 +213,12 @@ class Pictures:
     ) -> Picture | None:
         if not panels:
             return None
-        image = svg(curves.loss_curves(panels, self.language, x_label))
-        return Picture(data_uri(image), self._curve_text(panels, runs), 600)
+        wide, narrow = (
+            data_uri(svg(curves.loss_curves(panels, self.language, x_label, narrow)))
+            for narrow in (False, True)
+        )
+        width = 760 if len(panels) > 1 else 540
+        return Picture(wide, self._curve_text(panels, runs), width, narrow)
 
     def _curve_text(self, panels: Sequence[curves.Panel], runs: Sequence[RunCard]) -> str:
         """First and last smoothed value of each curve, for those who do not see it."""
@@ -291,7 +298,10 @@ class Pictures:
             count=len(counts),
             share=number(100 * float(counts.max() / counts.sum()), self.language, 1),
         )
-        return Picture(data_uri(svg(code_use(counts, self.language))), alt, 600)
+        wide, narrow = (
+            data_uri(svg(code_use(counts, self.language, narrow))) for narrow in (False, True)
+        )
+        return Picture(wide, alt, 600, narrow)
 
     def architecture(self, stages: Sequence[Stage], name: str) -> Picture | None:
         """A model's layers and what flows between them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,10 @@ from olaria.pages.style import blank, label, style, tidy, title
 
 _PIXELS = 1000  # about the side of a decoded plane
 _INSIDE = 0.995  # share of each cloud that the axes hold at least
+_LETTER, _LINE = 0.085, 0.2  # inches of a bold letter of a name on average, and of a name's line
+_MARK = 0.32  # of a legend's mark with the room beside it
+_SHIFTS = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1))
+_FURTHEST = 3  # how many lines a name may stand off its class
 
 
 def manifold(images: Images) -> Figure:
@@ -46,8 +51,8 @@ def manifold(images: Images) -> Figure:
         axes.spines[:].set_visible(False)
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.set_xlabel("z₁", fontsize=11, color=INK)
-        axes.set_ylabel("z₂", fontsize=11, color=INK, rotation=0, labelpad=4)
+        axes.set_xlabel("z₁", fontsize=14, color=INK)
+        axes.set_ylabel("z₂", fontsize=14, color=INK, rotation=0, labelpad=4)
     return figure
 
 
@@ -100,17 +105,22 @@ def latent_scatter(
         reach = max(reach, 3.5)
     columns = 1 if narrow else len(clouds)
     rows = len(clouds) // columns
+    width = 4.2 if columns == 1 else 3.9 * columns
     with style():
-        figure = blank(4.2 if columns == 1 else 3.9 * columns, 4.1 * rows + 0.4)
+        labels = [cloud.labels for cloud in clouds if cloud.labels is not None]
+        names = [_name(int(k), class_names) for k in np.unique(labels[0])] if labels else []
+        num_columns = _legend_columns(names, width, 5 if columns == 1 else 10)
+        legend = _LINE * math.ceil(len(names) / num_columns)
+        figure = blank(width, 4.1 * rows + legend)
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, cloud in zip(panels, clouds, strict=True):
-            _points(axes, cloud, class_names, reach)
+            _points(axes, cloud, class_names, reach, 3.3)
             if cloud.prior:
                 _prior(axes)
             _frame(axes, cloud, reach, language)
         labelled = [axes for axes, c in zip(panels, clouds, strict=True) if c.labels is not None]
         if labelled:
-            _legend(figure, labelled[0], 5 if columns == 1 else 10)
+            _legend(figure, labelled[0], num_columns)
     return figure
 
 
@@ -132,13 +142,65 @@ def map_of_codes(
         figure = blank(6.4, 6.2 if labels is None else 6.8)
         figure.set_dpi(150)
         axes = figure.subplots()
-        _points(axes, cloud, class_names, reach)
+        _points(axes, cloud, class_names, reach, 5.8)
         axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=(), yticks=())
         axes.spines[:].set_color(FAINT)
         title(axes, heading)
         if labels is not None:
-            _legend(figure, axes, 5)
+            names = [_name(int(k), class_names) for k in np.unique(labels)]
+            _legend(figure, axes, _legend_columns(names, 6.4, 5))
     return figure
+
+
+def _name(label: int, class_names: Sequence[str]) -> str:
+    return class_names[label] if label < len(class_names) else str(label)
+
+
+def _inches(name: str) -> float:
+    """About how long a name is; a letter of Chinese or Japanese is as wide as two."""
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in name)
+    return _LETTER * (len(name) + wide)
+
+
+def _legend_columns(names: Sequence[str], inches: float, most: int) -> int:
+    """How many of them fit side by side, the longest as wide as each."""
+    longest = max(map(_inches, names), default=0.0) + _MARK
+    return max(1, min(most, int(inches / longest)))
+
+
+def _places(
+    middles: Sequence[Numbers], names: Sequence[str], reach: float, inches: float
+) -> list[tuple[float, float] | None]:
+    """Where each name is written, at its class's middle or beside it; None where there is no room left for it.
+
+    Args:
+        middles: of the classes, (2,) each; those that come first choose first.
+        names: of the classes.
+        reach: half the side of the square axes, in their own units.
+        inches: the side of the axes on the page.
+    """
+    unit = 2 * reach / inches
+    height = _LINE * unit
+    taken: list[tuple[float, float, float]] = []  # middle and half the width
+    found: list[tuple[float, float] | None] = []
+    for (x, y), name in zip(middles, names, strict=True):
+        half = (_inches(name) / 2 + 0.05) * unit
+        places = (
+            (float(x) + steps * across * half, float(y) + steps * up * height)
+            for steps in range(1, _FURTHEST + 1)
+            for across, up in _SHIFTS
+        )
+        free = (
+            (a, b)
+            for a, b in places
+            if abs(a) + half <= reach and abs(b) + height / 2 <= reach
+            if all(abs(a - c) >= half + other or abs(b - d) >= height for c, d, other in taken)
+        )
+        place = next(free, None)
+        found.append(place)
+        if place is not None:
+            taken.append((*place, half))
+    return found
 
 
 def _legend(figure: Figure, axes: Axes, columns: int) -> None:
@@ -152,7 +214,9 @@ def _legend(figure: Figure, axes: Axes, columns: int) -> None:
     )  # fmt: skip
 
 
-def _points(axes: Axes, cloud: Cloud, class_names: Sequence[str], reach: float) -> None:
+def _points(
+    axes: Axes, cloud: Cloud, class_names: Sequence[str], reach: float, inches: float
+) -> None:
     num = len(cloud.latents)
     labels = np.zeros(num, int) if cloud.labels is None else cloud.labels
     classes = np.unique(labels)
@@ -160,16 +224,18 @@ def _points(axes: Axes, cloud: Cloud, class_names: Sequence[str], reach: float) 
     named = len(classes) > 1 and float(cloud.latents.std()) > 0.13 * reach
     for k in classes:
         points = cloud.latents[labels == k]
-        name = class_names[k] if k < len(class_names) else str(k)
         axes.scatter(
             points[:, 0], points[:, 1], s=7.0 if num <= 1500 else 4.5, linewidths=0, alpha=0.75,
-            c=CLASS_COLOURS[int(k) % len(CLASS_COLOURS)], label=name, rasterized=True,
+            c=CLASS_COLOURS[int(k) % len(CLASS_COLOURS)], label=_name(int(k), class_names), rasterized=True,
         )  # fmt: skip
-        if named:
-            middle = np.median(points, axis=0)
+    if not named:
+        return
+    names = [_name(int(k), class_names) for k in classes]
+    middles = [np.median(cloud.latents[labels == k], axis=0) for k in classes]
+    for place, name in zip(_places(middles, names, reach, inches), names, strict=True):
+        if place is not None:
             axes.text(
-                middle[0], middle[1], name, fontsize=9.5, fontweight="bold", color=INK, ha="center",
-                va="center", zorder=5,
+                *place, name, fontsize=9.5, fontweight="bold", color=INK, ha="center", va="center", zorder=5,
                 bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.75},
             )  # fmt: skip
 
@@ -180,7 +246,7 @@ def _prior(axes: Axes) -> None:
         circle.set_linestyle((0, (4, 3)))
         axes.add_patch(circle)
     axes.annotate(
-        "N(0, I): 1σ, 2σ, 3σ", (0, -3), (0, -3), textcoords="offset points", fontsize=8.5,
+        "N(0, I): 1σ, 2σ, 3σ", (0, -3), (0, -3), textcoords="offset points", fontsize=9,
         color=INK, ha="center", va="top", zorder=5,
         bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.85},
     )  # fmt: skip
@@ -202,6 +268,6 @@ def _frame(axes: Axes, cloud: Cloud, reach: float, language: str) -> None:
             "all": number(len(cloud.latents), language, 0),
         }
         axes.text(
-            0.98, 0.98, text.format(**counts), transform=axes.transAxes, fontsize=8, color=MUTED,
+            0.98, 0.98, text.format(**counts), transform=axes.transAxes, fontsize=9, color=MUTED,
             ha="right", va="top",
         )  # fmt: skip

@@ -7,8 +7,9 @@ and found), :mod:`olaria.pages.appendix` (what repeats it) and :mod:`olaria.page
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from string import ascii_uppercase
 from typing import Any
 
 from markupsafe import Markup
@@ -23,14 +24,15 @@ from olaria.i18n import LANGUAGES, N_, command, translate
 from olaria.lessons.base import TOLERANCE
 from olaria.lessons.kl import P, Q
 from olaria.objectives.divergence import divergence
-from olaria.pages import labels, panels, planes
+from olaria.pages import labels, outline, panels, planes
 from olaria.pages.appendix import machines, recipe_tables
 from olaria.pages.citations import Citations
 from olaria.pages.curves import DISCRIMINATOR_EQUILIBRIUM_NATS, GENERATOR_EQUILIBRIUM_NATS
 from olaria.pages.facts import activities, facts
 from olaria.pages.formulas import FORMULAS, mathml
-from olaria.pages.page import environment, rich_text, sound
+from olaria.pages.page import environment, rich_text, sound, whole_words
 from olaria.pages.pictures import Pictures
+from olaria.pages.prose import prose
 
 FULL_EVALUATION = 10_000
 """Test images, and generated ones, of a full evaluation; a smaller test set is used whole."""
@@ -86,6 +88,8 @@ def _variables(context: ReportContext, language: str) -> dict[str, Any]:
         "source_titles": SOURCE_TITLES,
         "reduced": reduced,
         "contents": contents,
+        "outline": outline.PARTS,
+        "place_of": outline.place,
         "citations": citations,
         "cite": citations.cite,
         "lines": lambda name: [mathml(latex) for latex in FORMULAS[name]],
@@ -115,8 +119,8 @@ def _authored(context: ReportContext, language: str) -> dict[str, Any]:
     return {
         "activities": list(own) or activities(context.runs, language),
         "is_numbered": bool(own) and all(_NUMBER.match(text) for text in own),
-        "is_iso_date": re.fullmatch(r"\d{4}-\d\d-\d\d", context.date) is not None,
-        "paragraphs": [text for text in re.split(r"\n\s*\n", context.conclusion) if text.strip()],
+        "date": dict(zip(("day", "words"), labels.date(context.date, language), strict=True)),
+        "conclusion": prose(context.conclusion, context.is_markdown),
     }
 
 
@@ -145,9 +149,21 @@ class Contents:
         self.sections: list[tuple[str, Markup]] = []
         self.figures: list[tuple[str, str]] = []
         self.tables: list[tuple[str, str]] = []
+        self._letters: Iterator[str] | None = None
+
+    def begin_appendix(self) -> None:
+        """From here on sections are called by letters."""
+        self._letters = iter(ascii_uppercase)
+
+    def end_appendix(self) -> None:
+        """Until here."""
+        self._letters = None
 
     def section(self, identifier: str, title: Markup) -> Markup:
         """The heading of a section."""
+        if self._letters is not None:
+            words = N_("Appendix {letter}: {title}")
+            title = rich_text(words, self._language, letter=next(self._letters), title=title)
         self.sections.append((identifier, title))
         return Markup("<h2>{}</h2>").format(title)
 
@@ -195,6 +211,7 @@ def _words(language: str) -> dict[str, Any]:
         "data_name": lambda title: labels.data_name(title, language),
         "clean": labels.without_folders,
         "command": command,
+        "words": whole_words,
         "note": lambda message: labels.without_folders(message.text(language)),
         "num": lambda value: labels.value_text(value, language),
         "number": lambda value, digits=None: labels.number(value, language, digits),

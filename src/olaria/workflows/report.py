@@ -70,6 +70,12 @@ class ReportRequest(Request):
             N_("{file} of the working folder, where there is one"), {"file": SETTINGS_FILE}
         ),
     )
+    conclusion: str | Path | None = setting(
+        N_("your conclusion, a text or Markdown file"),
+        default=None,
+        metavar=N_("FILE"),
+        unless=Message(N_("that of the settings, else a place to write it")),
+    )
     data: AnyPlaces = places_setting()
     out: str | Path | None = out_setting(
         N_("where it goes"), unless=Message(N_("report.html (.pdf, .md) in the first run's folder"))
@@ -140,6 +146,7 @@ def report(
     from olaria.cards.comparison import side_by_side
     from olaria.cards.context import ReportContext
     from olaria.cards.run_card import LEFT_OUT, run_card
+    from olaria.cards.settings import read_conclusion
     from olaria.pages.fonts import undrawn
     from olaria.pages.report import build_report
     from olaria.storage.folder import REPORT
@@ -147,6 +154,9 @@ def report(
     from olaria.workflows.given import opened_beside
 
     said = _settings(request, notify)
+    conclusion, is_markdown = said.conclusion, False
+    if request.conclusion is not None:
+        conclusion, is_markdown = read_conclusion(request.conclusion)
     language = language or said.language or spoken
     names = request.lessons or _lessons(said)
     kind = format_of(request.format, request.out)
@@ -170,7 +180,8 @@ def report(
         command=command,
         notes=notes,
         activities=said.activities,
-        conclusion=said.conclusion,
+        conclusion=conclusion,
+        is_markdown=is_markdown,
         comparison=side_by_side(opened),
         lessons=[_lesson(name, opened, language, offline) for name in names],
     )

@@ -78,7 +78,9 @@ BLOCKS = {
     "formula": '<div class="formula">{1}</div><p>{0}</p>',
 }
 """Everything of a report that holds what people or models write."""
-PICTURE = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='300' height='300'/%3E"
+PICTURE = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='300' height='300'/%3E"
+)
 
 
 def report_style() -> str:

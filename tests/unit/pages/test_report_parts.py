@@ -109,6 +109,54 @@ def test_the_head_has_what_is_known_of_the_author(undrawn: ReportContext) -> Non
     assert '<time datetime="2026-03-31">' in build_report(undrawn)
 
 
+@pytest.mark.parametrize(
+    ("date", "english", "portuguese"),
+    [
+        ("2026-03-31", "31 March 2026", "31/03/2026"),
+        ("2024-12-01", "1 December 2024", "01/12/2024"),
+        ("2026-02-30", "2026-02-30", "2026-02-30"),
+        ("março de 2026", "março de 2026", "março de 2026"),
+    ],
+)
+def test_a_date_is_written_as_its_readers_write_it(
+    undrawn: ReportContext, date: str, english: str, portuguese: str
+) -> None:
+    for language, words in (("en", english), ("pt", portuguese)):
+        page = Page(build_report(replace(undrawn, date=date, runs=undrawn.runs[:1]), language))
+        assert words in page.text
+
+
+def test_lines_of_code_break_between_words_only(undrawn: ReportContext) -> None:
+    command = "olaria train vae-mnist --set model.latent=2 --data " + "x" * 80
+    card = replace(undrawn.runs[VAE], command=command, evaluation=None)
+    page = Page(build_report(replace(undrawn, runs=[card])))
+    whole = [word.get_text() for word in page.soup.select(".word")]
+    for word in ("vae-mnist", "--set", "model.latent=2", "--replay", "eval"):
+        assert word in whole
+    assert "x" * 80 not in whole, "which no line holds"
+    assert command in page.text
+
+
+def test_once_the_conclusion_is_written_the_facts_stand_in_the_appendix(
+    undrawn: ReportContext, language: str
+) -> None:
+    beside = Page(build_report(undrawn, language)).soup
+    assert len(beside.select("#conclusion .sources")) == 1 and not beside.select("#facts")
+    written = Page(build_report(replace(undrawn, conclusion="So."), language)).soup
+    assert not written.select("#conclusion .sources")
+    assert len(written.select("#appendix #facts .sources")) == 1
+
+
+def test_the_main_part_comes_first_and_the_appendix_is_lettered(page: Page, language: str) -> None:
+    inside = [str(part["id"]) for part in page.soup.select("#appendix > section")]
+    assert page.sections[-len(inside) :] == inside and "repeat" in inside
+    titles = [part.get_text() for part in page.soup.select("#appendix > section > h2")]
+    word = {"en": "Appendix {}: ", "pt": "Apêndice {} — "}[language]
+    assert [t[: len(word) - 1] for t in titles] == [
+        word.format(c) for c in "ABCDEFG"[: len(titles)]
+    ]
+
+
 def test_activities_are_the_authors_else_the_runs(undrawn: ReportContext, language: str) -> None:
     given = replace(undrawn, activities=["Question 1 <i>", "Question 2"])
     text = Page(build_report(given, language)).text

@@ -68,8 +68,9 @@ def shown(path: Path) -> str:
 def test_a_report_of_real_runs_has_every_part(folder: Path, text: Run, vaes: list[Run]) -> None:
     page = shown(report([*vaes, text], out=folder / "all.html").path)
     ids = re.findall(r'<section id="([\w-]+)"', page)
-    assert ids == ["activities", "data", "vae", "kl", "language", "architectures", "results",
-                   "comparison", "troubles", "conclusion", "references", "appendix"]  # fmt: skip
+    assert ids == ["activities", "data", "vae", "language", "results", "comparison", "troubles",
+                   "conclusion", "references",
+                   "pictures", "kl", "architectures", "measured", "repeat"]  # fmt: skip
     count = vaes[0].result["num_parameters"]
     assert page.count(f"{count:,}") >= 4, (
         "in the tiles, the drawing's words, the table, the results"
@@ -299,6 +300,49 @@ def test_settings_are_a_file_or_values_and_words_come_first(text: Run, tmp_path:
         [text], settings=ReportSettings(title="X"), language="en", out=tmp_path / "b.html"
     ).path
     assert "<h1>X</h1>" in english.read_text("utf-8")
+
+
+@pytest.mark.parametrize("ending", ["md", "txt"])
+def test_the_conclusion_is_a_file_of_the_authors(text: Run, tmp_path: Path, ending: str) -> None:
+    (tmp_path / "report.toml").write_text('conclusion = "From the settings."\n')
+    path = tmp_path / f"conclusão.{ending}"
+    path.write_bytes(
+        "# Fim\r\n\r\nO *modelo* <b>\r\naprende.\r\n\r\n- um\r\n- dois\r\n".encode("utf-8-sig")
+    )
+    words = ["report", str(text.path), "--settings", str(tmp_path / "report.toml")]
+    words += ["--conclusion", str(path)]
+    assert main([*words, "--out", str(tmp_path / "r.html")]) == 0
+    page = (tmp_path / "r.html").read_text("utf-8")
+    assert "From the settings." not in page and "click and write it here" not in page
+    assert "&lt;b&gt;" in page and "<b>\naprende" not in page
+    is_markdown = ending == "md"
+    assert ("<em>modelo</em>" in page) == is_markdown and ("<li>dois</li>" in page) == is_markdown
+    assert ("O *modelo*" in page) != is_markdown
+    assert main([*words, "--out", str(tmp_path / "r2.md")]) == 0
+    assert "aprende" in (tmp_path / "r2.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"caf\xe9", "UTF-8"),
+        (b"PK\x03\x04\xff\xfe", "UTF-8"),
+        (b"a" * 100_001, "longer"),
+        (b"a" * 900_001, "longer"),
+        (None, "no"),
+    ],
+)
+def test_a_conclusion_that_is_no_text_is_refused_in_one_line(
+    text: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, told: str
+) -> None:
+    path = tmp_path / "end.docx"
+    if content is not None:
+        path.write_bytes(content)
+    out = tmp_path / "r.html"
+    assert main(["report", str(text.path), "--conclusion", str(path), "--out", str(out)]) in (1, 2)
+    error = capsys.readouterr().err
+    assert told in error and "end.docx" in error and error.count("\n") == 1
+    assert not out.exists()
 
 
 def test_lessons_are_computed_from_the_reports_runs(
