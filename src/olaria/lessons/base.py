@@ -105,6 +105,8 @@ class Step:
         source: the functions that made the numbers; their code is shown.
         checks: what proves the numbers.
         reference: where the formula comes from (paper, equation), in English; see :meth:`cited`.
+        notes: what a reader should know before reading the numbers, half sentences; where they are of a sentence that
+            the user gave, shells show them too.
     """
 
     title: Message
@@ -115,6 +117,7 @@ class Step:
     source: tuple[Callable[..., Any], ...] = ()
     checks: tuple[Check, ...] = ()
     reference: str = ""
+    notes: tuple[Message, ...] = ()
 
     def cited(self, language: str = "en") -> str:
         """The reference, its places in the paper named as the reader names them; titles of papers stay as they are.

@@ -12,7 +12,7 @@ from olaria.data.base import PairData
 from olaria.data.decoding import lines_of_text
 from olaria.data.tokens import Tokenizer
 from olaria.errors import LessonError
-from olaria.i18n import N_, Setting, legible
+from olaria.i18n import N_, Message, Setting, legible
 from olaria.lessons.base import Asked
 from olaria.runs import Run
 
@@ -32,12 +32,14 @@ class Sentence:
         ids: its tokens, int64 (T,), 2 ≤ T ≤ :data:`MAX_TOKENS`.
         tokens: each as text.
         tokenizer: of the run.
+        notes: how many tokens were kept of how many and why, where not all of them were.
     """
 
     text: str
     ids: Tensor
     tokens: tuple[str, ...]
     tokenizer: Tokenizer
+    notes: tuple[Message, ...] = ()
 
 
 def sentence_of(asked: Asked, run: Run | None = None, most: int = MAX_TOKENS) -> Sentence:
@@ -56,14 +58,33 @@ def sentence_of(asked: Asked, run: Run | None = None, most: int = MAX_TOKENS) ->
     tokenizer = run.tokenizer()
     text = opening_line(asked, run) if asked.prompt is None else asked.prompt
     context = getattr(run.recipe.model, "context", most)
-    most = most if run.family == "bigram" else min(most, context)
-    ids = tokenizer.encode(text, run.recipe.data.unseen)[:most]
+    is_short = run.family != "bigram" and context < most
+    every = tokenizer.encode(text, run.recipe.data.unseen)
+    ids = every[: context if is_short else most]
     if len(ids) < 2:
         raise LessonError(
             N_("the sentence has fewer than two tokens and shows nothing: give a longer {prompt}"),
             prompt=Setting("prompt"),
         )
-    return Sentence(tokenizer.decode(ids), ids, spelt(tokenizer, ids), tokenizer)
+    notes = _kept(len(ids), len(every), is_short)
+    return Sentence(tokenizer.decode(ids), ids, spelt(tokenizer, ids), tokenizer, notes)
+
+
+def _kept(kept: int, count: int, is_short: bool) -> tuple[Message, ...]:
+    """What a reader is told of a sentence that was cut: to the model's context, or to what can be drawn."""
+    if kept == count:
+        return ()
+    text = (
+        N_(
+            "of the {count} tokens of the sentence the first {kept} are kept: the model reads no more at once"
+        )
+        if is_short
+        else N_(
+            "of the {count} tokens of the sentence the first {kept} are kept: "
+            "the figures of more would be too small to read"
+        )
+    )
+    return (Message(text, {"count": count, "kept": kept}),)
 
 
 def spelt(tokenizer: Tokenizer, ids: Tensor) -> tuple[str, ...]:

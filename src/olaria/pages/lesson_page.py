@@ -113,6 +113,7 @@ def step_views(steps: Sequence[Step], language: str) -> list[View]:
         {
             "title": rich_words(step.title, language),
             "text": rich_words(step.text, language),
+            "notes": [rich_words(note, language) for note in step.notes],
             "formula": mathml(step.formula) if step.formula else "",
             "figures": [views.of(figure) for figure in step.figures],
             "checks": [

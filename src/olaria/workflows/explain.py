@@ -79,7 +79,7 @@ class Explained(Result):
         language: in which it shows itself.
         request: that it answers.
         path: of its page, where it was written.
-        notes: for the reader, about characters that no font draws.
+        notes: for the reader, about what was left out and characters that no font draws.
     """
 
     lesson: str
@@ -134,7 +134,7 @@ class Explained(Result):
             new_place(self.request, f"olaria-{self.lesson}", ".html") as path,
         ):
             self.save(path)
-        return replace(self, path=path, notes=tuple(lost))
+        return replace(self, path=path, notes=(*self.notes, *lost))
 
     def to_json(self) -> dict[str, Any]:
         """Every check of every step, and where the page is."""
@@ -263,7 +263,9 @@ def computed(
         _command(lesson, opened, prompt, request.seed),
         lesson,
     )
-    return Explained(lesson, context, language, request)
+    # Of a sentence that nobody gave the page alone tells how much was read.
+    notes = () if prompt is None else tuple(note for step in steps for note in step.notes)
+    return Explained(lesson, context, language, request, notes=notes)
 
 
 def _facts(run: Run) -> Message:

@@ -92,3 +92,46 @@ def test_a_piece_of_a_letter_is_told_as_its_bytes(tiny_run: Any, tmp_path: Path)
     run = tiny_run("gpt-shakespeare", "data.tokenizer=byte", data=str(book))
     found = sentence_of(Asked((run,), prompt="não"))
     assert found.tokens == ("n", r"\xc3", r"\xa3", "o") and found.text == "não"
+
+
+CUT_LESSONS = [
+    ("attention", "gpt-shakespeare", 20),
+    ("attention", "pt-en", 19),
+    ("gpt", "gpt-shakespeare", 24),
+    ("averaging", "average-shakespeare", 32),
+    ("tokens", "gpt-shakespeare", 32),
+    ("bigram", "bigram-shakespeare", 32),
+]
+
+
+@pytest.mark.parametrize(("name", "preset", "kept"), CUT_LESSONS)
+def test_what_is_kept_of_a_long_sentence_is_told(
+    tiny_run: Any, name: Any, preset: str, kept: int
+) -> None:
+    from olaria.workflows.explain import explain
+
+    sentence = "o gato dorme " if preset == "pt-en" else "the cat sees a girl. "
+    explained = explain(name, [tiny_run(preset)], prompt=sentence * 4)
+    count = len(tiny_run(preset).tokenizer().encode(sentence * 4))
+    (note,) = explained.notes  # what a terminal shows
+    assert f"of the {count} tokens of the sentence the first {kept} are kept" in note.text("en")
+    assert f"dos {count} tokens da frase, ficaram os primeiros {kept}" in note.text("pt")
+    for language in ("en", "pt"):
+        assert explained.html(language).count(note.text(language)) == 1
+    assert explain(name, [tiny_run(preset)], prompt=sentence[:12]).notes == ()
+
+
+def test_a_context_that_is_too_short_is_the_reason_told(tiny_run: Any) -> None:
+    run = tiny_run("gpt-shakespeare", "model.context=8")
+    (note,) = sentence_of(Asked((run,), prompt="the cat sees a girl.")).notes
+    assert note.fields == {"count": 20, "kept": 8}
+    assert "the model reads no more at once" in note.text()
+    assert sentence_of(Asked((run,), prompt="the cat")).notes == ()
+
+
+def test_a_line_that_nobody_gave_is_cut_without_a_word_in_the_terminal(tiny_run: Any) -> None:
+    from olaria.workflows.explain import explain
+
+    explained = explain("attention", [tiny_run("gpt-shakespeare", "model.context=8")])
+    told = [note for step in explained.steps for note in step.notes]
+    assert explained.notes == () and len(told) == 1

@@ -92,6 +92,7 @@ def _views(subject: Subject) -> Step:
         _view_makers(subject.model),
         tuple(offer.check(what, attrgetter(name), name) for name, what in names.items()),
         PAPER + "section 3.2.2",
+        subject.notes,
     )
 
 
@@ -104,10 +105,13 @@ def _query_and_keys(reading: Reading, head: int) -> Heat:
 
 
 def _columns(vectors: Tensor, names: tuple[Words, ...]) -> Heat:
-    """Vectors (N, D) as columns; numbers beyond :data:`MOST_FEATURES` are left out."""
-    values = numbers(vectors[:, :MOST_FEATURES].T)
+    """Vectors (N, D) as columns; numbers beyond :data:`MOST_FEATURES` are left out, and their names say so."""
+    values, width = numbers(vectors[:, :MOST_FEATURES].T), vectors.shape[1]
     rows = tuple(str(number + 1) for number in range(len(values)))
-    return Heat("", values, rows, names, Message(N_("number")), "", signed=True, digits=1)
+    title, fields = N_("number"), {"count": len(values), "width": width}
+    if len(values) < width:
+        title = N_("number of the vector, the first {count} of {width}")
+    return Heat("", values, rows, names, Message(title, fields), "", signed=True, digits=1)
 
 
 def _sizes(look: Look) -> Table:

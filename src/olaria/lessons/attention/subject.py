@@ -112,6 +112,7 @@ class Subject:
         readings: every attention of it.
         sentence: what it reads, as figures.
         ids: tokens of the text that is read; of the source and of the target where there are two.
+        notes: of tokens that were left out.
     """
 
     run: Run
@@ -119,6 +120,7 @@ class Subject:
     readings: tuple[Reading, ...]
     sentence: tuple[Figure, ...]
     ids: tuple[Tensor, ...]
+    notes: tuple[Message, ...] = ()
 
     def offered(self, most: int) -> Offer:
         """At most so many pairs of layer and head, the layers spread evenly."""
@@ -159,7 +161,7 @@ def subject_of(asked: Asked, run: Run | None = None) -> Subject:
     readings = tuple(Reading(*pair, read.names, read.names) for pair in pairs)
     caption = Message(N_("The sentence as run {name} reads it."), {"name": run.name})
     figures = (Tokens(caption, read.sentence.tokens),)
-    return Subject(run, model, readings, figures, (read.sentence.ids,))
+    return Subject(run, model, readings, figures, (read.sentence.ids,), read.sentence.notes)
 
 
 def _translation(asked: Asked, run: Run, model: Translation) -> Subject:
@@ -188,7 +190,7 @@ def _translation(asked: Asked, run: Run, model: Translation) -> Subject:
         figures.append(
             Tokens(Message(N_("The target that run {name} writes."), name), target_tokens)
         )
-    return Subject(run, model, readings, tuple(figures), (source, target))
+    return Subject(run, model, readings, tuple(figures), (source, target), sentence.notes)
 
 
 def later_queries(length: int) -> slice:

@@ -64,6 +64,7 @@ def vectors_step(scene: Scene) -> Step:
                 _vectors_again(scene),
             ),
         ),
+        notes=scene.sentence.notes,
     )
 
 

@@ -179,7 +179,8 @@ def row_step(run: Opened) -> Step:
     """What follows a token of the sentence, counted and learned."""
     firsts = run.counts.firsts
     asked = dict.fromkeys([int(run.sentence.ids[-1]), *run.sentence.ids.tolist()])
-    chosen = [token for token in asked if firsts[token]][:SHOWN_ROWS]
+    followed = [token for token in asked if firsts[token]]
+    chosen = followed[:SHOWN_ROWS]
     tokens = np.array(chosen or run.frequent(SHOWN_ROWS))
     everyone = np.arange(run.vocab_size)
     counted = run.counts.probability(tokens[:, None], everyone[None])
@@ -208,9 +209,7 @@ def row_step(run: Opened) -> Step:
         r"p(b|a) = \frac{\exp E_{ab}}{\sum_c \exp E_{ac}}",
         (
             Choice(
-                Message(
-                    N_("What most often follows each token of the sentence, its last token first.")
-                ),
+                _row_caption(len(chosen), len(followed)),
                 (Control(Message(N_("this token")), labels, "select"),),
                 tuple(
                     Bars(
@@ -240,7 +239,16 @@ def row_step(run: Opened) -> Step:
                 np.take_along_axis(rows, order, 1),
             ),
         ),
+        notes=run.sentence.notes,
     )
+
+
+def _row_caption(shown: int, count: int) -> Message:
+    caption = N_("What most often follows each token of the sentence, its last token first.")
+    if shown == count:
+        return Message(caption)
+    text = N_("{caption} Of its {count} different tokens {shown} are offered.")
+    return Message(text, {"caption": Message(caption), "count": count, "shown": shown})
 
 
 def steps(asked: Asked) -> tuple[Step, ...]:

@@ -121,6 +121,7 @@ def _stream(read: Read) -> Step:
         block_makers(read.model),
         tuple(checks),
         "Elhage et al. 2021",
+        read.sentence.notes,
     )
 
 

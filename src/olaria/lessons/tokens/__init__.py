@@ -93,7 +93,7 @@ def texts_of(asked: Asked) -> Texts:
     # A cut may leave half of a character, or spaces that are other tokens without the word after them.
     text = tokenizer.bytes_of(sentence.ids).decode("utf-8", "ignore")
     if not torch.equal(tokenizer.encode(text), sentence.ids):
-        sentence = sentence_of(replace(asked, prompt=text))
+        sentence = replace(sentence_of(replace(asked, prompt=text)), notes=sentence.notes)
     data = asked.run.data(offline=asked.offline)
     if isinstance(data, PairData):
         train = tuple(text for pair in data.train[:READ_PAIRS] for text in pair)
@@ -177,6 +177,7 @@ def cut_step(texts: Texts) -> Step:
                 ids_by_hand(tokenizer, sentence.text),
             ),
         ),
+        notes=sentence.notes,
     )
 
 

@@ -236,6 +236,7 @@ def _continued(asked: Asked, sentence: Sentence, models: Sequence[tuple[Message,
         ),
         {},
         (generate,),
+        notes=sentence.notes if len(models) == 1 else (),  # else a step before it has them
     )
 
 

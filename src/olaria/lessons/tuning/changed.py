@@ -100,6 +100,7 @@ def predictions(sentence: Sentence, start: Model, after: Model) -> Step:
         {"nats_before": nats[0], "nats_after": nats[1]},
         (type(after).forward,),
         (Check(AGAIN, np.stack(probabilities), np.exp(-np.stack(again))),),
+        notes=sentence.notes,
     )
 
 
