@@ -64,12 +64,15 @@ class Bars:
         labels: of the bars.
         series: name and numbers (as many as labels) of each group of bars; one or two.
         unit: of the numbers.
+        by_factors: whether equal lengths are equal factors, a logarithmic scale: for numbers above zero of very
+            different sizes.
     """
 
     caption: Words
     labels: tuple[Words, ...]
     series: tuple[tuple[Words, Array], ...]
     unit: Words = ""
+    by_factors: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,11 +133,13 @@ class Cloud:
         name: of the legend, or above its own panel.
         points: (N, 2).
         labels: class of each, (N,); all of one colour where None.
+        names: of each point, written beside it where there is room; none, or N.
     """
 
     name: Words
     points: Array
     labels: Array | None = None
+    names: tuple[Words, ...] = ()
 
 
 @dataclass(frozen=True)

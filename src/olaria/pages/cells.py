@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -87,20 +88,39 @@ def table_rows(figure: Table, language: str) -> list[list[Cell]]:
     return [[cell(value, i) for i, value in enumerate(row)] for row in figure.rows]
 
 
+def first_power(figure: Bars) -> float | None:
+    """Where the bars of a logarithmic scale begin: the power of ten below the least number; None of another scale.
+
+    >>> first_power(Bars("", ("a", "b"), (("s", np.array([1.0, 1481.0])),), by_factors=True))
+    0.1
+    """
+    every = np.concatenate([np.asarray(numbers, float) for _, numbers in figure.series])
+    finite = every[np.isfinite(every)]
+    if not figure.by_factors or not finite.size or finite.min() <= 0:
+        return None
+    return float(10.0 ** (math.ceil(math.log10(finite.min())) - 1))
+
+
 def bar_rows(figure: Bars, language: str) -> list[list[Cell]]:
     """For each label a bar of each series; below zero a bar goes to the left."""
     columns = [np.asarray(numbers, float) for _, numbers in figure.series]
-    every = np.concatenate(columns)
-    finite = every[np.isfinite(every)]
+    first = first_power(figure)
+
+    def length(values: Any) -> Any:
+        return values if first is None else np.log10(values / first)
+
+    lengths = length(np.concatenate(columns))
+    finite = lengths[np.isfinite(lengths)]
     least, largest = float(finite.min(initial=0.0)), float(finite.max(initial=0.0))
     span = (largest - least) or 1.0
 
     def cell(value: float, which: int) -> Cell:
         if not math.isfinite(value):
             return Cell("—", "n")
-        left = 100 * (min(value, 0.0) - least) / span
-        width = max(100 * abs(value) / span, 0.3 if value else 0.0)
-        colour = BLUE if (value >= 0) != bool(which) else CLAY
+        size = float(length(value))
+        left = 100 * (min(size, 0.0) - least) / span
+        width = max(100 * abs(size) / span, 0.3 if size else 0.0)
+        colour = BLUE if (size >= 0) != bool(which) else CLAY
         return Cell(number(value, language), "n", colour, left, width)
 
     return [

@@ -8,7 +8,7 @@ the page scales.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +20,7 @@ from olaria.pages.labels import number
 from olaria.pages.page import plain_words
 from olaria.pages.palette import BLUE, CLASS_COLOURS, CLAY, FAINT, INK, MUTED, SAND
 from olaria.pages.raster import surface_uri
+from olaria.pages.room import Box, Free, along, beside_level, beside_mark, beside_point
 
 Array = NDArray[np.float64]
 
@@ -113,6 +114,16 @@ class Drawing:
             f"{_FONT}{rest}>{escape(text)}</text>"
         )
 
+    def label(self, text: str, box: Box, colour: str, ground: bool = True) -> None:
+        """A name in a box (:mod:`olaria.pages.room`), on a ground through which lines shine faintly."""
+        left, top, right, bottom = box
+        if ground:
+            self.parts.append(
+                f'<rect x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" height="{bottom - top:.1f}" '
+                'fill="#fff" fill-opacity="0.85"/>'
+            )
+        self.text((left + right) / 2, bottom - 4, text, "middle", colour, 13)
+
     def line(self, x: float, y: float, x2: float, y2: float, colour: str, rest: str = "") -> None:
         """A straight line."""
         self.parts.append(
@@ -130,14 +141,16 @@ class Drawing:
             pen = "L"
         self.parts.append(f'<path d="{"".join(pieces)}" {attributes}/>')
 
-    def axes(self, frame: Frame, x_label: Words, y_label: Words) -> None:
-        """Faint lines across, numbers at round values, names of both axes."""
+    def axes(self, frame: Frame, x_label: Words, y_label: Words, whole: bool = False) -> None:
+        """Faint lines across, numbers at round values (across, where ``whole``, at whole ones), names of both axes."""
         left, top, right, bottom = frame.box
         for value in ticks(*frame.y, most=5):
             _, y = frame.place(np.array([frame.x[0]]), np.array([value]))
             self.line(left, y[0], right, y[0], FAINT)
             self.text(left - 8, y[0] + 4, number(value, self.language), "end", MUTED, 13)
         for value in ticks(*frame.x):
+            if whole and not float(value).is_integer():
+                continue
             x, _ = frame.place(np.array([value]), np.array([frame.y[0]]))
             self.text(x[0], bottom + 20, number(value, self.language), "middle", MUTED, 13)
         self.text((left + right) / 2, bottom + 40, self.words(x_label), "middle", MUTED)
@@ -159,24 +172,32 @@ def plot(figure: Plot, language: str, description: str) -> Markup:
     top = _TOP + _legend(drawing, legend)
     levels = [np.array([height]) for _, height in figure.levels]
     zero = [np.zeros(1)] if any(curve.kind == "area" for curve in figure.curves) else []
-    x = _limits([np.asarray(curve.x, float) for curve in figure.curves], 0.0)
-    y = _limits([*(np.asarray(c.y, float) for c in figure.curves), *levels, *zero], 0.06)
+    across = _limits([np.asarray(curve.x, float) for curve in figure.curves], 0.0)
+    upwards = _limits([*(np.asarray(c.y, float) for c in figure.curves), *levels, *zero], 0.06)
     height = HEIGHT + top - _TOP
-    frame = Frame((_LEFT, top, WIDTH - _RIGHT, height - _BOTTOM), x, y)
-    drawing.axes(frame, figure.x_label, figure.y_label)
+    frame = Frame((_LEFT, top, WIDTH - _RIGHT, height - _BOTTOM), across, upwards)
+    # Layers and steps are counted: there is no layer 0.5.
+    counts = all((np.asarray(curve.x, float) % 1 == 0).all() for curve in figure.curves)
+    drawing.axes(frame, figure.x_label, figure.y_label, whole=counts)
+    names: list[tuple[str, Iterator[Box]]] = []
+    lines = []
+    left, right, bottom = _LEFT, WIDTH - _RIGHT, height - _BOTTOM
     for name, level in figure.levels:
-        _, at = frame.place(np.zeros(1), np.array([level]))
-        drawing.line(_LEFT, at[0], WIDTH - _RIGHT, at[0], MUTED, ' stroke-dasharray="5 4"')
-        drawing.text(WIDTH - _RIGHT, at[0] - 6, drawing.words(name), "end", MUTED, 13)
-    for i, (name, place) in enumerate(figure.marks):
-        across, _ = frame.place(np.array([place]), np.zeros(1))
-        drawing.line(across[0], top, across[0], height - _BOTTOM, MUTED, ' stroke-dasharray="2 3"')
-        side = "end" if across[0] > WIDTH / 2 else "start"
-        shift = -5 if side == "end" else 5
-        row = top + 12 + 16 * (i % 3)  # names of neighbours one below the other
-        drawing.text(across[0] + shift, row, drawing.words(name), side, MUTED, 13)
+        text, y = drawing.words(name), float(frame.place(np.zeros(1), np.array([level]))[1][0])
+        drawing.line(left, y, right, y, MUTED, ' stroke-dasharray="5 4"')
+        lines.append(along(np.array([left, right], float), np.array([y, y])))
+        names.append((text, beside_level(text, frame.box, y)))
+    for name, place in figure.marks:
+        text, x = drawing.words(name), float(frame.place(np.array([place]), np.zeros(1))[0][0])
+        drawing.line(x, top, x, bottom, MUTED, ' stroke-dasharray="2 3"')
+        lines.append(along(np.array([x, x]), np.array([top, bottom], float)))
+        names.append((text, beside_mark(text, frame.box, x)))
     for i, curve in enumerate(figure.curves):
         _curve(drawing, frame, curve, i)
+        lines.append(along(*frame.place(np.asarray(curve.x, float), np.asarray(curve.y, float))))
+    free = Free(lines)
+    for text, places in names:
+        drawing.label(text, free.best(places), MUTED)
     return drawing.svg(WIDTH, height, description)
 
 
@@ -309,6 +330,7 @@ def _panel(drawing: Drawing, figure: Scatter, clouds: Sequence[Cloud], frame: Fr
         )
     for i, cloud in enumerate(clouds):
         _points(drawing, cloud, frame, i)
+        _names(drawing, cloud, frame)
     if figure.arrows is not None:
         _arrows(drawing, frame, np.asarray(figure.arrows, float))
 
@@ -328,6 +350,21 @@ def _points(drawing: Drawing, cloud: Cloud, frame: Frame, i: int) -> None:
             f'<path d="{dots}" stroke="{colour}" stroke-width="5" stroke-linecap="round" stroke-opacity="0.75" '
             'fill="none"/>'
         )
+
+
+def _names(drawing: Drawing, cloud: Cloud, frame: Frame) -> None:
+    """The names of the points beside them, from the outermost on; one that finds no room is left out."""
+    if not cloud.names:
+        return
+    points = np.asarray(cloud.points, float)
+    x, y = frame.place(points[:, 0], points[:, 1])
+    free = Free([np.stack((x, y), 1)], frame.box)
+    far = np.hypot(x - x.mean(), y - y.mean())
+    for row in np.argsort(-far, kind="stable"):
+        text = drawing.words(cloud.names[row])
+        box = free.first(beside_point(text, x[row], y[row]))
+        if box is not None:
+            drawing.label(text, box, INK, ground=False)
 
 
 def _arrows(drawing: Drawing, frame: Frame, arrows: Array) -> None:

@@ -148,7 +148,15 @@ class Views:
     # -- tables ------------------------------------------------------------------------------------
 
     def _bars(self, figure: Bars) -> View:
+        first = cells.first_power(figure)
+        scale = Message(
+            N_(
+                "The bars have a logarithmic scale that begins at {first}: equal lengths are equal factors."
+            ),
+            {"first": Number(first or 0.0)},
+        )
         return {
+            "scale": "" if first is None else rich_words(scale, self.language),
             "kind": "bars",
             "names": self._names(figure.labels),
             "columns": self._names([name for name, _ in figure.series]),

@@ -53,6 +53,7 @@ def norm_step(read: Read) -> Step:
         ),
         read.names,
         tuple((Message(name), numbers(x)) for name, x in series[: 1 + has_norm]),
+        by_factors=has_norm,
     )
     fields = {
         "layer": number,

@@ -257,10 +257,11 @@ def map_step(embedding: Embedding, kinds: Members) -> Step:
             Scatter(
                 Message(
                     N_(
-                        "Each point is the row of a token; the table below names those at the edges."
+                        "Each point is the row of a token, which stands beside it where there is room; the table below "
+                        "names those at the edges."
                     )
                 ),
-                (Cloud("", points, labels if kinds else None),),
+                (Cloud("", points, labels if kinds else None, embedding.names),),
                 class_names if kinds else (),
                 Message(N_("first direction, {share} %"), {"share": _percent(found.shares[0])}),
                 Message(N_("second direction, {share} %"), {"share": _percent(found.shares[1])}),
