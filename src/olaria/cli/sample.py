@@ -10,7 +10,7 @@ from olaria.workflows.sample import Drawn, SampleRequest, sample
 
 def _do(shell: Shell, request: SampleRequest) -> Drawn:
     shell.use_threads()
-    drawn: Drawn = sample(request, offline=shell.offline)
+    drawn: Drawn = sample(request, language=shell.language, offline=shell.offline)
     return drawn
 
 

@@ -55,6 +55,7 @@ def watched(
     function: Callable[..., Result], *, computes: bool = True
 ) -> Callable[[Shell, Any], Result]:
     """What calls a workflow that downloads and, mostly, computes with as many threads as the environment asks for."""
+    speaks = "language" in inspect.signature(function).parameters
 
     def do(shell: Shell, request: Request) -> Result:
         from olaria.cli.progress import display
@@ -62,7 +63,8 @@ def watched(
         if computes:
             shell.use_threads()
         with display(shell) as shown:
-            return function(request, offline=shell.offline, progress=shown.downloaded)
+            spoken = {"language": shell.language} if speaks else {}
+            return function(request, offline=shell.offline, progress=shown.downloaded, **spoken)
 
     return do
 

@@ -88,6 +88,10 @@ class Sample(ABC):
         """Itself as Python gets it: what serves as its tensor or its text, and shows itself in a notebook."""
         return self
 
+    def spoken(self, _language: str) -> Sample:
+        """Itself, with what it says of itself in a language."""
+        return self
+
     def stream(self) -> Iterator[str]:
         """Itself as text, piece by piece as it is drawn; nothing where it is none."""
         return iter(())
@@ -153,6 +157,14 @@ class Kind:
     draws: str
     split: Literal["test", "validation"]
     endings: tuple[str, ...]
+
+
+def drawn_by(run: Run, checkpoint: str | int | None, seed: int | None = None) -> Message:
+    """The line of a picture's caption that says what made it."""
+    fields = {"name": run.name, "step": run.checkpoint(checkpoint)[0], "seed": str(seed)}
+    if seed is None:
+        return Message(N_("run {name}, step {step}"), fields)
+    return Message(N_("run {name}, step {step}, seed {seed}"), fields)
 
 
 def counted(count: int | None, usual: int) -> int:

@@ -16,9 +16,9 @@ from olaria.errors import DataError, SamplingError, UsageError
 from olaria.evaluation import extractor
 from olaria.evaluation.codes import two_stages
 from olaria.evaluation.samples import SAMPLE_METRICS, evaluate_image_samples
-from olaria.i18n import N_, Message, Setting
+from olaria.i18n import N_, Message, Number, Setting
 from olaria.kinds import images, text
-from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, counted
+from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, counted, drawn_by
 from olaria.kinds.image_metrics import copies_of, part, pixels_of
 from olaria.kinds.images import IMAGE_ENDINGS, ImageSample
 from olaria.kinds.text_stats import text_stats
@@ -188,7 +188,10 @@ def draw(
     recipe = recipes_of(run)[0]
     painter, draws = painter_of(recipe, run)[1], Generator().manual_seed(seed)
     model, tokenizer = run.model(checkpoint), run.tokenizer()
-    return ImageSample(codes.draw(model, tokenizer, painter, count, draws, temperature))
+    made = codes.draw(model, tokenizer, painter, count, draws, temperature)
+    words = N_("each image: painted from a line of codes that the model wrote at temperature {t}")
+    what = Message(words, {"t": Number(temperature)})
+    return ImageSample(made, caption=(what, drawn_by(run, checkpoint, seed)))
 
 
 KIND = Kind(

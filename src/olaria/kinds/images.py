@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,8 +20,8 @@ from olaria.evaluation.codes import evaluate_codes
 from olaria.evaluation.density import active_units, elbo
 from olaria.evaluation.gathered import alike, unmeasured
 from olaria.evaluation.summed import Summed, alone
-from olaria.i18n import N_, Setting
-from olaria.kinds.base import Kind, Sample, counted, first_model, fitting
+from olaria.i18n import N_, Message, Setting, detect_language
+from olaria.kinds.base import Kind, Sample, counted, drawn_by, first_model, fitting
 from olaria.kinds.image_metrics import measure
 from olaria.models import NETWORKS
 from olaria.models.base import ImageModel
@@ -32,6 +32,7 @@ from olaria.runs.tuning import Start
 from olaria.sampling import latent, modes
 from olaria.sampling.arraylike import ArrayLike
 from olaria.sampling.modes import Sheet
+from olaria.storage.captions import captioned
 from olaria.storage.endings import FOLDER, PICTURE, refuse_other_endings
 from olaria.storage.files import refuse_overwriting
 from olaria.storage.images import make_picture, make_sheet, save_png, to_png
@@ -188,10 +189,19 @@ IMAGE_ENDINGS = (*PICTURE, FOLDER)
 
 @dataclass(frozen=True, repr=False)
 class ImageSample(ArrayLike, Sample):
-    """Images (N, C, H, W) in [0, 1], and how many stand in a row of their sheet."""
+    """Images (N, C, H, W) in [0, 1], and their sheet.
+
+    Args:
+        images: the images.
+        columns: how many stand in a row of the sheet.
+        caption: written below it.
+        language: of the caption; the user's where None.
+    """
 
     images: Tensor
     columns: int | None = None
+    caption: tuple[Message, ...] = ()
+    language: str | None = None
     suffix: ClassVar[str] = ".png"
 
     def __repr__(self) -> str:
@@ -207,9 +217,15 @@ class ImageSample(ArrayLike, Sample):
         """The images."""
         return self.images
 
+    def spoken(self, language: str) -> ImageSample:
+        """Itself with the caption in a language."""
+        return replace(self, language=language)
+
     def sheet(self) -> Image:
-        """The images in rows."""
-        return make_sheet(self.images, self.columns)
+        """The images in rows, enlarged by a whole factor, over the caption."""
+        language = self.language or detect_language()
+        grid = make_sheet(self.images, self.columns)
+        return captioned(grid, (line.text(language) for line in self.caption))
 
     def _repr_png_(self) -> bytes:
         return to_png(self.sheet())
@@ -259,9 +275,9 @@ def draw(
         run: a run, its name or its path.
         count: how many images, 64 where None; of pairs or rows where the mode shows those.
         mode: ``prior`` draws z ~ N(0, I); ``reconstruct`` pairs test images with their reconstructions;
-            ``interpolate`` walks between the codes of pairs of test images; ``traverse`` moves one latent
-            coordinate a row; ``manifold`` decodes a plane of two latent coordinates; ``attribute`` moves test images
-            along the way from one class to another.
+            ``interpolate`` walks between the codes of pairs of test images, or between draws of z where the model
+            has no encoder; ``traverse`` moves one latent coordinate a row; ``manifold`` decodes a plane of two latent
+            coordinates; ``attribute`` moves test images along the way from one class to another.
         label: the class of all images drawn, where the model is given classes; in turn where None.
         path: of ``interpolate``.
         attribute: of ``attribute``, the two classes.
@@ -284,24 +300,40 @@ def draw(
     model, draws = run.model(checkpoint), Generator().manual_seed(seed)
     assert isinstance(model, ImageModel)
     _check_class(run, model, label)
+    sheet = _sheet(run, model, count, mode, label, path, attribute, draws, offline)
+    made = drawn_by(run, checkpoint, None if mode == "manifold" else seed)
+    return ImageSample(sheet.images, sheet.columns, (*sheet.caption, made))
+
+
+def _sheet(
+    run: Run,
+    model: ImageModel,
+    count: int,
+    mode: Mode,
+    label: int | None,
+    path: Walk,
+    attribute: tuple[int, int] | None,
+    draws: Generator,
+    offline: bool,
+) -> Sheet:
+    """The images of a mode; see :func:`draw`."""
     if mode == "manifold":
-        return ImageSample(latent.manifold(model, modes.MAP_SIDE, label or 0), modes.MAP_SIDE)
+        return modes.plane(model, label or 0)
     if mode == "prior":
-        return _sample(modes.drawn(model, count, label, draws))
+        return modes.drawn(model, count, label, draws)
+    ends = modes.Noise(model, label, draws)
+    if mode in ("interpolate", "traverse") and not model.encodes:
+        return ends.walks(count, path) if mode == "interpolate" else ends.traversal(count)
     data = run.data(offline=offline)
     assert isinstance(data, ImageData)
     if attribute is not None:
-        return _sample(modes.towards(model, data, attribute, count, draws))
+        return modes.towards(model, data, attribute, count, draws)
     examples = modes.Examples.drawn(model, data, label, draws)
     if mode == "reconstruct":
-        return _sample(modes.reconstructions(model, examples, count))
+        return modes.reconstructions(model, examples, count)
     if mode == "interpolate":
-        return _sample(modes.walks(model, examples, count, path))
-    return _sample(modes.traversal(model, examples, count))
-
-
-def _sample(sheet: Sheet) -> ImageSample:
-    return ImageSample(sheet.images, sheet.columns)
+        return modes.walks(model, examples, count, path)
+    return modes.traversal(model, examples, count)
 
 
 def _check_class(run: Run, model: ImageModel, label: int | None) -> None:

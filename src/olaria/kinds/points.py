@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from PIL.Image import Image
 from torch import Generator, Tensor
 
 from olaria.data.base import PointData
@@ -15,14 +16,25 @@ from olaria.errors import MissingError, SourceError
 from olaria.evaluation import diversity
 from olaria.evaluation.gathered import Gathered, alike, unmeasured
 from olaria.evaluation.plane import evaluate_points
-from olaria.i18n import N_
-from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, counted, first_model, fitting
+from olaria.i18n import N_, Message, detect_language
+from olaria.kinds.base import (
+    SEED,
+    Effort,
+    Kind,
+    Measured,
+    Sample,
+    counted,
+    drawn_by,
+    first_model,
+    fitting,
+)
 from olaria.models.plane import PlaneGAN
 from olaria.recipes import Recipe
 from olaria.runs import Run, opened_run
 from olaria.runs.tuning import Start
 from olaria.sampling import plane
 from olaria.sampling.arraylike import ArrayLike
+from olaria.storage.captions import captioned
 from olaria.storage.endings import PICTURE, refuse_other_endings
 from olaria.storage.files import refuse_overwriting, write_text
 from olaria.storage.images import make_grid, save_png, to_png
@@ -39,6 +51,11 @@ SHOWN = 2000
 """Points of a picture."""
 PICTURE_SCALE = 3
 """Enlargement of a picture of the plane."""
+_MADE = N_("black: the points that the generator makes of draws of z ~ N(0, I)")
+_BOTH = N_(
+    "black: the points that the generator makes of draws of z ~ N(0, I); dark blue: points of the test data"
+)
+_GROUND = N_("ground: blue where the discriminator says real, red where it says generated")
 
 
 def prepare(recipe: Recipe, data: PointData, start: Start | None = None) -> Prepared:
@@ -88,10 +105,19 @@ ENDINGS = (*PICTURE, TABLE)
 
 @dataclass(frozen=True, repr=False)
 class PointSample(ArrayLike, Sample):
-    """Points (N, 2), and the picture (1, 3, H, W) of the game that made them."""
+    """Points (N, 2), and the picture of the game that made them.
+
+    Args:
+        points: in the units of the data.
+        picture: (1, 3, H, W).
+        caption: written below it.
+        language: of the caption; the user's where None.
+    """
 
     points: Tensor
     picture: Tensor
+    caption: tuple[Message, ...] = ()
+    language: str | None = None
     suffix: ClassVar[str] = ".png"
 
     def __repr__(self) -> str:
@@ -107,15 +133,25 @@ class PointSample(ArrayLike, Sample):
         """The points."""
         return self.points
 
+    def spoken(self, language: str) -> PointSample:
+        """Itself with the caption in a language."""
+        return replace(self, language=language)
+
+    def sheet(self) -> Image:
+        """The picture over its caption."""
+        language = self.language or detect_language()
+        grid = make_grid(self.picture, scale=PICTURE_SCALE)
+        return captioned(grid, (line.text(language) for line in self.caption))
+
     def _repr_png_(self) -> bytes:
-        return to_png(make_grid(self.picture, scale=PICTURE_SCALE))
+        return to_png(self.sheet())
 
     def save(self, path: Path, *, overwrite: bool = False) -> None:
         """Write the picture, or the points as a table where the path ends in ``.csv``."""
         refuse_other_endings(path, ENDINGS)
         refuse_overwriting(path, overwrite)
         if path.suffix.lower() != TABLE:
-            save_png(path, make_grid(self.picture, scale=PICTURE_SCALE))
+            save_png(path, self.sheet())
             return
         rows = [f"{x:.6g},{y:.6g}\n" for x, y in self.points.tolist()]
         write_text(path, "".join(["x,y\n", *rows]))
@@ -153,9 +189,12 @@ def draw(
     try:
         data = run.data(offline=offline)
     except (MissingError, SourceError):  # the points need the model alone
-        return PointSample(points, plane.picture(model, points[:0], points))
-    assert isinstance(data, PointData)
-    return PointSample(points, plane.picture(model, data.test[:count], points))
+        real, text = points[:0], _MADE
+    else:
+        assert isinstance(data, PointData)
+        real, text = data.test[:count], _BOTH
+    caption = (Message(text), Message(_GROUND), drawn_by(run, checkpoint, seed))
+    return PointSample(points, plane.picture(model, real, points), caption)
 
 
 def describe(data: PointData, _config: DataConfig) -> dict[str, Any]:

@@ -60,10 +60,10 @@ def encode(model: ImageModel, x: Tensor, y: Tensor | None = None) -> Tensor:
     if not model.encodes:
         raise SamplingError(
             N_(
-                "the family {family} has no encoder: it cannot reconstruct or interpolate images; "
-                "use {prior}"
+                "the family {family} has no encoder: it cannot reconstruct images; use {prior} or {interpolate}"
             ),
             prior=Setting("mode", "prior"),
+            interpolate=Setting("mode", "interpolate"),
             family=model.family,
         )
     classes: Iterable[Tensor | None] = repeat(None) if y is None else y.split(_BLOCK)

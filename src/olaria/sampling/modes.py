@@ -9,26 +9,30 @@ from torch import Generator, Tensor
 
 from olaria.data.base import ImageData
 from olaria.errors import SamplingError
-from olaria.i18n import N_
+from olaria.i18n import N_, Message
 from olaria.models.base import ImageModel
 from olaria.sampling import latent
 from olaria.vocabulary import Walk
 
 MAP_SIDE = 20
 """Images on each side of a map of the latent plane."""
+STEPS = 10
+"""Images of a row that walks."""
 ATTRIBUTE_STEPS = 9
 ATTRIBUTE_IMAGES = 5_000
 """Training images that the mean codes of two classes come from."""
 
+_PATHS: dict[Walk, str] = {"linear": N_("a straight line"), "spherical": N_("an arc of a sphere")}
 NO_PAIR = N_("a way from one image to another needs two test images, and there is only one")
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """Images (N, C, H, W) in [0, 1], and how many stand in a row."""
+    """Images (N, C, H, W) in [0, 1], how many stand in a row, and what stands where, in half sentences."""
 
     images: Tensor
     columns: int | None = None
+    caption: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,19 +70,79 @@ class Examples:
         return Examples(self.x[:count], None if self.y is None else self.y[:count])
 
 
+@dataclass(frozen=True)
+class Noise:
+    """Draws of z ~ N(0, I) in the place of test images, for a model that has a prior and no encoder.
+
+    Args:
+        model: with a prior.
+        label: the class of all images, where the model takes classes; in turn where None.
+        generator: draws z.
+    """
+
+    model: ImageModel
+    label: int | None
+    generator: Generator
+
+    def walks(self, count: int, path: Walk) -> Sheet:
+        """About ``count`` images on the ways between pairs of draws, a row each."""
+        rows = max(1, count // STEPS)
+        codes, y = self._drawn(2 * rows), None
+        if self.model.classes and self.label is not None:
+            y = torch.full((rows,), self.label)
+        strips = latent.interpolate(self.model, codes[:rows], codes[rows:], STEPS, path, y)
+        text = N_("each row: from one draw of z at the left to another at the right, along {path}")
+        turn = (Message(N_("each row of one class: 0, 1, … in turn")),)
+        classes = turn if self.label is None else _of_class(self.model, self.label)
+        caption = (_walked(text, path), *(classes if self.model.classes else ()))
+        return Sheet(strips.flatten(0, 1), STEPS, caption)
+
+    def traversal(self, count: int) -> Sheet:
+        """A row for each coordinate of one draw; see :func:`traversal`."""
+        return _traversed(self.model, self._drawn(1)[0], self.label or 0, count)
+
+    def _drawn(self, count: int) -> Tensor:
+        if not self.model.has_prior:
+            latent.prior(self.model, count, self.generator)  # which says why there is none
+        return torch.randn(count, self.model.latent, generator=self.generator)
+
+
 def drawn(model: ImageModel, count: int, label: int | None, generator: Generator) -> Sheet:
     """``count`` images from the prior; classes in turn where the model takes them and ``label`` is None."""
     y = None if label is None else torch.full((count,), label)
     # Classes in turn stand under each other when there are as many of them as images in a row.
     columns = model.classes if label is None else 0
-    return Sheet(latent.prior(model, count, generator, y), columns or None)
+    images = latent.prior(model, count, generator, y)
+    fields = {"label": label, "last": model.classes - 1}
+    if not model.classes:
+        text = N_("each image: from a draw of z ~ N(0, I)")
+    elif label is None:
+        text = N_("each image: from a draw of z ~ N(0, I); columns: the classes 0 to {last}")
+    else:
+        text = N_("each image: from a draw of z ~ N(0, I), of class {label}")
+    return Sheet(images, columns or None, (Message(text, fields),))
+
+
+def plane(model: ImageModel, label: int) -> Sheet:
+    """The map of a latent plane; see :func:`olaria.sampling.latent.manifold`."""
+    text = N_(
+        "the plane of both latent numbers: z₁ grows to the right, z₂ upwards, in equal shares of N(0, I)"
+    )
+    images = latent.manifold(model, MAP_SIDE, label)
+    return Sheet(images, MAP_SIDE, (Message(text), *_of_class(model, label)))
+
+
+def _of_class(model: ImageModel, label: int) -> tuple[Message, ...]:
+    return (Message(N_("all of class {label}"), {"label": label}),) if model.classes else ()
 
 
 def reconstructions(model: ImageModel, examples: Examples, count: int) -> Sheet:
     """``count`` images, each with its reconstruction at its right."""
     inputs = examples.first(count)
     pairs = torch.stack((inputs.x, latent.reconstruct(model, inputs.x, inputs.y)), 1)
-    return Sheet(pairs.flatten(0, 1), 2 * max(1, min(8, round((count / 2) ** 0.5))))
+    text = N_("pairs: at the left a test image, at its right what the model makes of it")
+    columns = 2 * max(1, min(8, round((count / 2) ** 0.5)))
+    return Sheet(pairs.flatten(0, 1), columns, (Message(text),))
 
 
 def walks(model: ImageModel, examples: Examples, count: int, path: Walk) -> Sheet:
@@ -89,22 +153,36 @@ def walks(model: ImageModel, examples: Examples, count: int, path: Walk) -> Shee
     """
     if len(examples.x) < 2:
         raise SamplingError(NO_PAIR)
-    rows = max(1, min(count // 10, len(examples.x) // 2))
+    rows = max(1, min(count // STEPS, len(examples.x) // 2))
     inputs = examples.first(2 * rows)
     codes = latent.encode(model, inputs.x, inputs.y)
     start = None if inputs.y is None else inputs.y[:rows]
-    strips = latent.interpolate(model, codes[:rows], codes[rows:], path=path, y=start)
-    return Sheet(strips.flatten(0, 1), strips.shape[1])
+    strips = latent.interpolate(model, codes[:rows], codes[rows:], STEPS, path, start)
+    text = N_(
+        "each row: from the code of one test image at the left to that of another at the right, along {path}"
+    )
+    return Sheet(strips.flatten(0, 1), STEPS, (_walked(text, path),))
+
+
+def _walked(text: str, path: Walk) -> Message:
+    return Message(text, {"path": Message(_PATHS[path])})
 
 
 def traversal(model: ImageModel, examples: Examples, count: int) -> Sheet:
     """A row for each latent coordinate, from −3 to 3 around the code of one image; about ``count`` images."""
-    values, inputs = torch.linspace(-3, 3, 10), examples.first(1)
+    inputs = examples.first(1)
     code = latent.encode(model, inputs.x, inputs.y)[0]
-    label = 0 if inputs.y is None else int(inputs.y)
-    rows = min(len(code), max(1, count // len(values)))
+    return _traversed(model, code, 0 if inputs.y is None else int(inputs.y), count)
+
+
+def _traversed(model: ImageModel, code: Tensor, label: int, count: int) -> Sheet:
+    values = torch.linspace(-3, 3, STEPS)
+    rows = min(len(code), max(1, count // STEPS))
     strips = [latent.traverse(model, code, dimension, values, label) for dimension in range(rows)]
-    return Sheet(torch.cat(strips), len(values))
+    text = N_(
+        "each row: one number of the code, z₁ at the top, from −3 at the left to 3 at the right; the others stay"
+    )
+    return Sheet(torch.cat(strips), STEPS, (Message(text), *_of_class(model, label)))
 
 
 def towards(
@@ -132,7 +210,11 @@ def towards(
     inputs = Examples.drawn(model, data, source, draws).first(max(1, count // ATTRIBUTE_STEPS))
     codes = latent.encode(model, inputs.x, inputs.y)
     strips = latent.interpolate(model, codes, codes + 1.5 * direction, ATTRIBUTE_STEPS, y=inputs.y)
-    return Sheet(strips.flatten(0, 1), ATTRIBUTE_STEPS)
+    text = N_(
+        "each row: a test image of class {source} at the left, moved to class {target} and half as far again"
+    )
+    fields = {"source": data.class_names[source], "target": data.class_names[target]}
+    return Sheet(strips.flatten(0, 1), ATTRIBUTE_STEPS, (Message(text, fields),))
 
 
 def rows_of(labels: Tensor | None, label: int | None, count: int) -> Tensor:

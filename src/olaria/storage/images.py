@@ -22,6 +22,13 @@ GAP = 2
 """Pixels between the images of a grid, and around them, before they are enlarged."""
 
 
+SHOWN_SIDE = 56
+"""Pixels that the smaller side of an image has at least in a sheet that is looked at."""
+LONE_SIDE = 224
+"""The same where there is one image alone, or so few that they leave the sheet narrow."""
+SHEET_WIDTH = 480
+
+
 def _bytes(images: Tensor) -> Tensor:
     """Values as a file has them: uint8, those outside [0, 1] as the nearest end."""
     if images.dtype == torch.uint8:
@@ -68,8 +75,27 @@ def make_grid(images: Tensor, columns: int | None = None, scale: int = 1) -> Ima
 
 
 def make_sheet(images: Tensor, columns: int | None = None) -> Image.Image:
-    """A grid to look at: images narrower than 56 pixels are enlarged."""
-    return make_grid(images, columns, max(1, 56 // images.shape[-1]))
+    """A grid to look at: small images are enlarged; see :func:`enlargement`."""
+    return make_grid(images, columns, enlargement(images, columns))
+
+
+def enlargement(images: Tensor, columns: int | None = None) -> int:
+    """By which whole factor images are enlarged to be looked at: pixels stay squares, and large images as they are.
+
+    Args:
+        images: (N, C, H, W), one or more.
+        columns: per row; see :func:`make_grid`.
+
+    >>> [enlargement(torch.zeros(64, 1, side, side)) for side in (8, 28, 32, 64)]
+    [7, 2, 2, 1]
+    >>> enlargement(torch.zeros(1, 1, 8, 8)), enlargement(torch.zeros(4, 1, 28, 28))
+    (28, 8)
+    """
+    count, _, height, width = images.shape
+    columns = min(count, columns or math.ceil(math.sqrt(count)))
+    smaller = min(height, width)
+    few = min(SHEET_WIDTH // (columns * (width + GAP) + GAP), LONE_SIDE // smaller)
+    return max(1, -(-SHOWN_SIDE // smaller), few)
 
 
 def with_heat(images: Tensor, heat: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from olaria.errors import MissingError, OlariaError, SourceError
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, detect_language
 from olaria.storage.endings import PICTURE, refuse_other_endings
 from olaria.storage.files import refuse_overwriting
 from olaria.vocabulary import SCORE, Score
@@ -87,6 +87,8 @@ class Detection(Result):
         rebuilt: their reconstructions.
         is_anomaly: the truth, (N,), where it is known.
         notes: for the reader, about the files.
+        made_by: the run and its step.
+        language: of what the sheet says of itself; the user's where None.
         picture: a sheet of the strangest, where it was written.
     """
 
@@ -100,6 +102,8 @@ class Detection(Result):
     rebuilt: Tensor
     is_anomaly: Tensor | None = None
     notes: tuple[Message, ...] = ()
+    made_by: tuple[Message, ...] = ()
+    language: str | None = None
     picture: Path | None = None
 
     def __repr__(self) -> str:
@@ -113,14 +117,36 @@ class Detection(Result):
         import torch
 
         from olaria.evaluation import anomaly
-        from olaria.storage.images import make_grid, with_heat
+        from olaria.storage.captions import captioned
+        from olaria.storage.images import make_sheet, with_heat
 
         chosen = self.order[: self.request.count]
         x, rebuilt = self.x[chosen], self.rebuilt[chosen]
         heat = with_heat(x, anomaly.heat(x, rebuilt))
         rows = torch.stack((_coloured(x), _coloured(rebuilt), heat), 1).flatten(0, 1)
-        scale = max(1, 84 // x.shape[-1])
-        return make_grid(rows, 3 * min(COLUMNS, len(chosen)), scale)
+        columns = 3 * min(COLUMNS, len(chosen))
+        grid = make_sheet(rows, columns)
+        language = self.language or detect_language()
+        return captioned(grid, (line.text(language) for line in self.caption))
+
+    @property
+    def caption(self) -> tuple[Message, ...]:
+        """What the sheet shows."""
+        fields = {
+            "count": min(self.request.count, len(self.names)),
+            "all": len(self.names),
+            "score": self.score,
+        }
+        triples = Message(
+            N_("triples: an image, its reconstruction, and in red where they differ"), fields
+        )
+        order = Message(
+            N_(
+                "the {count} strangest of {all} images, the strangest first, row by row; score: {score}"
+            ),
+            fields,
+        )
+        return triples, order, *self.made_by
 
     def _repr_png_(self) -> bytes:
         from olaria.storage.images import to_png
@@ -185,7 +211,11 @@ class Detection(Result):
 
 @verb(DetectRequest)
 def detect(
-    request: DetectRequest, *, offline: bool = False, progress: Progress | None = None
+    request: DetectRequest,
+    *,
+    language: str | None = None,
+    offline: bool = False,
+    progress: Progress | None = None,
 ) -> Detection:
     """Score images by how strange they are to a run.
 
@@ -194,6 +224,7 @@ def detect(
     not at hand, other images are scored by their error alone and there is no threshold, which a note says.
 
     Args:
+        language: of what the picture says of itself; the user's own unless given.
         offline: open no connection.
         progress: gets what is downloaded.
 
@@ -205,6 +236,7 @@ def detect(
         DataError: the images are of another size or number of channels than the run's.
         StorageError: a file is in the way.
     """
+    from olaria.kinds.base import drawn_by
     from olaria.models.base import ImageModel as AnyImageModel
     from olaria.workflows import given
     from olaria.workflows.images import is_array, is_part_of_own, refuse_other_kinds
@@ -225,6 +257,8 @@ def detect(
         detection = _without_run_data(run, model, request, error, offline, progress)
     else:
         detection = _detected(run, model, request, run_data, offline, progress)
+    made_by = (drawn_by(run, request.checkpoint),)
+    detection = replace(detection, made_by=made_by, language=language)
     return detection if request.out is None else detection.saved()
 
 

@@ -88,6 +88,8 @@ class Encoded(ArrayLike, Result):
         quality: of the codes, by metric key; None where the images have no classes, are too few or all the same.
         notes: for the reader.
         files: that were written, the codes first.
+        made_by: the run and its step.
+        language: of what the map says of itself; the user's where None.
     """
 
     request: EncodeRequest
@@ -96,6 +98,8 @@ class Encoded(ArrayLike, Result):
     quality: Mapping[str, Value]
     notes: tuple[Message, ...] = ()
     files: tuple[Path, ...] = ()
+    made_by: tuple[Message, ...] = ()
+    language: str | None = None
 
     def __repr__(self) -> str:
         return f"<codes {self.shape}>"
@@ -170,11 +174,16 @@ class Encoded(ArrayLike, Result):
 
 @verb(EncodeRequest)
 def encode(
-    request: EncodeRequest, *, offline: bool = False, progress: Progress | None = None
+    request: EncodeRequest,
+    *,
+    language: str | None = None,
+    offline: bool = False,
+    progress: Progress | None = None,
 ) -> Encoded:
     """Codes of images: an autoencoder's encoder outputs, a VAE's posterior means.
 
     Args:
+        language: of what the map says of itself; the user's own unless given.
         offline: open no connection.
         progress: gets what is downloaded.
 
@@ -187,6 +196,7 @@ def encode(
         DataError: the images are of another size or number of channels than the run's.
         StorageError: a file is in the way.
     """
+    from olaria.kinds.base import drawn_by
     from olaria.sampling import latent
     from olaria.workflows import given
     from olaria.workflows.images import open_images
@@ -212,7 +222,8 @@ def encode(
         quality = {}
         reason = {"reason": error.message}
         notes += (Message(N_("how good the codes are is not measured: {reason}"), reason),)
-    encoded = Encoded(request, images, codes, quality, notes=notes)
+    made_by = (drawn_by(opened.run, request.checkpoint),)
+    encoded = Encoded(request, images, codes, quality, notes, made_by=made_by, language=language)
     return encoded if request.out is None else encoded.saved()
 
 
@@ -318,6 +329,28 @@ class Mapped:
     how: Map
     notes: tuple[Message, ...] = ()
 
+    @property
+    def caption(self) -> tuple[Message, ...]:
+        """What the map shows."""
+        from olaria.evaluation.projection import MAP_NAMES
+
+        fields = {"count": len(self.points), "how": MAP_NAMES[self.how]}
+        text = (
+            N_("each point is the code of one of {count} images, brought to a plane by {how}")
+            if self.encoded.inputs.y is None
+            else N_(
+                "each point is the code of one of {count} images, brought to a plane by {how}; colours: the classes"
+            )
+        )
+        axes = (
+            N_("the axes are the two directions in which the codes vary most")
+            if self.how == "pca"
+            else N_(
+                "neighbours here are mostly neighbours among the codes; the axes mean nothing by themselves"
+            )
+        )
+        return Message(text, fields), Message(axes), *self.encoded.made_by
+
 
 def on_plane(encoded: Encoded, how: Map) -> Mapped:
     """At most :data:`MAP_POINTS` of the images, drawn with a fixed seed, on a plane.
@@ -352,21 +385,29 @@ def _part(encoded: Encoded, chosen: Tensor) -> Encoded:
 
 def save_map(mapped: Mapped, path: Path, title: str, *, overwrite: bool = False) -> list[Path]:
     """Write the map as a picture, and its coordinates as a table beside it."""
+    from io import BytesIO
+
+    from PIL import Image
+
     from olaria.pages import planes
     from olaria.pages.style import png
-    from olaria.storage.files import write_bytes, write_text
+    from olaria.storage.captions import captioned
+    from olaria.storage.files import write_text
+    from olaria.storage.images import save_png
 
     table = path.with_suffix(TABLE)
     for file in (path, table):
         refuse_overwriting(file, overwrite)
     y = mapped.encoded.inputs.y
-    picture = planes.map_of_codes(
+    figure = planes.map_of_codes(
         mapped.points.numpy(),
         None if y is None else y.numpy(),
         mapped.encoded.inputs.class_names,
         title,
     )
-    write_bytes(path, png(picture))
+    picture = Image.open(BytesIO(png(figure)))
+    language = mapped.encoded.language or detect_language()
+    save_png(path, captioned(picture, (line.text(language) for line in mapped.caption)))
     write_text(table, _table(mapped.encoded, _columns("map", mapped.points)))
     return [path, table]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from olaria.i18n import N_, Message
+from olaria.i18n import N_, Message, Number, detect_language
 from olaria.sampling.arraylike import ArrayLike
 from olaria.storage.endings import PICTURE, refuse_other_endings
 from olaria.storage.files import refuse_overwriting
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
     from olaria.data.base import Progress
     from olaria.workflows.images import NamedImages
-
-SCALE = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +66,8 @@ class Rebuilt(ArrayLike, Result):
         images: their reconstructions, (N, C, H, W) in [0, 1].
         errors: mean squared error of each, (N,).
         error: over all pixels.
+        made_by: the run and its step.
+        language: of what the sheet says of itself; the user's where None.
         picture: a sheet of the first ones, where it was written.
     """
 
@@ -76,6 +76,8 @@ class Rebuilt(ArrayLike, Result):
     images: Tensor
     errors: Tensor
     error: float
+    made_by: Message
+    language: str | None = None
     picture: Path | None = None
 
     def __repr__(self) -> str:
@@ -90,13 +92,27 @@ class Rebuilt(ArrayLike, Result):
         """The first images, each with its reconstruction at its right."""
         import torch
 
-        from olaria.storage.images import make_grid
+        from olaria.storage.captions import captioned
+        from olaria.storage.images import make_sheet
 
         count = self.request.count
         originals = self.inputs.x[:count].float() / 255
         pairs = torch.stack((originals, self.images[:count]), 1).flatten(0, 1)
         columns = 2 * max(1, min(8, round((len(originals) / 2) ** 0.5)))
-        return make_grid(pairs, columns, SCALE)
+        grid = make_sheet(pairs, columns)
+        language = self.language or detect_language()
+        return captioned(grid, (line.text(language) for line in self.caption))
+
+    @property
+    def caption(self) -> tuple[Message, ...]:
+        """What the sheet shows."""
+        fields = {
+            "all": len(self.images),
+            "error": Number(self.error),
+        }
+        pairs = Message(N_("pairs: at the left an image, at its right its reconstruction"))
+        error = Message(N_("mean squared error, over {all} images: {error}"), fields)
+        return pairs, error, self.made_by
 
     def _repr_png_(self) -> bytes:
         from olaria.storage.images import to_png
@@ -137,11 +153,16 @@ class Rebuilt(ArrayLike, Result):
 
 @verb(ReconstructRequest)
 def reconstruct(
-    request: ReconstructRequest, *, offline: bool = False, progress: Progress | None = None
+    request: ReconstructRequest,
+    *,
+    language: str | None = None,
+    offline: bool = False,
+    progress: Progress | None = None,
 ) -> Rebuilt:
     """Rebuild images: of an autoencoder g(f(x)), of a VAE the pixels' mean at the posterior's mean.
 
     Args:
+        language: of what the picture says of itself; the user's own unless given.
         offline: open no connection.
         progress: gets what is downloaded.
 
@@ -154,6 +175,7 @@ def reconstruct(
         StorageError: a file is in the way.
     """
     from olaria.evaluation.reconstruction import mse
+    from olaria.kinds.base import drawn_by
     from olaria.objectives.reconstruction import squared_error
     from olaria.sampling import latent
     from olaria.workflows import given
@@ -171,5 +193,6 @@ def reconstruct(
     )
     x = opened.images.x.float() / 255
     images = latent.reconstruct(opened.model, x, opened.classes)
-    rebuilt = Rebuilt(request, opened.images, images, squared_error(images, x), mse(images, x))
+    errors, made_by = squared_error(images, x), drawn_by(opened.run, request.checkpoint)
+    rebuilt = Rebuilt(request, opened.images, images, errors, mse(images, x), made_by, language)
     return rebuilt if request.out is None else rebuilt.saved()

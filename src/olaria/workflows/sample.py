@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from olaria.errors import UsageError
-from olaria.i18n import N_, Message, Setting
+from olaria.i18n import N_, Message, Setting, detect_language
 from olaria.storage.endings import FOLDER, refuse_other_endings
 from olaria.storage.files import refuse_overwriting
 from olaria.vocabulary import (
@@ -246,10 +246,11 @@ class Drawn(Result):
 
 
 @verb(SampleRequest)
-def sample(request: SampleRequest, *, offline: bool = False) -> Drawn:
+def sample(request: SampleRequest, *, language: str | None = None, offline: bool = False) -> Drawn:
     """Draw what the run's kind of data has.
 
     Args:
+        language: of what pictures say of themselves; the user's own unless given.
         offline: open no connection.
 
     Returns:
@@ -271,5 +272,5 @@ def sample(request: SampleRequest, *, offline: bool = False) -> Drawn:
     given = request.given(("count", "beam", *PICTURE, *TEXT))
     seed, no_connection = request.seed or None, offline or None
     found = draw(run, **given, seed=seed, checkpoint=request.checkpoint, offline=no_connection)
-    drawn = Drawn(run, request, found)
+    drawn = Drawn(run, request, found.spoken(language or detect_language()))
     return drawn if request.out is None else drawn.saved()

@@ -190,3 +190,45 @@ def test_classes_are_told_to_what_is_rebuilt(run: Run) -> None:
     assert np.allclose(found.images.numpy(), expected.numpy(), atol=1e-6)
     with pytest.raises(UsageError, match="told the class of each image"):
         reconstruct(run, "mnist", offline=True)
+
+
+CAPTIONED = [
+    (("sample",), "semente 0"),
+    (("sample", "--class", "3", "--seed", "7"), "semente 7"),
+    (("sample", "--mode", "interpolate"), "semente 0"),
+    (("sample", "--mode", "traverse"), "semente 0"),
+    (("sample", "--mode", "reconstruct"), "semente 0"),
+    (("sample", "--mode", "attribute", "--attribute", "3:8"), "semente 0"),
+    (("reconstruct",), "reconstrução"),
+    (("detect",), "trios"),
+    (("encode", "--map", "pca"), "eixos"),
+]
+
+
+@pytest.mark.parametrize(("words", "told"), CAPTIONED, ids=lambda x: "-".join(x))
+def test_pictures_say_what_they_show_in_the_users_language(
+    words: tuple[str, ...],
+    told: str,
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from olaria.storage import captions
+
+    lines: list[str] = []
+    real = captions._broken
+
+    def kept(text: str, *rest: object) -> list[str]:
+        lines.append(text)
+        return real(text, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(captions, "_broken", kept)
+    verb, *options = words
+    out = tmp_path / ("a.tsv" if verb == "encode" else "a.png")
+    assert main([verb, str(run.path), "--lang", "pt", "--out", str(out), *options]) == 0
+    capsys.readouterr()
+    text = "\n".join(lines)
+    assert told in text and f"execução {run.name}, passo 5" in text and "{" not in text
+    picture = Image.open(tmp_path / ("a-pca.png" if verb == "encode" else "a.png"))
+    assert picture.width >= 480

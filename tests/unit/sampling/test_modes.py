@@ -77,3 +77,46 @@ def test_a_way_to_a_class_that_nothing_was_learnt_of(model: ImageModel) -> None:
         modes.towards(model, of_classes([0, 1], [0]), (1, 0), 9, draws)
     x, y = data.train.x.float() / 255, torch.tensor([0, 0, 1])
     assert bool(latent.attribute(model, x, y, 0, 1).isfinite().all())
+
+
+@pytest.mark.parametrize(
+    "family", [name for name, entry in MODELS.items() if entry.data == "images"]
+)
+def test_every_latent_space_with_a_prior_is_walked(family: str) -> None:
+    """From test images where there is an encoder, else from draws of the prior."""
+    model = build(MODELS[family].sizes["tiny"], (1, 8, 8))
+    assert isinstance(model, ImageModel)
+    model = model.eval()
+    draws = Generator().manual_seed(3)
+    noise = modes.Noise(model, None, draws)
+    if not model.has_prior:
+        with pytest.raises(SamplingError):
+            noise.walks(30, "linear")
+        return
+    sheet = noise.walks(35, "spherical")
+    assert sheet.images.shape == (30, 1, 8, 8) and sheet.columns == 10
+    ends = torch.randn(6, model.latent, generator=Generator().manual_seed(3))
+    expected = latent.decode(model, torch.cat((ends[:3], ends[3:])))
+    assert torch.allclose(sheet.images[::10], expected[:3], atol=1e-5)
+    if not model.classes:
+        assert torch.allclose(sheet.images[9::10], expected[3:], atol=1e-5)
+    assert noise.traversal(20).images.shape == (20, 1, 8, 8)
+    for text in ("{" not in line.text("pt") for line in sheet.caption):
+        assert text
+
+
+def test_a_walk_keeps_the_class_that_was_chosen() -> None:
+    config = MODELS["gan"].config.parse(
+        {**MODELS["gan"].sizes["tiny"].model_dump(), "classes": 3}, "test"
+    )
+    model = build(config, (1, 8, 8))
+    assert isinstance(model, ImageModel)
+    model = model.eval()
+    walks = [
+        modes.Noise(model, label, Generator().manual_seed(0)).walks(20, "linear").images
+        for label in (0, 2)
+    ]
+    assert (walks[0] != walks[1]).any()
+    z = torch.randn(4, model.latent, generator=Generator().manual_seed(0))
+    expected = latent.decode(model, z, torch.full((4,), 2))
+    assert torch.allclose(walks[1][[0, 10, 9, 19]], expected, atol=1e-5)
