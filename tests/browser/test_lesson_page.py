@@ -214,3 +214,48 @@ def test_axe_has_nothing_to_say(in_page: Any, language: str) -> None:
       return result.violations.map(v => [v.id, v.nodes.map(n => n.target.join(" ") + ": " + n.failureSummary)]);""",
     )
     assert found == []
+
+
+TELEPHONE = 390
+ON_A_TELEPHONE = """
+  const frame = document.createElement("iframe");  // narrower than a window of this browser may be
+  frame.style.cssText = "width:390px;height:3000px;border:0";
+  frame.srcdoc = PAGE;
+  const loaded = new Promise(done => frame.addEventListener("load", done));
+  document.body.append(frame);
+  await loaded;
+  await new Promise(done => setTimeout(done, 300));
+  const page = frame.contentDocument;
+  const boxes = [...page.querySelectorAll(".scroll, .formula")].filter(box => !box.closest("details:not([open]), [hidden]"));
+  const texts = [...page.querySelectorAll("figure text, figure th, figure td, figure li, figure span")];
+  const size = text => {
+    const svg = text.closest("svg");
+    const scale = svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : 1;
+    return scale * parseFloat(frame.contentWindow.getComputedStyle(text).fontSize);
+  };
+  return {
+    wide: page.documentElement.scrollWidth,
+    small: texts.filter(t => t.getClientRects().length && t.textContent.trim() && size(t) < 10)
+      .map(t => [t.textContent, size(t)]),
+    silent: boxes.filter(box => box.scrollWidth > box.clientWidth + 2
+      && !(box.classList.contains("more-right") && box.nextElementSibling.getClientRects().length))
+      .map(box => [box.outerHTML.slice(0, 200), box.scrollWidth, box.clientWidth]),
+    idle: boxes.filter(box => box.scrollWidth <= box.clientWidth && box.classList.contains("more-right")).length,
+    cut: [...page.querySelectorAll("figure svg")].filter(svg => svg.getClientRects().length)
+      .filter(svg => svg.getBoundingClientRect().right > 390 && !svg.closest(".drawn, .scroll")).length,
+    scrolled: boxes.some(box => box.scrollWidth > box.clientWidth + 2),
+  };
+"""
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_figures_are_read_on_a_telephone(in_page: Any, language: str) -> None:
+    import json
+
+    wide = Table("wide", tuple(f"a long heading {i}" for i in range(9)), (tuple(range(9)),))
+    html = page(*EVERYTHING, wide, language=language)
+    script = ON_A_TELEPHONE.replace("PAGE", json.dumps(html).replace("</", "<\\/"))
+    found = in_page("<!doctype html><html><body></body></html>", script)
+    assert found["wide"] <= TELEPHONE and found["small"] == []
+    assert found["silent"] == [] and found["scrolled"]
+    assert found["idle"] == 0 and found["cut"] == 0

@@ -25,6 +25,8 @@ from olaria.pages.room import Box, Free, along, beside_level, beside_mark, besid
 Array = NDArray[np.float64]
 
 WIDTH, HEIGHT = 640, 320
+NARROW = 350
+"""Width of the same drawing for a telephone, where it is as wide as the page."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 26, 30, 46
 SIDE = 360
 """Of a square panel."""
@@ -141,14 +143,21 @@ class Drawing:
             pen = "L"
         self.parts.append(f'<path d="{"".join(pieces)}" {attributes}/>')
 
-    def axes(self, frame: Frame, x_label: Words, y_label: Words, whole: bool = False) -> None:
+    def axes(
+        self,
+        frame: Frame,
+        x_label: Words,
+        y_label: Words,
+        whole: bool = False,
+        most: int = _MOST_TICKS,
+    ) -> None:
         """Faint lines across, numbers at round values (across, where ``whole``, at whole ones), names of both axes."""
         left, top, right, bottom = frame.box
         for value in ticks(*frame.y, most=5):
             _, y = frame.place(np.array([frame.x[0]]), np.array([value]))
             self.line(left, y[0], right, y[0], FAINT)
             self.text(left - 8, y[0] + 4, number(value, self.language), "end", MUTED, 13)
-        for value in ticks(*frame.x):
+        for value in ticks(*frame.x, most):
             if whole and not float(value).is_integer():
                 continue
             x, _ = frame.place(np.array([value]), np.array([frame.y[0]]))
@@ -165,23 +174,23 @@ class Drawing:
         )
 
 
-def plot(figure: Plot, language: str, description: str) -> Markup:
+def plot(figure: Plot, language: str, description: str, width: int = WIDTH) -> Markup:
     """Curves on common axes; each has its own colour and its own dashes, and a legend names them."""
     drawing = Drawing(language)
     legend = [curve for curve in figure.curves if len(figure.curves) > 1]
-    top = _TOP + _legend(drawing, legend)
+    top = _TOP + _legend(drawing, legend, width)
     levels = [np.array([height]) for _, height in figure.levels]
     zero = [np.zeros(1)] if any(curve.kind == "area" for curve in figure.curves) else []
     across = _limits([np.asarray(curve.x, float) for curve in figure.curves], 0.0)
     upwards = _limits([*(np.asarray(c.y, float) for c in figure.curves), *levels, *zero], 0.06)
     height = HEIGHT + top - _TOP
-    frame = Frame((_LEFT, top, WIDTH - _RIGHT, height - _BOTTOM), across, upwards)
+    frame = Frame((_LEFT, top, width - _RIGHT, height - _BOTTOM), across, upwards)
     # Layers and steps are counted: there is no layer 0.5.
     counts = all((np.asarray(curve.x, float) % 1 == 0).all() for curve in figure.curves)
-    drawing.axes(frame, figure.x_label, figure.y_label, whole=counts)
+    drawing.axes(frame, figure.x_label, figure.y_label, counts, min(_MOST_TICKS, width // 70))
     names: list[tuple[str, Iterator[Box]]] = []
     lines = []
-    left, right, bottom = _LEFT, WIDTH - _RIGHT, height - _BOTTOM
+    left, right, bottom = _LEFT, width - _RIGHT, height - _BOTTOM
     for name, level in figure.levels:
         text, y = drawing.words(name), float(frame.place(np.zeros(1), np.array([level]))[1][0])
         drawing.line(left, y, right, y, MUTED, ' stroke-dasharray="5 4"')
@@ -198,16 +207,16 @@ def plot(figure: Plot, language: str, description: str) -> Markup:
     free = Free(lines)
     for text, places in names:
         drawing.label(text, free.best(places), MUTED)
-    return drawing.svg(WIDTH, height, description)
+    return drawing.svg(width, height, description)
 
 
-def _legend(drawing: Drawing, curves: Sequence[Curve]) -> int:
+def _legend(drawing: Drawing, curves: Sequence[Curve], across: int) -> int:
     """The curves' names side by side above the frame, in as many rows as they need; how high it is."""
     x, row = 8.0, 0
     for i, curve in enumerate(curves):
         name = drawing.words(curve.name)
         width = 52 + _LETTER * len(name)
-        if x + width > WIDTH and x > 8:
+        if x + width > across and x > 8:
             x, row = 8.0, row + 1
         y = 16 + 22 * row
         sample = replace(curve, kind="line" if curve.kind == "area" else curve.kind)

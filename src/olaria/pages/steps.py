@@ -103,8 +103,11 @@ class Views:
             self._columns([Curve(figure.x_label, curves[0].x, curves[0].x), *curves])
             for curves in _sharing(figure.curves)
         ]
-        svg = drawing.plot(figure, self.language, told)
-        return {"kind": "drawing", "svg": svg, "tables": tables}
+        svg, narrow = (
+            drawing.plot(figure, self.language, told, width)
+            for width in (drawing.WIDTH, drawing.NARROW)
+        )
+        return {"kind": "drawing", "svg": svg, "narrow": narrow, "tables": tables}
 
     def _columns(self, curves: Sequence[Curve]) -> View:
         stride = -(-len(curves[0].x) // MOST_ROWS)
@@ -121,6 +124,7 @@ class Views:
         return {
             "kind": "drawing",
             "svg": drawing.scatter(figure, self.language, told),
+            "narrow": "",
             "tables": [self._cloud(cloud, figure) for cloud in figure.clouds],
         }
 
