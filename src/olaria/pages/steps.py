@@ -41,6 +41,8 @@ MOST_ROWS = 80
 """Of the table behind a curve; of a longer one every second, third, … point is given."""
 _SMALLEST_IMAGE, _LARGEST_IMAGE, _ONLY_IMAGE = 56, 140, 224
 _STRIP_WIDTH = 660
+LONG_STRIP = 30
+"""Images from which on a strip is small on paper, and goes on over sheets."""
 
 
 class Views:
@@ -194,7 +196,7 @@ class Views:
             note = rich_words(strip.notes[i], self.language) if strip.notes else Markup("")
             alt = ", ".join(part for part in (plain, f"{i + 1}", note.striptags()) if part)
             images.append((image_uri(np.asarray(image)), note, alt))
-        return {"title": title, "images": images, "width": width}
+        return {"title": title, "images": images, "width": width, "long": count > LONG_STRIP}
 
     # -- what moves --------------------------------------------------------------------------------
 
