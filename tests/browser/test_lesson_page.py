@@ -226,7 +226,8 @@ ON_A_TELEPHONE = """
   await loaded;
   await new Promise(done => setTimeout(done, 300));
   const page = frame.contentDocument;
-  const boxes = [...page.querySelectorAll(".scroll, .formula")].filter(box => !box.closest("details:not([open]), [hidden]"));
+  const boxes = [...page.querySelectorAll(".scroll, .formula")]
+    .filter(box => !box.closest("details:not([open]), [hidden]"));
   const texts = [...page.querySelectorAll("figure text, figure th, figure td, figure li, figure span")];
   const size = text => {
     const svg = text.closest("svg");
