@@ -200,7 +200,6 @@ CAPTIONED = [
     (("sample", "--mode", "reconstruct"), "semente 0"),
     (("sample", "--mode", "attribute", "--attribute", "3:8"), "semente 0"),
     (("reconstruct",), "reconstrução"),
-    (("detect",), "trios"),
     (("encode", "--map", "pca"), "eixos"),
 ]
 
