@@ -20,7 +20,8 @@ from olaria.pages.style import style
 
 _WIDTH = 4.2  # inches
 _BAR = 0.27  # height of a bar
-_ROW = 0.37  # from one bar to the next
+_ROW = 0.37  # from one bar to the next, at least
+_LINE = 0.15  # from one line of words to the next
 _CENTRE = 1.36  # of the bars
 _WIDEST, _NARROWEST = 2.1, 0.62
 _WORDS = 2.52  # where the words beside a bar begin
@@ -56,7 +57,7 @@ def architecture(stages: Sequence[Stage], language: str = "en") -> Figure:
     """
     shapes = [stage.shape for stage in stages]
     shapes += [layer.shape for stage in stages for layer in stage.layers]
-    heights = [_height(stage) for stage in stages]
+    heights = [_height(stage, language) for stage in stages]
     with style():
         total = sum(heights) - 0.12  # no arrow leaves the last
         figure = Figure(figsize=(_WIDTH, total), facecolor="white")
@@ -78,10 +79,20 @@ def architecture(stages: Sequence[Stage], language: str = "en") -> Figure:
     return figure
 
 
-def _height(stage: Stage) -> float:
+def _height(stage: Stage, language: str) -> float:
     """Of a stage with the arrow below it, in inches."""
-    rows = len(stage.layers)
-    return 0.36 + rows * _ROW + 0.2 if rows else 0.5
+    if not stage.layers:
+        return max(0.5, _LINE * len(_wrapped(stage.title.text(language))) + 0.2)
+    return 0.36 + sum(_row(layer, language) for layer in stage.layers) + 0.2
+
+
+def _row(layer: Layer, language: str) -> float:
+    """From a layer's bar to the next one: its words beside it need their lines, and one for the count."""
+    return max(_ROW, _LINE * (len(_wrapped(layer.kind.text(language))) + 1) + 0.07)
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, _LETTERS)
 
 
 def _arrow(drawn: _Drawn, top: float) -> None:
@@ -121,11 +132,12 @@ def _part(drawn: _Drawn, stage: Stage, top: float, height: float, colour: str) -
         _text(axes, _WIDTH - 0.12, top + 0.19, count, size=9, ha="right", color=MUTED)
     row = top + 0.36
     for group in _groups(stage.layers):
+        heights = [_row(layer, language) for layer in group]
         if group[0].repeats > 1:
-            _brackets(axes, row, len(group), group[0].repeats)
-        for layer in group:
-            _bar(drawn, layer, row, colour)
-            row += _ROW
+            _brackets(axes, row, sum(heights), group[0].repeats)
+        for layer, own in zip(group, heights, strict=True):
+            _bar(drawn, layer, row + (own - _ROW) / 2, colour)
+            row += own
 
 
 def _groups(layers: Sequence[Layer]) -> Iterator[list[Layer]]:
@@ -133,13 +145,13 @@ def _groups(layers: Sequence[Layer]) -> Iterator[list[Layer]]:
         yield list(group)
 
 
-def _brackets(axes: Axes, top: float, rows: int, repeats: int) -> None:
+def _brackets(axes: Axes, top: float, height: float, repeats: int) -> None:
     """A frame around what repeats, and how often."""
-    size = (2 * (_CENTRE - 0.25), rows * _ROW - 0.02)
+    size = (2 * (_CENTRE - 0.25), height - 0.02)
     look = {"facecolor": "none", "edgecolor": MUTED, "linewidth": 0.9, "linestyle": (0, (3, 2))}
     _box(axes, 0.25, top - 0.04, size, **look)
     _text(
-        axes, 0.22, top + rows * _ROW / 2 - 0.05, f"×{repeats}",
+        axes, 0.22, top + height / 2 - 0.05, f"×{repeats}",
         size=9, ha="right", fontweight="bold", rotation=90 if repeats > 9 else 0,
     )  # fmt: skip
 
@@ -157,11 +169,10 @@ def _bar(drawn: _Drawn, layer: Layer, top: float, colour: str) -> None:
 
 def _words(axes: Axes, middle: float, text: str, colour: str, below: str = "") -> None:
     """Beside a row: what it is, and under it how many numbers."""
-    lines = [*textwrap.wrap(text, _LETTERS), *([below] if below else [])]
-    step = 0.15
+    lines = [*_wrapped(text), *([below] if below else [])]
     for i, line in enumerate(lines):
         is_count = bool(below) and i + 1 == len(lines)
-        y = middle + (i - (len(lines) - 1) / 2) * step
+        y = middle + (i - (len(lines) - 1) / 2) * _LINE
         _text(axes, _WORDS, y, line, size=8.8, color=MUTED if is_count else colour)
 
 

@@ -89,7 +89,7 @@ def enlargement(images: Tensor, columns: int | None = None) -> int:
     >>> [enlargement(torch.zeros(64, 1, side, side)) for side in (8, 28, 32, 64)]
     [7, 2, 2, 1]
     >>> enlargement(torch.zeros(1, 1, 8, 8)), enlargement(torch.zeros(4, 1, 28, 28))
-    (28, 8)
+    (28, 7)
     """
     count, _, height, width = images.shape
     columns = min(count, columns or math.ceil(math.sqrt(count)))

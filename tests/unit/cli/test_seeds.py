@@ -43,7 +43,7 @@ def test_the_seed_is_said_beside_the_result(
         assert err.count("\n") == 1 and f"--seed {seed}," in err and wanted in err
         assert "--seed" not in out
         # What is said holds.
-        again, _ = sampled(capsys, run, *words, "--seed", seed)
+        again, _ = sampled(capsys, run, *words, "--seed", seed, "--lang", language)
         if preset.startswith("bigram"):
             assert again == out
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -64,3 +65,15 @@ def test_the_use_of_codes_is_drawn_from_the_most_frequent() -> None:
     (axes,) = code_use(np.array([1, 0, 6, 3]), "pt").axes
     assert [round(bar.get_height(), 6) for bar in axes.patches] == [60, 30, 10, 0]
     assert any("25,00 %" in text.get_text() for text in axes.texts), "a fourth each"
+
+
+def test_words_beside_bars_do_not_meet() -> None:
+    """Portuguese names of layers take two lines, and the count a third."""
+    long = Message("linear: consultas, chaves e valores")
+    layers = tuple(Layer(f"blocks.0–1.{i}", long, (32, 96), 3072, 2, "blocks") for i in range(4))
+    stages = (Stage(long, shape=(32,)), Stage(Message("blocks"), layers), Stage(long, shape=(32,)))
+    (axes,) = architecture(stages, "pt").axes
+    beside = [text for text in axes.texts if text.get_ha() == "left" and text.get_position()[0] > 2]
+    boxes = sorted((text.get_window_extent() for text in beside), key=lambda box: -box.y1)
+    assert len(boxes) == 2 + 4 * 3 + 2
+    assert all(upper.y0 >= lower.y0 + 0.6 * lower.height for upper, lower in pairwise(boxes))

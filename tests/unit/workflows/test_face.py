@@ -580,6 +580,10 @@ def test_a_training_has_one_line_in_a_notebook(
     assert len(outputs) == 2
 
 
+TOO_LITTLE = "trained too little to be judged"
+"""Begins what a run of two steps is told besides."""
+
+
 @pytest.mark.parametrize(
     ("preset", "data"),
     [
@@ -594,9 +598,9 @@ def test_a_training_ends_with_what_it_draws(
     home: Path, outputs: list[list[str]], preset: str, data: str
 ) -> None:
     run = olaria.train(preset, data=data, size="tiny", steps=2)
-    ending = outputs[-1]
+    *_, line, ending = [told for told in outputs if not told[0].startswith(TOO_LITTLE)]
     drawn = run.samples()[-1]
-    assert outputs[-2][-1].startswith("step 2 · ") and len(ending) == 1
+    assert line[-1].startswith("step 2 · ") and len(ending) == 1
     if drawn.suffix == ".txt":
         assert ending[0].split() == drawn.read_text(encoding="utf-8").split()
     else:
@@ -632,8 +636,9 @@ def test_a_download_has_a_line_of_its_own(outputs: list[list[str]]) -> None:
 def test_the_stop_button_gives_the_stopped_run(home: Path, outputs: list[list[str]]) -> None:
     run = olaria.train("vae-mnist", data="digits", size="tiny", steps=50, listeners=[interrupt])
     assert run.state == "stopped" and run.status["step"] == 3
-    assert outputs[-2] == ["<images (64, 1, 8, 8)>"]
-    assert outputs[-1] == ["stopped at step 3, all is saved; go on with olaria.train(resume=run)"]
+    *_, ending, told = [told for told in outputs if not told[0].startswith(TOO_LITTLE)]
+    assert ending == ["<images (64, 1, 8, 8)>"]
+    assert told == ["stopped at step 3, all is saved; go on with olaria.train(resume=run)"]
     assert run.sample(2).shape == (2, 1, 8, 8)
     assert "<td>stopped</td>" in run._repr_html_()
     done = olaria.train(resume=run)
