@@ -9,11 +9,11 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from olaria.waiting import settle
+
 __version__ = "0.1.0"
 
-# Idle threads of OpenMP spin for milliseconds by default. Beside another program they spin on the core that a thread
-# with work waits for, and a step takes ten times as long. The variable is read once, when PyTorch is loaded.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+settle(os.environ)  # before PyTorch is loaded, which reads it once
 
 _PUBLIC = {
     "train": ("olaria.workflows.face", "train"),

@@ -1,7 +1,7 @@
 """How many threads compute: as many as the user says, else as a run began with, else as a few timed steps find fastest.
 
 The count may change a sum's last digit. So a run of given steps never measures it, and one with a budget records what
-it found, for whoever goes on with it or repeats it. That idle threads sleep is arranged where Olaria is imported.
+it found, for whoever goes on with it or repeats it. How idle threads wait is settled in :mod:`olaria.waiting`.
 """
 
 from __future__ import annotations
