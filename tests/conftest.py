@@ -160,7 +160,7 @@ LESSON_CASES = [
     ("averaging", ("gpt2-shakespeare",)),
     ("attention", ("gpt-shakespeare", "pt-en")),
     ("gpt", ("gpt-shakespeare",)),
-    ("encoder-decoder", ("pt-en",)),
+    ("encoder-decoder", ("dates",)),
     ("fine-tuning", ("gpt-shakespeare tuned", "gpt-shakespeare")),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from functools import cache
 from importlib.util import find_spec
@@ -51,16 +52,15 @@ def _broken(text: str, letters: ImageFont.FreeTypeFont, width: float) -> list[st
             rows.append(word)
         else:
             rows[-1] = longer
-        while letters.getlength(rows[-1]) > width:
-            fits = next(
-                n for n in range(len(rows[-1]), 0, -1) if _fits(rows[-1][:n], letters, width)
-            )
+        while len(rows[-1]) > 1 and letters.getlength(rows[-1]) > width:
+            fits = max(1, _fitting(rows[-1], letters, width))
             rows[-1:] = [rows[-1][:fits], rows[-1][fits:]]
     return rows
 
 
-def _fits(text: str, letters: ImageFont.FreeTypeFont, width: float) -> bool:
-    return len(text) == 1 or letters.getlength(text) <= width
+def _fitting(text: str, letters: ImageFont.FreeTypeFont, width: float) -> int:
+    """How many letters of a text are not wider than ``width``."""
+    return bisect_right(range(1, len(text) + 1), width, key=lambda n: letters.getlength(text[:n]))
 
 
 def _drawable(text: str, letters: ImageFont.FreeTypeFont) -> str:
