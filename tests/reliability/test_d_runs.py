@@ -372,6 +372,8 @@ def test_d13_pixels_are_counted_over_all_images(tmp_path: Path) -> None:
         DataError, match=r"up to 5\.png would take 288\.0 MB of memory and are files of 0\.\d MB"
     ):
         load_pictures(tmp_path, DataConfig(name=str(tmp_path)))
+    gray = load_pictures(tmp_path, DataConfig(name=str(tmp_path), gray=True)).x
+    assert gray.shape == (8, 1, 4000, 4000), "a third of the bytes"
     small = load_pictures(tmp_path, DataConfig(name=str(tmp_path), resize=8)).x
     assert small.shape == (8, 3, 8, 8)
 

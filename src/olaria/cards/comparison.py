@@ -148,7 +148,11 @@ def compare(names: Sequence[str | Path]) -> list[Group]:
     Raises:
         RunError: see :meth:`Row.of`.
     """
-    rows = [Row.of(name) for name in names]
+    return _by_protocol([Row.of(name) for name in names])
+
+
+def _by_protocol(rows: Sequence[Row]) -> list[Group]:
+    """Rows of one protocol together, in their order."""
     together = _grouped(rows, lambda row: json.dumps(row.protocol, sort_keys=True))
     return [Group(group[0].protocol, tuple(group)) for group in together]
 
@@ -193,7 +197,7 @@ class Comparison:
 
 def side_by_side(runs: Sequence[Run]) -> Comparison:
     """What a report shows of runs together; empty where no two are of a kind."""
-    groups = compare([run.path for run in runs if _is_readable(run)])
+    groups = _by_protocol([row for row in map(_row_of, runs) if row is not None])
     apart = dict.fromkeys(
         name
         for family in dict.fromkeys(run.family for run in runs)
@@ -203,13 +207,12 @@ def side_by_side(runs: Sequence[Run]) -> Comparison:
     return Comparison(ranked, repetitions(groups), list(apart))
 
 
-def _is_readable(run: Run) -> bool:
-    """Whether nothing of it is damaged that a comparison reads; its own pages say what is."""
+def _row_of(run: Run) -> Row | None:
+    """A run's row; None where something is damaged that a comparison reads, as its own pages say."""
     try:
-        Row.of(run.path)
+        return Row.of(run.path)
     except OlariaError:
-        return False
-    return True
+        return None
 
 
 def _of_family(group: Group, family: str) -> Group:

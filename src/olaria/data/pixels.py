@@ -62,10 +62,12 @@ class Reading:
     file_bytes: int = 0
     pixel_bytes: int = 0
 
-    def count(self, entry: Entry, height: int, width: int) -> None:
+    def count(self, entry: Entry, image: Image, options: DataConfig) -> None:
         """Add one image before it is decoded: few bytes can stand for many pixels."""
+        is_gray = options.gray or image.mode in _GRAY_MODES or image.mode.startswith("I")
+        area = options.resize**2 if options.resize else image.width * image.height
         self.file_bytes += entry.size_bytes
-        self.pixel_bytes += height * width * len("RGB")
+        self.pixel_bytes += area * (1 if is_gray else 3)
         unpacked = max(FREE_BYTES, MAX_UNPACKED * self.file_bytes)
         if self.pixel_bytes > min(MAX_TOTAL_BYTES, unpacked):
             raise _TooManyError
@@ -152,8 +154,7 @@ def _read(entry: Entry, options: DataConfig, reading: Reading) -> tuple[Pixels, 
             with Image.open(BytesIO(entry.read()), formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise Image.DecompressionBombError(entry.name)
-                side = options.resize
-                reading.count(entry, side or image.height, side or image.width)
+                reading.count(entry, image, options)
                 depth = _depth(image)
                 image.load()
                 moving = bool(getattr(image, "is_animated", False))
