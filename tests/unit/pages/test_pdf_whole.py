@@ -113,3 +113,16 @@ def test_a_report_of_long_texts_is_whole(small_context: ReportContext) -> None:
     document = to_pdf(build_report(context))
     words |= set(lines("con").split())
     assert lost(document, {*words, "gpt-0", "gpt-1", "gpt-2"}) == set()
+
+
+def test_a_fact_stands_beside_its_name_where_the_one_before_takes_two_lines() -> None:
+    """In English “precision of the arithmetic” does."""
+    facts = "<dt>name0001 with a second line of its own</dt><dd>fact0001</dd>"
+    facts += "<dt>name0002</dt><dd>fact0002</dd><dt>name0003</dt><dd>fact0003</dd>"
+    html = (
+        f'<!doctype html><html lang="en"><head><title>T</title><style>{report_style()}</style></head>'
+        f'<body><main><dl class="facts">{facts}</dl></main></body></html>'
+    )
+    height = {text.strip()[:8]: y for text, _, y, _ in placed(to_pdf(html))}
+    for i in (1, 2, 3):
+        assert abs(height[f"name000{i}"] - height[f"fact000{i}"]) < 1, i
