@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from olaria.characters import encodable, encodable_json
 from olaria.errors import ConfigError, suggestion
-from olaria.i18n import N_, Message, encodable, encodable_json
+from olaria.i18n import N_, Message
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from olaria.characters import legible
 from olaria.i18n import (
     LANGUAGES,
     LOCALES,
@@ -18,7 +19,6 @@ from olaria.i18n import (
     Number,
     detect_language,
     format_number,
-    legible,
     translate,
 )
 from olaria.training.records import FORMER

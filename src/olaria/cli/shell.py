@@ -10,15 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from olaria.i18n import (
-    N_,
-    Message,
-    Setting,
-    encodable_json,
-    format_number,
-    legible,
-    translate,
-)
+from olaria.characters import encodable_json, legible
+from olaria.i18n import N_, Message, Setting, format_number, translate
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from olaria.characters import legible
 from olaria.cli.shell import Shell
 from olaria.cli.verb import word_of
-from olaria.i18n import N_, command, legible
+from olaria.i18n import N_, command
 
 SHOWN_CHARS = 200
 """Of an alphabet; ``--json`` has all of it."""

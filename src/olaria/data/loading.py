@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from olaria.characters import encodable
 from olaria.data.base import AnyData, DataSet, ImageData, Progress, Request, kind_of
 from olaria.data.cifar import CIFAR10
 from olaria.data.config import DataConfig
@@ -19,7 +20,7 @@ from olaria.data.tokenizer import check_vocab_size
 from olaria.data.toy_language import TOY_LANGUAGE
 from olaria.errors import UsageError, suggestion
 from olaria.families.base import Kind
-from olaria.i18n import N_, encodable
+from olaria.i18n import N_
 from olaria.storage.paths import user_path
 
 DATASETS: dict[str, DataSet] = {

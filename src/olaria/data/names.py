@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from olaria.i18n import encodable
+from olaria.characters import encodable
 
 LATIN_END = "\u0250"
 """Where the blocks of Latin letters end."""

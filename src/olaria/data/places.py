@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from olaria.characters import encodable
 from olaria.errors import DamagedError, StorageError
-from olaria.i18n import N_, encodable
+from olaria.i18n import N_
 from olaria.storage.files import json_text, read_document, write_bytes
 from olaria.storage.paths import folder_of, user_path
 

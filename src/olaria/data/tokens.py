@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
+from olaria.characters import legible
 from olaria.errors import DataError
-from olaria.i18n import N_, Message, Setting, legible
+from olaria.i18n import N_, Message, Setting
 from olaria.vocabulary import TokenizerKind
 from olaria.vocabulary import Unseen as Unseen
 

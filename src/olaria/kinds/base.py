@@ -11,10 +11,11 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
+from olaria.characters import legible
 from olaria.data.config import DataConfig
 from olaria.data.entries import NAMED_SUFFIXES, TEXT_SUFFIXES
 from olaria.errors import UsageError
-from olaria.i18n import N_, Message, Setting, legible
+from olaria.i18n import N_, Message, Setting
 from olaria.models.base import Model
 from olaria.recipes import Recipe
 from olaria.recipes import preset as find_preset

@@ -12,9 +12,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from olaria.characters import encodable
 from olaria.errors import DamagedError, OlariaError, RunError
 from olaria.families import MODELS
-from olaria.i18n import N_, encodable
+from olaria.i18n import N_
 from olaria.recipes import Recipe
 from olaria.storage import folder as files
 from olaria.storage.folder import RunFolder, find_run

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from olaria.i18n import legible
+from olaria.characters import legible
 
 LEAST_WIDTH = 480
 """Pixels of a picture with words: a narrower one gets a ground beside it."""

@@ -13,8 +13,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from olaria.characters import encodable, encodable_json
 from olaria.errors import DamagedError, StorageError
-from olaria.i18n import N_, Setting, encodable, encodable_json
+from olaria.i18n import N_, Setting
 
 UNFINISHED = ".tmp"
 """Ends the name of a file that is being written."""
@@ -141,7 +142,7 @@ def _prefix(path: Path) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Publish ``text`` as UTF-8; see :func:`write_atomic` and :func:`olaria.i18n.encodable`."""
+    """Publish ``text`` as UTF-8; see :func:`write_atomic` and :func:`olaria.characters.encodable`."""
     write_bytes(path, encodable(text).encode())
 
 

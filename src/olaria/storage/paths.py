@@ -1,7 +1,7 @@
 r"""Paths as people write them, on the command line, in Python, in variables and in what Olaria stores.
 
 On Linux a name is bytes, and Python has a half surrogate for each byte that is not UTF-8. No file in UTF-8 can hold
-that, so such a byte is written ``\xe7`` wherever a name is shown or stored (:func:`olaria.i18n.encodable`), and
+that, so such a byte is written ``\xe7`` wherever a name is shown or stored (:func:`olaria.characters.encodable`), and
 :func:`user_path` reads what was written so.
 """
 
@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from olaria.characters import encodable
 from olaria.errors import UsageError
-from olaria.i18n import N_, encodable
+from olaria.i18n import N_
 
 _ESCAPE = re.compile(r"\\x([89a-f][0-9a-f])|\\u(d[89a-f][0-9a-f]{2})")
 _BYTES = 0xDC00

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from olaria.i18n import Message, detect_language, legible
+from olaria.characters import legible
+from olaria.i18n import Message, detect_language
 
 
 def words(message_id: str, **fields: Any) -> str:

@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from olaria.characters import legible
 from olaria.errors import MissingError, SourceError
-from olaria.i18n import N_, Message, detect_language, format_number, legible
+from olaria.i18n import N_, Message, detect_language, format_number
 from olaria.sampling.arraylike import ArrayLike
 from olaria.storage.endings import refuse_other_endings
 from olaria.storage.files import refuse_overwriting

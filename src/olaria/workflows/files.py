@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from olaria.i18n import encodable
+from olaria.characters import encodable
 from olaria.storage.files import free_names, new_files
 
 if TYPE_CHECKING:

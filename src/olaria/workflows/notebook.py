@@ -9,7 +9,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
-from olaria.i18n import N_, Message, Number, detect_language, legible, translate
+from olaria.characters import legible
+from olaria.i18n import N_, Message, Number, detect_language, translate
 from olaria.training import events
 from olaria.workflows.words import LABELS
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from olaria.characters import encodable
 from olaria.errors import UsageError
-from olaria.i18n import Message, detect_language, encodable
+from olaria.i18n import Message, detect_language
 from olaria.storage.files import read_json, read_lines, write_json, write_text
 from olaria.storage.folder import runs_home
 from olaria.storage.paths import folder_of, openable, user_path

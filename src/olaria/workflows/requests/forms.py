@@ -13,8 +13,9 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
+from olaria.characters import encodable
 from olaria.errors import UsageError, suggestion
-from olaria.i18n import N_, Message, Setting, encodable
+from olaria.i18n import N_, Message, Setting
 from olaria.storage.paths import user_path
 
 _UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
