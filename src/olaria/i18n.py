@@ -8,12 +8,10 @@ language reads in the other.
 from __future__ import annotations
 
 import gettext
-import json
 import math
 import os
 import re
 import shlex
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -21,6 +19,8 @@ from functools import cache
 from pathlib import Path
 from string import Formatter
 from typing import Any
+
+from olaria.characters import encodable
 
 DOMAIN = "olaria"
 LOCALES = Path(__file__).parent / "locales"
@@ -30,21 +30,11 @@ _UNKNOWN = "\0"
 _MOST_LETTERS, _MOST_FIELD_LETTERS = 20_000, 1000
 """Of a stored sentence, and of one that is none of ours or a field of it."""
 _MOST_NESTED, _MOST_DIGITS = 5, 20
-_HALF_CHARACTERS = re.compile("[\ud800-\udfff]")
 
 
 def N_(text: str) -> str:
     """Mark ``text`` for the catalogs without translating it."""
     return text
-
-
-def encodable(text: str) -> str:
-    r"""``text`` as UTF-8 can hold it: a byte of a name that is not UTF-8 becomes ``\xe7``, half a character ``\ud83d``.
-
-    >>> encodable("maçã"), encodable("ma\udce7\udce3"), encodable("\ud83d")
-    ('maçã', 'ma\\xe7\\xe3', '\\ud83d')
-    """
-    return _HALF_CHARACTERS.sub(lambda half: escaped(half[0]), text)
 
 
 def quoted(*words: str) -> str:
@@ -74,20 +64,6 @@ def command(verb: str, *operands: str, options: Sequence[str] = ()) -> str:
     """
     plain = (f"./{word}" if word.startswith("-") else word for word in operands)
     return quoted("olaria", verb, *plain, *options)
-
-
-def encodable_json(value: Any, **options: Any) -> str:
-    r"""``value`` as JSON that any reader takes: RFC 8259 leaves open what a half surrogate stands for.
-
-    Args:
-        value: plain JSON values.
-        **options: of :func:`json.dumps`.
-
-    >>> encodable_json("ma\udce7\udce3")
-    '"ma\\\\xe7\\\\xe3"'
-    """
-    text = json.dumps(value, ensure_ascii=False, **options)
-    return _HALF_CHARACTERS.sub(lambda half: "\\" + escaped(half[0]), text)
 
 
 @dataclass(frozen=True)
@@ -210,8 +186,12 @@ class Message:
         """
         if self.is_plain:
             return encodable(_filled_in(self, language, name))
-        sentence = _Sentence(language, name).vformat(translate(self.id, language), (), self.fields)
+        sentence = _Sentence(language, name).vformat(self.form(language), (), self.fields)
         return encodable(sentence)
+
+    def form(self, language: str) -> str:
+        """The sentence in ``language``, its fields not yet filled in."""
+        return translate(self.id, language)
 
     def to_json(self) -> dict[str, Any]:
         """``{"id", "fields"}``, the form in which a run stores it.
@@ -241,6 +221,29 @@ class Message:
             and isinstance(value["id"], str)
             and isinstance(value["fields"], Mapping)
         )
+
+
+@dataclass(frozen=True)
+class Prose(Message):
+    """A message whose sentence stands in a document of each language, not in the catalogs.
+
+    Args:
+        forms: the sentence by language.
+
+    >>> Prose.of({"en": "it is {x}", "pt": "é {x}"}, {"x": Number(0.5)}).text("pt")
+    'é 0,5'
+    """
+
+    forms: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, forms: Mapping[str, str], fields: Mapping[str, Any] | None = None) -> Prose:
+        """A sentence in every language, and the values of its fields."""
+        return cls(forms[LANGUAGES[0]], fields or {}, forms=forms)
+
+    def form(self, language: str) -> str:
+        """That of its own document."""
+        return self.forms[language]
 
 
 class _Sentence(Formatter):
@@ -389,63 +392,3 @@ def format_significant(value: float, language: str = "en") -> str:
     while digits and round(value, digits) == round(value, digits - 1):
         digits -= 1
     return format_number(value, language, digits)
-
-
-# -- characters that are not seen ------------------------------------------------------------------
-
-JOINERS = "\u200c\u200d"
-"""They join or part the letters beside them, as in Persian and in emoji."""
-_BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Letters, marks and signs to Unicode, and nothing to the eye."""
-
-
-def legible(text: str, keep: str = "", *, blanks: bool = False) -> str:
-    r"""``text`` with an escape for each character that is not seen, or that would change how others are seen.
-
-    Those are control characters, what turns the direction of writing, soft hyphens, blanks without width, halves of
-    surrogates, code points that are no character yet, and marks without a letter before them.
-
-    Args:
-        text: any.
-        keep: characters that stay as they are, such as line ends.
-        blanks: whether other blanks than the usual one are escaped too.
-
-    >>> legible("ro\u00adda\x1b[31m"), legible(" \u0301"), legible("a\u00a0b", blanks=True)
-    ('ro\\xadda\\x1b[31m', ' \\u0301', 'a\\xa0b')
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    before = ["", *text[:-1]]
-    return "".join(
-        one if one in keep or _is_seen(one, last, blanks) else escaped(one)
-        for last, one in zip(before, text, strict=True)
-    )
-
-
-def escaped(character: str) -> str:
-    r"""The escape of a character, by its code point; of a byte that is no text, by the byte.
-
-    >>> escaped("\x0c"), escaped("\u200b"), escaped("\U000e0001"), escaped("\udce7")
-    ('\\x0c', '\\u200b', '\\U000e0001', '\\xe7')
-    """
-    code = ord(character)
-    if code < 0x100 or 0xDC80 <= code <= 0xDCFF:
-        return f"\\x{code & 0xFF:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def _is_seen(character: str, before: str, blanks: bool) -> bool:
-    """Whether a character can be seen after the one before it."""
-    if character == " ":
-        return True
-    kind = unicodedata.category(character)
-    last = unicodedata.category(before)[0] if before else ""
-    if kind == "Zs":
-        return not blanks
-    if character in _BLANKS:
-        return False
-    if character in JOINERS:
-        return before > "\u02ff" and last in ("L", "M", "S")
-    if kind[0] == "M":
-        return last in ("L", "M", "N", "P", "S") or (bool(before) and before in JOINERS)
-    return character.isprintable()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from olaria.errors import LessonError, MissingError, SourceError
 from olaria.i18n import N_, Message, translate
-from olaria.lessons.figures import Figure
+from olaria.lessons.figures import FIGURES, Figure
 from olaria.runs import Run
 
 Array = NDArray[np.float64]
@@ -41,6 +41,12 @@ def evenly(count: int, most: int) -> list[int]:
     return [round(i * (count - 1) / max(1, most - 1)) for i in range(most)]
 
 
+def together(*sentences: Message) -> Message:
+    """Several sentences as one text."""
+    fields = {f"part_{i}": sentence for i, sentence in enumerate(sentences)}
+    return Message(" ".join(f"{{{name}}}" for name in fields), fields)
+
+
 TOLERANCE = 1e-4
 """Within which a shown number agrees with the same number obtained in another way; relative above 1."""
 
@@ -54,6 +60,7 @@ class Check:
         value: as the step shows them, of any shape.
         expected: as the other way gives them, of the same shape.
         tolerance: see :data:`TOLERANCE`.
+        is_twin: whether the other way is the model's twin (:mod:`olaria.lessons.twice`); then ``text`` is a name.
 
     >>> Check(Message("two ways"), 0.5, 0.5000001).holds
     True
@@ -65,6 +72,7 @@ class Check:
     value: ArrayLike
     expected: ArrayLike
     tolerance: float = TOLERANCE
+    is_twin: bool = False
 
     @property
     def count(self) -> int:
@@ -93,6 +101,46 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Paragraph:
+    """A few sentences; a claim about the model is followed by its number."""
+
+    text: Message
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula in LaTeX, in a line of its own."""
+
+    latex: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a reader answers before reading on.
+
+    Args:
+        text: the question.
+        answers: two or more.
+        right: place of the right one.
+    """
+
+    text: Message
+    answers: tuple[Message, ...]
+    right: int
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What is often believed, and why it is wrong."""
+
+    text: Message
+
+
+_NOTHING = Message("")
+Block = Paragraph | Formula | Question | Mistake | Figure
+
+
+@dataclass(frozen=True)
 class Step:
     """One thing to understand.
 
@@ -101,6 +149,8 @@ class Step:
         text: two or three plain sentences; a claim about the model is followed by its number.
         formula: in LaTeX; empty where words suffice.
         figures: what is seen.
+        blocks: what a page shows, in order; where it is not given, it is made of the three before it, and else these
+            are made of it.
         arrays: the numbers by name, for a notebook; the lesson's docstring states shapes and units.
         source: the functions that made the numbers; their code is shown.
         checks: what proves the numbers.
@@ -110,7 +160,7 @@ class Step:
     """
 
     title: Message
-    text: Message
+    text: Message = _NOTHING
     formula: str = ""
     figures: tuple[Figure, ...] = ()
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
@@ -118,6 +168,19 @@ class Step:
     checks: tuple[Check, ...] = ()
     reference: str = ""
     notes: tuple[Message, ...] = ()
+    blocks: tuple[Block, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.blocks:
+            made = {
+                "text": together(*(b.text for b in self.blocks if isinstance(b, Paragraph))),
+                "figures": tuple(b for b in self.blocks if isinstance(b, FIGURES)),
+            }
+        else:
+            formula = (Formula(self.formula),) if self.formula else ()
+            made = {"blocks": (Paragraph(self.text), *formula, *self.figures)}
+        for name, value in made.items():
+            object.__setattr__(self, name, value)
 
     def cited(self, language: str = "en") -> str:
         """The reference, its places in the paper named as the reader names them; titles of papers stay as they are.
@@ -199,7 +262,7 @@ class Lesson:
 
     title: Message
     introduction: Message
-    steps: Callable[[Asked], Sequence[Step]]
+    steps: Callable[[Asked], Iterable[Step]]
     families: tuple[str, ...] = ()
     preset: str = ""
     needs_run: bool = True

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from olaria.i18n import N_, Message, Number, command
-from olaria.lessons.images import together
+from olaria.lessons.base import together
 from olaria.runs import Run
 
 

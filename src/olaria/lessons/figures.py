@@ -7,7 +7,7 @@ arrays; what a figure shows, its table shows too, so that every picture can be r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from numpy.typing import NDArray
 
@@ -282,3 +282,5 @@ class NextToken:
 
 
 Figure = Plot | Bars | Heat | Images | Scatter | Tokens | Table | Choice | Gaussians | NextToken
+FIGURES = get_args(Figure)
+"""The types of a figure."""

@@ -157,12 +157,6 @@ def value(number: float, digits: int | None = None) -> Message:
     return Message("{number}", {"number": Number(number, digits)})
 
 
-def together(*sentences: Message) -> Message:
-    """Several sentences as one text."""
-    fields = {f"part_{i}": sentence for i, sentence in enumerate(sentences)}
-    return Message(" ".join(f"{{{name}}}" for name in fields), fields)
-
-
 def percent(share: float) -> Number:
     """A share as the number before a percent sign."""
     return Number(100 * share, 1)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from olaria.characters import legible
 from olaria.data import TextData
 from olaria.data.base import PairData
 from olaria.data.decoding import lines_of_text
 from olaria.data.tokens import Tokenizer
 from olaria.errors import LessonError
-from olaria.i18n import N_, Message, Setting, legible
+from olaria.i18n import N_, Message, Setting
 from olaria.lessons.base import Asked
 from olaria.runs import Run
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup, escape
 
-from olaria.i18n import Message, format_number, legible
+from olaria.characters import legible
+from olaria.i18n import Message, format_number
 from olaria.lessons.figures import Bars, Heat, Table, Tokens, Words
 from olaria.lessons.texts import visible
 from olaria.pages.labels import number

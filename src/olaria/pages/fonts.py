@@ -19,8 +19,9 @@ from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 
+from olaria.characters import legible
 from olaria.data.tokens import listed
-from olaria.i18n import N_, Message, legible
+from olaria.i18n import N_, Message
 
 OWN = "DejaVu Sans"
 _ON_PAPER = ("STIXGeneral", "DejaVuSans", "DejaVuSansMono")

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from olaria import __version__
 from olaria.i18n import N_, Message, format_number, translate
-from olaria.lessons.base import Check, Step
+from olaria.lessons.base import Block, Check, Formula, Mistake, Paragraph, Question, Step
 from olaria.pages import moving
 from olaria.pages.formulas import mathml
 from olaria.pages.labels import without_folders
@@ -112,24 +112,63 @@ def step_views(steps: Sequence[Step], language: str) -> list[View]:
     return [
         {
             "title": rich_words(step.title, language),
-            "text": rich_words(step.text, language),
             "notes": [rich_words(note, language) for note in step.notes],
-            "formula": mathml(step.formula) if step.formula else "",
-            "figures": [views.of(figure) for figure in step.figures],
-            "checks": [
-                {
-                    "text": rich_words(check.text, language),
-                    "holds": check.holds,
-                    "count": check.count,
-                    "difference": difference(check.difference, language),
-                }
-                for check in step.checks
-            ],
+            "blocks": [_block_view(block, views, language) for block in step.blocks],
+            "asks": any(isinstance(block, Question) for block in step.blocks),
+            "checks": _check_views(step.checks, language),
             "sources": [source_of(function) for function in step.source],
             "reference": step.cited(language),
         }
         for step in steps
     ]
+
+
+def _block_view(block: Block, views: Views, language: str) -> View:
+    """What the template lays out of a block; ``block`` says which macro does."""
+    match block:
+        case Paragraph():
+            return {"block": "paragraph", "text": rich_words(block.text, language)}
+        case Formula():
+            return {"block": "formula", "formula": mathml(block.latex)}
+        case Mistake():
+            return {"block": "mistake", "text": rich_words(block.text, language)}
+        case Question():
+            return {
+                "block": "question",
+                "text": rich_words(block.text, language),
+                "answers": [rich_words(answer, language) for answer in block.answers],
+                "right": block.right,
+            }
+        case _:
+            return {"block": "figure", "figure": views.of(block)}
+
+
+def _check_views(checks: Sequence[Check], language: str) -> list[View]:
+    """Every check; those by the model's twin in one line, but for what does not hold."""
+    twins = [check for check in checks if check.is_twin and check.holds]
+    lines = list[View]()
+    if twins:
+        text = N_("Computed again in NumPy, in float64 from the raw weights: {names}")
+        names = Markup(", ").join(_code(check) for check in twins)
+        largest = max(check.difference for check in twins)
+        count = sum(check.count for check in twins)
+        lines.append(
+            _check_view(rich_text(text, language, names=names), True, count, largest, language)
+        )
+    for check in checks:
+        if check not in twins:
+            text = _code(check) if check.is_twin else rich_words(check.text, language)
+            lines.append(_check_view(text, check.holds, check.count, check.difference, language))
+    return lines
+
+
+def _check_view(text: Markup, holds: bool, count: int, apart: float, language: str) -> View:
+    return {"text": text, "holds": holds, "count": count, "difference": difference(apart, language)}
+
+
+def _code(check: Check) -> Markup:
+    """The name of what a twin computed again."""
+    return Markup("<code>{}</code>").format(check.text.text())
 
 
 def source_of(function: Callable[..., Any]) -> tuple[str, str]:

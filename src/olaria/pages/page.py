@@ -1,13 +1,14 @@
 """What every page shares: its templates, and source strings as HTML.
 
-A page's words are English source strings, translated by ``_`` in its template; in them ``*words*`` are emphasised and
-``$z$`` is a mathematical sign. Longer formulas are in :mod:`olaria.pages.formulas`.
+A page's words are English source strings, translated by ``_`` in its template; in them ``*words*`` are emphasised,
+``$z$`` is a mathematical sign, and what stands between backquotes is code. Longer formulas are in
+:mod:`olaria.pages.formulas`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -15,7 +16,8 @@ from typing import Any
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 from markupsafe import Markup, escape
 
-from olaria.i18n import JOINERS, Message, escaped, legible, translate, written
+from olaria.characters import JOINERS, escaped, legible
+from olaria.i18n import Message, translate, written
 from olaria.lessons.figures import Words
 
 _OPTION, _WORD = re.compile(r"--[\w-]+"), r'<span class="word">\g<0></span>'
@@ -23,6 +25,7 @@ _LONGEST_WORD = 40  # letters of a word of code that fit into a line on a teleph
 _SIGNS = re.compile(r"\$([^$]+)\$")
 _INDEX = re.compile(r"_(\w)")
 _UPRIGHT = re.compile(r"(log|exp|[0-9½]+)")
+_CODE = re.compile(r"`([^`]+)`")
 _EMPHASIS = re.compile(r"\*([^*\s][^*]*)\*")
 
 
@@ -62,15 +65,12 @@ def sound(html: str) -> str:
 
 
 def rich_text(text: str, language: str, /, **fields: Any) -> Markup:
-    """A source string in ``language`` as HTML: ``*emphasis*``, ``$signs$``; the fields' values are escaped.
+    """A source string in ``language`` as HTML, with its marks; the fields' values are escaped.
 
     >>> str(rich_text("*no* {x}", "en", x="<b>"))
     '<em>no</em> &lt;b&gt;'
     """
-    words = str(escape(translate(text, language)))
-    words = _EMPHASIS.sub(_emphasis, words)
-    words = _SIGNS.sub(_sign, words)
-    return Markup(words).format(**fields)
+    return _marked(translate(text, language), fields)
 
 
 def whole_words(text: str) -> Markup:
@@ -91,15 +91,28 @@ def rich_words(words: Words, language: str) -> Markup:
     """Words of a lesson as HTML: a message's markup is read (see :func:`rich_text`), data is escaped."""
     if not isinstance(words, Message):
         return escape(words)
-    return rich_text(words.id, language, **_fields(words, language, rich_words))
+    return _marked(words.form(language), _fields(words, language, rich_words))
 
 
 def plain_words(words: Words, language: str) -> str:
     """Words of a lesson as plain text, for places that know no markup."""
     if not isinstance(words, Message):
         return words
-    text = _EMPHASIS.sub(r"\1", _SIGNS.sub(r"\1", translate(words.id, language)))
+    text = _EMPHASIS.sub(r"\1", _SIGNS.sub(r"\1", _CODE.sub(r"\1", words.form(language))))
     return text.format(**_fields(words, language, plain_words))
+
+
+def _marked(text: str, fields: Mapping[str, Any]) -> Markup:
+    """A sentence as HTML, its fields filled in; between backquotes nothing is marked."""
+    parts = []
+    for place, part in enumerate(_CODE.split(text)):
+        if place % 2:
+            parts.append(f"<code>{whole_words(part)}</code>")
+            continue
+        words = str(escape(part))
+        words = _EMPHASIS.sub(_emphasis, words)
+        parts.append(_SIGNS.sub(_sign, words))
+    return Markup("".join(parts)).format(**fields)
 
 
 def _fields(

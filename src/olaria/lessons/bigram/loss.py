@@ -22,11 +22,10 @@ import torch
 
 from olaria.evaluation.text import text_loss
 from olaria.i18n import N_, Message, Number
-from olaria.lessons.base import Array, Check, Step
+from olaria.lessons.base import Array, Check, Step, together
 from olaria.lessons.bigram.counts import Ids, LogProbability, Opened, PairCounts, shares
 from olaria.lessons.evaluated import loss_beside
 from olaria.lessons.figures import Bars, Table, Words
-from olaria.lessons.images import together
 from olaria.lessons.texts import labels_of, spelt
 
 SMOOTHING = 1.0

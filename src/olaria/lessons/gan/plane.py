@@ -23,7 +23,7 @@ from torch import Tensor
 from olaria.evaluation.plane import clusters
 from olaria.families.gan import AdversarialLoss
 from olaria.i18n import N_, Message, Number
-from olaria.lessons.base import Array, Check, Step, numbers
+from olaria.lessons.base import Array, Check, Step, numbers, together
 from olaria.lessons.by_numpy import games
 from olaria.lessons.evaluated import Evaluated, beside, evaluated
 from olaria.lessons.figures import (
@@ -51,7 +51,6 @@ from olaria.lessons.gan.scene import (
     surface,
     surface_by_hand,
 )
-from olaria.lessons.images import together
 from olaria.models.plane import PlaneGAN
 from olaria.objectives.adversarial import generator_loss
 from olaria.sampling import plane

@@ -18,11 +18,10 @@ from torch import Tensor
 
 from olaria.data.base import TextData
 from olaria.i18n import N_, Message, Number
-from olaria.lessons.base import Array, Asked, Check, Step
+from olaria.lessons.base import Array, Asked, Check, Step, together
 from olaria.lessons.by_numpy.transformers import checked, language_by_hand, log_softmax
 from olaria.lessons.evaluated import loss_beside
 from olaria.lessons.figures import Curve, Plot, Table, Tokens
-from olaria.lessons.images import together
 from olaria.lessons.inside import Read, windows_of
 from olaria.objectives.likelihood import cross_entropy
 

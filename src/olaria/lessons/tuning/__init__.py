@@ -24,11 +24,10 @@ from olaria.data import TextData
 from olaria.errors import LessonError
 from olaria.evaluation.text import text_loss
 from olaria.i18n import N_, Message, Number, command
-from olaria.lessons.base import Array, Asked, Check, Lesson, Step
+from olaria.lessons.base import Array, Asked, Check, Lesson, Step, together
 from olaria.lessons.by_numpy.transformers import AGAIN
 from olaria.lessons.evaluated import loss_beside
 from olaria.lessons.figures import Bars, Curve, Plot, Table
-from olaria.lessons.images import together
 from olaria.lessons.texts import Sentence, sentence_of
 from olaria.lessons.tuning.base import Excerpt, Tuned, open_tuned
 from olaria.lessons.tuning.changed import AFTER, BEFORE, candidates, predictions

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from olaria.evaluation.density import ACTIVE_VARIANCE, active_units
 from olaria.i18n import N_, Message, Number
-from olaria.lessons.base import Array, Asked, Check, Lesson, Step, numbers
+from olaria.lessons.base import Array, Asked, Check, Lesson, Step, numbers, together
 from olaria.lessons.by_numpy import networks
 from olaria.lessons.figures import Bars, Choice, Control, Curve, Figure, Images, Plot, Table, Words
-from olaria.lessons.images import MOST_BARS, checked, index, strip, together, value
+from olaria.lessons.images import MOST_BARS, checked, index, strip, value
 from olaria.lessons.vae import beta, bound, space, terms
 from olaria.lessons.vae.seen import NUM_AGAIN, Seen, decoded_by_hand, seen_by
 from olaria.models.vae import VAE

@@ -14,9 +14,9 @@ import torch
 from olaria.evaluation.density import active_units, elbo
 from olaria.i18n import N_, Message, Number
 from olaria.lessons import images
-from olaria.lessons.base import Array, Step
+from olaria.lessons.base import Array, Step, together
 from olaria.lessons.figures import Curve, Images, Plot, Strip, Table
-from olaria.lessons.images import checked, strip, together
+from olaria.lessons.images import checked, strip
 from olaria.lessons.vae.seen import Seen, means_again
 from olaria.models.vae import VAE
 from olaria.runs import Run

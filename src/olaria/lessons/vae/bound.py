@@ -12,11 +12,11 @@ import torch
 
 from olaria.evaluation.density import elbo
 from olaria.i18n import N_, Message, Number
-from olaria.lessons.base import Check, Step, numbers
+from olaria.lessons.base import Check, Step, numbers, together
 from olaria.lessons.by_numpy import networks
 from olaria.lessons.evaluated import Evaluated, beside, evaluated
 from olaria.lessons.figures import Curve, Plot, Table
-from olaria.lessons.images import checked, together
+from olaria.lessons.images import checked
 from olaria.lessons.vae.seen import (
     Seen,
     both_terms_again,

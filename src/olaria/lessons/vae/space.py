@@ -15,7 +15,7 @@ from torch import Tensor
 from olaria.evaluation.neighbours import nearest
 from olaria.i18n import N_, Message, Number, command
 from olaria.lessons import images
-from olaria.lessons.base import Array, Check, Step, numbers
+from olaria.lessons.base import Array, Check, Step, numbers, together
 from olaria.lessons.by_numpy import networks
 from olaria.lessons.figures import (
     Choice,
@@ -25,7 +25,7 @@ from olaria.lessons.figures import (
     Images,
     Scatter,
 )
-from olaria.lessons.images import checked, index, percent, strip, together, value
+from olaria.lessons.images import checked, index, percent, strip, value
 from olaria.lessons.vae.seen import NUM_AGAIN, Seen, decoded_by_hand
 from olaria.models.autoencoder import AutoEncoder
 from olaria.models.vae import VAE, binarize

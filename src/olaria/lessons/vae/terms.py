@@ -14,11 +14,11 @@ import torch
 
 from olaria.i18n import N_, Message, Number
 from olaria.lessons import images
-from olaria.lessons.base import Array, Check, Step, numbers
+from olaria.lessons.base import Array, Check, Step, numbers, together
 from olaria.lessons.by_numpy import networks
 from olaria.lessons.by_numpy.networks import Posterior
 from olaria.lessons.figures import Bars, Curve, Gaussians, Images, Plot, Table, Words
-from olaria.lessons.images import MOST_BARS, checked, index, strip, together
+from olaria.lessons.images import MOST_BARS, checked, index, strip
 from olaria.lessons.vae.seen import Seen, decoded_by_hand, kl_by_hand, log_p_by_hand, log_q_by_hand
 from olaria.models.vae import VAE
 from olaria.nn.flow import Flow

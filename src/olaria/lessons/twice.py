@@ -1,0 +1,131 @@
+r"""Steps that run twice: once with the model, and once with its twin.
+
+A step is a function of a scene (what the lesson looks at: images, a sentence, draws) and of a *way* to compute. One way
+is the model itself; the other is its twin, NumPy in float64 from the raw weights (:mod:`olaria.lessons.twins`). The
+same function runs with both, and every number that it returns is compared by its name: a formula of the step stands
+once, and a page shows no number that only one way gives.
+
+A step must not choose what it shows by numbers that both ways give up to rounding: choices belong to the scene, and
+the right answer of a question is the model's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from torch import Tensor
+
+from olaria.errors import MissingError, SourceError
+from olaria.i18n import N_, Message, Number
+from olaria.lessons.base import Array, Check, Step
+from olaria.lessons.document import ANSWER, Texts, Values
+from olaria.lessons.figures import FIGURES
+
+S = TypeVar("S")
+W = TypeVar("W")
+
+CHECKS, NOTES = "checks", "notes"
+"""Names of the values that are no part of the text: further checks, and what a reader should know first."""
+
+
+@dataclass(frozen=True)
+class Row(Generic[S, W]):
+    """A step of a lesson.
+
+    Args:
+        step: computes its values; named as its section in the documents. None where the run has nothing to show.
+        source: the functions whose code the page shows.
+        reads_data: whether it needs the run's data, and is told to be missing where they are not at hand.
+    """
+
+    step: Callable[[S, W], Values | None]
+    source: tuple[Callable[..., Any], ...] = ()
+    reads_data: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of the step."""
+        return self.step.__name__.lstrip("_")
+
+
+def run_twice(
+    texts: Texts, rows: Sequence[Row[S, W]], scene: S, model: W, twin: W
+) -> Iterator[Step]:
+    """The steps of a lesson, every number compared.
+
+    Args:
+        texts: the lesson's documents.
+        rows: its steps, in the order of the documents.
+        scene: what is looked at.
+        model: one way to compute.
+        twin: the other.
+    """
+    for row in rows:
+        try:
+            values = row.step(scene, model)
+            again = None if values is None else row.step(scene, twin)
+        except (MissingError, SourceError) as error:
+            if not row.reads_data:
+                raise
+            text = N_("This step reads the run's own data, which is not at hand: {reason}.")
+            yield Step(texts.titled(row.name), Message(text, {"reason": error.message}))
+            continue
+        if values is None or again is None:
+            continue
+        told = texts.step(row.name, {k: v for k, v in values.items() if k not in (CHECKS, NOTES)})
+        yield dataclasses.replace(
+            told,
+            arrays={name: np.asarray(x) for name, x in values.items() if _is_array(x)},
+            source=row.source,
+            checks=(*compared(values, again), *values.get(CHECKS, ())),
+            notes=values.get(NOTES, ()),
+        )
+
+
+def compared(values: Values, again: Values) -> Iterator[Check]:
+    """A check of each value that has numbers of the model in it.
+
+    Numbers that are equal bit by bit are of what is looked at, not of the model, and are not counted.
+    """
+    assert values.keys() == again.keys(), "a step returns the same names both ways"
+    for name, value in values.items():
+        if name in (CHECKS, NOTES, ANSWER):
+            continue
+        one, two = (np.concatenate([np.empty(0), *numbers_of(x)]) for x in (value, again[name]))
+        if one.shape == two.shape:
+            apart = ~((one == two) | (np.isnan(one) & np.isnan(two)))
+            one, two = (one, two) if _is_array(value) and apart.any() else (one[apart], two[apart])
+        if one.size or two.size:
+            yield Check(Message("{name}", {"name": name}), one, two, is_twin=True)
+
+
+def numbers_of(value: Any) -> Iterator[Array]:
+    """The numbers of a value, however deep: those of an array, a figure, a sentence."""
+    match value:
+        case bool() | str() | None:
+            return
+        case Number():
+            yield np.array([value.value])
+        case Tensor() | np.ndarray() | int() | float() | np.number():
+            x = value.detach().numpy() if isinstance(value, Tensor) else np.asarray(value)
+            if x.dtype.kind in "iuf":
+                yield x.astype(np.float64).ravel()
+        case Message():
+            yield from numbers_of(value.fields)
+        case Mapping():
+            for one in value.values():
+                yield from numbers_of(one)
+        case tuple() | list():
+            for one in value:
+                yield from numbers_of(one)
+        case _ if dataclasses.is_dataclass(value):
+            for field in dataclasses.fields(value):
+                yield from numbers_of(getattr(value, field.name))
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, Tensor | np.ndarray) and not isinstance(value, FIGURES)
