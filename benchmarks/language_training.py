@@ -39,7 +39,7 @@ from training_tables import TARGET_LOSS, report
 
 MULTIPLES = {"ours": 1.0, "double": 2.0}
 SHORT_BUDGETS_S = (8.0, 10.0, 12.0, 15.0, 18.0, 20.0, 24.0, 30.0, 40.0)
-PRESET = "gpt-shakespeare"
+PRESET = "gpt-local-shakespeare"
 CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "TORCH_EXTENSIONS_DIR")
 """Where compiled code is kept between processes; each run of ours begins with empty ones."""
 

@@ -98,9 +98,16 @@ def test_rotation_is_a_product_of_complex_numbers() -> None:
     np.testing.assert_allclose(ours, np.concatenate((turned.real, turned.imag), -1), atol=1e-6)
 
 
-def test_gpts_forward_pass_written_out_one_position_at_a_time() -> None:
+@pytest.mark.parametrize(
+    ("chunk", "first_keys"),
+    [(None, (0, 0, 0, 0, 0, 0)), (2, (0, 0, 0, 0, 2, 2))],
+    ids=["all earlier tokens", "its pair and the one before"],
+)
+def test_gpts_forward_pass_written_out_one_position_at_a_time(
+    chunk: int | None, first_keys: tuple[int, ...]
+) -> None:
     """A second derivation with PyTorch's attention and RMSNorm, each position alone with its past."""
-    config = GPTConfig(context=6, chunk=2, num_layers=2, num_heads=2, width=8)
+    config = GPTConfig(context=6, chunk=chunk, num_layers=2, num_heads=2, width=8)
     with seeded(0, "weights"):
         model = GPT(config, 5).double().eval()
         for parameter in model.parameters():
@@ -120,7 +127,7 @@ def test_gpts_forward_pass_written_out_one_position_at_a_time() -> None:
                 F.scaled_dot_product_attention(
                     q[:, :, t : t + 1], k[:, :, first : t + 1], v[:, :, first : t + 1]
                 )
-                for t, first in enumerate((0, 0, 0, 0, 2, 2))  # its pair and the one before
+                for t, first in enumerate(first_keys)
             ]
             heads = torch.cat(rows, 2).transpose(1, 2).reshape(1, 6, 8)
             x = x + F.linear(heads, block.attention_out.weight)

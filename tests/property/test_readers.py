@@ -21,7 +21,9 @@ from olaria.sampling.window import window_of
 from olaria.training.randomness import generator, seeded
 
 VOCAB = 11
-CONTEXTS = (1, 2, 5, 16)
+WHOLE = 7
+"""The context of the model that attends to all earlier tokens; the others' attention is local."""
+CONTEXTS = (1, 2, 5, WHOLE, 16)
 few = settings(max_examples=15)
 ids = st.integers(0, VOCAB - 1)
 
@@ -29,7 +31,8 @@ ids = st.integers(0, VOCAB - 1)
 def model_of(context: int) -> GPT:
     """A GPT with weights that matter."""
     with seeded(1, "weights"):
-        config = GPTConfig(context=context, chunk=2, num_layers=2, num_heads=2, width=16)
+        chunk = None if context == WHOLE else 2
+        config = GPTConfig(context=context, chunk=chunk, num_layers=2, num_heads=2, width=16)
         model = GPT(config, VOCAB)
         for parameter in model.parameters():
             torch.nn.init.normal_(parameter, std=0.3)

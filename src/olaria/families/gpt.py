@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from olaria.config import setting_problem
 from olaria.families.base import Family, ModelConfig, Size, check_heads
 from olaria.families.language import HEADLINES, PANELS, SECTION
-from olaria.families.report import MODERN, Method
+from olaria.families.report import MODERN, Method, is_set
 from olaria.i18n import N_
 
 WINDOW = 256
@@ -21,12 +21,13 @@ class GPTConfig(ModelConfig):
     """Settings of :class:`GPT`."""
 
     family: Literal["gpt"] = "gpt"
-    context: int = Field(1024, ge=1)
+    context: int = Field(128, ge=1)
     """Longest input, in tokens."""
     window: int | None = Field(None, ge=1)
     """Tokens of a training example; None is 256, or the context where that is shorter."""
-    chunk: int = Field(16, ge=1)
-    """A token attends to the tokens of its chunk and of the one before."""
+    chunk: int | None = Field(None, ge=1)
+    """Local attention: a token attends to its own chunk of so many tokens and to the one before; None lets it attend to
+    all earlier tokens."""
     num_layers: int = Field(4, ge=1)
     """Number of blocks."""
     num_heads: int = Field(4, ge=1)
@@ -52,16 +53,27 @@ class GPTConfig(ModelConfig):
         return self
 
     @property
+    def reach(self) -> int:
+        """Tokens of a chunk: the whole context where attention is not local."""
+        return self.context if self.chunk is None else self.chunk
+
+    @property
     def training_window(self) -> int:
         """Tokens of a training example: ``window``, or its default."""
         return min(WINDOW, self.context) if self.window is None else self.window
 
 
 SIZES: Mapping[Size, GPTConfig] = {
-    "tiny": GPTConfig(context=32, chunk=8, num_layers=2, num_heads=2, width=32),
+    "tiny": GPTConfig(context=32, num_layers=2, num_heads=2, width=32),
     "small": GPTConfig(),
-    "base": GPTConfig(chunk=32, num_layers=6, num_heads=6, width=192),
+    "base": GPTConfig(context=256, num_layers=6, num_heads=6, width=192),
 }
+LOCAL_SIZES: Mapping[Size, GPTConfig] = {
+    "tiny": SIZES["tiny"].model_copy(update={"chunk": 8}),
+    "small": SIZES["small"].model_copy(update={"context": 1024, "chunk": 16}),
+    "base": SIZES["base"].model_copy(update={"context": 1024, "chunk": 32}),
+}
+"""With local attention, whose cost per token does not grow with the text."""
 
 
 GPT = Family(
@@ -76,7 +88,7 @@ GPT = Family(
     short="GPT",
     lesson="gpt",
     methods=(
-        Method(N_("local attention"), ("roy2021",)),
+        Method(N_("local attention"), ("roy2021",), is_set("model.chunk")),
         Method(N_("rotary positions"), ("su2021",)),
         *MODERN,
     ),

@@ -87,10 +87,12 @@ class VAEConfig(ModelConfig):
 
 
 SIZES: Mapping[Size, VAEConfig] = {
-    "tiny": VAEConfig(latent=8, flow=2, hidden=(64,), width=4),
-    "small": VAEConfig(flow=4),
-    "base": VAEConfig(latent=64, flow=4, hidden=(1024, 1024), width=32),
+    "tiny": VAEConfig(latent=8, hidden=(64,), width=4),
+    "small": VAEConfig(),
+    "base": VAEConfig(latent=64, hidden=(1024, 1024), width=32),
 }
+FLOW_LAYERS: Mapping[Size, int] = {"tiny": 2, "small": 4, "base": 4}
+"""Of the presets whose prior is learned."""
 
 
 VAE = Family(

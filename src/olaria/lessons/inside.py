@@ -218,7 +218,7 @@ def _self_look(
     length = q.shape[2]
     if isinstance(model, GPT):
         q = rotate(norm(q), model.cos[:length], model.sin[:length])
-        mask = local_mask(0, 0, length, model.config.chunk)
+        mask = local_mask(0, 0, length, model.config.reach)
     else:
         mask = model.mask[:length, :length]
     k, v = keys_values

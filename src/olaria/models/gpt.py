@@ -1,8 +1,9 @@
 r"""GPT: a stack of causal self-attention and feed-forward blocks on a residual stream; the fast form for a CPU.
 
-Attention is local: a token attends to its chunk of the text and to the one before. Earlier tokens reach it through the
-layers, L chunks far. The cost per token does not grow with the text, and only positions within two chunks are ever
-compared, so that a model trained on short windows works on long ones as well.
+A token attends to all earlier tokens of the window. Where attention is *local* (``chunk``) it attends to its chunk of
+the text and to the one before. Earlier tokens reach it through the layers, L chunks far. The cost per token does not
+grow with the text then, and only positions within two chunks are ever compared, so that a model trained on short
+windows works on long ones as well.
 
 .. math:: x \leftarrow x + \mathrm{Attention}(\mathrm{norm}(x)), \quad
           x \leftarrow x + \mathrm{FeedForward}(\mathrm{norm}(x))
@@ -27,7 +28,7 @@ from olaria.i18n import N_
 from olaria.models.base import Batch, Loss, Model, ParameterGroup, Phase
 from olaria.models.language import next_token_loss
 from olaria.models.outline import Outline, layers_of, value
-from olaria.nn.attention import attention, local_mask, rotary_angles, rotate
+from olaria.nn.attention import attention, causal_mask, local_mask, rotary_angles, rotate
 from olaria.nn.fused import chunk_masks, feed_forward, self_attention
 from olaria.nn.norm import norm
 
@@ -120,11 +121,15 @@ class GPT(Model):
         self.embedding = nn.Embedding(vocab_size, config.width)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_layers))
         self.head = nn.Linear(config.width, vocab_size, bias=False)
-        num_chunks = -(-config.context // config.chunk)
-        cos, sin = rotary_angles(num_chunks * config.chunk, config.width // config.num_heads)
+        self.is_local = config.reach < config.context
+        num_chunks = -(-config.context // config.reach) if self.is_local else 1
+        size = max(config.context, num_chunks * config.reach)
+        cos, sin = rotary_angles(size, config.width // config.num_heads)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
-        self.register_buffer("masks", chunk_masks(num_chunks, config.chunk), persistent=False)
+        every = causal_mask(config.context, config.context)[None]
+        masks = chunk_masks(num_chunks, config.reach) if self.is_local else every
+        self.register_buffer("masks", masks, persistent=False)
         self._initialise()
 
     def _initialise(self) -> None:
@@ -141,10 +146,13 @@ class GPT(Model):
         """Token ids (B, T), T ≤ context, to logits of the next token, (B, T, V)."""
         length = tokens.shape[1]
         assert length <= self.context, "more tokens than the context holds"
-        # Whole chunks: the padding of the last one comes after every position whose logits are returned.
-        num_chunks = -(-length // self.config.chunk)
-        stop = num_chunks * self.config.chunk
-        cos, sin, masks = self.cos[:stop], self.sin[:stop], self.masks[:num_chunks]
+        if self.is_local:
+            # Whole chunks: the padding of the last one comes after every position whose logits are returned.
+            num_chunks = -(-length // self.config.reach)
+            stop, masks = num_chunks * self.config.reach, self.masks[:num_chunks]
+        else:
+            stop, masks = length, self.masks[:, :length, :length]
+        cos, sin = self.cos[:stop], self.sin[:stop]
         x = norm(self.embedding(F.pad(tokens, (0, stop - length))))
         for block in self.blocks:
             x = block(x, cos, sin, masks)
@@ -166,7 +174,7 @@ class GPT(Model):
         stop = start + tokens.shape[1]
         assert stop <= self.context, "more tokens than the context holds"
         cos, sin = self.cos[start:stop], self.sin[start:stop]
-        chunk = self.config.chunk
+        chunk = self.config.reach
         first = max(0, start // chunk - 1) * chunk  # nothing before it is attended to
         mask = local_mask(first, start, stop, chunk).to(tokens.device)
         x = norm(self.embedding(tokens))

@@ -44,10 +44,10 @@ def feed_forward(x: Tensor, w_in: Tensor, w_out: Tensor) -> Tensor:
 def self_attention(
     x: Tensor, w_qkv: Tensor, w_out: Tensor, cos: Tensor, sin: Tensor, masks: Tensor, num_heads: int
 ) -> Tensor:
-    r"""Local self-attention branch of a block, with normalised and rotated queries and keys.
+    r"""Self-attention branch of a block, with normalised and rotated queries and keys.
 
-    The sequence is cut into n chunks of c tokens, and a token looks at its own and at the one before: n products of
-    (c, D) and (D, 2c) matrices in place of one of (T, D) and (D, T).
+    Of local attention the sequence is cut into n chunks of c tokens, and a token attends to its own and to the one
+    before: n products of (c, D) and (D, 2c) matrices in place of one of (T, D) and (D, T).
 
     .. math:: W_\text{out} \bigl[\mathrm{softmax}(R\hat q\, (R\hat k)^\top / \sqrt D + M)\, v\bigr]_\text{heads},
               \qquad (q, k, v) = W_{qkv}\, \hat x
@@ -60,7 +60,8 @@ def self_attention(
         w_out: (C, C).
         cos: of the rotary angles, (T, D/2).
         sin: the same.
-        masks: :math:`M` of each chunk, (n, c, 2c), 0 or :math:`-\infty`: see :func:`chunk_masks`.
+        masks: :math:`M` of each chunk, (n, c, 2c), 0 or :math:`-\infty`: see :func:`chunk_masks`; (1, T, T) where all
+            tokens are one chunk.
         num_heads: H; D = C / H.
 
     Returns:
@@ -158,7 +159,7 @@ class _SelfAttention(Function):
         # A rotation keeps lengths: what is rotated stays normalised.
         rotated = rotate(hats, cos, sin)
         q = rotated[0].view(-1, chunk, size)  # (B·H·n, c, D)
-        keys, values = _with_one_before(rotated[1], chunk), _with_one_before(parts[2], chunk)
+        keys, values = (_within_reach(x, *masks.shape[1:]) for x in (rotated[1], parts[2]))
         scores = torch.bmm(q, keys.mT).view(-1, *masks.shape)  # (B·H, n, c, 2c)
         weights = torch.add(masks, scores, alpha=size**-0.5).softmax(-1).flatten(0, 1)
         heads = (weights @ values).view(batch, num_heads, length, size)
@@ -199,6 +200,11 @@ class _SelfAttention(Function):
         return d_x.view_as(gradient), d_w, d_out, None, None, None, None
 
 
+def _within_reach(x: Tensor, chunk: int, reach: int) -> Tensor:
+    """What the queries of each chunk are compared with: its own tokens, behind those of the one before it or alone."""
+    return _with_one_before(x, chunk) if reach > chunk else x.reshape(-1, chunk, x.shape[-1])
+
+
 def _with_one_before(x: Tensor, chunk: int) -> Tensor:
     """Chunks of a sequence (B, H, T, D), each behind the one before it: (B·H·n, 2c, D), without a copy of its own.
 
@@ -212,7 +218,10 @@ def _with_one_before(x: Tensor, chunk: int) -> Tensor:
 
 
 def _to_its_own(gradient: Tensor, out: Tensor) -> None:
-    """Gradient of :func:`_with_one_before`'s input: a chunk's own part, and what the one after it found there."""
+    """Gradient of :func:`_within_reach`'s input: a chunk's own part, and what the one after it found there."""
+    if gradient.shape == out.shape:
+        out.copy_(gradient)
+        return
     before, own = gradient.chunk(2, 1)
     out.copy_(own)
     out[:-1].add_(before[1:])

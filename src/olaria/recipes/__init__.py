@@ -39,6 +39,14 @@ PRESETS: dict[str, Preset] = {
         N_("variational autoencoder that draws a digit on request"),
         partial(images.vae, classes=10),
     ),
+    "vae-flow-mnist": Preset(
+        N_("variational autoencoder on handwritten digits, with a learned prior"),
+        partial(images.vae, flow=True),
+    ),
+    "cvae-flow-mnist": Preset(
+        N_("variational autoencoder that draws a digit on request, with a learned prior"),
+        partial(images.vae, classes=10, flow=True),
+    ),
     "vq-mnist": Preset(
         N_("vector-quantized autoencoder on handwritten digits: images become codes"), images.vq
     ),
@@ -55,12 +63,20 @@ PRESETS: dict[str, Preset] = {
         N_("variational autoencoder on pictures of clothes"),
         partial(images.vae, data="fashion-mnist"),
     ),
+    "vae-flow-fashion-mnist": Preset(
+        N_("variational autoencoder on pictures of clothes, with a learned prior"),
+        partial(images.vae, data="fashion-mnist", flow=True),
+    ),
     "gan-fashion-mnist": Preset(
         N_("generative adversarial network on pictures of clothes"),
         partial(images.gan, data="fashion-mnist"),
     ),
     "vae-cifar10": Preset(
         N_("variational autoencoder on small colour photographs"), images.photographs_vae
+    ),
+    "vae-flow-cifar10": Preset(
+        N_("variational autoencoder on small colour photographs, with a learned prior"),
+        partial(images.photographs_vae, flow=True),
     ),
     "gan-cifar10": Preset(
         N_("generative adversarial network on small colour photographs"), images.photographs_gan
@@ -108,6 +124,10 @@ PRESETS: dict[str, Preset] = {
         partial(language.ladder, rung="gpt"),
     ),
     "gpt-shakespeare": Preset(N_("GPT language model; takes any text with --data"), language.gpt),
+    "gpt-local-shakespeare": Preset(
+        N_("GPT language model with local attention; takes any text with --data"),
+        partial(language.gpt, is_local=True),
+    ),
     "reverse": Preset(
         N_("encoder–decoder that writes words backwards; takes a .tsv of pairs with --data"),
         partial(translation.translation, data="reverse"),

@@ -6,6 +6,7 @@ from olaria.data.config import DataConfig
 from olaria.families.autoencoder import SIZES as AUTOENCODER_SIZES
 from olaria.families.base import Size
 from olaria.families.gan import GAN_SIZES
+from olaria.families.vae import FLOW_LAYERS
 from olaria.families.vae import SIZES as VAE_SIZES
 from olaria.families.vq import SIZES as VQ_SIZES
 from olaria.recipes.base import Recipe
@@ -41,17 +42,22 @@ def denoising_autoencoder(preset: str, size: Size) -> Recipe:
     )
 
 
-def vae(preset: str, size: Size, data: str = "mnist", classes: int = 0) -> Recipe:
-    """A variational autoencoder with Bernoulli pixels and a learned prior; with ``classes`` a conditional one.
+def vae(
+    preset: str, size: Size, data: str = "mnist", classes: int = 0, *, flow: bool = False
+) -> Recipe:
+    """A variational autoencoder with Bernoulli pixels; with ``classes`` a conditional one.
+
+    Its prior is N(0, I), or with ``flow`` learned: what that gains stands in docs/vae.md.
 
     Its batches are large since so small a network spends as long on its weights as on its images. Its weights decay,
     since it sees each image again and again and soon knows the training images some nats better than others.
     """
+    changes = {"classes": classes, "flow": FLOW_LAYERS[size] if flow else 0}
     return Recipe(
         preset=preset,
         size=size,
         data=DataConfig(name=data),
-        model=VAE_SIZES[size].model_copy(update={"classes": classes}),
+        model=VAE_SIZES[size].model_copy(update=changes),
         training=TrainingConfig(
             budget=60.0, batch_size=512, learning_rate=4e-3, weight_decay=0.1, ema=0.998
         ),
@@ -94,7 +100,7 @@ def gan(preset: str, size: Size, data: str = "mnist", classes: int = 0) -> Recip
     )
 
 
-def photographs_vae(preset: str, size: Size) -> Recipe:
+def photographs_vae(preset: str, size: Size, *, flow: bool = False) -> Recipe:
     """A variational autoencoder of small colour photographs: convolutions, and pixels of 256 levels.
 
     It sees each image a dozen times in its half hour, so its weights need not decay.
@@ -106,7 +112,7 @@ def photographs_vae(preset: str, size: Size) -> Recipe:
         "latent": 4 * digits.latent,
         "width": 2 * digits.width,
     }
-    plain = vae(preset, size, "cifar10")
+    plain = vae(preset, size, "cifar10", flow=flow)
     training = {
         "budget": PHOTOGRAPHS_S,
         "batch_size": 128,
@@ -115,7 +121,7 @@ def photographs_vae(preset: str, size: Size) -> Recipe:
     }
     return plain.model_copy(
         update={
-            "model": digits.model_copy(update=changes),
+            "model": plain.model.model_copy(update=changes),
             "training": plain.training.model_copy(update=training),
         }
     )

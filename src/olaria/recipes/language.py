@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from olaria.data.config import DataConfig
 from olaria.families.base import Size
+from olaria.families.gpt import LOCAL_SIZES as GPT_LOCAL_SIZES
 from olaria.families.gpt import SIZES as GPT_SIZES
 from olaria.families.language import BIGRAM_SIZES, Rung
 from olaria.families.language import SIZES as LADDER_SIZES
@@ -50,16 +51,21 @@ def ladder(preset: str, size: Size, data: str = "tiny-shakespeare", rung: Rung =
     )
 
 
-def gpt(preset: str, size: Size, data: str = "tiny-shakespeare") -> Recipe:
-    """The fast GPT: Muon for the matrices, Adam for the rest."""
+def gpt(
+    preset: str, size: Size, data: str = "tiny-shakespeare", *, is_local: bool = False
+) -> Recipe:
+    """The fast GPT: Muon for the matrices, Adam for the rest.
+
+    With local attention its windows are longer, and a batch holds fewer of them.
+    """
     return Recipe(
         preset=preset,
         size=size,
         data=DataConfig(name=data),
-        model=GPT_SIZES[size],
+        model=(GPT_LOCAL_SIZES if is_local else GPT_SIZES)[size],
         training=TrainingConfig(
             budget=120.0,
-            batch_size=8,
+            batch_size=16 if size == "small" and not is_local else 8,
             learning_rate=3e-3,
             optimizer="muon",
             matrix_learning_rate=0.03,

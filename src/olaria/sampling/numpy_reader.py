@@ -55,7 +55,7 @@ class NumpyReader:
             for block in model.blocks
         ]
         # What the last position depends on: a chunk for each layer, its own, and the rest of the first.
-        self._depth = (config.num_layers + 2) * config.chunk
+        self._depth = (config.num_layers + 2) * config.reach
         # A rotation by an angle is a product with a complex number.
         angles = model.cos.numpy() + 1j * model.sin.numpy()
         self._turns: NDArray[np.complex64] = angles.astype(np.complex64)
@@ -78,9 +78,9 @@ class NumpyReader:
     def _begin(self, window: Tensor) -> Tensor:
         """Read a window, by the model itself, and keep what the tokens after it look back at.
 
-        Attention is local and positions are relative: whole chunks that are out of reach can be left out.
+        Positions are relative: where attention is local, whole chunks that are out of reach can be left out.
         """
-        chunk = self._model.config.chunk
+        chunk = self._model.config.reach
         window = window[:, max(0, window.shape[1] - self._depth) // chunk * chunk :]
         self._length = window.shape[1]
         logits, cache = self._model.continue_from(window, [])
@@ -95,7 +95,7 @@ class NumpyReader:
         stream, normed, branch = self._buffers
         _norm(self._embedding[token], stream)
         turn = self._turns[position]
-        chunk = self._model.config.chunk
+        chunk = self._model.config.reach
         near = slice(max(0, position // chunk - 1) * chunk, position + 1)
         for layer in self._layers:
             _norm(stream, normed)

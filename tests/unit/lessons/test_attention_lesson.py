@@ -154,7 +154,7 @@ def test_the_parts_are_the_models_own(tiny_run: TinyRun, preset: str) -> None:
 
 
 def test_local_attention_hides_what_lies_two_chunks_back(tiny_run: TinyRun) -> None:
-    model = tiny_run("gpt-shakespeare", steps=2).model()
+    model = tiny_run("gpt-local-shakespeare", steps=2).model()
     assert isinstance(model, GPT) and model.config.chunk == 8
     look = open_language(model, torch.arange(20) % model.vocab_size).looks[0]
     weights = look.weights()

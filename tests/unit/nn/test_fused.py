@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from olaria.families.gpt import GPTConfig
 from olaria.models.gpt import GPT
-from olaria.nn.attention import rotary_angles
+from olaria.nn.attention import causal_mask, rotary_angles
 from olaria.nn.fused import chunk_masks, feed_forward, self_attention
 
 B, T, C, H = 3, 9, 16, 2
@@ -27,7 +27,7 @@ def plain_feed_forward(x: Tensor, w_in: Tensor, w_out: Tensor) -> Tensor:
     return F.relu(F.rms_norm(x, (C,)) @ w_in.mT).square() @ w_out.mT
 
 
-def plain_self_attention(x: Tensor, w_qkv: Tensor, w_out: Tensor) -> Tensor:
+def plain_self_attention(x: Tensor, w_qkv: Tensor, w_out: Tensor, chunk: int = CHUNK) -> Tensor:
     """By PyTorch's own kernel, and by complex numbers instead of a rotation matrix."""
     parts = (F.rms_norm(x, (C,)) @ w_qkv.mT).chunk(3, -1)
     q, k, v = (part.view(B, T, H, D).transpose(1, 2) for part in parts)
@@ -40,7 +40,7 @@ def plain_self_attention(x: Tensor, w_qkv: Tensor, w_out: Tensor) -> Tensor:
         product = torch.complex(a, b) * turn
         return torch.cat((product.real, product.imag), -1)
 
-    seen = [[s <= t and s // CHUNK >= t // CHUNK - 1 for s in range(T)] for t in range(T)]
+    seen = [[s <= t and s // chunk >= t // chunk - 1 for s in range(T)] for t in range(T)]
     mask = torch.tensor(seen)
     heads = F.scaled_dot_product_attention(turned(q), turned(k), v, attn_mask=mask)
     return heads.transpose(1, 2).flatten(2) @ w_out.mT
@@ -51,9 +51,21 @@ def fused_self_attention(x: Tensor, w_qkv: Tensor, w_out: Tensor) -> Tensor:
     return self_attention(x, w_qkv, w_out, cos, sin, chunk_masks(T // CHUNK, CHUNK), H)
 
 
+def plain_whole(x: Tensor, w_qkv: Tensor, w_out: Tensor) -> Tensor:
+    return plain_self_attention(x, w_qkv, w_out, T)
+
+
+def fused_whole(x: Tensor, w_qkv: Tensor, w_out: Tensor) -> Tensor:
+    cos, sin = rotary_angles(T, D)
+    return self_attention(x, w_qkv, w_out, cos, sin, causal_mask(T, T)[None], H)
+
+
 CASES = [
     pytest.param(feed_forward, plain_feed_forward, (4 * C, C), (C, 4 * C), id="feed-forward"),
-    pytest.param(fused_self_attention, plain_self_attention, (3 * C, C), (C, C), id="attention"),
+    pytest.param(
+        fused_self_attention, plain_self_attention, (3 * C, C), (C, C), id="local attention"
+    ),
+    pytest.param(fused_whole, plain_whole, (3 * C, C), (C, C), id="attention"),
 ]
 Form = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -99,8 +111,8 @@ def test_a_frozen_weight_gets_no_gradient(
     assert w_second.grad is not None and x.grad is not None
 
 
-@pytest.mark.parametrize("chunk", [1, 2, 3, 4, 20])
-def test_the_training_form_of_the_gpt_equals_the_reading_form(chunk: int) -> None:
+@pytest.mark.parametrize("chunk", [None, 1, 2, 3, 4, 20])
+def test_the_training_form_of_the_gpt_equals_the_reading_form(chunk: int | None) -> None:
     config = GPTConfig(context=T, chunk=chunk, num_layers=2, num_heads=H, width=C)
     model = GPT(config, vocab_size=5).eval()
     with torch.no_grad():

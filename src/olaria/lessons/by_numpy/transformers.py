@@ -250,7 +250,7 @@ def _layers(w: Weights, config: LayeredConfig, x: Array) -> Iterator[Part]:
         mean = np.cumsum(x, -2) / np.arange(1, x.shape[-2] + 1)[:, None]
         yield {"out": mean, "between": mean, "left": mean}
         return
-    hidden = later(x.shape[-2], config.chunk if isinstance(config, GPTConfig) else None)
+    hidden = later(x.shape[-2], config.reach if isinstance(config, GPTConfig) else None)
     for layer in range(config.num_layers):
         part = _layer(w, config, f"blocks.{layer}", x, hidden)
         yield part
