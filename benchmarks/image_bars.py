@@ -58,7 +58,9 @@ class Part:
 
 _FIDELITY = ("fd", "fd_floor", "precision", "recall", "coverage", "classes_covered")
 PARTS = {
-    "vae": Part("vae-flow-mnist", 300, "nll ≤ 84.5 nats", ("nll_nats", "elbo_nats", "active_units")),
+    "vae": Part(
+        "vae-flow-mnist", 300, "nll ≤ 84.5 nats", ("nll_nats", "elbo_nats", "active_units")
+    ),
     "gan": Part("gan-mnist", 300, "FD ≤ 4 floors, coverage ≥ 0.85", _FIDELITY),
     "dae": Part(
         "dae-mnist",

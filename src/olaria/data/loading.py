@@ -12,6 +12,7 @@ from olaria.data.cifar import CIFAR10
 from olaria.data.config import DataConfig
 from olaria.data.dates import DATES
 from olaria.data.digits import DIGITS
+from olaria.data.machado import MACHADO
 from olaria.data.mnist import FASHION_MNIST, MNIST
 from olaria.data.pairs import PAIR_SUFFIX, REVERSE, TOY_TRANSLATION, load_tsv
 from olaria.data.plane import GRID, RING, SPIRAL, load_csv
@@ -32,6 +33,7 @@ DATASETS: dict[str, DataSet] = {
         DIGITS,
         TINY_SHAKESPEARE,
         SHAKESPEARE,
+        MACHADO,
         TOY_LANGUAGE,
         REVERSE,
         DATES,

@@ -281,7 +281,7 @@ def _no_source(data_set: DataSet, obtained: Obtained, offline: bool) -> SourceEr
     return SourceError(
         N_(
             "no source could give {name} ({reasons}); name a folder that holds {name}/ (olaria data use DIR, "
-            "or OLARIA_MIRROR=DIR), connect to a network, or use digits or toy-language, which need neither"
+            "or OLARIA_MIRROR=DIR), connect to a network, or use digits, machado or toy-language, which need neither"
         ),
         name=data_set.name,
         reasons=_joined(reasons),

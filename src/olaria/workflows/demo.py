@@ -54,8 +54,8 @@ PARTS = (
     Part("gpt", "gpt-shakespeare", 80, N_("GPT")),
 )
 IMAGES = ("mnist", "digits")
-TEXTS = ("tiny-shakespeare", "shakespeare", "toy-language")
-"""Data sets in order of preference: the last of each needs no network."""
+TEXTS = {"en": ("tiny-shakespeare", "shakespeare", "toy-language"), "pt": ("machado",)}
+"""Data sets in order of preference, the texts in the reader's language: the last of each needs no network."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,7 @@ def _practice(
     budget, seed = request.budget, request.seed
     notes: list[Message] = []
     images = _first_available(IMAGES, offline, progress, announce, notes)
-    text = _first_available(TEXTS, offline, progress, announce, notes)
+    text = _first_available(TEXTS[language], offline, progress, announce, notes)
     runs = []
     for number, part in enumerate(PARTS, 1):
         fields = {

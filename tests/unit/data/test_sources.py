@@ -172,6 +172,7 @@ def test_e2_all_fail_in_one_line_that_names_data_set_and_remedies(
         "cut after",
         "OLARIA_MIRROR=DIR",
         "digits",
+        "machado",
         "toy-language",
     ):
         assert word in text
