@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from olaria.i18n import Message
-from olaria.lessons.base import Step
+from olaria.lessons.base import Paragraph, Question, Step
 from olaria.lessons.figures import (
     Bars,
     Choice,
@@ -260,3 +260,43 @@ def test_figures_are_read_on_a_telephone(in_page: Any, language: str) -> None:
     assert found["wide"] <= TELEPHONE and found["small"] == []
     assert found["silent"] == [] and found["scrolled"]
     assert found["idle"] == 0 and found["cut"] == 0
+
+
+QUESTION = Question(Message("How many?"), (Message("one"), Message("two"), Message("three")), 1)
+ASKED = Step(
+    Message("asked"),
+    blocks=(Paragraph(Message("before")), QUESTION, Paragraph(Message("the answer"))),
+)
+LOOK = """
+      const answer = document.querySelector(".answer"), told = document.querySelector(".told");
+      const buttons = [...document.querySelectorAll(".question li button")];
+      const look = () => ({
+        shown: answer.getClientRects().length > 0 && !answer.hidden,
+        told: told.textContent,
+        right: buttons.map(b => b.parentElement.classList.contains("right")),
+        guessed: buttons.map(b => b.parentElement.classList.contains("guessed")),
+        skip: document.querySelectorAll(".skip").length,
+      });
+      const first = look();
+"""
+
+
+@pytest.mark.parametrize(("place", "told"), [(1, "Certo."), (2, "Não exatamente")])
+def test_an_answer_is_hidden_until_it_is_guessed(in_page: Any, place: int, told: str) -> None:
+    context = LessonContext(Message("a lesson"), Message("intro"), (ASKED,))
+    first, then = in_page(
+        lesson_page(context, "pt"), f"{LOOK} buttons[{place}].click(); return [first, look()];"
+    )
+    assert not first["shown"] and first["told"] == "" and first["skip"] == 1
+    assert first["right"] == [False] * 3
+    assert then["shown"] and then["told"].startswith(told) and then["skip"] == 0
+    assert then["right"] == [False, True, False]
+    assert then["guessed"] == [i == place for i in range(3)]
+
+
+def test_one_reads_on_without_a_guess_and_without_a_script_all_is_there(in_page: Any) -> None:
+    context = LessonContext(Message("a lesson"), Message("intro"), (ASKED,))
+    html = lesson_page(context, "en")
+    assert 'class="answer"' in html and "hidden" not in html.split("<main")[1].split("</main>")[0]
+    shown = in_page(html, f'{LOOK} document.querySelector(".skip").click(); return look();')
+    assert shown["shown"] and shown["right"] == [False] * 3
