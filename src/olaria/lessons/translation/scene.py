@@ -214,7 +214,8 @@ class Scene:
     @cached_property
     def keys(self) -> Ids:
         """Source tokens of the largest weights there, the largest first."""
-        return np.argsort(-self.cross[self.firmest], kind="stable")[:NUM_KEYS]
+        order: Ids = np.argsort(-self.cross[self.firmest], kind="stable")
+        return order[:NUM_KEYS]
 
     @cached_property
     def cross(self) -> Array:
@@ -225,18 +226,23 @@ class Scene:
     @cached_property
     def places(self) -> Ids:
         """Where the largest weight of each row of each map lies, (N, T)."""
-        return chosen_maps(self.cross)[1].argmax(-1)
+        places: Ids = chosen_maps(self.cross)[1].argmax(-1)
+        return places
 
     @cached_property
     def piece(self) -> Ids:
         """The piece of the source with the largest mean weight, for each written piece."""
-        return pooled(self.cross, self.rows, self.columns).mean((0, 1)).argmax(1)
+        mean = pooled(self.cross, self.rows, self.columns).mean((0, 1))
+        pieces: Ids = mean.argmax(1)
+        return pieces
 
     @cached_property
     def costliest(self) -> Ids:
         """The piece of the source whose hiding costs most, for each written piece."""
-        lost = [self.nats(self.target, mask) - self.nats(self.target) for mask in self.hidden]
-        return np.stack([self.rows.sums(each) for each in lost], 1).argmax(1)
+        own = self.nats(self.target)
+        lost = [self.rows.sums(self.nats(self.target, mask) - own) for mask in self.hidden]
+        pieces: Ids = np.stack(lost, 1).argmax(1)
+        return pieces
 
     def looks(self, kind: str) -> list[Look]:
         """The attention of each layer: ``encoder``, ``decoder`` or ``cross``."""
