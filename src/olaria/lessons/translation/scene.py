@@ -253,7 +253,7 @@ class Scene:
     @cached_property
     @torch.no_grad()
     def mistaken(self) -> tuple[int, Tensor]:
-        """What is written after a mistake: of all tokens that were not written, the likeliest is put in place.
+        """What is written after a mistake: the likeliest token that was not written, with something to follow it.
 
         Returns:
             Its place, from 0, and ids, bos first, (T' + 1,).
@@ -261,7 +261,8 @@ class Scene:
         model, memory = self.model, self.model.encode(self.source[None])
         log_probs = torch.from_numpy(self.log_probs(self.target, self.source))
         log_probs.scatter_(1, self.target[1:, None], -torch.inf)
-        log_probs[:, model.specials.eos] = -torch.inf  # the end would leave nothing to look at
+        log_probs[:, model.specials.eos] = -torch.inf
+        log_probs[max(1, len(log_probs) - 1) :] = -torch.inf
         place, other = divmod(int(log_probs.argmax()), log_probs.shape[1])
         written = torch.cat((self.target[: place + 1], torch.tensor([other])))[None]
         cache, token = list[KeysValues](), written

@@ -160,7 +160,7 @@ def by_hand(scene: Scene, way: Way) -> Values:
         sums = (exponentials[rest].sum(), weights[rest].sum(), "", (weights * v)[rest].sum())
         rows.append((Message(N_("the other {count}"), {"count": len(rest)}), "", *sums))
     rows.append((Message(N_("sum")), "", exponentials.sum(), weights.sum(), "", output[0]))
-    columns = N_("source token"), N_("score"), "exp(score)", N_("weight"), N_("value")
+    columns = N_("source token"), N_("score"), N_("exp(score)"), N_("weight"), N_("value")
     return {
         "place": row + 1,
         "token": visible(scene.spelt(scene.target[1:])[row]),
