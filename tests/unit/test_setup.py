@@ -309,6 +309,40 @@ def test_an_older_python_is_told_in_one_line(language: str, begins: str) -> None
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("python", ["2.7", "3.6", "3.9", "3.10"])
+@pytest.mark.parametrize("by_make", [True, False])
+def test_an_older_python_with_a_stick_is_given_a_command_that_the_stick_serves(
+    tmp_path: Path, python: str, by_make: bool
+) -> None:
+    """It once was ``make setup PYTHON=python3.12``, of another Python and without the stick."""
+    older = next(filter(works, (f"python{python}", f"python{python[0]}")), None)
+    if older is None or not runs_as(older, python):
+        pytest.skip(f"no Python {python} here")
+    stick = tmp_path / "my wheels"
+    stick.mkdir()
+    rows = [{"python": "3.11", "system": one} for one in ("linux", "macos", "windows")]
+    rows.append({"python": "3.13", "system": "other"})
+    (stick / "olaria-wheels.json").write_text(json.dumps({"format": 1, "targets": rows}))
+    environ = {name: value for name, value in os.environ.items() if name != "MAKELEVEL"}
+    done = subprocess.run(
+        [older, ROOT / "scripts" / "setup_env.py", "--runtime", "--wheels", stick],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**environ, "OLARIA_LANG": "en", **({"MAKELEVEL": "1"} if by_make else {})},
+    )
+    script = f'python3.11 scripts/setup_env.py --runtime --wheels "{stick}"'
+    again = "run the same command with PYTHON=python3.11" if by_make else f"run: {script}"
+    assert done.stderr.endswith(f"this is {python}; {again}\n")
+
+
+def runs_as(python: str, version: str) -> bool:
+    """Whether an interpreter has that version."""
+    question = "import sys; print('%d.%d' % sys.version_info[:2])"
+    done = subprocess.run([python, "-c", question], capture_output=True, text=True, check=False)
+    return done.stdout.strip() == version
+
+
 def test_every_older_python_can_read_what_tells_it() -> None:
     source = (ROOT / "scripts" / "setup_env.py").read_text(encoding="ascii")
     tree = ast.parse(source, feature_version=(3, 4))
