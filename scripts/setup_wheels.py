@@ -372,9 +372,11 @@ def torch_download(target: Target, is_own: bool) -> list[str]:
         if not is_own:
             raise SetupError(
                 words(
-                    "no CPU build of {package} for {target} is to be had: PyTorch's own index does not answer",
+                    "no CPU build of {package} for {target} is to be had: PyTorch's own index does not answer; "
+                    "run this again on a network that reaches {index}",
                     package=TORCH,
                     target=target,
+                    index=CPU_INDEX,
                 )
             )
         say("it does not answer: the GPU build it is (it runs on CPUs too)")

@@ -81,8 +81,10 @@ PORTUGUESE = {
         "não foi possível baixar os pacotes travados de {target}"
     ),
     "{package} could not be downloaded": "não foi possível baixar {package}",
-    "no CPU build of {package} for {target} is to be had: PyTorch's own index does not answer": (
-        "não há de onde tirar a versão de CPU de {package} para {target}: o índice do próprio PyTorch não responde"
+    "no CPU build of {package} for {target} is to be had: PyTorch's own index does not answer; "
+    "run this again on a network that reaches {index}": (
+        "não há de onde tirar a versão de CPU de {package} para {target}: o índice do próprio PyTorch não responde; "
+        "rode isto de novo em uma rede que alcance {index}"
     ),
     # the options
     "Make Olaria's environment in .venv.": "Cria o ambiente da Olaria em .venv.",
