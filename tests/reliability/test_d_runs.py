@@ -178,6 +178,27 @@ def test_d10_a_link_or_a_pipe_is_neither_read_nor_written(
     )
 
 
+@posix
+@pytest.mark.parametrize("name", ["result.json", "evaluation.json"])
+def test_d10_a_place_that_is_written_last_is_looked_at_first(
+    copied: Callable[[], Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A training of hours once ended in the refusal."""
+    run = copied()
+    stopped(run)
+    (run.path / name).unlink()
+    (run.path / name).symlink_to(tmp_path / "outside")
+    before = (run.path / "metrics.jsonl").read_bytes()
+    with pytest.raises(DamagedError, match=f"{name} is not opened"):
+        train(resume=run.path)
+    assert (run.path / "metrics.jsonl").read_bytes() == before
+    if name == "evaluation.json":
+        monkeypatch.setattr(Run, "model", lambda *_: pytest.fail("it was measured"))
+        with pytest.raises(DamagedError, match=r"evaluation\.json is not opened"):
+            evaluate(run.path)
+    assert not (tmp_path / "outside").exists()
+
+
 def test_d10_a_file_of_holes_is_told_by_its_size(copied: Callable[[], Run]) -> None:
     run = copied()
     for name in ("events.jsonl", "result.json", "checkpoints/step-000004/model.safetensors"):

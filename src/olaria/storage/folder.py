@@ -203,6 +203,15 @@ class RunFolder:
         """
         return inside(self.path, *names)
 
+    def check_places(self) -> None:
+        """See that whatever training writes goes into the run itself: before hours of it, not at their end.
+
+        Raises:
+            DamagedError: a link or a device is in one of the places.
+        """
+        for name in (STATUS, RESULT, EVALUATION, METRICS, EVENTS, "samples", "checkpoints"):
+            self.at(name)
+
     def write(self, name: str, value: Any) -> None:
         """Publish a JSON file of the run."""
         write_json(self.at(name), value)

@@ -173,6 +173,7 @@ def evaluate(
     from olaria.workflows.given import opened
 
     run = opened(request.run, request.data)
+    run.folder.at(EVALUATION)  # where it cannot be stored, nothing is measured
     effort = effort or (FULL if request.full else STANDARD)
     step, _ = run.checkpoint(request.checkpoint)
     model = run.model(request.checkpoint)  # first: no model is told before data is read

@@ -102,6 +102,7 @@ def resume(
     if opened.state == "done":
         raise _finished(opened)
     with opened.folder.locked(), threads.used(threads_of(opened)):
+        opened.folder.check_places()
         path = opened.folder.checkpoint_path("last")
         model = model_to_fill(opened, path)
         tensors, state = opened.folder.load_checkpoint("last")
