@@ -212,6 +212,23 @@ def test_d10_a_file_of_holes_is_told_by_its_size(copied: Callable[[], Run]) -> N
         run.model("last", ema=False)
 
 
+@pytest.mark.parametrize("name", ["training.safetensors", "state.json", "other.safetensors"])
+def test_d10_holes_that_a_manifest_vouches_for_are_not_hashed(
+    copied: Callable[[], Run], name: str
+) -> None:
+    """100 GB of them take no room on a disk, and once took an hour: their size is looked at first."""
+    run = copied()
+    folder = run.checkpoint("last")[1]
+    (folder / name).touch()
+    with (folder / name).open("r+b") as file:
+        file.truncate(1 << 28)
+    manifest = read_json(folder / "manifest.json")
+    manifest["files"][name] = {"size_bytes": 1 << 28, "sha256": "0" * 64}
+    write_json(folder / "manifest.json", manifest)
+    with pytest.raises(DamagedError, match=rf"{name} is damaged: .* which none of ours has"):
+        train(resume=stopped(run))
+
+
 # -- D11: stored sentences ------------------------------------------------------------------------
 
 FORGED = (

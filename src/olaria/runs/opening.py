@@ -304,6 +304,11 @@ def model_to_fill(run: Run, path: Path, name: str = "model") -> Model:
     return model
 
 
+def most_stored_bytes(model: Model) -> int:
+    """More than a checkpoint of a model takes: its weights, their average and an optimizer's two moments, twice."""
+    return 8 * sum(value.nbytes for value in model.state_dict().values()) + MOST_HEADER_BYTES
+
+
 MOST_HEADER_BYTES = 100_000_000
 """What the safetensors format allows."""
 MAX_LISTED = 12

@@ -16,10 +16,12 @@ from olaria.errors import DamagedError, StorageError
 from olaria.i18n import N_, Setting
 from olaria.storage.files import (
     FORMAT,
+    MOST_BYTES,
     json_text,
     read_document,
     storage_errors,
     sync,
+    too_long,
     write_bytes,
     write_json,
 )
@@ -83,12 +85,17 @@ def remove(folder: Path) -> None:
 
 
 def load_checkpoint(
-    folder: Path, names: tuple[str, ...] | None = None
+    folder: Path, names: tuple[str, ...] | None = None, most_bytes: int | None = None
 ) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
     """The tensors (of the files ``names``, or of all) and the state, verified against the manifest.
 
+    Args:
+        folder: its own.
+        names: files without their ending.
+        most_bytes: that they may take together. A file of holes costs whoever made it nothing, and its hash an hour.
+
     Raises:
-        StorageError: a file is missing, incomplete or changed.
+        StorageError: a file is missing, incomplete, changed or larger than any of ours.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -108,10 +115,20 @@ def load_checkpoint(
         for name, entry in manifest.items()
         if names is None or name == STATE or Path(name).stem in names
     }
-    for name, entry in wanted.items():
+    stored = 0
+    for name in wanted:
         path = folder / name
-        if Path(name).name != name or not inside(folder, name).is_file() or _entry(path) != entry:
+        if Path(name).name != name or not inside(folder, name).is_file():
             raise _damaged(path)
+        size = path.stat().st_size
+        stored += size
+        if name == STATE and size > MOST_BYTES:
+            raise too_long(path, MOST_BYTES)
+        if most_bytes is not None and stored > most_bytes:
+            raise too_long(path, most_bytes)
+    for name, entry in wanted.items():
+        if _entry(folder / name) != entry:
+            raise _damaged(folder / name)
     tensors = {}
     for name in wanted:
         if name.endswith(".safetensors"):

@@ -165,7 +165,7 @@ def read_json(path: Path) -> Any:
     with storage_errors(path), path.open("rb") as file:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
-        raise _too_long(path, MOST_BYTES)
+        raise too_long(path, MOST_BYTES)
     try:
         return parsed(content)
     except UnicodeDecodeError as error:
@@ -257,12 +257,12 @@ def read_lines(path: Path) -> list[Any]:
     # Split as bytes: a crash may cut within a letter.
     with storage_errors(path), path.open("rb") as file:
         if os.fstat(file.fileno()).st_size > MOST_LOG_BYTES:
-            raise _too_long(path, MOST_LOG_BYTES)
+            raise too_long(path, MOST_LOG_BYTES)
         number = 0
         while line := file.readline(MOST_LINE_BYTES + 1):
             number += 1
             if len(line) > MOST_LINE_BYTES:
-                raise _too_long(path, MOST_LINE_BYTES)
+                raise too_long(path, MOST_LINE_BYTES)
             if line == b"\n":
                 continue
             try:
@@ -276,7 +276,8 @@ def read_lines(path: Path) -> list[Any]:
     return values
 
 
-def _too_long(path: Path, limit: int) -> DamagedError:
+def too_long(path: Path, limit: int) -> DamagedError:
+    """The error of a file that is larger than any of ours; it is not read."""
     return DamagedError(
         N_("{path} is damaged: it, or a line of it, has over {limit} MB, which none of ours has"),
         path=str(path),

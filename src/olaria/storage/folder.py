@@ -322,7 +322,10 @@ class RunFolder:
         return [folder for _, folder in self._folders() if not checkpoint.is_complete(folder)]
 
     def load_checkpoint(
-        self, which: str | int | None = None, names: tuple[str, ...] | None = None
+        self,
+        which: str | int | None = None,
+        names: tuple[str, ...] | None = None,
+        most_bytes: int | None = None,
     ) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
         """A checkpoint's tensors and state; see :func:`olaria.storage.checkpoint.load_checkpoint`.
 
@@ -332,7 +335,7 @@ class RunFolder:
         """
         path = self.checkpoint_path(which)
         try:
-            return checkpoint.load_checkpoint(path, names)
+            return checkpoint.load_checkpoint(path, names, most_bytes)
         except DamagedError as error:
             others = [step for step in self.checkpoint_steps() if _step_name(step) != path.name]
             if not others:

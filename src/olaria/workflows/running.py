@@ -16,7 +16,7 @@ from olaria.i18n import N_, Message, Number, Setting
 from olaria.kinds import prepare
 from olaria.recipes import Recipe
 from olaria.runs import Run, opened_run
-from olaria.runs.opening import check_data, check_weights, model_to_fill
+from olaria.runs.opening import check_data, check_weights, model_to_fill, most_stored_bytes
 from olaria.runs.places import recipes_of
 from olaria.runs.tuning import base_of, longer_recipe, resumed, trained_in_all
 from olaria.storage import folder as files
@@ -105,7 +105,7 @@ def resume(
         opened.folder.check_places()
         path = opened.folder.checkpoint_path("last")
         model = model_to_fill(opened, path)
-        tensors, state = opened.folder.load_checkpoint("last")
+        tensors, state = opened.folder.load_checkpoint("last", most_bytes=most_stored_bytes(model))
         check_document(path / STATE, state)
         stored = opened.provenance
         recipe = recipes_of(opened)[0]

@@ -188,8 +188,8 @@ def open_tuned(asked: Asked) -> Tuned:
             name=run.name,
             preset=run.recipe.preset,
         )
+    model = run.model()  # first: it knows how large its weights may be
     stored = _stored(run)
-    model = run.model()
     base, state = _base_of(asked, run)
     if state is None and run.recipe.tuning.rank is not None and not run.provenance["base"]["grown"]:
         state = without_adapters(stored)
