@@ -306,7 +306,8 @@ def model_to_fill(run: Run, path: Path, name: str = "model") -> Model:
 
 def most_stored_bytes(model: Model) -> int:
     """More than a checkpoint of a model takes: its weights, their average and an optimizer's two moments, twice."""
-    return 8 * sum(value.nbytes for value in model.state_dict().values()) + MOST_HEADER_BYTES
+    weights: int = sum(value.nbytes for value in model.state_dict().values())
+    return 8 * weights + MOST_HEADER_BYTES
 
 
 MOST_HEADER_BYTES = 100_000_000
