@@ -416,6 +416,17 @@ def test_d13_pixels_are_counted_over_all_images(tmp_path: Path) -> None:
     assert small.shape == (8, 3, 8, 8)
 
 
+def test_d13_no_side_is_longer_than_a_photographs(tmp_path: Path) -> None:
+    """A PNG of 1×64,000,000 pixels and 60 kB took 2 GB: what a row costs does not depend on its width."""
+    for number, size in enumerate([(1, 65_536), (65_536, 1), (1, 65_535), (1, 65_535)]):
+        Image.new("L", size).save(tmp_path / f"{number}.png")
+    found = load_pictures(tmp_path, DataConfig(name=str(tmp_path), resize=8))
+    assert found.x.shape == (2, 1, 8, 8)
+    assert [note.text() for note in found.notes] == [
+        "2 unreadable images were left out: 0.png, 1.png"
+    ]
+
+
 # -- D14: weights that are no numbers -------------------------------------------------------------
 
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
 WITHOUT_GRAY = ("GIF", "WEBP", "BMP")
 """Formats that store gray as colours, which Pillow sometimes takes for gray and sometimes does not."""
-MAX_PIXELS = 64_000_000
+MAX_PIXELS, MAX_SIDE = 64_000_000, (1 << 16) - 1
+"""Of one image; the side is the longest of a JPEG. Pillow holds an address and four bytes for each row of any width."""
 MAX_TOTAL_BYTES = 1 << 32
 """Of the pixels of a set, in memory."""
 MAX_UNPACKED, FREE_BYTES = 1000, 1 << 28
@@ -152,7 +153,7 @@ def _read(entry: Entry, options: DataConfig, reading: Reading) -> tuple[Pixels, 
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(BytesIO(entry.read()), formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
+                if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
                     raise Image.DecompressionBombError(entry.name)
                 reading.count(entry, image, options)
                 depth = _depth(image)
