@@ -67,7 +67,7 @@ class ReportRequest(Request):
         default=None,
         metavar=N_("FILE"),
         unless=Message(
-            N_("{file} of the working folder, where there is one"), {"file": SETTINGS_FILE}
+            N_("{file} of the working folder, else beside the report"), {"file": SETTINGS_FILE}
         ),
     )
     conclusion: str | Path | None = setting(
@@ -197,17 +197,20 @@ def report(
 
 
 def _settings(request: ReportRequest, notify: Callable[[Message], None]) -> ReportSettings:
-    """What the author's file says; that of the working folder where none is named."""
+    """What the author's file says; where none is named, that of the working folder, else that beside the report."""
     from olaria.cards.settings import ReportSettings, read_settings
 
     if isinstance(request.settings, ReportSettings):
         return request.settings
     if request.settings is not None:
         return read_settings(request.settings)
-    if not Path(SETTINGS_FILE).is_file():
+    found, text = Path(SETTINGS_FILE), N_("reading {path} of this folder")
+    if not found.is_file() and request.out is not None:
+        found, text = Path(request.out).with_name(SETTINGS_FILE), N_("reading {path}")
+    if not found.is_file():
         return ReportSettings()
-    notify(Message(N_("reading {path} of this folder"), {"path": SETTINGS_FILE}))
-    return read_settings(SETTINGS_FILE)
+    notify(Message(text, {"path": str(found)}))
+    return read_settings(found)
 
 
 def _lessons(said: ReportSettings) -> tuple[LessonName, ...]:

@@ -385,6 +385,27 @@ def test_report_toml_of_the_working_folder_is_read_and_said(
     assert "<h1>Other</h1>" in Path("d.html").read_text("utf-8")
 
 
+def test_report_toml_beside_the_report_is_read_where_the_working_folder_has_none(
+    text: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    monkeypatch.chdir(here)
+    beside = there / "report.toml"
+    beside.write_text('title = "Beside the report"\n')
+    assert main(["report", str(text.path), "--out", str(there / "a.html")]) == 0
+    assert str(beside) in capsys.readouterr().err
+    assert "<h1>Beside the report</h1>" in (there / "a.html").read_text("utf-8")
+    Path("report.toml").write_text('title = "Where I work"\n')
+    assert main(["report", str(text.path), "--out", str(there / "b.html")]) == 0
+    assert str(beside) not in capsys.readouterr().err
+    assert "<h1>Where I work</h1>" in (there / "b.html").read_text("utf-8")
+    report([text], out=there / "c.html")
+    page = (there / "c.html").read_text("utf-8")
+    assert "Where I work" in page, "of the working folder, whoever calls"
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
