@@ -12,11 +12,11 @@ from torch import Generator, Tensor
 
 from olaria.data.base import PointData
 from olaria.data.config import DataConfig
-from olaria.errors import MissingError, SourceError
+from olaria.errors import MissingError, SourceError, UsageError
 from olaria.evaluation import diversity
 from olaria.evaluation.gathered import Gathered, alike, unmeasured
 from olaria.evaluation.plane import evaluate_points
-from olaria.i18n import N_, Message, detect_language
+from olaria.i18n import N_, Message, Setting, detect_language
 from olaria.kinds.base import (
     SEED,
     Effort,
@@ -32,7 +32,7 @@ from olaria.models.plane import PlaneGAN
 from olaria.recipes import Recipe
 from olaria.runs import Run, opened_run
 from olaria.runs.tuning import Start
-from olaria.sampling import plane
+from olaria.sampling import modes, plane
 from olaria.sampling.arraylike import ArrayLike
 from olaria.storage.captions import captioned
 from olaria.storage.endings import PICTURE, refuse_other_endings
@@ -43,7 +43,7 @@ from olaria.training.prepared import Prepared
 from olaria.training.randomness import generator
 from olaria.training.sizing import size_up
 from olaria.training.watch import Watch
-from olaria.vocabulary import NUM_POINTS
+from olaria.vocabulary import MODE, NUM_POINTS, WALK, Mode, Walk
 
 WATCHED = 1000
 """Points that are drawn to be measured while training."""
@@ -54,6 +54,10 @@ PICTURE_SCALE = 3
 _MADE = N_("black: the points that the generator makes of draws of z ~ N(0, I)")
 _BOTH = N_(
     "black: the points that the generator makes of draws of z ~ N(0, I); dark blue: points of the test data"
+)
+_WALK = N_("black: the points on the way from one draw of z to another, along {path}")
+_WALK_AND_DATA = N_(
+    "black: the points on the way from one draw of z to another, along {path}; dark blue: points of the test data"
 )
 _GROUND = N_("ground: blue where the discriminator says real, red where it says generated")
 
@@ -165,6 +169,8 @@ def draw(
     run: str | Path | Run,
     *,
     count: int | None = None,
+    mode: Mode = MODE,
+    path: Walk = WALK,
     seed: int = 0,
     checkpoint: str | int | None = None,
     offline: bool = False,
@@ -174,26 +180,38 @@ def draw(
     Args:
         run: a run, its name or its path.
         count: how many; 2,000 where None.
+        mode: ``prior`` draws z ~ N(0, I); ``interpolate`` walks from one draw to another.
+        path: of ``interpolate``.
         seed: of the noise.
         checkpoint: ``best``, ``last`` or a step.
         offline: open no connection.
 
     Raises:
-        UsageError: none are asked for.
+        UsageError: none are asked for, or the mode is one of images.
     """
     run = opened_run(run)
     count = counted(count, NUM_POINTS)
-    model = run.model(checkpoint)
+    if mode not in ("prior", "interpolate"):
+        raise UsageError(
+            N_("run {name} draws points of a plane: use {prior} or {interpolate}"),
+            name=run.name,
+            prior=Setting("mode", "prior"),
+            interpolate=Setting("mode", "interpolate"),
+        )
+    model, noise = run.model(checkpoint), Generator().manual_seed(seed)
     assert isinstance(model, PlaneGAN)
-    points = plane.draw(model, count, Generator().manual_seed(seed))
+    walks = mode == "interpolate"
+    points = plane.walk(model, count, noise, path) if walks else plane.draw(model, count, noise)
     try:
         data = run.data(offline=offline)
     except (MissingError, SourceError):  # the points need the model alone
-        real, text = points[:0], _MADE
+        real, text = points[:0], _WALK if walks else _MADE
     else:
         assert isinstance(data, PointData)
-        real, text = data.test[:count], _BOTH
-    caption = (Message(text), Message(_GROUND), drawn_by(run, checkpoint, seed))
+        shown = NUM_POINTS if walks else count
+        real, text = data.test[:shown], _WALK_AND_DATA if walks else _BOTH
+    way = {"path": Message(modes.PATHS[path])} if walks else {}
+    caption = (Message(text, way), Message(_GROUND), drawn_by(run, checkpoint, seed))
     return PointSample(points, plane.picture(model, real, points), caption)
 
 

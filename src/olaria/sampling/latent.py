@@ -106,12 +106,7 @@ def interpolate(
     path: Walk = WALK,
     y: Tensor | None = None,
 ) -> Tensor:
-    r"""Images on the way from one latent vector to another.
-
-    .. math:: z_t = (1 - t) a + t b \quad\text{or}\quad
-              \frac{\sin((1 - t)\omega)}{\sin\omega} a + \frac{\sin(t\omega)}{\sin\omega} b
-
-    with :math:`\omega` the angle between a and b (Shoemake 1985; White 2016).
+    """Images on the way from one latent vector to another; see :func:`on_the_way`.
 
     Args:
         model: decodes.
@@ -124,18 +119,37 @@ def interpolate(
     Returns:
         (N, steps, C, H, W).
     """
+    z = on_the_way(start, stop, steps, path)
+    y = classes_in_turn(model, len(start)) if y is None else y
+    images = decode(model, z.flatten(0, 1), None if y is None else y.repeat_interleave(steps))
+    return images.view(len(start), steps, *images.shape[1:])
+
+
+def on_the_way(start: Tensor, stop: Tensor, steps: int, path: Walk = WALK) -> Tensor:
+    r"""Latent vectors between others, both ends included.
+
+    .. math:: z_t = (1 - t) a + t b \quad\text{or}\quad
+              \frac{\sin((1 - t)\omega)}{\sin\omega} a + \frac{\sin(t\omega)}{\sin\omega} b
+
+    with :math:`\omega` the angle between a and b (Shoemake 1985; White 2016).
+
+    Args:
+        start: a, (N, latent).
+        stop: b, (N, latent).
+        steps: vectors per pair.
+        path: a straight line, or an arc of a sphere.
+
+    Returns:
+        (N, steps, latent).
+    """
     t = torch.linspace(0, 1, steps)[None, :, None]
     a, b = start[:, None], stop[:, None]
     if path == "spherical":
         cosine = torch.cosine_similarity(start, stop, dim=1).clamp(-1, 1)
         # Kept off 0 and π, where the sine in the denominator vanishes.
         omega = cosine.acos().clamp(1e-4, math.pi - 1e-4)[:, None, None]
-        z = (((1 - t) * omega).sin() * a + (t * omega).sin() * b) / omega.sin()
-    else:
-        z = (1 - t) * a + t * b
-    y = classes_in_turn(model, len(start)) if y is None else y
-    images = decode(model, z.flatten(0, 1), None if y is None else y.repeat_interleave(steps))
-    return images.view(len(start), steps, *images.shape[1:])
+        return (((1 - t) * omega).sin() * a + (t * omega).sin() * b) / omega.sin()
+    return (1 - t) * a + t * b
 
 
 def traverse(

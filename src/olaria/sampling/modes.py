@@ -22,7 +22,8 @@ ATTRIBUTE_STEPS = 9
 ATTRIBUTE_IMAGES = 5_000
 """Training images that the mean codes of two classes come from."""
 
-_PATHS: dict[Walk, str] = {"linear": N_("a straight line"), "spherical": N_("an arc of a sphere")}
+PATHS: dict[Walk, str] = {"linear": N_("a straight line"), "spherical": N_("an arc of a sphere")}
+"""How a caption calls them."""
 NO_PAIR = N_("a way from one image to another needs two test images, and there is only one")
 
 
@@ -165,7 +166,7 @@ def walks(model: ImageModel, examples: Examples, count: int, path: Walk) -> Shee
 
 
 def _walked(text: str, path: Walk) -> Message:
-    return Message(text, {"path": Message(_PATHS[path])})
+    return Message(text, {"path": Message(PATHS[path])})
 
 
 def traversal(model: ImageModel, examples: Examples, count: int) -> Sheet:

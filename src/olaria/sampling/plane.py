@@ -6,6 +6,8 @@ import torch
 from torch import Generator, Tensor
 
 from olaria.models.plane import PlaneGAN
+from olaria.sampling.latent import on_the_way
+from olaria.vocabulary import Walk
 
 SIDE = 180
 """Pixels of a picture."""
@@ -22,6 +24,14 @@ _STRONGEST = 0.6
 def draw(model: PlaneGAN, count: int, generator: Generator) -> Tensor:
     """Points (count, 2) from z ~ N(0, I), in the units of the data."""
     points: Tensor = model.generator(torch.randn(count, model.latent, generator=generator))
+    return points
+
+
+@torch.no_grad()
+def walk(model: PlaneGAN, count: int, generator: Generator, path: Walk) -> Tensor:
+    """Points (count, 2) of noise that goes from one draw of z ~ N(0, I) to another, in equal steps."""
+    start, stop = torch.randn(2, 1, model.latent, generator=generator)
+    points: Tensor = model.generator(on_the_way(start, stop, count, path)[0])
     return points
 
 

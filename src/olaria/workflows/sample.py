@@ -83,7 +83,9 @@ class SampleRequest(Request):
             {"images": NUM_IMAGES, "points": NUM_POINTS},
         ),
     )
-    mode: Mode | None = setting(N_("which images"), default=None, unless=MODE)
+    mode: Mode | None = setting(
+        N_("which images; of points, prior or interpolate"), default=None, unless=MODE
+    )
     label: int | None = setting(
         N_("images of one class, from 0"),
         default=None,

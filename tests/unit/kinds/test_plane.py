@@ -70,10 +70,29 @@ def test_points_and_their_picture(run: Run, tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("path", ["linear", "spherical"])
+def test_a_walk_leads_from_one_draw_of_the_noise_to_another(run: Run, path: str) -> None:
+    walk = draw(run, mode="interpolate", path=path, count=400, seed=3)
+    assert isinstance(walk, PointSample) and walk.points.shape == (400, 2)
+    model = run.model()
+    ends = torch.randn(2, 1, model.latent, generator=torch.Generator().manual_seed(3))
+    torch.testing.assert_close(walk.points[[0, -1]], model.generator(ends[:, 0]))
+    steps = walk.points.diff(dim=0).norm(dim=1)
+    across = (walk.points[-1] - walk.points[0]).norm()
+    assert steps.max() < across / 20, "the way has no gaps"
+    assert steps.sum() >= across
+    straight = draw(run, mode="interpolate", count=400, seed=3).points
+    assert torch.equal(straight, walk.points) == (path == "linear")
+    told = walk.caption[0].text("en")
+    assert ("a straight line" in told) == (path == "linear") and "the way from one draw" in told
+
+
 def test_what_is_asked_of_another_kind_is_told(tmp_path: Path, run: Run) -> None:
     digits = train("gan-mnist", data="digits", size="tiny", steps=1, out=tmp_path / "digits")
-    with pytest.raises(UsageError, match=r"draws points.*leave out mode"):
-        draw(run, mode="prior")
+    with pytest.raises(UsageError, match=r"draws points.*leave out temperature"):
+        draw(run, temperature=2.0)
+    with pytest.raises(UsageError, match=r"use mode=prior or mode=interpolate"):
+        draw(run, mode="traverse")
     with pytest.raises(UsageError, match=r"draws images.*leave out temperature"):
         draw(digits, temperature=2.0)
     with pytest.raises(UsageError, match="at least 1"):
