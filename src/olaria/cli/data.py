@@ -147,14 +147,14 @@ def _stats(shell: Shell, found: Document) -> None:
 
 
 def _measures(shell: Shell, values: dict[str, Any], path: str = "") -> list[tuple[str, str]]:
-    """Each number with its name; of the parts of one thing, with that of the part."""
+    """Each number with its name, of the parts of one thing with that of the part; nothing of what the data lack."""
     facts = []
     for key, value in values.items():
         name = shell.text(STATISTICS.get(key, key))
         name = f"{path}: {name}" if path else name
         if isinstance(value, dict):
             facts += _measures(shell, value, name)
-        else:
+        elif value is not None and value != []:
             facts.append((name, shell.measure(value)))
     return facts
 

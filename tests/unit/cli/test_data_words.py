@@ -57,3 +57,17 @@ def test_every_key_of_a_description_has_a_word(capsys: pytest.CaptureFixture[str
             assert key in _DESCRIBED or key in STATISTICS
             if isinstance(value, dict) and key != "example":
                 assert value.keys() <= STATISTICS.keys()
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_what_images_lack_has_no_line(
+    language: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_classes = Path(own_images(tmp_path / "own"))
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    for file in with_classes.glob("*/*.png"):
+        file.rename(plain / file.name)
+    out = shown(capsys, "data", "stats", str(plain), "--lang", language)
+    assert "classe" not in out and "class" not in out
+    assert "imagens: teste" in out or "images: test" in out
