@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from olaria.families.base import Size
-from olaria.i18n import N_, Message, Setting
+from olaria.i18n import N_, Message, Number, Setting
 
 WEIGHTS_PER_CHAR = 3.0
 """The largest model that a text feeds: numbers in its layers' matrices per character of training text. Beyond it the
@@ -44,9 +44,11 @@ def advise(num_chars: int, budget_s: float | None = None) -> Advice:
     by_text = (fed or sizes)[-1 if fed else 0]
     in_time = [size for size in sizes if budget_s is None or BUDGET_S[size] <= budget_s]
     size = min(by_text, in_time[-1], key=sizes.index)
-    fields = {"count": num_chars, "size": size, "seconds": budget_s}
+    fields: dict[str, object] = {"count": Number(num_chars, 0), "size": size}
     if size != by_text:
-        message = N_("{seconds:g} seconds are too short for a size above {size}")
+        assert budget_s is not None
+        fields["seconds"] = Number(budget_s)
+        message = N_("{seconds} seconds are too short for a size above {size}")
     elif not fed:
         message = N_("{count} characters are few even for {size}: it will learn them by heart")
     elif size == sizes[-1]:
@@ -67,7 +69,11 @@ def memorising(num_weights: int, num_chars: int, size: Size) -> Message | None:
     if num_weights <= WEIGHTS_PER_CHAR * num_chars:
         return None
     advised = advise(num_chars).size
-    fields = {"weights": num_weights, "count": num_chars, "size": Setting("size", advised)}
+    fields = {
+        "weights": Number(num_weights, 0),
+        "count": Number(num_chars, 0),
+        "size": Setting("size", advised),
+    }
     sizes = list(NUM_WEIGHTS)
     if sizes.index(advised) < sizes.index(size):
         message = N_(

@@ -37,15 +37,25 @@ def test_the_sizes_are_those_of_the_family() -> None:
         (1_000_000, 3600.0, "base", "are enough for base"),
         (1_000_000, 120.0, "small", "120 seconds are too short for a size above small"),
         (1_000_000, 5.0, "tiny", "5 seconds are too short for a size above tiny"),
-        (400_000, 3600.0, "small", "400000 characters feed small; a larger size"),
-        (30_000, 3600.0, "tiny", "30000 characters feed tiny; a larger size"),
-        (2_000, 3600.0, "tiny", "2000 characters are few even for tiny"),
+        (400_000, 3600.0, "small", "400,000 characters feed small; a larger size"),
+        (30_000, 3600.0, "tiny", "30,000 characters feed tiny; a larger size"),
+        (2_000, 3600.0, "tiny", "2,000 characters are few even for tiny"),
         (0, 0.5, "tiny", "0 characters are few even for tiny"),
     ],
 )
 def test_advice(num_chars: int, budget_s: float | None, size: str, reason: str) -> None:
     advice = advise(num_chars, budget_s)
     assert advice.size == size and reason in advice.reason.text()
+
+
+@pytest.mark.parametrize(
+    ("num_chars", "budget_s", "number"),
+    [(1_000_000, 12.5, "12,5 segundos"), (400_000, None, "400.000 caracteres")],
+)
+def test_numbers_are_written_as_the_reader_writes_them(
+    num_chars: int, budget_s: float | None, number: str
+) -> None:
+    assert number in advise(num_chars, budget_s).reason.text("pt")
 
 
 @given(st.integers(0, 10**7), st.integers(0, 10**7), st.floats(0, 1e5), st.floats(0, 1e5))
