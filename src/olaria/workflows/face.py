@@ -380,7 +380,7 @@ def train(
         settings["settings"] = in_words(settings["settings"])
     if progress is not None and not isinstance(progress, bool):
         raise refused("progress", progress, N_("it must be true or false"))
-    is_notebook = notebook.in_notebook()
+    is_notebook, reporter = notebook.in_notebook(), None
     if is_notebook if progress is None else progress:
         line = notebook.NotebookLine() if is_notebook else notebook.ScriptLine()
         reporter = notebook.ProgressReporter(line)
@@ -390,15 +390,20 @@ def train(
         settings.setdefault("notify", warn)
         listeners = [warn_of, *listeners]
     try:
-        return OpenRun(training.train(*preset, listeners=listeners, **settings))
+        run = OpenRun(training.train(*preset, listeners=listeners, **settings))
     except Interrupted as stopped:
         if not is_notebook or stopped.exit_code != INTERRUPTED_CODE:
             raise
+        if reporter is not None:
+            reporter.close()
         run = OpenRun(stopped.message.fields["path"])
         stopped_at = N_("stopped at step {step}, all is saved; go on with olaria.train(resume=run)")
         message = Message(stopped_at, {"step": Number(run.status["step"], 0)})
         notebook.ProgressReporter(notebook.NotebookLine()).message(message)
         return run
+    if reporter is not None:
+        reporter.close()
+    return run
 
 
 def open_run(run: str | os.PathLike[str], *, data: Any = None) -> OpenRun:

@@ -112,6 +112,7 @@ class ProgressReporter:
         self._language = detect_language()
         self._file = ""
         self._sample: Tensor | str | None = None
+        self._has_finished = False
 
     def __call__(self, event: events.Event) -> None:
         """A listener of training events."""
@@ -126,8 +127,12 @@ class ProgressReporter:
             values = self._values(event.final)
             fields = {"step": Number(event.step, 0), "values": values}
             self._show(reached, **fields, duration=duration(event.elapsed_s))
-            if self._sample is not None:
-                self._line.end(self._sample)
+            self._has_finished = True
+
+    def close(self) -> None:
+        """Nothing more will be told: leave what was drawn last under all that was said of a training that ended."""
+        if self._has_finished and self._sample is not None:
+            self._line.end(self._sample)
 
     def downloaded(self, download: DownloadProgress) -> None:
         """Bytes have come; each file has a line."""

@@ -598,6 +598,7 @@ def test_a_training_ends_with_what_it_draws(
     home: Path, outputs: list[list[str]], preset: str, data: str
 ) -> None:
     run = olaria.train(preset, data=data, size="tiny", steps=2)
+    assert not outputs[-1][0].startswith(TOO_LITTLE), "what is to be known comes before the picture"
     *_, line, ending = [told for told in outputs if not told[0].startswith(TOO_LITTLE)]
     drawn = run.samples()[-1]
     assert line[-1].startswith("step 2 · ") and len(ending) == 1
