@@ -57,6 +57,7 @@ class Shell:
         request: of the command that runs, for its words for settings.
         as_json: whether a program reads the result.
         name_setting: how a setting is written in a message.
+        threads: that the command is to compute with; as the environment says where None.
     """
 
     language: str = "en"
@@ -69,6 +70,7 @@ class Shell:
     request: type[Request] | None = field(default=None, repr=False)
     as_json: bool = False
     name_setting: Callable[[Setting], str] = field(default=str, repr=False)
+    threads: int | None = None
 
     # -- words -----------------------------------------------------------------------------------
 
@@ -235,12 +237,12 @@ class Shell:
     # -- what the environment asks ---------------------------------------------------------------
 
     def use_threads(self) -> None:
-        """Set PyTorch's threads as ``OLARIA_NUM_THREADS`` says.
+        """Set PyTorch's threads as the command says, else as ``OLARIA_NUM_THREADS`` does.
 
         Raises:
             UsageError: it is not a whole number of threads.
         """
-        if os.environ.get(THREADS, "").strip():
+        if self.threads is not None or os.environ.get(THREADS, "").strip():
             from olaria.training import machine, threads
 
-            machine.set_num_threads(threads.number_said())
+            machine.set_num_threads(self.threads or threads.number_said())

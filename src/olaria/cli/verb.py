@@ -40,7 +40,9 @@ class Verb:
     def run(self, shell: Shell, words: dict[str, Any], *, as_json: bool) -> None:
         """Read the words, do it, and show what came of it."""
         shell.request, shell.as_json = self.request, as_json
-        result = self.do(shell, self.request.from_words(words)).saved()
+        request = self.request.from_words(words)
+        shell.threads = getattr(request, "threads", None)
+        result = self.do(shell, request).saved()
         for note in result.notes:
             shell.warning(note)
         if as_json:

@@ -13,7 +13,7 @@ from olaria.errors import RunError, SourceError
 from olaria.i18n import N_, Message, Setting, command
 from olaria.workflows.report import Report, ReportRequest, report
 from olaria.workflows.requests import Request, Seconds, setting
-from olaria.workflows.requests.common import out_setting, seed_setting
+from olaria.workflows.requests.common import out_setting, seed_setting, threads_setting
 from olaria.workflows.requests.verbs import verb
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class DemoRequest(Request):
     )
     seed: int = seed_setting()
     out: str | Path | None = out_setting(N_("of the runs and the report"), metavar=N_("FOLDER"))
+    threads: int | None = threads_setting()
 
 
 @verb(DemoRequest)

@@ -25,6 +25,7 @@ from olaria.workflows.requests.common import (
     reading_of,
     resize_setting,
     run_setting,
+    threads_setting,
 )
 from olaria.workflows.requests.verbs import verb
 
@@ -65,6 +66,7 @@ class DetectRequest(Request):
     checkpoint: Checkpoint | None = checkpoint_setting()
     out: str | Path | None = out_setting(N_("where the picture goes"))
     overwrite: bool = overwrite_setting()
+    threads: int | None = threads_setting()
 
     def check(self) -> None:
         """A file must be named to be replaced, and as a picture is."""

@@ -29,6 +29,7 @@ from olaria.workflows.requests.common import (
     reading_of,
     resize_setting,
     run_setting,
+    threads_setting,
 )
 from olaria.workflows.requests.verbs import verb
 
@@ -71,6 +72,7 @@ class EncodeRequest(Request):
     checkpoint: Checkpoint | None = checkpoint_setting()
     out: str | Path | None = out_setting(N_("where the codes go, as .tsv or .npy"))
     overwrite: bool = overwrite_setting()
+    threads: int | None = threads_setting()
 
     def check(self) -> None:
         """A file must be named to be replaced, and as its format is."""

@@ -20,6 +20,7 @@ from olaria.workflows.requests.common import (
     overwrite_setting,
     places_setting,
     seed_setting,
+    threads_setting,
 )
 from olaria.workflows.requests.verbs import verb
 
@@ -60,6 +61,7 @@ class ExplainRequest(Request):
     data: AnyPlaces = places_setting()
     out: str | Path | None = out_setting(N_("where the page goes"))
     overwrite: bool = overwrite_setting()
+    threads: int | None = threads_setting()
 
     def check(self) -> None:
         """A file must be named to be replaced, and as a page is."""

@@ -27,7 +27,7 @@ from olaria.workflows.files import next_verbs
 from olaria.workflows.recipe_settings import in_words, refuse_recipe_settings
 from olaria.workflows.requests import Checkpoint, Document, Request, Result
 from olaria.workflows.requests.forms import refused
-from olaria.workflows.requests.verbs import check_besides, describe
+from olaria.workflows.requests.verbs import check_besides, computing, describe
 from olaria.workflows.warned import warn, warn_of
 from olaria.workflows.words import LABELS, STATES
 
@@ -149,7 +149,10 @@ class OpenRun(Run):
         prompt = settings.get("prompt")
         if isinstance(prompt, list | tuple):
             return self._translations(prompt, count=count, **settings)
-        return sampling.sample(self, count=count, **settings).sample.for_python
+        besides = {name: settings.pop(name) for name in BESIDES.keys() & settings.keys()}
+        given = sampling.SampleRequest.of(run=self, count=count, **settings)
+        with computing(given.threads):  # a text is drawn while it is read
+            return sampling.sample(given, **besides).sample.for_python
 
     def _translations(self, prompts: Sequence[str], **settings: Any) -> Any:
         """Several texts at once, which no command takes."""
@@ -159,7 +162,10 @@ class OpenRun(Run):
         request = sampling.SampleRequest.of(run=self, **{**settings, "prompt": None})
         given = request.given(("count", "beam", *sampling.PICTURE, *sampling.TEXT))
         given |= {"prompt": list(prompts), "seed": request.seed or None, "offline": offline}
-        drawn = sampling.Drawn(self, request, draw(self, **given, checkpoint=request.checkpoint))
+        with computing(request.threads):
+            drawn = sampling.Drawn(
+                self, request, draw(self, **given, checkpoint=request.checkpoint)
+            )
         return (drawn if request.out is None else drawn.saved()).sample.for_python
 
     @_documented(encoding.EncodeRequest, encoding.encode, first=("self",))

@@ -20,6 +20,7 @@ from olaria.workflows.requests.common import (
     out_setting,
     overwrite_setting,
     places_setting,
+    threads_setting,
 )
 from olaria.workflows.requests.verbs import verb
 
@@ -81,6 +82,7 @@ class ReportRequest(Request):
         N_("where it goes"), unless=Message(N_("report.html (.pdf, .md) in the first run's folder"))
     )
     overwrite: bool = overwrite_setting()
+    threads: int | None = threads_setting()
 
     def check(self) -> None:
         """A file must be named to be replaced, and as its format is where nothing else says that."""

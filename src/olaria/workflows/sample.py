@@ -43,6 +43,7 @@ from olaria.workflows.requests.common import (
     refuse_alone,
     run_setting,
     seed_setting,
+    threads_setting,
 )
 from olaria.workflows.requests.verbs import verb
 
@@ -155,6 +156,7 @@ class SampleRequest(Request):
         unless=Message(N_("a free name for images, else nowhere")),
     )
     overwrite: bool = overwrite_setting()
+    threads: int | None = threads_setting()
 
     def check(self) -> None:
         """What goes with what; before a run is opened."""

@@ -44,7 +44,7 @@ def verb(request: type[R]) -> Callable[[Callable[Concatenate[R, P], T]], Callabl
                 given = arguments[0]
             else:
                 given = request.of(**_named(request, arguments, settings))
-            with _computing(getattr(given, "threads", None)):
+            with computing(getattr(given, "threads", None)):
                 return act(given, **kept)
 
         describe(call, request, besides=besides, returns=inner.return_annotation)
@@ -53,8 +53,8 @@ def verb(request: type[R]) -> Callable[[Callable[Concatenate[R, P], T]], Callabl
     return decorate
 
 
-def _computing(threads: int | None) -> AbstractContextManager[None]:
-    """With as many threads inside as a request says."""
+def computing(threads: int | None) -> AbstractContextManager[None]:
+    """With as many threads inside as a request says; None changes nothing."""
     if threads is None:  # a verb that does not compute loads no torch
         return nullcontext()
     from olaria.training.threads import saying
