@@ -160,25 +160,25 @@ def suggestion(name: str, known: Iterable[str]) -> Message:
     'did you mean --set training.learning_rate=…?'
     """
     names = sorted(known)
-    near = _near(name, names)
+    near = nearest(name, names)
     if near:
         return Message(N_("did you mean {name}?"), {"name": ", ".join(near)})
     return Message(N_("known: {names}"), {"names": ", ".join(names)})
 
 
-def _near(name: str, names: list[str]) -> list[str]:
+def nearest(name: str, names: list[str]) -> list[str]:
     """Those whose parts hold what the words of ``name`` mean; else the one that is spelt most like it."""
-    typed = _folded(name)
+    typed = folded(name)
     typed = SYNONYMS.get(typed, typed)
-    words = {known: _folded(known) for known in names}
+    words = {known: folded(known) for known in names}
     same = [known for known, word in words.items() if typed and f"-{typed}-" in f"-{word}-"]
     return same[:MOST_SUGGESTED] or get_close_matches(name, names, n=1)
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
     """Lower case without accents, all that parts words a hyphen.
 
-    >>> _folded("--Atenção_local")
+    >>> folded("--Atenção_local")
     'atencao-local'
     """
     plain = unicodedata.normalize("NFD", name.lower())

@@ -166,7 +166,7 @@ class Message:
     Args:
         id: the English source string, with ``{name}`` fields, marked with :func:`N_`.
         fields: the values of its fields; plain JSON values, numbers to be written in the reader's notation, messages
-            themselves, settings, or a tuple of settings.
+            themselves, settings, or a tuple of settings or messages.
         is_plain: whether the sentence is from a file and in no catalog, so that only plain fields are filled in.
 
     >>> Message("no run named {name}", {"name": "vae"}).text("en")

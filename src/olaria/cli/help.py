@@ -61,6 +61,9 @@ def write_page(command: Any, ctx: Any, formatter: Any) -> None:
         else _rows(verb, language, positional=False)
     )
     _section(formatter, say(N_("Options")), rows)
+    listed = None if verb is None else verb.request.words()
+    if listed is not None:
+        _section(formatter, say(listed[0]), [(word, say(text)) for word, text in listed[1]])
     _section(formatter, say(N_("Everywhere")), [(names, say(text)) for names, text in EVERYWHERE])
 
 

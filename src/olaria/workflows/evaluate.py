@@ -30,7 +30,7 @@ class EvaluateRequest(Request):
 
     run: AnyRun = run_setting()
     metrics: tuple[str, ...] = setting(
-        N_("show only this metric; may be repeated"),
+        N_("show only this metric, by its key or its name; may be repeated"),
         default=(),
         metavar=N_("NAME"),
         flag="--metric",
@@ -44,14 +44,18 @@ class EvaluateRequest(Request):
     threads: int | None = threads_setting()
 
     def check(self) -> None:
-        """Every metric must be one that there is."""
+        """Every metric must be one that there is; it may be called as the tables call it."""
+        from olaria.evaluation import key_named
+
+        keys = dict.fromkeys(map(key_named, self.metrics))
+        object.__setattr__(self, "metrics", tuple(keys))
+
+    @classmethod
+    def words(cls) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """The metrics: key and title of each."""
         from olaria.evaluation import METRICS
 
-        for name in self.metrics:
-            if name not in METRICS:
-                raise UsageError(
-                    N_("unknown metric {name}: {hint}"), name=name, hint=suggestion(name, METRICS)
-                )
+        return N_("Metrics"), tuple((key, metric.title) for key, metric in METRICS.items())
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,13 @@ class Evaluation(Result):
         Raises:
             UsageError: the run has no such metric.
         """
+        from olaria.evaluation import named
+
         for name in names:
             if name not in self.metrics:
                 raise UsageError(
                     N_("metric {name} does not apply here: {hint}"),
-                    name=name,
+                    name=named(name),
                     hint=suggestion(name, self.metrics),
                 )
         kept = {name: self.metrics[name] for name in names or self.metrics}

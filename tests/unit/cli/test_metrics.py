@@ -11,8 +11,10 @@ import pytest
 from olaria.cli import metrics
 from olaria.cli.main import main
 from olaria.cli.shell import Shell
+from olaria.errors import UsageError
 from olaria.evaluation import METRICS, WATCHED
 from olaria.i18n import Message, translate
+from olaria.workflows.evaluate import EvaluateRequest
 
 Made = Callable[..., Any]
 PRESETS = ["vae-mnist", "ae-mnist", "gan-ring", "bigram-shakespeare"]
@@ -102,3 +104,41 @@ def test_every_metric_has_words_in_both_languages() -> None:
             assert text and "\n" not in text
     assert METRICS.keys().isdisjoint(WATCHED)
     assert metrics.title(Shell(), "unknown_of_tomorrow") == "unknown_of_tomorrow"
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_a_metric_may_be_called_as_the_tables_call_it(
+    language: str, tiny_run: Made, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for key, metric in METRICS.items():
+        title = translate(metric.title, language)
+        for word in (key, title, title.upper(), f"{title} {metric.better}"):
+            assert EvaluateRequest.of(run="r", metrics=[word, key]).metrics == (key,)
+    path = str(tiny_run("vae-mnist").path)
+    title = translate(METRICS["kl_nats"].title, language)
+    out = shown(capsys, "eval", path, "--metric", title, "--json")
+    assert json.loads(out)["metrics"].keys() == {"kl_nats"}
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Frechet distnce", "did you mean fd (Fréchet distance)?"),
+        ("fdd", "did you mean fd (Fréchet distance)?"),
+        ("Divergencia", "did you mean kl_nats (KL divergence)?"),
+        ("zzzz", "known: active_units, aupr,"),
+    ],
+)
+def test_a_metric_misspelt_is_offered_by_both_names(name: str, told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        EvaluateRequest.of(run="r", metrics=[name])
+    assert told in caught.value.message.text("en")
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_the_help_lists_both_names(language: str, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [
+        line.split() for line in shown(capsys, "eval", "--help", "--lang", language).splitlines()
+    ]
+    for key, metric in METRICS.items():
+        assert [key, *translate(metric.title, language).split()] in lines

@@ -159,7 +159,7 @@ def test_an_unknown_metric_is_named_before_the_run_is_opened(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert "mse" in METRICS and main(["eval", "no-such-run", "--metric", "msee"]) == 2
-    assert "did you mean mse?" in capsys.readouterr().err
+    assert "did you mean mse (Mean squared error)?" in capsys.readouterr().err
 
 
 def test_help_loads_nothing_slow() -> None:

@@ -224,6 +224,11 @@ class Request:
         return cls.of(**{name: forms_of[name].read(name, text) for name, text in given.items()})
 
     @classmethod
+    def words(cls) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+        """For a help page, words that a setting takes where they are many: a heading, and each with what it means."""
+        return None
+
+    @classmethod
     def json_schema(cls) -> dict[str, Any]:
         """What :meth:`from_json` takes, as a JSON Schema."""
         settings = cls.declared()
