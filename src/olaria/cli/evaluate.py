@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from olaria.cli import metrics
 from olaria.cli.shell import Shell, is_terminal, one_line
@@ -24,14 +25,19 @@ def _do(shell: Shell, request: EvaluateRequest) -> Evaluation:
 
 
 def _show(shell: Shell, found: Evaluation) -> None:
-    from olaria.pages.labels import protocol_rows
-
     values = {name: found.metrics[name] for name in found.chosen or found.metrics}
     metrics.show(shell, values, found.reasons)
+    show_protocol(shell, found.protocol)
+
+
+def show_protocol(shell: Shell, protocol: dict[str, Any]) -> None:
+    """Write how metrics were measured."""
+    from olaria.pages.labels import protocol_rows
+
     shell.line()
     shell.line(shell.text(N_("how it was measured:")))
-    protocol = protocol_rows(found.protocol, shell.language)
-    shell.facts([(f"  {one_line(name)}", one_line(value)) for name, value in protocol])
+    rows = protocol_rows(protocol, shell.language)
+    shell.facts([(f"  {one_line(name)}", one_line(value)) for name, value in rows])
 
 
 VERB = Verb(EvaluateRequest, _do, _show)

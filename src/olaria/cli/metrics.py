@@ -29,7 +29,8 @@ def value(shell: Shell, key: str, number: Any) -> str:
     '12,50\xa0dB'
     """
     metric = _metric(key)
-    if metric is None or number is None:
+    parts = number if isinstance(number, list | tuple) else [number]
+    if metric is None or not all(isinstance(part, int | float) for part in parts):
         return shell.measure(number)
     return metric.written(number, shell.language)
 

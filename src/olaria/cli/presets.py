@@ -44,7 +44,7 @@ def _describe(shell: Shell, found: Document) -> None:
     chosen = [one for one in found["settings"] if is_set(one)]
     shell.line(shell.text(N_("what it sets:")))
     cells = [
-        (*_cells(shell, one), _typed(one["default"]) if "default" in one else "–") for one in chosen
+        (*_cells(shell, one), typed(one["default"]) if "default" in one else "–") for one in chosen
     ]
     rows = [(path, value, default, means) for path, value, means, default in cells]
     shell.table([*headings[:2], shell.text(N_("default")), headings[2]], rows)
@@ -62,15 +62,16 @@ def _describe(shell: Shell, found: Document) -> None:
 
 
 def _cells(shell: Shell, one: dict[str, Any]) -> tuple[str, str, str]:
-    return one["path"], _typed(one["value"]), _meaning(shell, one)
+    return one["path"], typed(one["value"]), meaning(shell, one)
 
 
-def _typed(value: Any) -> str:
+def typed(value: Any) -> str:
     """A value as ``--set`` takes it, in any language."""
     return one_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
-def _meaning(shell: Shell, one: dict[str, Any]) -> str:
+def meaning(shell: Shell, one: dict[str, Any]) -> str:
+    """What a setting means, and the words that it may be."""
     text = shell.text(one["meaning"]).replace("None", "null") if one["meaning"] else ""
     choices = ", ".join(map(str, one["choices"]))
     return f"{text} ({choices})" if len(one["choices"]) > 1 else text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from olaria.cli import metrics
 from olaria.cli.shell import Shell
 from olaria.cli.verb import Verb, quick
-from olaria.i18n import N_, Message, translate
+from olaria.i18n import N_, translate
 from olaria.workflows import runs
 from olaria.workflows.requests import Document
 from olaria.workflows.words import LABELS, STATES
@@ -59,31 +59,9 @@ def _short(shell: Shell, key: str) -> str:
 
 
 def _show(shell: Shell, found: Document) -> None:
-    evaluation = found["evaluation"] or {}
-    shell.facts(
-        [
-            (shell.text(N_("run")), shell.measure(found["path"])),
-            (shell.text(N_("state")), shell.text(STATES.get(found["state"], found["state"]))),
-            (shell.text(N_("checkpoints")), ", ".join(map(str, found["checkpoints"])) or "–"),
-            *((shell.text(N_("damaged")), shell.words(reason)) for reason in found["damaged"]),
-            *_flat(shell, "recipe", found["recipe"]),
-            *_flat(shell, "provenance", found["provenance"]),
-            *_flat(shell, "result", found["result"]),
-            *_flat(shell, "protocol", evaluation.get("protocol", {})),
-            *_flat(shell, "metrics", evaluation.get("metrics", {})),
-        ]
-    )
+    from olaria.cli.run_facts import show_run
 
-
-def _flat(shell: Shell, path: str, value: Any) -> list[tuple[str, str]]:
-    """Each leaf of a JSON value with its dotted path; a stored message in the user's words."""
-    if Message.is_stored(value):
-        return [(path, shell.words(Message.from_json(value)))]
-    if isinstance(value, dict):
-        return [
-            fact for name, part in value.items() for fact in _flat(shell, f"{path}.{name}", part)
-        ]
-    return [(path, shell.exact(value))]
+    show_run(shell, found)
 
 
 def _compare(shell: Shell, found: runs.Compared) -> None:

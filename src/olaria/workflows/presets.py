@@ -89,14 +89,17 @@ def _learns(recipe: Any) -> dict[str, Any]:
 
 
 def settings_of(recipe: Any) -> list[dict[str, Any]]:
-    """Every setting of a recipe's model and training, of its data those that it sets, and its seed.
+    """Every setting of a recipe's model, training and tuning, of its data those that it sets, and its seed.
 
     Returns:
         For each ``path``, as ``--set`` takes it, ``value``, ``choices``, ``meaning``, a source string, and ``default``
         where there is one.
     """
     found = []
-    sections = {"data": recipe.data, "model": recipe.model, "training": recipe.training, "": recipe}
+    sections = {"data": recipe.data, "model": recipe.model, "training": recipe.training}
+    if recipe.tuning is not None:
+        sections["tuning"] = recipe.tuning
+    sections[""] = recipe
     for section, config in sections.items():
         values = config.model_dump(mode="json")
         for name, about in _declared(type(config)).items():
