@@ -162,7 +162,7 @@ def page(html: str) -> Page:
 def test_everything_is_there_in_order(page: Page, language: str) -> None:
     assert page.sections == ["activities", "data", "autoencoder", "vae", "gan", "language", "results",
                              "troubles", "conclusion", "references",
-                             "pictures", "kl", "measured", "repeat"]  # fmt: skip
+                             "pictures", "kl", "measured", "facts", "repeat"]  # fmt: skip
     anchors = [a["href"] for tag, a in page.tags if tag == "a"]
     assert anchors[: len(page.sections)] == [f"#{name}" for name in page.sections]
     assert {(anchor or "")[1:] for anchor in anchors} <= set(page.ids), "every link leads somewhere"
@@ -269,6 +269,7 @@ def test_a_section_is_there_when_its_run_is(
         "conclusion",
         "references",
         "measured",
+        "facts",
         "repeat",
     }
     assert set(page.sections) == always | sections | ({"pictures"} & set(page.sections))

@@ -137,14 +137,14 @@ def test_lines_of_code_break_between_words_only(undrawn: ReportContext) -> None:
     assert command in page.text
 
 
-def test_once_the_conclusion_is_written_the_facts_stand_in_the_appendix(
+def test_the_facts_stand_in_the_appendix_whether_the_conclusion_is_written_or_not(
     undrawn: ReportContext, language: str
 ) -> None:
-    beside = Page(build_report(undrawn, language)).soup
-    assert len(beside.select("#conclusion .sources")) == 1 and not beside.select("#facts")
-    written = Page(build_report(replace(undrawn, conclusion="So."), language)).soup
-    assert not written.select("#conclusion .sources")
-    assert len(written.select("#appendix #facts .sources")) == 1
+    for conclusion in ("", "So."):
+        page = Page(build_report(replace(undrawn, conclusion=conclusion), language)).soup
+        assert len(page.select(".sources")) == 1 == len(page.select("#appendix #facts .sources"))
+        pointers = page.select('#conclusion a[href="#facts"]')
+        assert len(pointers) == (1 if conclusion == "" else 0)
 
 
 def test_the_main_part_comes_first_and_the_appendix_is_lettered(page: Page, language: str) -> None:
@@ -178,7 +178,7 @@ def part(text: str, language: str, english: tuple[str, str], portuguese: tuple[s
     return text[text.rindex(first) : text.rindex(last)]
 
 
-def test_the_conclusion_is_left_to_the_author_with_the_facts_beside_it(
+def test_the_conclusion_is_left_to_the_author_with_facts_to_write_from(
     undrawn: ReportContext, language: str
 ) -> None:
     page = Page(build_report(undrawn, language))
@@ -186,8 +186,8 @@ def test_the_conclusion_is_left_to_the_author_with_the_facts_beside_it(
     assert [place["role"] for place in places] == ["textbox", "textbox"], (
         "the name and the conclusion"
     )
-    said = part(page.text, language, ("Facts to write from", "References"),
-                ("Fatos para escrever", "Referências"))  # fmt: skip
+    said = part(page.text, language, ("Facts to write from", "How to repeat"),
+                ("Fatos para escrever", "Como repetir"))  # fmt: skip
     for fact in ("123,456", "31.50", "−98.76", "1.531"):
         shown = fact.translate(str.maketrans(".,", ",.")) if language == "pt" else fact
         assert shown in said

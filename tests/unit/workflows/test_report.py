@@ -70,7 +70,7 @@ def test_a_report_of_real_runs_has_every_part(folder: Path, text: Run, vaes: lis
     ids = re.findall(r'<section id="([\w-]+)"', page)
     assert ids == ["activities", "data", "vae", "language", "results", "comparison", "troubles",
                    "conclusion", "references",
-                   "pictures", "kl", "architectures", "measured", "repeat"]  # fmt: skip
+                   "pictures", "kl", "architectures", "measured", "facts", "repeat"]  # fmt: skip
     count = vaes[0].result["num_parameters"]
     assert page.count(f"{count:,}") >= 4, (
         "in the tiles, the drawing's words, the table, the results"
