@@ -37,6 +37,9 @@ SETTINGS = ("families/", "recipes/", "data/config.py")
 """Where the settings of a recipe are declared."""
 TEMPLATES = {".html", ".jinja", ".j2", ".md", ".svg", ".txt"}
 
+AGREES = re.compile(r"\{(\w+):[^{}|]*\|([^{}|]*)\}")
+"""Words that agree with a count, as in ``{count:image|images}``: its name, and the plural."""
+
 Sources = dict[str, set[str]]  # source string -> files that use it
 
 
@@ -171,9 +174,17 @@ def written(catalog: Catalog) -> bytes:
 
 
 def compiled(catalog: Catalog) -> bytes:
-    """The catalog as a .mo file; the same bytes for the same entries."""
+    """The catalog as a .mo file; the same bytes for the same entries.
+
+    Sentences that older runs keep know no singular: those that agree with a count now are found by their plural too.
+    """
+    whole = StableCatalog(locale="pt_BR", fuzzy=False)
+    for entry in catalog:
+        if entry.id:
+            whole.add(AGREES.sub(r"\2", str(entry.id)), entry.string)
+            whole.add(entry.id, entry.string)
     buffer = io.BytesIO()
-    write_mo(buffer, catalog)
+    write_mo(buffer, whole)
     return buffer.getvalue()
 
 
@@ -187,6 +198,7 @@ def fields(text: str) -> set[str]:
     ['count', 'path', 'size']
     """
     plain = text.replace("{{", "").replace("}}", "")
+    plain = AGREES.sub("", plain)  # words may agree with a count in one language alone
     return set(re.findall(r"\{(\w+)[^{}]*\}", plain)) | set(re.findall(r"%\((\w+)\)", text))
 
 
@@ -195,6 +207,9 @@ def mismatch(source: str, translation: str) -> str | None:
     if fields(source) != fields(translation):
         names = " ".join(sorted(fields(source) ^ fields(translation)))
         return f"fields differ ({names}): {source!r}"
+    for name, _plural in AGREES.findall(source + translation):
+        if name not in fields(source):
+            return f"nothing is counted by {name}: {source!r}"
     if (source[:1].isspace(), source[-1:].isspace()) != (
         translation[:1].isspace(),
         translation[-1:].isspace(),

@@ -30,6 +30,7 @@ _UNKNOWN = "\0"
 _MOST_LETTERS, _MOST_FIELD_LETTERS = 20_000, 1000
 """Of a stored sentence, and of one that is none of ours or a field of it."""
 _MOST_NESTED, _MOST_DIGITS = 5, 20
+_AGREES = re.compile(r"\{(\w+):([^{}|]*)\|([^{}|]*)\}")
 
 
 def N_(text: str) -> str:
@@ -164,7 +165,8 @@ class Message:
     """A sentence that is not yet in any language.
 
     Args:
-        id: the English source string, with ``{name}`` fields, marked with :func:`N_`.
+        id: the English source string, with ``{name}`` fields, marked with :func:`N_`; what agrees with a count is
+            written as in ``{count} {count:image|images}``, see :func:`agreeing`.
         fields: the values of its fields; plain JSON values, numbers to be written in the reader's notation, messages
             themselves, settings, or a tuple of settings or messages.
         is_plain: whether the sentence is from a file and in no catalog, so that only plain fields are filled in.
@@ -191,7 +193,7 @@ class Message:
 
     def form(self, language: str) -> str:
         """The sentence in ``language``, its fields not yet filled in."""
-        return translate(self.id, language)
+        return agreeing(translate(self.id, language), self.fields, language)
 
     def to_json(self) -> dict[str, Any]:
         """``{"id", "fields"}``, the form in which a run stores it.
@@ -243,7 +245,7 @@ class Prose(Message):
 
     def form(self, language: str) -> str:
         """That of its own document."""
-        return self.forms[language]
+        return agreeing(self.forms[language], self.fields, language)
 
 
 class _Sentence(Formatter):
@@ -297,7 +299,13 @@ def _filled_in(message: Message, language: str, name: Callable[[Setting], str]) 
                 return str(written(value, language, name=name))[:_MOST_FIELD_LETTERS]
         return match[0]
 
-    sentence = re.sub(r"\{(\w+)(?::g)?\}", text_of, message.id[:_MOST_FIELD_LETTERS])
+    counts = {
+        key: 1 if isinstance(x, Number) and x.value == 1 else x
+        for key, x in message.fields.items()
+        if isinstance(x, int | str) or (isinstance(x, Number) and x.value == 1)
+    }
+    form = agreeing(message.id[:_MOST_FIELD_LETTERS], counts, language)
+    sentence = re.sub(r"\{(\w+)(?::g)?\}", text_of, form)
     return sentence[:_MOST_LETTERS]
 
 
@@ -317,6 +325,20 @@ def _catalog(language: str) -> gettext.NullTranslations:
     if language == "en":
         return gettext.NullTranslations()
     return gettext.translation(DOMAIN, LOCALES, [_CATALOG[language]], fallback=True)
+
+
+def agreeing(text: str, fields: Mapping[str, Any], language: str = "en") -> str:
+    """``text`` with the words that agree with its counts: of ``{count:image|images}`` the first where it is 1.
+
+    >>> agreeing("{count} {count:image|images}", {"count": 1}), agreeing("{n} {n:is|are}", {"n": "2"})
+    ('{count} image', '{n} are')
+    """
+
+    def chosen(match: re.Match[str]) -> str:
+        is_one = str(written(fields.get(match[1]), language)) == "1"
+        return match[2] if is_one else match[3]
+
+    return _AGREES.sub(chosen, text)
 
 
 def is_known(text: str) -> bool:

@@ -101,7 +101,7 @@ def test_what_was_done_with_documents_and_words_is_told(olaria: Command) -> None
             made.writestr(f"{number}.txt", f"{TEXT[:400]}capítulo {number}\n")
     words = ("--data", "a.zip", "--tokenizer", "word", *FAST, "--out", "run")
     _, err = done(olaria("train", "gpt-shakespeare", *words))
-    assert "10 documents, none on both sides: 9 train, 1 validate with 10 % of the" in err
+    assert "10 documents, none on both sides: 9 train, 1 validates with 10 % of the" in err
     assert "words to validate on are unknown: spelt letter by letter" in err
     assert "warning: 10 documents" not in err
     kept = [json.loads(line) for line in Path("run/events.jsonl").read_text().splitlines()]

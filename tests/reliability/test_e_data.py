@@ -69,9 +69,7 @@ def test_e5_an_image_of_too_many_pixels_is_not_decoded(folder: Path) -> None:
     assert len(bomb) < 1_000_000
     (folder / "bomb.png").write_bytes(bomb)
     data = images_of(folder)
-    assert [note.text("en") for note in data.notes] == [
-        "1 unreadable images were left out: bomb.png"
-    ]
+    assert [note.text("en") for note in data.notes] == ["1 unreadable image was left out: bomb.png"]
 
 
 def test_e5_a_zip_of_ten_gigabytes_is_refused_by_its_list(tmp_path: Path) -> None:
@@ -125,7 +123,7 @@ def test_e7_what_is_no_image_of_the_allowed_kinds_is_listed(
 ) -> None:
     (folder / name).write_bytes(content)
     notes = [note.text("en") for note in images_of(folder).notes]
-    assert notes == [f"1 unreadable images were left out: {name}"]
+    assert notes == [f"1 unreadable image was left out: {name}"]
 
 
 def test_e7_modes_are_brought_to_one(folder: Path) -> None:

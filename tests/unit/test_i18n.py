@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 import sys
 from typing import Any
 
 import pytest
+from babel.messages.pofile import read_po
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -180,3 +182,72 @@ def test_importing_olaria_does_not_import_torch() -> None:
 @pytest.mark.parametrize("former", FORMER)
 def test_notes_of_older_runs_read_in_portuguese(former: str) -> None:
     assert translate(former, "pt") != former
+
+
+# -- one and many ----------------------------------------------------------------------------------
+
+COUNTED = "count|num|found|steps|done|threads|images|labels|layers|messages|epochs|seconds|points"
+NEVER_ONE = (
+    # of what a model or a large text has
+    "a model with {weights} weights", "codebook of {count} entries", "table of {count} rows",
+    "{num} entries of {size}", "{num} parameters", "training {count} parameters", "bars: {used}",
+    "{part}: {layers}", "this model has over", "{name} was tuned by adapters", "{num} characters",
+    "{count} characters are enough", "{count} characters are few", "{count} characters feed",
+    "{path} has {found} tokens", "{path} is damaged: it has {found}", "“{text}” has {count}",
+    "{family} on {data}",
+    # of what is only said where there are several
+    "all {count} documents", "{count} documents, none", "{count} processes cannot",
+    "{name} has {count} columns named", "each point is the code", "a square map", "strips of",
+    "most of the {count}", "the classes of {count}", "the map shows", "reduced evaluation",
+    # fixed by the form of a file, or by us
+    "the archive holds {found} plays", "row {row} of {name} is not", "{name} holds IDX",
+    "{part}: {images} images", "{images} images,",
+)  # fmt: skip
+
+
+def test_words_agree_with_a_count_of_one() -> None:
+    with (LOCALES / "pt_BR" / "LC_MESSAGES" / "olaria.po").open("rb") as file:
+        entries = [entry for entry in read_po(file) if entry.id]
+    after_count = re.compile(rf"\{{({COUNTED})\}} (?:[a-z-]+ )?(?!counts|is|was|has)[a-z]+s\b(?!')")
+    rigid = [
+        entry.id
+        for entry in entries
+        if any(f"{{{name}:" not in entry.id for name in after_count.findall(entry.id))
+        and not entry.id.startswith(NEVER_ONE)
+        and not all(where.startswith("lessons/") for where, _ in entry.locations)
+    ]
+    assert rigid == [], "write {count} {count:image|images}"
+    of_few = [start for start in NEVER_ONE if not any(e.id.startswith(start) for e in entries)]
+    assert of_few == [], "no longer a sentence"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_agreement_reads_well_for_one_and_for_many(language: str) -> None:
+    with (LOCALES / "pt_BR" / "LC_MESSAGES" / "olaria.po").open("rb") as file:
+        ids = [str(entry.id) for entry in read_po(file) if entry.id and "|" in str(entry.id)]
+    agreeing = [one for one in ids if re.search(r"\{\w+:[^{}|]*\|[^{}|]*\}", one)]
+    assert len(agreeing) > 60
+    for text in agreeing:
+        fields = dict.fromkeys(re.findall(r"\{(\w+)", text), 1)
+        one = Message(text, fields).text(language)
+        many = Message(text, dict.fromkeys(fields, 2)).text(language)
+        assert "|" not in one + many and "{" not in one + many and "  " not in one + many
+        assert one.replace("1", "2") != many or language == "pt", text
+
+
+@pytest.mark.parametrize("one", [1, "1", Number(1, 0), Number(1.0)])
+def test_what_is_one_in_any_notation_has_the_singular(one: object) -> None:
+    text = "{count} {count:step|steps}"
+    assert Message(text, {"count": one}).text("en") == "1 step"
+    assert Message(text, {"count": one}).text("pt") == "1 passo"
+    for many in (0, 2, "1,000", Number(1.5), None):
+        assert Message(text, {"count": many}).text("en").endswith(" steps")
+
+
+def test_sentences_of_runs_before_they_agreed_are_known_still() -> None:
+    stored = {"id": "{count} images of 16 bits were reduced to 8", "fields": {"count": 3}}
+    assert Message.from_json(stored).text("pt") == "imagens de 16 bits reduzidas a 8: 3"
+    stored = {"id": "{count} steps", "fields": {"count": 1}}
+    assert Message.from_json(stored).text("pt") == "1 passo"
+    newer = {"id": "{count} new {count:thing|things}", "fields": {"count": 1}}
+    assert Message.from_json(newer).text("en") == "1 new thing"

@@ -180,9 +180,9 @@ def _clean(shell: Shell, found: Document) -> None:
     for file in found["files"]:
         shell.line(f"{shell.measure(file['path'])}  {shell.size(file['size_bytes'])}")
     message = (
-        N_("{count} files deleted: {size} are free")
+        N_("{count} {count:file|files} deleted: {size} are free")
         if found["deleted"]
-        else N_("{count} files, {size}, would be deleted; say --yes to do it")
+        else N_("{count} {count:file|files}, {size}, would be deleted; say --yes to do it")
     )
     size = shell.size(found["size_bytes"])
     shell.notice(shell.text(message, count=len(found["files"]), size=size))

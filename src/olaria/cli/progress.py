@@ -135,11 +135,11 @@ class Display:
             about.append(text(N_("about {duration}"), duration=duration))
         if forecast.steps is not None:
             steps = self.shell.number(float(f"{forecast.steps:.2g}"))
-            about.append(text(N_("about {steps} steps"), steps=steps))
+            about.append(text(N_("about {steps} {steps:step|steps}"), steps=steps))
         if forecast.epochs is not None:
             digits = 2 if forecast.epochs < 1 else 1 if forecast.epochs < 10 else 0
             epochs = self.shell.number(forecast.epochs, digits)
-            about.append(text(N_("{epochs} times over the data"), epochs=epochs))
+            about.append(text(N_("{epochs} {epochs:time|times} over the data"), epochs=epochs))
         return about
 
     def transfer(self, download: DownloadProgress) -> str:

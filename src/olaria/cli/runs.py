@@ -132,7 +132,7 @@ def _made(shell: Shell, groups: Sequence[Group]) -> None:
     for (cpu, threads), found in machines.items():
         shell.line(
             shell.text(
-                N_("{runs}: {cpu}, {threads} threads"),
+                N_("{runs}: {cpu}, {threads} {threads:thread|threads}"),
                 runs=shell.text(N_("all")) if len(machines) == 1 else ", ".join(found),
                 cpu=cpu or "–",
                 threads=threads or "–",

@@ -158,7 +158,7 @@ def image_arrays(values: Array, labels: Array | None, name: str, least: int) -> 
     _check_image_shape(values, name)
     if len(values) < least:
         raise DataError(
-            N_("{path} has {count} images, fewer than {least}; add some"),
+            N_("{path} has {count} {count:image|images}, fewer than {least}; add some"),
             path=name,
             count=len(values),
             least=least,
@@ -259,7 +259,10 @@ def one_each(labels: Array, count: int, name: str) -> Array:
         return labels[:, 0]
     if labels.shape != (count,):
         raise DataError(
-            N_("{name} has labels of the shape {shape}, and {count} images: give one for each"),
+            N_(
+                "{name} has labels of the shape {shape}, and {count} {count:image|images}: "
+                "give one for each"
+            ),
             name=name,
             shape=_shape(labels.shape),
             count=count,
@@ -294,7 +297,10 @@ def _check_finite(values: Array, name: str) -> None:
     wrong = int(values.size - np.count_nonzero(np.isfinite(values)))
     if wrong:
         raise DataError(
-            N_("{name} has {count} values that are NaN or infinite; mend or leave out their rows"),
+            N_(
+                "{name} has {count} {count:value that is|values that are} NaN or infinite; "
+                "mend or leave out {count:its row|their rows}"
+            ),
             name=name,
             count=wrong,
         )

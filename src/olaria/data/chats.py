@@ -196,14 +196,15 @@ def chat_notes(chats: Sequence[Chat], times: Times) -> list[Message]:
     }
     if times == "keep":
         message = N_(
-            "exported chats: {chats}, with {messages} messages of {people} people; the time of each is "
-            "read as text, {setting} leaves it out"
+            "exported chats: {chats}, with {messages} {messages:message|messages} of "
+            "{people} {people:person|people}; the time of each is read as text, {setting} "
+            "leaves it out"
         )
         notes = [Message(message, {**fields, "setting": Setting("times", "drop")})]
     else:
         message = N_(
-            "exported chats: {chats}, with {messages} messages of {people} people; senders are kept, "
-            "times are left out"
+            "exported chats: {chats}, with {messages} {messages:message|messages} of "
+            "{people} {people:person|people}; senders are kept, times are left out"
         )
         notes = [Message(message, fields)]
     if fields["others"]:

@@ -108,12 +108,13 @@ class Texts:
         fields = {"count": self.num_empty, "name": self.name, "column": self._shown}
         if self.num_empty and not self.found:
             raise DataError(
-                N_("none of the {count} records of {name} has a text in {column}"), **fields
+                N_("{name} has {count} {count:record|records}, none with a text in {column}"),
+                **fields,
             )
         if self.num_empty:
             message = N_(
-                "{count} records of {name} without a text in {column} were left out; "
-                "the first is on line {line}"
+                "{count} {count:record|records} of {name} without a text in {column} "
+                "{count:was|were} left out; the first is on line {line}"
             )
             notes.append(Message(message, {**fields, "line": self.first_empty}))
         return self.found

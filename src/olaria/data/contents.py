@@ -113,30 +113,38 @@ class Contents:
         for text, kind in (
             (
                 N_(
-                    "{count} links to folders were left out, as links are not followed: {examples}; put the "
-                    "folders there"
+                    "{count} {count:link to a folder was|links to folders were} left out, as "
+                    "links are not followed: {examples}; put the {count:folder|folders} there"
                 ),
                 links,
             ),
             (
                 N_(
-                    "{count} photos of a format that is not read were left out: {examples}; save them "
-                    "as JPEG or PNG"
+                    "{count} {count:photo|photos} of a format that is not read "
+                    "{count:was|were} left out: {examples}; save {count:it|them} as JPEG or "
+                    "PNG"
                 ),
                 unread,
             ),
             (
-                N_("{count} text files were left out; a language model reads them: {examples}"),
+                N_(
+                    "{count} text {count:file was|files were} left out; a language model "
+                    "reads {count:it|them}: {examples}"
+                ),
                 texts,
             ),
             (
                 N_(
-                    "{count} files of images were left out; a model of images reads them: {examples}"
+                    "{count} {count:file of images was|files of images were} left out; a "
+                    "model of images reads {count:it|them}: {examples}"
                 ),
                 images,
             ),
             (
-                N_("{count} files of another kind were left out: {examples}"),
+                N_(
+                    "{count} {count:file of another kind was|files of another kind were} left "
+                    "out: {examples}"
+                ),
                 {*rest} - unread - texts - images - links,
             ),
         ):

@@ -183,8 +183,8 @@ def _undecodable(content: bytes, encoding: str, name: str, offset: int) -> DataE
         if num_wrong:
             return DataError(
                 N_(
-                    "{name} mixes encodings: it is UTF-8 but for {count} bytes, the first at byte "
-                    "{offset}; save all of it as UTF-8"
+                    "{name} mixes encodings: it is UTF-8 but for {count} {count:byte|bytes}, "
+                    "the first at byte {offset}; save all of it as UTF-8"
                 ),
                 count=num_wrong,
                 **fields,

@@ -64,7 +64,14 @@ def read_idx_files(path: Path, entries: Sequence[Entry]) -> Stored:
                 second=entry.name,
             )
     notes: list[Message] = []
-    left_out(N_("{count} copies of other files were left out: {examples}"), copies, notes)
+    left_out(
+        N_(
+            "{count} {count:copy of another file was|copies of other files were} left "
+            "out: {examples}"
+        ),
+        copies,
+        notes,
+    )
     blocks = []
     for (key_name, dimensions), (entry, values) in found.items():
         if dimensions != IMAGES:
@@ -73,7 +80,8 @@ def read_idx_files(path: Path, entries: Sequence[Entry]) -> Stored:
         if labels is not None and len(labels) != len(values):
             raise DataError(
                 N_(
-                    "{name} has {images} images and {labels} labels; bring the files that belong together"
+                    "{name} has {images} {images:image|images} and {labels} "
+                    "{labels:label|labels}; bring the files that belong together"
                 ),
                 name=entry.name,
                 images=len(values),

@@ -164,8 +164,9 @@ def _read_all(path: Path, entries: Sequence[Entry], options: DataConfig, least: 
     if entries and not pixels:
         raise DataError(
             N_(
-                "none of the {count} images of {path} can be read ({name} is the first): they are cut, empty or "
-                "of a format that is not read, or of fractions or 32 bits; save them again as PNG"
+                "{path} has {count} {count:image|images} and none can be read ({name} is the "
+                "first): cut, empty or of a format that is not read, or of fractions or 32 "
+                "bits; save them again as PNG"
             ),
             path=str(path),
             count=len(entries),
@@ -173,7 +174,7 @@ def _read_all(path: Path, entries: Sequence[Entry], options: DataConfig, least: 
         )
     if len(pixels) < least:
         raise DataError(
-            N_("{path} has {count} readable images, fewer than {least}; add some"),
+            N_("{path} has {count} readable {count:image|images}, fewer than {least}; add some"),
             path=str(path),
             count=len(pixels),
             least=least,
@@ -203,7 +204,10 @@ def without_class(data: ImageData, label: int) -> ImageData:
     """
     if not 0 <= label < data.num_classes or data.train.y is None or data.validation.y is None:
         raise DataError(
-            N_("{data} has no class {label} to leave out; it has {count} classes, from 0"),
+            N_(
+                "{data} has no class {label} to leave out; it has {count} "
+                "{count:class|classes}, from 0"
+            ),
             data=data.name,
             label=label,
             count=data.num_classes,

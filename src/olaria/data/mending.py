@@ -91,9 +91,11 @@ def mending_notes(counts: Counter[str]) -> list[Message]:
         return []
     kinds = ("numbers", "words", "soft", "ligatures", "blanks", "controls")
     message = N_(
-        "taken out of PDF documents: {numbers} page numbers, {words} hyphens of words cut at "
-        "a line's end, {soft} soft hyphens, {ligatures} ligatures, {blanks} non-breaking spaces, "
-        "{controls} control characters"
+        "taken out of PDF documents: {numbers} page {numbers:number|numbers}, {words} "
+        "{words:hyphen|hyphens} of words cut at a line's end, {soft} soft "
+        "{soft:hyphen|hyphens}, {ligatures} {ligatures:ligature|ligatures}, {blanks} "
+        "non-breaking {blanks:space|spaces}, {controls} control "
+        "{controls:character|characters}"
     )
     return [Message(message, {kind: counts[kind] for kind in kinds})]
 

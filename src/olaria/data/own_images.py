@@ -73,7 +73,10 @@ def _parts(given: dict[str, int], splits: tuple[Images, Images, Images]) -> list
     """The images of each part that was given, and how many of training stand in for one that was not."""
     if not given["validation"] and not given["test"]:
         return []
-    message = N_("the parts are as given: {train} images train, {validation} validate, {test} test")
+    message = N_(
+        "the parts are as given: {train} {train:image trains|images train}, "
+        "{validation} {validation:validates|validate}, {test} {test:tests|test}"
+    )
     found = [Message(message, given)]
     _, validation, test = splits
     if not given["validation"]:
@@ -105,7 +108,8 @@ def _duplicates(train: Images, validation: Images, test: Images) -> list[Message
     parts = {"validation": validation, "test": test}
     counts = {name: num_copies(part.x, train.x) for name, part in parts.items()}
     message = N_(
-        "{test} test images and {validation} validation images have exactly the pixels of a training "
-        "image: what is measured on them flatters"
+        "{test} test {test:image|images} and {validation} validation "
+        "{validation:image|images} have exactly the pixels of a training image: what is "
+        "measured on them flatters"
     )
     return [Message(message, counts)] if any(counts.values()) else []

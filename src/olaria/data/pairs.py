@@ -127,8 +127,8 @@ def _credit_notes(num_lines: int) -> list[Message]:
     if not num_lines:
         return []
     message = N_(
-        "the third column of {count} lines, their licence and authors, is left out; credit them where you "
-        "publish"
+        "the third column of {count} {count:line, its licence and authors,|lines, their "
+        "licence and authors,} is left out; credit them where you publish"
     )
     return [Message(message, {"count": num_lines})]
 
@@ -191,7 +191,10 @@ def _pair(name: str, number: int, row: str) -> Pair:
         cells.pop()
     if len(cells) != 2:
         raise DataError(
-            N_("line {line} of {name} has {found} columns, not 2 with a tab between; mend it"),
+            N_(
+                "line {line} of {name} has {found} {found:column|columns}, not 2 with a tab "
+                "between; mend it"
+            ),
             line=number,
             name=name,
             found=len(cells),
@@ -209,7 +212,15 @@ def _pair(name: str, number: int, row: str) -> Pair:
 def _repeated(count: int) -> list[Message]:
     if not count:
         return []
-    return [Message(N_("{count} lines that were there before were left out"), {"count": count})]
+    return [
+        Message(
+            N_(
+                "{count} {count:line that was there before was|lines that were there "
+                "before were} left out"
+            ),
+            {"count": count},
+        )
+    ]
 
 
 REVERSE = DataSet(

@@ -121,7 +121,14 @@ def organise(names: Sequence[str], table: Mapping[str, str] | None = None) -> Or
         inner = _unwrapped(folders)
     else:
         strays = [name for name, part in parts.items() if part is None]
-        left_out(N_("{count} images are in no part and were left out: {examples}"), strays, notes)
+        left_out(
+            N_(
+                "{count} {count:image is in no part and was|images are in no part and "
+                "were} left out: {examples}"
+            ),
+            strays,
+            notes,
+        )
         folders = {name: own for name, own in folders.items() if parts[name]}
         inner = level.without_parts(folders)
     classes = {name: own[0] if own else None for name, own in inner.items()}
@@ -132,7 +139,14 @@ def organise(names: Sequence[str], table: Mapping[str, str] | None = None) -> Or
         bare = [name for name, own in classes.items() if own is None]
     elif any(classes.values()):
         bare = _parts_without_classes(parts, classes)
-    left_out(N_("{count} images carry no class and were left out: {examples}"), bare, notes)
+    left_out(
+        N_(
+            "{count} {count:image carries no class and was|images carry no class and "
+            "were} left out: {examples}"
+        ),
+        bare,
+        notes,
+    )
     for name in bare:
         del classes[name]
     return Organised(parts, classes, (*notes, *_like_parts(classes.values())), by_table)

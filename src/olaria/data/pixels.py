@@ -77,7 +77,10 @@ class Reading:
         """What was left out or changed on the way, for the user."""
         found = []
         for names, text in (
-            (self.unreadable, N_("{count} unreadable images were left out: {examples}")),
+            (
+                self.unreadable,
+                N_("{count} unreadable {count:image was|images were} left out: {examples}"),
+            ),
             (
                 self.unscaled,
                 N_(
@@ -96,8 +99,17 @@ class Reading:
                 fields = {"count": len(names), "examples": ", ".join(names[:NUM_EXAMPLES])}
                 found.append(Message(text, fields))
         for count, text in (
-            (self.transparent, N_("{count} images with transparency were laid on white")),
-            (self.deep, N_("{count} images of 16 bits were reduced to 8")),
+            (
+                self.transparent,
+                N_(
+                    "{count} {count:image with transparency was|images with "
+                    "transparency were} laid on white"
+                ),
+            ),
+            (
+                self.deep,
+                N_("{count} {count:image of 16 bits was|images of 16 bits were} reduced to 8"),
+            ),
         ):
             if count:
                 found.append(Message(text, {"count": count}))

@@ -132,7 +132,8 @@ def load_csv(path: Path) -> PointData:
     notes: tuple[Message, ...] = ()
     if strange:
         what = N_(
-            "{count} lines are not two finite numbers and were left out; the first is line {line}"
+            "{count} {count:line is not two finite numbers and was|lines are not two finite "
+            "numbers and were} left out; the first is line {line}"
         )
         notes = (Message(what, {"count": len(strange), "line": strange[0]}),)
     return _of_user(path, points, notes)
@@ -163,7 +164,10 @@ def check_points(points: Array, path: str) -> None:
     """
     if len(points) < LEAST_POINTS:
         raise DataError(
-            N_("{path} has {count} points, two numbers a line, and {least} are needed at least"),
+            N_(
+                "{path} has {count} {count:point|points}, two numbers a line, and {least} are "
+                "needed at least"
+            ),
             path=path,
             count=len(points),
             least=LEAST_POINTS,

@@ -84,7 +84,9 @@ def json_column(name: str, text: str, column: str | None, notes: list[Message]) 
         message = N_("{column} of {name} holds chats: each message is read as “sender: text”")
         notes.append(Message(message, {"column": listed([key]), "name": name}))
     if num_silent:
-        message = N_("{count} messages of {name} without a text were left out")
+        message = N_(
+            "{count} {count:message|messages} of {name} without a text {count:was|were} left out"
+        )
         notes.append(Message(message, {"count": num_silent, "name": name}))
     return texts.all(notes)
 

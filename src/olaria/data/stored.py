@@ -60,14 +60,23 @@ def joined(path: Path, blocks: Sequence[Block], notes: Sequence[Message] = ()) -
         blocks = [replace(block, part=None) for block in blocks]
     else:
         strays = [block.name for block in blocks if block.part is None]
-        left_out(N_("{count} files in no part were left out: {examples}"), strays, said)
+        left_out(
+            N_("{count} {count:file in no part was|files in no part were} left out: {examples}"),
+            strays,
+            said,
+        )
         blocks = [block for block in blocks if block.part]
     # Images to train on decide whether there are classes.
     classed = any(block.labels is not None for block in blocks if block.part in (None, "train"))
     if classed:
         bare = [block.name for block in blocks if block.labels is None]
         left_out(
-            N_("{count} files of images without classes were left out: {examples}"), bare, said
+            N_(
+                "{count} {count:file|files} of images without classes {count:was|were} left "
+                "out: {examples}"
+            ),
+            bare,
+            said,
         )
         blocks = [block for block in blocks if block.labels is not None]
     first = blocks[0]
@@ -130,7 +139,15 @@ def read_arrays(path: Path, entries: Sequence[Entry]) -> Stored:
     notes = []
     if rest:
         fields = {"count": len(rest), "names": listed(rest)}
-        notes.append(Message(N_("{count} arrays of other names were left out: {names}"), fields))
+        notes.append(
+            Message(
+                N_(
+                    "{count} {count:array of another name was|arrays of other "
+                    "names were} left out: {names}"
+                ),
+                fields,
+            )
+        )
     blocks = []
     for part in parts:
         x, y = found["x", part], found.get(("y", part))

@@ -82,8 +82,9 @@ def csv_column(name: str, text: str, column: str | None, notes: list[Message]) -
                 literal.append(row.line)
         if literal:
             message = N_(
-                "{count} rows of {name} have text behind a closing quote: their quotes are read as text; "
-                "the first is on line {line}"
+                "{count} {count:row|rows} of {name} {count:has|have} text behind a closing "
+                "quote: {count:its|their} quotes are read as text; the first is on line "
+                "{line}"
             )
             notes.append(
                 Message(message, {"count": len(literal), "name": name, "line": literal[0]})
@@ -208,8 +209,8 @@ def _choose(name: str, names: Sequence[str], rows: Sequence[_Row], column: str |
     if num_numbers and (not texts or (texts == labels and num_numbers > len(texts))):
         raise DataError(
             N_(
-                "{name} is a table of numbers, {count} columns of them, and no text to learn from; "
-                "give a text, or a table with a column of text"
+                "{name} is a table of numbers, {count} {count:column|columns} of them, and "
+                "no text to learn from; give a text, or a table with a column of text"
             ),
             name=name,
             count=num_numbers,
@@ -260,12 +261,13 @@ def _is_number(cell: str) -> bool:
 
 def _uneven(name: str, row: _Row, found: int, expected: int) -> DataError:
     what = N_(
-        "row {row} of {name} (line {line} of the file) has {found} cells and the heading {expected}; mend it"
+        "row {row} of {name} (line {line} of the file) has {found} {found:cell|cells} and "
+        "the heading {expected}; mend it"
     )
     if found > expected:
         what = N_(
-            "row {row} of {name} (line {line} of the file) has {found} cells and the heading {expected}; "
-            "put a cell that holds the delimiter between quotes"
+            "row {row} of {name} (line {line} of the file) has {found} {found:cell|cells} "
+            "and the heading {expected}; put a cell that holds the delimiter between quotes"
         )
     return DataError(what, row=row.number, name=name, line=row.line, found=found, expected=expected)
 

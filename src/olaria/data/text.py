@@ -211,12 +211,15 @@ def _split(documents: Sequence[str], notes: list[Message]) -> tuple[str, str]:
     share = sum(map(len, validation)) / num_chars
     fields = {"train": len(train), "validation": len(validation), "percent": round(100 * share)}
     message = N_(
-        "{count} documents, none on both sides: {train} train, "
-        "{validation} validate with {percent} % of the characters"
+        "{count} documents, none on both sides: {train} {train:trains|train}, {validation} "
+        "{validation:validates|validate} with {percent} % of the characters"
     )
     notes.append(Message(message, {"count": len(documents), **fields}))
     if different < len(documents):
-        message = N_("{count} documents are copies of another; copies stay together")
+        message = N_(
+            "{count} {count:document is a copy|documents are copies} of another; "
+            "copies stay together"
+        )
         notes.append(Message(message, {"count": len(documents) - different}))
     if not FEW < share < MANY:
         message = N_(

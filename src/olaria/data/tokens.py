@@ -133,7 +133,10 @@ def unseen_error(characters: Collection[str], alphabet: Collection[str] = ()) ->
     if len(characters) == 1:
         what = N_("{names} is not in the alphabet; use {replace} or {skip}")
     else:
-        what = N_("{count} characters are not in the alphabet: {names}; use {replace} or {skip}")
+        what = N_(
+            "{count} {count:character is|characters are} not in the alphabet: {names}; "
+            "use {replace} or {skip}"
+        )
     if alike:
         what = N_(
             "not in the alphabet: {names}; it has {alike}, which looks like {typed}: write that, "

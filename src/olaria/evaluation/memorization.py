@@ -49,8 +49,9 @@ def nearest_train(samples: Tensor, test: Tensor, train: Tensor) -> NearestTrain:
     if typical == 0:
         raise EvaluationError(
             N_(
-                "{count} of {total} test images are also training images: "
-                "their distance, by which it divides, is 0"
+                "{count} of {total} test {total:image|images} {count:is also a training "
+                "image: its|are also training images: their} distance, by which it divides, "
+                "is 0"
             ),
             count=int((own == 0).sum()),
             total=len(own),

@@ -40,7 +40,7 @@ SAMPLE_METRICS = (*FEATURE_METRICS, "nearest_train_distance_ratio")
 NO_EXTRACTOR = N_(
     "there is no feature network for {data} at {shape}; it exists for mnist and fashion-mnist only"
 )
-TOO_FEW = N_("{count} samples are too few for this metric; draw at least {least}")
+TOO_FEW = N_("{count} {count:sample is|samples are} too few for this metric; draw at least {least}")
 NO_LABELS = N_("the samples were not drawn for a class")
 
 

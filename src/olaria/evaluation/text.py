@@ -82,7 +82,7 @@ def text_loss(
     """
     if len(tokens) < 2:
         raise EvaluationError(
-            N_("a text of {count} tokens has nothing to predict; use a longer text"),
+            N_("a text of {count} {count:token|tokens} has nothing to predict; use a longer text"),
             count=len(tokens),
         )
     num_predicted = len(tokens) - 1

@@ -171,7 +171,10 @@ def open_gpt2(folder: Path) -> GPT2Folder:
         )
     if unused:
         fields = {"path": str(folder), "count": unused}
-        left_out = N_("{count} rows of the embedding in {path} are left out: no token uses them")
+        left_out = N_(
+            "{count} {count:row|rows} of the embedding in {path} {count:is|are} "
+            "left out: no token uses {count:it|them}"
+        )
         notes = (*notes, Message(left_out, fields))
     stored = stored_weights(files, config, num_rows, tokenizer.vocab_size)
     return GPT2Folder(config, tokenizer, stored.read, notes)

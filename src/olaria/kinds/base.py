@@ -218,6 +218,9 @@ def fitting(recipe: Recipe, count: int) -> tuple[Recipe, tuple[Message, ...]]:
     if count >= usual or recipe.training.batch_size != usual:
         return recipe, ()
     size = max(1, count // BATCHES_PER_EPOCH)
-    note = N_("the data has {count} training examples: batches of {size} instead of {usual}")
+    note = N_(
+        "the data has {count} training {count:example|examples}: batches of {size} "
+        "instead of {usual}"
+    )
     fields = {"count": count, "size": size, "usual": usual}
     return recipe.updated("training.batch_size", size), (Message(note, fields),)

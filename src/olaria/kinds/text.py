@@ -72,7 +72,10 @@ def prepare(recipe: Recipe, data: TextData, start: Start | None = None) -> Prepa
     held_out = tokenizer.encode(data.validation, unseen)
     if len(held_out) < 2:  # said before a run is begun that could not be measured
         raise DataError(
-            N_("the validation text has {count} tokens and needs two; use a longer text"),
+            N_(
+                "the validation text has {count} {count:token|tokens} and needs two; use a "
+                "longer text"
+            ),
             count=len(held_out),
         )
     watching = watch(held_out, tokenizer, recipe.seed)

@@ -90,7 +90,9 @@ def reading_notes(
         words, spelt = tokenizer.count_spelt(
             held_out if isinstance(held_out, str) else lines_of(held_out)
         )
-        message = N_("{spelt} of {words} words to validate on are unknown: spelt letter by letter")
+        message = N_(
+            "{spelt} of {words} words to validate on {spelt:is|are} unknown: spelt letter by letter"
+        )
         notes.append(Message(message, {"spelt": spelt, "words": words}))
     if options.vocab_size is not None and tokenizer.vocab_size < options.vocab_size:
         message = N_("the text gives {size} tokens, not {asked}: no other pair comes twice")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from olaria.cards.comparison import Comparison, Group
 from olaria.cards.context import RunCard
 from olaria.families import MODELS
-from olaria.i18n import N_, translate
+from olaria.i18n import N_, Message, translate
 from olaria.pages import labels
 
 _MOST_RANKED = 6
@@ -59,9 +59,10 @@ def _made(run: RunCard, language: str) -> Iterator[str]:
         text = translate(N_("{num} parameters"), language)
         parts.append(text.format(num=labels.value_text(result["num_parameters"], language)))
     if result.get("steps") is not None and result.get("train_s") is not None:
-        text = translate(N_("{steps} steps in {time}"), language)
         time = labels.duration(result["train_s"], language).replace(" ", "\N{NO-BREAK SPACE}")
-        parts.append(text.format(steps=labels.value_text(result["steps"], language), time=time))
+        steps = labels.value_text(result["steps"], language)
+        fields = {"steps": steps, "time": time}
+        parts.append(Message(N_("{steps} {steps:step|steps} in {time}"), fields).text(language))
     if parts:
         yield "; ".join(parts)
     if run.incidents is not None:
@@ -85,8 +86,8 @@ def protocol_in_short(run: RunCard, language: str) -> str:
     if split is not None:
         parts.append(translate(labels.SPLIT_LABELS.get(split, str(split)), language))
     if protocol.get("num_examples") is not None:
-        text = translate(N_("{num} examples"), language)
-        parts.append(text.format(num=labels.value_text(protocol["num_examples"], language)))
+        num = labels.value_text(protocol["num_examples"], language)
+        parts.append(Message(N_("{num} {num:example|examples}"), {"num": num}).text(language))
     return labels.without_folders(", ".join(parts))
 
 

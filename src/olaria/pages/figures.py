@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from olaria.cards.context import Images
-from olaria.i18n import N_, translate
+from olaria.i18n import N_, Message, translate
 from olaria.pages.labels import number
 from olaria.pages.palette import INK
 from olaria.pages.style import style
@@ -131,7 +131,7 @@ def first_and_last(
     steps = number(step, language, 0)
     names = (
         translate(N_("before training"), language),
-        translate(N_("after {steps} steps"), language).format(steps=steps),
+        Message(N_("after {steps} {steps:step|steps}"), {"steps": steps}).text(language),
     )
     blocks = [_Block(n, tile(x, columns)) for n, x in zip(names, (first, last), strict=True)]
     with style():

@@ -17,7 +17,7 @@ from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 from markupsafe import Markup, escape
 
 from olaria.characters import JOINERS, escaped, legible
-from olaria.i18n import Message, translate, written
+from olaria.i18n import Message, agreeing, translate, written
 from olaria.lessons.figures import Words
 
 _OPTION, _WORD = re.compile(r"--[\w-]+"), r'<span class="word">\g<0></span>'
@@ -70,7 +70,7 @@ def rich_text(text: str, language: str, /, **fields: Any) -> Markup:
     >>> str(rich_text("*no* {x}", "en", x="<b>"))
     '<em>no</em> &lt;b&gt;'
     """
-    return _marked(translate(text, language), fields)
+    return _marked(agreeing(translate(text, language), fields, language), fields)
 
 
 def whole_words(text: str) -> Markup:

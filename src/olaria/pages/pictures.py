@@ -14,7 +14,7 @@ import numpy as np
 from olaria.cards.context import Images, RunCard, Stage
 from olaria.families import MODELS
 from olaria.families.report import Curve
-from olaria.i18n import N_, translate
+from olaria.i18n import N_, Message
 from olaria.lessons.kl import P, Q
 from olaria.objectives.divergence import divergence
 from olaria.pages import areas, curves, figures, planes
@@ -88,7 +88,7 @@ class Pictures:
         self.language = language
 
     def _say(self, text: str, **fields: object) -> str:
-        return translate(text, self.language).format(**fields)
+        return Message(text, fields).text(self.language)
 
     def grid(
         self, images: Images | None, alt: str, columns: int = 10, narrow: int = 0
@@ -103,11 +103,11 @@ class Pictures:
 
     def examples(self, images: Images | None) -> Picture | None:
         """Images of a data set."""
-        return self.grid(images, N_("{num} training images in a grid"))
+        return self.grid(images, N_("{num} training {num:image|images} in a grid"))
 
     def samples(self, run: RunCard) -> Picture | None:
         """Images drawn from the prior."""
-        return self.grid(run.samples, N_("{num} generated images in a grid"), 16, 8)
+        return self.grid(run.samples, N_("{num} generated {num:image|images} in a grid"), 16, 8)
 
     def reconstructions(self, run: RunCard) -> Picture | None:
         """Originals above their reconstructions."""
@@ -115,7 +115,10 @@ class Pictures:
             return None
         image = png(figures.reconstructions(run.originals, run.reconstructions, self.language))
         alt = self._say(
-            N_("{num} test images; under each row of originals the row of their reconstructions"),
+            N_(
+                "{num} test {num:image|images}; under each row of originals the row of their "
+                "reconstructions"
+            ),
             num=len(run.originals),
         )
         return Picture(data_uri(image), alt, 680)
@@ -309,7 +312,7 @@ class Pictures:
             return None
         parts = [
             self._say(
-                N_("{part}: {layers} layers, {num} parameters"),
+                N_("{part}: {layers} {layers:layer|layers}, {num} parameters"),
                 part=stage.title.text(self.language),
                 layers=sum(layer.repeats for layer in stage.layers),
                 num=number(stage.num_parameters, self.language, 0),

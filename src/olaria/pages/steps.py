@@ -119,7 +119,9 @@ class Views:
 
     def _scatter(self, figure: Scatter) -> View:
         counts = [
-            Message(N_("{name}: {count} points"), {"name": c.name, "count": len(c.points)})
+            Message(
+                N_("{name}: {count} {count:point|points}"), {"name": c.name, "count": len(c.points)}
+            )
             for c in figure.clouds
         ]
         told = "; ".join([self._plain(figure.caption), *(self._plain(count) for count in counts)])

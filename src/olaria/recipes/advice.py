@@ -48,7 +48,7 @@ def advise(num_chars: int, budget_s: float | None = None) -> Advice:
     if size != by_text:
         assert budget_s is not None
         fields["seconds"] = Number(budget_s)
-        message = N_("{seconds} seconds are too short for a size above {size}")
+        message = N_("{seconds} {seconds:second is|seconds are} too short for a size above {size}")
     elif not fed:
         message = N_("{count} characters are few even for {size}: it will learn them by heart")
     elif size == sizes[-1]:

@@ -221,7 +221,7 @@ def _check_classes(recipe: Recipe, data: ImageData) -> None:
         )
     if wanted and wanted != data.num_classes:
         raise RunError(
-            N_("{data} has {found} classes, not {wanted}; set model.classes={found}"),
+            N_("{data} has {found} {found:class|classes}, not {wanted}; set model.classes={found}"),
             data=recipe.data.name,
             found=data.num_classes,
             wanted=wanted,
@@ -339,8 +339,9 @@ def check_weights(model: Model, tensors: Mapping[str, Tensor], path: Path) -> No
     listed = [f"{name} {stored.get(name, '-')} ≠ {expected.get(name, '-')}" for name in names]
     raise RunError(
         N_(
-            "the weights in {path} are not of the {family} in recipe.json, {count} tensors differ (stored ≠ asked: "
-            "{tensors}): the folder holds parts of two runs; restore its own recipe or checkpoint"
+            "the weights in {path} are not of the {family} in recipe.json, {count} "
+            "{count:tensor differs|tensors differ} (stored ≠ asked: {tensors}): the folder "
+            "holds parts of two runs; restore its own recipe or checkpoint"
         ),
         path=str(path),
         family=model.family,

@@ -80,7 +80,10 @@ class Start:
         added = range(self.tokenizer.vocab_size, tokenizer.vocab_size)
         if not added:
             return [*self.remarks]
-        message = N_("{count} characters that {name} never saw are new tokens: {names}")
+        message = N_(
+            "{count} {count:character|characters} that {name} never saw {count:is a "
+            "new token|are new tokens}: {names}"
+        )
         names = listed(tokenizer.decode([token]) for token in added)
         fields = {"count": len(added), "name": self.provenance["name"], "names": names}
         return [*self.remarks, Message(message, fields)]
@@ -266,7 +269,8 @@ def longer_recipe(run: Run, steps: int | None, budget: float | None) -> Recipe:
     if steps is not None and steps <= done["steps"]:
         raise UsageError(
             N_(
-                "run {name} has made {done} steps, and {steps} counts all: {more} trains it for {wanted} more"
+                "run {name} has made {done} {done:step|steps}, and {steps} counts all: "
+                "{more} trains it for {wanted} more"
             ),
             name=run.name,
             done=int(done["steps"]),

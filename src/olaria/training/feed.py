@@ -57,7 +57,8 @@ class ExampleFeed:
         if batch_size > len(x):
             raise ConfigError(
                 N_(
-                    "batch_size {size} is larger than the training data, {count} examples; lower it"
+                    "batch_size {size} is larger than the training data, {count} "
+                    "{count:example|examples}; lower it"
                 ),
                 size=batch_size,
                 count=len(x),
@@ -108,8 +109,9 @@ class TextFeed:
         if len(tokens) < context + 1:
             raise DataError(
                 N_(
-                    "the training text has {count} tokens, fewer than the context of {context} "
-                    "and one to predict; lower model.context or use a longer text"
+                    "the training text has {count} {count:token|tokens}, fewer than the "
+                    "context of {context} and one to predict; lower model.context or use a "
+                    "longer text"
                 ),
                 count=len(tokens),
                 context=context,

@@ -102,8 +102,9 @@ class FewSteps:
         enough = 10 * math.ceil(self._budget * FEW_STEPS / steps / 10)
         message = Message(
             N_(
-                "{budget} is enough for about {steps} steps, in which a model learns little: give it more time, such "
-                "as {more}, or take a smaller model ({size})"
+                "{budget} is enough for about {steps} {steps:step|steps}, in which a model "
+                "learns little: give it more time, such as {more}, or take a smaller model "
+                "({size})"
             ),
             {
                 "budget": Setting("budget", f"{self._budget:g}s"),

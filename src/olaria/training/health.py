@@ -217,8 +217,8 @@ class Health:
             self._has_sign and event.step > self._began and self._is_early(event),
             lambda: Message(
                 N_(
-                    "trained too little to be judged: after {steps} steps a model has barely begun; train it longer, "
-                    "for {few} steps or more"
+                    "trained too little to be judged: after {steps} {steps:step|steps} a "
+                    "model has barely begun; train it longer, for {few} steps or more"
                 ),
                 {"steps": event.step - self._began, "few": FEW_STEPS},
             ),

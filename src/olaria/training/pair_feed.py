@@ -49,8 +49,8 @@ class PairFeed:
         if batch_size > len(sources):
             raise ConfigError(
                 N_(
-                    "batch_size {size} is larger than the training data, {count} pairs; lower it with "
-                    "{setting}"
+                    "batch_size {size} is larger than the training data, {count} "
+                    "{count:pair|pairs}; lower it with {setting}"
                 ),
                 setting=Setting("training.batch_size", str(len(sources))),
                 size=batch_size,

@@ -52,7 +52,8 @@ class Patience:
             "step": self._best_step,
         }
         message = N_(
-            "validation has not improved for {count} evaluations; best {best} at step {step}"
+            "validation has not improved for {count} {count:evaluation|evaluations}; best "
+            "{best} at step {step}"
         )
         return Stop(Message(message, fields))
 

@@ -144,7 +144,8 @@ class Detection(Result):
         )
         order = Message(
             N_(
-                "the {count} strangest of {all} images, the strangest first, row by row; score: {score}"
+                "the {count} strangest of {all} {all:image|images}, the strangest first, row "
+                "by row; score: {score}"
             ),
             fields,
         )

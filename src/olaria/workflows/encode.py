@@ -127,7 +127,7 @@ class Encoded(ArrayLike, Result):
         ]
         known = [] if classes is None else [words(N_("class"))]
         headings = [words(N_("image")), *known, *names, *more]
-        count = words(N_("{count} images"), count=len(self.codes))
+        count = words(N_("{count} {count:image|images}"), count=len(self.codes))
         places = range(1 + len(known), len(headings))
         return table(headings, rows, places) + line(count)
 

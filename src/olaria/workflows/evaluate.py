@@ -102,8 +102,8 @@ class Evaluation(Result):
         found, copies = [], self.protocol.get("num_examples_in_training")
         if copies:
             text = N_(
-                "{count} of {total} test images are also training images: "
-                "the numbers say less of new ones"
+                "{count} of {total} test {total:image|images} {count:is also a training "
+                "image|are also training images}: the numbers say less of new ones"
             )
             total = self.protocol.get("num_images", self.protocol["num_examples"])
             found.append(Message(text, {"count": copies, "total": total}))

@@ -280,7 +280,9 @@ def _facts(run: Run) -> Message:
         "steps": run.checkpoint()[0],
         "count": run.result.get("num_parameters", "–"),
     }
-    return Message(N_("{family} on {data}, after {steps} steps, {count} parameters"), fields)
+    return Message(
+        N_("{family} on {data}, after {steps} {steps:step|steps}, {count} parameters"), fields
+    )
 
 
 def _command(lesson: str, runs: Sequence[Run], prompt: str | None, seed: int) -> str:

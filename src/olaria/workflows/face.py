@@ -348,7 +348,9 @@ def _codes(run: Run, z: Any, wanted: int) -> Tensor:
         codes = values.astype(np.float32)
     count = int(codes.size - np.count_nonzero(np.isfinite(codes)))
     if count:
-        raise DataError(N_("z has {count} values that are NaN or infinite"), count=count)
+        raise DataError(
+            N_("z has {count} {count:value that is|values that are} NaN or infinite"), count=count
+        )
     return torch.from_numpy(codes)
 
 

@@ -221,8 +221,9 @@ def _named_pictures(run: Run, data: str, pictures: Pictures) -> NamedImages:
         y = torch.tensor([names.index(one) for one in pictures.class_names])[pictures.y]
     if is_own(run, data):
         text = N_(
-            "all {count} images of {data} are taken, those that run {name} learned from too; without "
-            "a path it is its test images alone"
+            "{count:the one image|all images} of {data} {count:is|are} taken ({count}), "
+            "those that run {name} learned from too; without a path it is its test images "
+            "alone"
         )
         fields = {"count": len(pictures.x), "data": data, "name": run.name}
         notes = (*notes, Message(text, fields))
@@ -306,7 +307,7 @@ def classes_of(labels: Any, name: str, count: int, num_classes: int | None) -> T
     num_classes = MOST_CLASSES if num_classes is None else num_classes
     if not is_whole or values.min() < 0 or values.max() >= num_classes:
         raise DataError(
-            N_("{name} must be {count} whole numbers from 0 to {last}"),
+            N_("{name} must be {count} whole {count:number|numbers} from 0 to {last}"),
             name=name,
             count=count,
             last=num_classes - 1,

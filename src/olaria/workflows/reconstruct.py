@@ -113,7 +113,7 @@ class Rebuilt(ArrayLike, Result):
             "error": Number(self.error),
         }
         pairs = Message(N_("pairs: at the left an image, at its right its reconstruction"))
-        error = Message(N_("mean squared error, over {all} images: {error}"), fields)
+        error = Message(N_("mean squared error, over {all} {all:image|images}: {error}"), fields)
         return pairs, error, self.made_by
 
     def _repr_png_(self) -> bytes:

@@ -149,7 +149,8 @@ def _finished(run: Run) -> RunError:
         more = Setting("budget", f"{2 * max(1, round(done['elapsed_s']))}s")
     return RunError(
         N_(
-            "run {name} is finished, after {steps} steps; {resume} {more} trains it on, in a new run"
+            "run {name} is finished, after {steps} {steps:step|steps}; {resume} {more} "
+            "trains it on, in a new run"
         ),
         name=run.name,
         steps=int(done["steps"]),
@@ -188,11 +189,11 @@ def train_on(
     recipe = recipe.updated("data.name", recipes_of(opened)[0].data.name)
     fields: dict[str, Any] = {"name": opened.name, "done": int(trained_in_all(opened)["steps"])}
     begins = N_(
-        "run {name} is finished, after {done} steps: a new run begins from its last weights, with a schedule of its "
-        "own, for {more} more"
+        "run {name} is finished, after {done} {done:step|steps}: a new run begins from its "
+        "last weights, with a schedule of its own, for {more} more"
     )
     if recipe.training.steps is not None:
-        more = Message(N_("{count} steps"), {"count": recipe.training.steps})
+        more = Message(N_("{count} {count:step|steps}"), {"count": recipe.training.steps})
     else:
         more = Message(N_("{seconds} s"), {"seconds": Number(recipe.training.budget or 0, 0)})
     notify(Message(begins, {**fields, "more": more}))

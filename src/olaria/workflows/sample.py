@@ -181,7 +181,9 @@ class SampleRequest(Request):
                 N_("{path} cannot be {value}: {reason}"),
                 path=Setting("stop"),
                 value='""',
-                reason=Message(N_("it must have at least {limit} characters"), {"limit": 1}),
+                reason=Message(
+                    N_("it must have at least {limit} {limit:character|characters}"), {"limit": 1}
+                ),
             )
 
     def given(self, names: tuple[str, ...]) -> dict[str, Any]:

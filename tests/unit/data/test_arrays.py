@@ -321,7 +321,7 @@ BAD_IMAGES: dict[str, tuple[Any, Any, str]] = {
     "0 to 255": (grey().astype(np.float32), None, "from 0 to 19; fractions are 0 to 1"),
     "above": (too_high(), None, "from 0 to 1.01"),
     "below": (-(grey() / 255), None, "fractions are 0 to 1"),
-    "NaN": (with_nan(), None, "1 values that are NaN"),
+    "NaN": (with_nan(), None, "1 value that is NaN"),
     "infinite": (np.full((N, 2, 2), np.inf), None, "NaN or infinite"),
     "fewer labels": (grey(), labels()[:-1], r"labels of the shape \(19,\), and 20 images"),
     "one-hot labels": (grey(), np.eye(N, dtype=int), r"labels of the shape \(20, 20\)"),

@@ -68,7 +68,7 @@ def test_half_cp1252_half_utf8() -> None:
 
 
 def test_a_file_cut_within_a_character() -> None:
-    assert "but for 1 bytes, the first at byte 2" in refused("éé".encode()[:3])
+    assert "but for 1 byte, the first at byte 2" in refused("éé".encode()[:3])
 
 
 @given(st.text("áéíóúâêôãõàçÁÉÇ abc.", min_size=1, max_size=80).filter(lambda s: not s.isascii()))
@@ -119,7 +119,7 @@ def test_a_film_script_in_a_zip(tmp_path: Path) -> None:
     data = text_of(packed, encoding="cp1252")
     assert data.text == "Não, não é isso.\n- Então o que é?\n"
     assert [note.text() for note in data.notes] == [
-        "1 files of another kind were left out: Filme (1999)/leia.nfo",
+        "1 file of another kind was left out: Filme (1999)/leia.nfo",
         "subtitle files: 1, with 2 cues; what is said is kept, numbers, times and marks "
         "(70 % of the characters) are left out",
     ]

@@ -74,7 +74,7 @@ def test_a_folder_is_split_between_files(tmp_path: Path) -> None:
     assert data.train.endswith("text number 8\n\n")
     assert data.num_documents == 10
     assert [note.text() for note in data.notes] == [
-        "10 documents, none on both sides: 9 train, 1 validate with 10 % of the characters"
+        "10 documents, none on both sides: 9 train, 1 validates with 10 % of the characters"
     ]
 
 
@@ -86,7 +86,7 @@ def test_copies_stay_together(tmp_path: Path) -> None:
     data = text_of(tmp_path / "a.zip")
     assert "number 0" in data.train
     assert "number 0" not in data.validation
-    assert "1 documents are copies of another; copies stay together" in [
+    assert "1 document is a copy of another; copies stay together" in [
         note.text() for note in data.notes
     ]
 

@@ -113,7 +113,7 @@ def test_names_that_are_no_utf8_are_escaped(tmp_path: Path) -> None:
         file.write(b"cut")
     data = images_of(tmp_path)
     assert data.class_names == (r"ma\xe7\xe3", r"p\xe2o", r"p\xe3o")
-    assert "1 unreadable images were left out: p\\xe3o/cort\\xe9.png" in [
+    assert "1 unreadable image was left out: p\\xe3o/cort\\xe9.png" in [
         note.text() for note in data.notes
     ]
     repr(data.notes).encode()
@@ -223,7 +223,7 @@ def test_a_zip_beside_images_stays_closed(tmp_path: Path) -> None:
     (tmp_path / "copia.zip").write_bytes(packed_images(["9.png"]))
     data = images_of(tmp_path)
     assert sum(len(p) for p in _parts(data)) == 5
-    assert "1 files of another kind were left out: copia.zip" in [n.text() for n in data.notes]
+    assert "1 file of another kind was left out: copia.zip" in [n.text() for n in data.notes]
 
 
 def test_a_zip_inside_is_as_bounded_as_one_outside(
@@ -273,7 +273,7 @@ def test_links_to_folders_are_named(tmp_path: Path) -> None:
             (place / f"{level}.png").write_bytes(png(level))
     (folder / "dogs.png").symlink_to(away)
     assert [note.text() for note in images_of(folder).notes] == [
-        "1 links to folders were left out, as links are not followed: dogs.png/; put the folders there"
+        "1 link to a folder was left out, as links are not followed: dogs.png/; put the folder there"
     ]
     only = tmp_path / "only"
     only.mkdir()

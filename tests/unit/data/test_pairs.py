@@ -150,8 +150,8 @@ def test_a_third_column_of_authors_is_left_out_and_noted(tmp_path: Path) -> None
     [
         ("", "is empty"),
         ("\n\n", "is empty"),
-        ("a\tx\nb\n", "line 2 of pairs.tsv has 1 columns"),
-        ("a\tx\n\nb\ty\n", "line 2 of pairs.tsv has 1 columns"),
+        ("a\tx\nb\n", "line 2 of pairs.tsv has 1 column,"),
+        ("a\tx\n\nb\ty\n", "line 2 of pairs.tsv has 1 column,"),
         ("a\tx\ty\n", "line 1 of pairs.tsv has 3 columns"),
         ("a\tx\nb\t \n", "line 2 of pairs.tsv has an empty side"),
         ("a\tx\na\ty\n", "have one source"),

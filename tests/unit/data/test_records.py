@@ -61,7 +61,7 @@ def test_records_without_the_text_are_left_out_and_counted(record: dict[str, obj
 
 
 def test_no_record_with_a_text() -> None:
-    with pytest.raises(DataError, match=r"none of the 3 records of a\.jsonl has a text in text"):
+    with pytest.raises(DataError, match=r"a\.jsonl has 3 records, none with a text in text"):
         column(lines(*[{"text": None}] * 3), "text")
 
 
@@ -193,8 +193,8 @@ def test_messages_in_parts_and_without_a_text() -> None:
     text = lines({"messages": chat}, {"messages": []})
     assert column(text, "messages") == ["user: olhe\n"]
     assert noted(text, "messages")[1:] == [
-        "1 messages of a.jsonl without a text were left out",
-        "1 records of a.jsonl without a text in messages were left out; the first is on line 2",
+        "1 message of a.jsonl without a text was left out",
+        "1 record of a.jsonl without a text in messages was left out; the first is on line 2",
     ]
 
 

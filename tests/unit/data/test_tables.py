@@ -120,7 +120,7 @@ def test_what_a_spreadsheet_wrote_is_read(
         writer.writerow([f"n{number}", cell.replace("\n", ending)])
     filled = [cell for cell in cells if cell.strip()]
     if cells and not filled:
-        with pytest.raises(DataError, match="has a text in fala"):
+        with pytest.raises(DataError, match="none with a text in fala"):
             column(stream.getvalue(), "fala")
     else:
         assert column(stream.getvalue(), "fala") == filled
@@ -145,7 +145,7 @@ def test_a_row_is_named_by_its_number_and_its_line() -> None:
     rows = [f'{i};"primeira\r\nsegunda {i}"' for i in range(1, 6)]
     text = "\r\n".join(["id;fala", "", *rows, "6"])
     with pytest.raises(
-        DataError, match=r"row 8 of a\.csv \(line 13 of the file\) has 1 cells and the heading 2"
+        DataError, match=r"row 8 of a\.csv \(line 13 of the file\) has 1 cell and the heading 2"
     ):
         column(text, "fala")
     with pytest.raises(DataError, match=r"row 3 of a\.csv \(line 4 of the file\) has 3 cells"):
@@ -158,7 +158,7 @@ def test_rows_without_a_text_are_left_out_and_counted() -> None:
     assert noted(text, "fala") == [
         "2 records of a.csv without a text in fala were left out; the first is on line 5"
     ]
-    with pytest.raises(DataError, match=r"none of the 2 records of a\.csv has a text in fala"):
+    with pytest.raises(DataError, match=r"a\.csv has 2 records, none with a text in fala"):
         column("id,fala\n1,\n2,\n", "fala")
 
 

@@ -123,7 +123,7 @@ def test_the_two_tables_of_a_competition_are_its_parts(tmp_path: Path) -> None:
     data = opened(tmp_path / "digit-recognizer.zip")
     check(data, pixels(), labels())
     found = notes_of(data)
-    assert "1 files of images without classes were left out: test.csv" in found
+    assert "1 file of images without classes was left out: test.csv" in found
     assert any("sample_submission.csv" in note for note in found)
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "mnist_train.csv").write_text(table(pixels(), labels()))
@@ -351,7 +351,7 @@ def test_a_copy_of_an_idx_file_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "train-images.idx3-ubyte").write_bytes(idx(pixels()))
     data = opened(tmp_path)
     check(data, pixels(), None)
-    assert any("1 copies of other files were left out" in note for note in notes_of(data))
+    assert any("1 copy of another file was left out" in note for note in notes_of(data))
 
 
 @pytest.mark.parametrize(
@@ -472,7 +472,7 @@ def test_other_tables_say_no_classes(content: str, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text(content, "utf-8")
     data = opened(tmp_path)
     assert data.train.y is None
-    assert "1 text files were left out; a language model reads them: x.csv" in notes_of(data)
+    assert "1 text file was left out; a language model reads it: x.csv" in notes_of(data)
 
 
 # -- which kind is read -----------------------------------------------------------------------------
@@ -502,10 +502,10 @@ def test_book_and_cover(tmp_path: Path) -> None:
     data = load(str(tmp_path), wanted="text")
     assert isinstance(data, TextData)
     assert [note.text() for note in data.notes] == [
-        "1 files of images were left out; a model of images reads them: capa.png"
+        "1 file of images was left out; a model of images reads it: capa.png"
     ]
     assert isinstance(load(str(tmp_path)), TextData)
-    with pytest.raises(DataError, match="1 readable images, fewer than 4"):
+    with pytest.raises(DataError, match="1 readable image, fewer than 4"):
         opened(tmp_path)
 
 
@@ -553,7 +553,7 @@ def test_photos_of_a_telephone_are_named(tmp_path: Path) -> None:
         opened(tmp_path)
     pictures(tmp_path)
     assert any(
-        "1 photos of a format that is not read" in note for note in notes_of(opened(tmp_path))
+        "1 photo of a format that is not read" in note for note in notes_of(opened(tmp_path))
     )
 
 
@@ -565,18 +565,16 @@ def test_what_a_competition_wants_back_says_no_classes(name: str, tmp_path: Path
     (tmp_path / name).write_text(rows("test/im{i:02}.png,claro", "file,label", 5))
     found = notes_of(opened(tmp_path))
     assert any(note.startswith("5 images carry no class") for note in found)
-    assert f"1 text files were left out; a language model reads them: {name}" in found
+    assert f"1 text file was left out; a language model reads it: {name}" in found
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>404</html>", png(3)[:30]])
 def test_where_no_image_can_be_read_one_is_named(content: bytes, tmp_path: Path) -> None:
     for i in range(6):
         (tmp_path / f"{i}.jpg").write_bytes(content)
-    with pytest.raises(
-        DataError, match=r"none of the 6 images of .* can be read \(0.jpg"
-    ) as caught:
+    with pytest.raises(DataError, match=r"has 6 images and none can be read \(0.jpg") as caught:
         opened(tmp_path)
-    assert "nenhuma das 6 imagens" in caught.value.message.text("pt")
+    assert "tem 6 imagens, e nenhuma" in caught.value.message.text("pt")
 
 
 @pytest.mark.parametrize("name", ["x.rar", "x.7z", "x.tar.gz", "x.tgz", "x.tar"])

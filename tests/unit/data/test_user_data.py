@@ -102,7 +102,7 @@ def test_e7_unreadable_images_are_counted(folder: Path) -> None:
     (folder / "notes.txt").write_text("by hand")
     notes = [note.text() for note in images_of(folder).notes]
     assert notes[:2] == [
-        "1 text files were left out; a language model reads them: notes.txt",
+        "1 text file was left out; a language model reads it: notes.txt",
         "2 unreadable images were left out: bowl/cut.png, bowl/page.png",
     ]
 

@@ -166,7 +166,7 @@ def test_checks_are_told_with_their_counts_and_a_broken_one_is_loud() -> None:
     assert "numbers compared: 2; largest difference: 5.0·10⁻⁷" in page
     assert "4 numbers of this page" in page and "do not hold" not in page
     page = lesson_page(lesson(checks=(good, bad)))
-    assert 'class="broken"' in page and "1 checks do not hold" in page
+    assert 'class="broken"' in page and "1 check does not hold" in page
 
 
 def test_the_code_of_the_source_is_shown_escaped() -> None:

@@ -67,7 +67,8 @@ def test_the_reason_has_its_numbers() -> None:
     assert answers[:2] == [None, None]
     assert answers[2] == Stop(
         Message(
-            "validation has not improved for {count} evaluations; best {best} at step {step}",
+            "validation has not improved for {count} {count:evaluation|evaluations}; best {best} "
+            "at step {step}",
             {"count": 2, "best": Number(1.235), "step": 5},
         )
     )

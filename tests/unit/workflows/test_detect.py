@@ -96,7 +96,7 @@ def test_the_users_own_images(run: Run, tmp_path: Path) -> None:
     found = detect(run, str(folder), score="error", count=1, out=picture)
     assert found.picture == picture
     told = [line.text("pt") for line in found.caption]
-    assert told[0].startswith("trios: ") and "as 1 mais estranhas de 2 imagens" in told[1]
+    assert told[0].startswith("trios: ") and "a 1 mais estranha de 2 imagens" in told[1]
     assert told[2].startswith(f"execução {run.name}, passo ")
     with Image.open(picture) as sheet:
         assert (

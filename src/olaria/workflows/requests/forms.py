@@ -361,7 +361,9 @@ class Several(Form):
         items = tuple(self.item.check(name, one) for one in value)
         least = self.limits.least or 0
         if len(items) < least:
-            reason = Message(N_("it must have at least {limit} items"), {"limit": least})
+            reason = Message(
+                N_("it must have at least {limit} {limit:item|items}"), {"limit": least}
+            )
             raise refused(name, list(items), reason)
         return items
 
