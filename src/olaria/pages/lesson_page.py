@@ -21,7 +21,7 @@ from olaria.lessons.base import Block, Check, Formula, Mistake, Paragraph, Quest
 from olaria.pages import moving
 from olaria.pages.formulas import mathml
 from olaria.pages.labels import without_folders
-from olaria.pages.page import environment, rich_text, rich_words, sound
+from olaria.pages.page import environment, rich_text, rich_words, sound, whole_words
 from olaria.pages.steps import View, Views
 
 HTML_LANGUAGES = {"en": "en", "pt": "pt-BR"}
@@ -78,7 +78,7 @@ def lesson_page(lesson: LessonContext, language: str = "en") -> str:
             "checks": len(checks),
             "broken": sum(not check.holds for check in checks),
             "largest": difference(max((c.difference for c in checks), default=0.0), language),
-            "command": without_folders(lesson.command),
+            "command": whole_words(without_folders(lesson.command)),
             "kept_words": translate(_KEPT, language),
             "moving": {
                 "reach": moving.REACH,

@@ -67,10 +67,16 @@ def sound(html: str) -> str:
 def rich_text(text: str, language: str, /, **fields: Any) -> Markup:
     """A source string in ``language`` as HTML, with its marks; the fields' values are escaped.
 
+    A field that is a command of ours breaks between its words only.
+
     >>> str(rich_text("*no* {x}", "en", x="<b>"))
     '<em>no</em> &lt;b&gt;'
     """
     return _marked(agreeing(translate(text, language), fields, language), fields)
+
+
+def _is_command(value: Any) -> bool:
+    return isinstance(value, str) and not isinstance(value, Markup) and value.startswith("olaria ")
 
 
 def whole_words(text: str) -> Markup:
@@ -112,7 +118,8 @@ def _marked(text: str, fields: Mapping[str, Any]) -> Markup:
         words = str(escape(part))
         words = _EMPHASIS.sub(_emphasis, words)
         parts.append(_SIGNS.sub(_sign, words))
-    return Markup("".join(parts)).format(**fields)
+    whole = {name: whole_words(x) for name, x in fields.items() if _is_command(x)}
+    return Markup("".join(parts)).format(**{**fields, **whole})
 
 
 def _fields(

@@ -33,6 +33,7 @@ from olaria.lessons.figures import (
 from olaria.pages.cells import mixed
 from olaria.pages.drawing import ticks
 from olaria.pages.lesson_page import LessonContext, difference, lesson_page, lesson_section
+from olaria.pages.page import rich_words
 from olaria.pages.steps import Views
 
 HOSTILE = "<script>alert(1)</script>{0}$*a*$"
@@ -232,3 +233,10 @@ def test_ticks_are_few_round_and_inside(least: float, largest: float) -> None:
     found = ticks(least, largest)
     assert 1 <= len(found) <= 6
     assert all(least - 1e-9 <= tick <= largest + 1e-9 for tick in found)
+
+
+def test_a_command_breaks_between_its_words_only() -> None:
+    text = "To measure it: {command}"
+    page = str(rich_words(Message(text, {"command": "olaria train a --data my-data"}), "en"))
+    assert '<span class="word">--data</span> <span class="word">my-data</span>' in page
+    assert "word" not in str(rich_words(Message(text, {"command": "no olaria"}), "en"))
