@@ -126,3 +126,27 @@ def test_a_fact_stands_beside_its_name_where_the_one_before_takes_two_lines() ->
     height = {text.strip()[:8]: y for text, _, y, _ in placed(to_pdf(html))}
     for i in (1, 2, 3):
         assert abs(height[f"name000{i}"] - height[f"fact000{i}"]) < 1, i
+
+
+def test_a_large_drawing_leaves_room_for_others_on_its_sheet() -> None:
+    """So that a sheet does not end half empty before one."""
+    folder = Path(pdf.__file__).parent / "templates"
+    style = report_style() + (folder / "_lesson.css.j2").read_text("utf-8")
+    square = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 900" width="900" height="900"/>'
+    )
+    picture = PICTURE.replace("'300'", "'900'")
+    html = (
+        f'<!doctype html><html lang="en"><head><title>T</title><style>{style}</style></head><body><main>'
+        f'<article class="lesson"><figure>{square}</figure><p><img class="painted" alt="" src="{picture}"></p>'
+        f'</article><section id="architectures"><figure><img alt="" src="{picture}"></figure></section>'
+        f'<section><figure><img alt="" src="{picture}"></figure></section></main></body></html>'
+    )
+    heights = [
+        box.height / 96 * 25.4
+        for sheet in pdf.laid_out(html).pages
+        for box in sheet._page_box.descendants()
+        if type(box).__name__.endswith("ReplacedBox")
+    ]
+    assert len(heights) == 4
+    assert [round(height) for height in heights] == [92, 66, 98, 84]
