@@ -167,8 +167,8 @@ def _machine(shell: Shell, provenance: dict[str, Any]) -> Iterator[tuple[str, st
     flat = {**provenance, **machine, **versions}
     for key, name in PROVENANCE_LABELS.items():
         value = None if key in ("precision", "compile") else flat.get(key)  # of the training
-        in_bytes = key.endswith("_bytes") and value is not None
-        yield name, shell.size(value) if in_bytes else _known(shell, value)
+        if value is not None:
+            yield name, shell.size(value) if key.endswith("_bytes") else shell.measure(value)
     yield N_("bfloat16 in hardware"), _known(shell, machine.get("bfloat16_in_hardware"))
     yield N_("C++ compiler"), _known(shell, machine.get("compiler"))
     others = (f"{name} {v}" for name, v in versions.items() if v and name not in _SHOWN_APART)
