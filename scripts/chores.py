@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -23,11 +24,13 @@ BENCHMARKS = ("start", "averaging", "language_generation", "language_training")
 
 
 def show_targets() -> int:
-    """Print the Makefile's targets with what they do."""
+    """Print the Makefile's targets with what they do, in Portuguese where the system speaks it."""
+    spoken = (os.environ.get(name) for name in ("OLARIA_LANG", "LC_ALL", "LC_MESSAGES", "LANG"))
+    is_portuguese = next(filter(None, spoken), "").lower().startswith("pt")
     for line in (ROOT / "Makefile").read_text(encoding="utf-8").splitlines():
-        found = re.match(r"([a-z-]+):.*?##\s*(.*)", line)
+        found = re.match(r"([a-z-]+):.*?##\s*(.*?)\s*##pt\s*(.*)", line)
         if found:
-            print(f"make {found[1]:<14s} {found[2]}")
+            print(f"make {found[1]:<14s} {found[3 if is_portuguese else 2]}")
     return 0
 
 
