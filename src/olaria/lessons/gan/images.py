@@ -1,361 +1,314 @@
-r"""A GAN's images: noise and what becomes of it, and what the discriminator says of it and of real images.
+r"""The steps on images: a walk through the noise, the outputs, the gradient at each pixel, and what follows.
 
-Arrays: ``z`` (N, latent), of N(0, I); ``way`` (P, S, C, H, W), ``images`` (N, C, H, W), in [0, 1]; ``real`` and
-``generated``, answers l, (N,). Sources: Goodfellow et al. 2014; White 2016 (paths on the sphere).
+Arrays: ``z`` (N, latent), of N(0, I); ``way`` (P, S, C, H, W), ``images`` and ``moved`` (M, C, H, W), in [0, 1];
+``real`` and ``generated``, outputs l, (N,); ``pull`` (M, C, H, W), minus the gradient of the generator's loss of each
+image, loss per unit of a pixel; ``frames`` (F, K, C, H, W), uint8, the first images of each kept sheet, and ``steps``
+(F,); ``distances`` (3,), mean Euclidean distance of two images, of real ones, of generated ones and of a simulated
+collapse; ``nearest`` (3,), the same of an image and the nearest other one; ``spreads`` (3,), the variances of their
+pixels, summed, over those of the real ones; ``outputs`` (3,), the discriminator's means.
+
+Sources: Goodfellow et al. 2014; White 2016 (paths on the sphere); Odena et al. 2017, equation 3; Metz et al. 2017;
+Naeem et al. 2020; Yazıcı et al. 2019 (averaged weights).
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from olaria.i18n import N_, Message, Number
-from olaria.lessons.base import Array, Check, Step, numbers
-from olaria.lessons.by_numpy import games
-from olaria.lessons.figures import (
-    Bars,
-    Choice,
-    Control,
-    Curve,
-    Figure,
-    Images,
-    Plot,
-    Strip,
-)
-from olaria.lessons.gan.answers import (
-    LOGISTIC,
-    answer,
-    answer_by_hand,
-    answer_name,
-    answer_note,
-    scale,
-    weights_words,
-)
-from olaria.lessons.gan.gallery import Gallery, as_classes
-from olaria.models.gan import GAN
-from olaria.runs import Run
-from olaria.sampling import latent
+from olaria.errors import LessonError
+from olaria.evaluation.gathered import alike
+from olaria.i18n import N_, Message
+from olaria.lessons import images
+from olaria.lessons.base import Array, Check, numbers
+from olaria.lessons.by_numpy.networks import sigmoid
+from olaria.lessons.figures import Bars, Choice, Control, Curve, Images, Plot, Strip, Table, Words
+from olaria.lessons.gan.game import Values, notes_of, outputs, rms, told
+from olaria.lessons.gan.record import measured, num_tiles, played, tiles, warned
+from olaria.lessons.gan.scene import Pictures, Scene, first
+from olaria.lessons.gan.ways import Way, classifies, pull_of
+from olaria.lessons.images import strip
+from olaria.training.health import NARROW_SPREAD
+from olaria.training.randomness import generator as at_place
 
 SHOWN = 8
 PATHS, STOPS = 3, 7
 """Pairs of noise, and images on the way from one to the other."""
 LEAST_TURNED = 4
-"""Numbers of the noise from which a way may be an arc: of fewer, two may lie opposite, where no arc is told."""
+"""Numbers of the noise from which a way may be an arc: of fewer, two may lie opposite, where no arc is defined."""
 NUMBERS = 16
 """Of the noise, that are drawn as bars."""
 CLASSES = 10
 """Of which the same noise is drawn."""
 BINS = 24
+RANKED = (0.65, 0.95)
+"""Between the answers to how well the discriminator tells images apart."""
+MOVING = 0.02
+"""Root mean square change of a pixel from which images still change."""
+PULLED = 3
+DIRECTIONS = 3
+"""In which a slope is computed: as many single pixels, and as many through all of them."""
+LARGEST_MOVE = 0.25
+"""Of a pixel's range, along the gradient."""
+MEASURED = {"spread": N_("spread"), "coverage": N_("coverage of the data")}
+"""What a run measures of the variety of its images."""
+FEW = 4
+"""Images that a simulated collapse consists of."""
 
 
-# -- noise to image --------------------------------------------------------------------------------
-
-
-def noise_step(gallery: Gallery) -> Step:
+def walk(scene: Scene, way: Way) -> Values | None:
     """Noise, the image made of it, and the way to another."""
-    model = gallery.model
-    a, b = gallery.z[:PATHS], gallery.z[PATHS : 2 * PATHS]
-    y = latent.classes_in_turn(model, len(a))
-    path: latent.Walk = "spherical" if model.latent >= LEAST_TURNED else "linear"
-    way = latent.interpolate(model, a, b, STOPS, path, y)
-    change = (way[:, 1:] - way[:, :-1]).square().mean().sqrt().item()
-    by_hand = _way_by_hand(model, numbers(a), numbers(b), as_classes(y))
-    figures = [_bars(a[0], b[0]), _stops(way, path, gallery.run)]
-    checks = [
-        Check(
-            Message(N_("every image of the way, from the weights and the noise in NumPy")),
-            numbers(way),
-            by_hand,
+    if not isinstance(scene, Pictures):
+        return None
+    z, y, latent = numbers(scene.z), scene.classes, scene.gan.latent
+    a, b = z[:PATHS], z[PATHS : 2 * PATHS]
+    is_arc = latent >= LEAST_TURNED
+    made = np.stack([way.generated(some, first(y, PATHS)) for some in _between(a, b, is_arc)], 1)
+    stops = tuple(Images("", (Strip("", made[:, stop]),)) for stop in range(STOPS))
+    labels = tuple(f"{stop}/{STOPS - 1}" for stop in range(STOPS))
+    control = Control(Message(N_("part of the way")), labels, plays=True)
+    count = min(NUMBERS, latent)
+    ends = (Message(N_("at the start")), a[0]), (Message(N_("at the end")), b[0])
+    return {
+        "latent": latent,
+        "pixels": math.prod(scene.shape),
+        "change": rms(np.diff(made, axis=1)),
+        "apart": rms(made[:, STOPS // 2] - (made[:, 0] + made[:, -1]) / 2),
+        "arc": is_arc,
+        "paths": len(a),
+        "shown": count,
+        "answer": 1,
+        "z": z,
+        "way": made,
+        "noise": Bars(
+            "",
+            tuple(images.index("z", k) for k in range(count)),
+            tuple((name, end[:count]) for name, end in ends),
         ),
-        Check(
-            Message(N_("the change from stop to stop, of those images")),
-            change,
-            np.sqrt((np.diff(by_hand, axis=1) ** 2).mean()),
-        ),
-    ]
-    if model.classes:
-        figure, check = _each_class(gallery)
-        figures.append(figure)
-        checks.append(check)
-    channels, height, width = way.shape[2:]
-    return Step(
-        Message(N_("From noise to an image")),
-        Message(
-            N_(
-                "The generator turns {latent} numbers drawn from N(0, I) into the {pixels} numbers of an image. "
-                "Every $z$ has an image, also those on the way from one to another: from stop to stop a pixel "
-                "changes by {change} of its range (root mean square). There is no way back: for a given image this "
-                "model has no $z$, and a single number of $z$ has no meaning that anyone gave it."
-            ),
-            {
-                "latent": model.latent,
-                "pixels": channels * height * width,
-                "change": Number(change, 3),
-            },
-        ),
-        r"z \sim \mathcal{N}(0, I) \quad x = G(z)",
-        tuple(figures),
-        {"z": numbers(gallery.z), "way": numbers(way)},
-        (latent.interpolate, type(model.generator).forward),
-        tuple(checks),
-        "Goodfellow et al. 2014, section 3; White 2016",
-    )
+        "pictures": Choice("", (control,), stops, (0, STOPS // 2, STOPS - 1)),
+    }
 
 
-def _bars(a: Tensor, b: Tensor) -> Figure:
-    count = min(NUMBERS, len(a))
-    return Bars(
-        Message(
-            N_(
-                "The noise of the first image below at both ends of its way: {shown} of its {all} numbers."
-            ),
-            {"shown": count, "all": len(a)},
-        ),
-        tuple(f"z{_index(k + 1)}" for k in range(count)),
-        (
-            (Message(N_("at the start")), numbers(a[:count])),
-            (Message(N_("at the end")), numbers(b[:count])),
-        ),
-    )
-
-
-def _index(number: int) -> str:
-    return str(number).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
-
-
-def _stops(way: Tensor, path: latent.Walk, run: Run) -> Figure:
-    """The images of each stop, one stop at a time."""
-    images = tuple(Images("", (Strip("", numbers(way[:, stop])),)) for stop in range(way.shape[1]))
-    labels = tuple(f"{stop}/{len(images) - 1}" for stop in range(len(images)))
-    turned = N_(
-        "{count} noises become {count} others along an arc, on which they stay about as long as noise is; on this "
-        "page both sides have the {weights}."
-    )
-    straight = N_(
-        "{count} noises become {count} others along a straight line; on this page both sides have the {weights}."
-    )
-    return Choice(
-        Message(
-            turned if path == "spherical" else straight,
-            {"count": len(way), "weights": weights_words(run)},
-        ),
-        (Control(Message(N_("part of the way")), labels, plays=True),),
-        images,
-        (0, len(images) // 2, len(images) - 1),
-    )
-
-
-def _way_by_hand(model: GAN, a: Array, b: Array, y: Any) -> Array:
-    """Noise on the way from a to b, and its images; an arc is turned by shares of its whole angle."""
-    if model.latent < LEAST_TURNED:
-        line = [a + t * (b - a) for t in np.linspace(0, 1, STOPS)]
-        return np.stack([games.images(model, z, y) for z in line], 1)
+def _between(a: Array, b: Array, is_arc: bool) -> list[Array]:
+    """Noise on the way from a to b; an arc is turned by shares of its whole angle."""
+    shares = np.linspace(0, 1, STOPS)
+    if not is_arc:
+        return [a + t * (b - a) for t in shares]
     cosine = (a * b).sum(1) / np.sqrt((a**2).sum(1) * (b**2).sum(1))
     omega = np.arccos(np.clip(cosine, -1, 1))[:, None]
-    stops = [
-        (np.sin((1 - t) * omega) * a + np.sin(t * omega) * b) / np.sin(omega)
-        for t in np.linspace(0, 1, STOPS)
-    ]
-    images = [games.images(model, z, y) for z in stops]
-    return np.stack(images, 1)
+    return [(np.sin((1 - t) * omega) * a + np.sin(t * omega) * b) / np.sin(omega) for t in shares]
 
 
-def _each_class(gallery: Gallery) -> tuple[Figure, Check]:
-    """The same noise for several classes."""
-    count = min(CLASSES, gallery.model.classes)
-    z, y = gallery.z[:1].repeat(count, 1), torch.arange(count)
-    images = latent.decode(gallery.model, z, y)
-    figure = Images(
-        Message(N_("The same noise for one class after the other: the class is told beside it.")),
-        (Strip("", numbers(images), gallery.names[:count]),),
-    )
-    text = Message(N_("the images of the classes, from the weights in NumPy"))
-    by_hand = games.images(gallery.model, numbers(z), y.numpy())
-    return figure, Check(text, numbers(images), by_hand)
-
-
-# -- what the discriminator says -------------------------------------------------------------------
-
-
-def answers_step(gallery: Gallery) -> Step:
-    """Its answers on real images and on generated ones."""
-    real, made = gallery.answers
-    means = [answer(l.double(), gallery.loss).mean().item() for l in (real, made)]
-    ranked = ranked_above(real, made)
-    by_hand = gallery.answers_by_hand
-    histogram, counts = _histogram(gallery)
-    told, told_checks = _told_classes(gallery)
-    text = Message(
-        N_(
-            "On {count} images that were kept apart from the training the discriminator answers {real} on average, "
-            "and {made} on as many generated ones. Of all pairs it puts the real image above the generated one in "
-            "{ranked}; one half would be guessing. One answer is no mark for one image: it says of which kind such "
-            "images are more frequent."
-        ),
-        {
-            "count": len(real),
-            "real": Number(means[0], 3),
-            "made": Number(means[1], 3),
-            "ranked": Number(ranked, 3),
-        },
-    )
-    checks = [
-        Check(
-            Message(N_("every answer, from the weights with convolutions in NumPy")),
-            np.concatenate([numbers(l) for l in (real, made)]),
-            np.concatenate(by_hand),
-        ),
-        Check(
-            Message(N_("the two means, from those answers")),
-            means,
-            [answer_by_hand(l, gallery.loss).mean() for l in by_hand],
-        ),
-        Check(
-            Message(N_("the share of pairs, counted one real image at a time")),
-            ranked,
-            _ranked_by_hand(numbers(real), numbers(made)),
-        ),
-        counts,
-    ]
-    shown = gallery.made[:SHOWN]
-    classes = None if gallery.classes is None else gallery.classes[:SHOWN].numpy()
-    checks.append(
-        Check(
-            Message(
-                N_("the generated images that are shown, from the weights and the noise in NumPy")
+def classes(scene: Scene, way: Way) -> Values | None:
+    """The same noise for several classes, and other noise for one."""
+    if not isinstance(scene, Pictures) or not scene.gan.classes:
+        return None
+    count = min(CLASSES, scene.gan.classes)
+    z, y = numbers(scene.z[:count]), np.arange(count)
+    by_class = way.generated(np.repeat(z[:1], count, 0), y)
+    by_noise = way.generated(z, np.zeros_like(y))
+    changes = [rms(x - x.mean(0)) for x in (by_class, by_noise)]
+    bars = None
+    if classifies(scene.gan, scene.labels):
+        kinds = ((scene.real, scene.labels), (scene.made, scene.classes))
+        nats = np.array([way.class_nats(numbers(x), own).mean() for x, own in kinds])
+        names = (Message(N_("real images")), Message(N_("generated images")))
+        bars = Bars("", names, ((Message(N_("loss of the class")), nats),), Message(N_("nats")))
+    return {
+        "count": count,
+        "of_class": changes[0],
+        "of_noise": changes[1],
+        "answer": 0 if changes[0] > changes[1] else 1,
+        "projection": scene.gan.config.conditioning == "projection",
+        "auxiliary": scene.gan.config.conditioning == "auxiliary",
+        "guessing": math.log(scene.gan.classes),
+        "by_class": by_class,
+        "by_noise": by_noise,
+        "pictures": Images(
+            "",
+            (
+                strip(Message(N_("same noise, each class")), by_class, scene.names[:count]),
+                strip(Message(N_("other noise, one class")), by_noise),
             ),
-            numbers(shown),
-            games.images(gallery.model, numbers(gallery.z[: len(shown)]), classes),
-        )
-    )
-    return Step(
-        Message(N_("What the discriminator says")),
-        text,
-        r"D(x) = \frac{1}{1 + \exp(-l(x))}" if gallery.loss in LOGISTIC else "l(x)",
-        (_judged(gallery), histogram, *told),
-        {"real": numbers(real), "generated": numbers(made), "images": numbers(shown)},
-        (GAN.discriminate, GAN.judge),
-        (*checks, *told_checks),
-        "Goodfellow et al. 2014, section 4; Miyato et al. 2018",
-    )
-
-
-def _judged(gallery: Gallery) -> Images:
-    """Some images of both kinds with their answers."""
-    strips = []
-    kinds = (
-        (Message(N_("real images")), gallery.real, gallery.labels),
-        (Message(N_("generated images")), gallery.made, gallery.classes),
-    )
-    for (name, images, y), logits in zip(kinds, gallery.answers, strict=True):
-        notes = notes_of(gallery, logits[:SHOWN], y)
-        strips.append(Strip(name, numbers(images[:SHOWN]), notes))
-    caption = scale(gallery.loss)
-    if gallery.model.classes and gallery.model.config.conditioning == "projection":
-        caption = Message(
-            N_(
-                "{scale} It is told the class too, and asks whether an image is real for that class."
-            ),
-            {"scale": caption},
-        )
-    return Images(caption, tuple(strips))
-
-
-def notes_of(gallery: Gallery, logits: Tensor, y: Tensor | None) -> tuple[Message, ...]:
-    """The answers (N,), for under their images, with the classes where the model is told them, (N,) or more."""
-    values = answer(logits, gallery.loss).tolist()
-    names = (
-        [""] * len(values) if y is None else [gallery.names[k] for k in y[: len(values)].tolist()]
-    )
-    return tuple(
-        answer_note(value, gallery.loss, name) for value, name in zip(values, names, strict=True)
-    )
-
-
-def _told_classes(gallery: Gallery) -> tuple[tuple[Figure, ...], tuple[Check, ...]]:
-    """What an auxiliary classifier has left to say of the class."""
-    model = gallery.model
-    if gallery.labels is None or model.config.conditioning != "auxiliary":
-        return (), ()
-    kinds = ((gallery.real, gallery.labels), (gallery.made, gallery.classes))
-    nats, by_hand = [], []
-    for x, y in kinds:
-        assert y is not None
-        own = model.judge(x, y)[1]
-        assert own is not None
-        nats.append(own.double().mean().item())
-        by_hand.append(games.class_nats(model, numbers(x), y.numpy()).mean())
-    bars = Bars(
-        Message(
-            N_(
-                "The discriminator is not told the class but says it: the mean of −log p(class | image); guessing "
-                "would cost {guessing}. Both sides want it small, so the generator draws images whose class is "
-                "easily told."
-            ),
-            {"guessing": Number(math.log(model.classes), 3)},
         ),
-        (Message(N_("real images")), Message(N_("generated images"))),
-        ((Message(N_("loss of the class")), np.array(nats)),),
-        Message(N_("nats")),
-    )
-    return (bars,), (
-        Check(Message(N_("the losses of the class, from the weights in NumPy")), nats, by_hand),
-    )
+        "bars": bars,
+    }
 
 
-def ranked_above(real: Tensor, made: Tensor) -> float:
-    """Share of all pairs in which the real image's answer is above the generated one's; equal ones count half."""
-    above = (real[:, None] > made[None]).double() + 0.5 * (real[:, None] == made[None]).double()
-    return above.mean().item()
-
-
-def _ranked_by_hand(real: Array, made: Array) -> float:
-    counts = [np.sum(made < one) + 0.5 * np.sum(made == one) for one in real]
-    return float(np.sum(counts)) / (len(real) * len(made))
-
-
-def _histogram(gallery: Gallery) -> tuple[Plot, Check]:
-    """How many images of each kind got which answer."""
-    both = [answer(l.double(), gallery.loss) for l in gallery.answers]
-    low = min(x.min().item() for x in both)
-    high = max(x.max().item() for x in both)
-    width = max(high - low, 1e-6)
-    edges = np.linspace(low - 0.05 * width, high + 0.05 * width, BINS + 1)
-    counts = [np.histogram(numbers(x), edges)[0].astype(np.float64) for x in both]
-    middles = (edges[1:] + edges[:-1]) / 2
+def judged(scene: Scene, way: Way) -> Values | None:
+    """The discriminator's outputs on real images and on generated ones."""
+    if not isinstance(scene, Pictures):
+        return None
+    both, config = outputs(scene, way), scene.gan.config
+    real, made = (way.read(l) for l in both)
+    ranked = way.ranked(*both)
     names = (Message(N_("real images")), Message(N_("generated images")))
-    plot = Plot(
-        _histogram_caption(gallery),
-        tuple(Curve(name, middles, y) for name, y in zip(names, counts, strict=True)),
-        answer_name(gallery.loss),
-        Message(N_("images")),
+    kinds = zip(names, (scene.real, scene.made), (scene.labels, scene.classes), both, strict=True)
+    strips = (
+        Strip(name, numbers(x[:SHOWN]), notes_of(scene, way, l[:SHOWN], y))
+        for name, x, y, l in kinds
     )
-    cells = [np.floor((numbers(x) - edges[0]) / (edges[1] - edges[0])).astype(int) for x in both]
-    expected = [[float((cell == k).sum()) for k in range(BINS)] for cell in cells]
-    return plot, Check(
-        Message(N_("how many have which answer, counted cell by cell")), counts, expected
-    )
-
-
-def _histogram_caption(gallery: Gallery) -> Message:
-    count = {"bins": BINS}
-    if gallery.model.config.augment == "none":
-        return Message(
-            N_(
-                "How many images got which answer, in {bins} cells. The more the two curves lie on each other, the "
-                "less it can tell."
-            ),
-            count,
-        )
-    return Message(
-        N_(
-            "How many images got which answer, in {bins} cells. The more the two curves lie on each other, the less "
-            "it can tell. In training it saw images changed in three ways, each with a probability that had come to "
-            "{probability}; here it sees them unchanged."
+    # Which cell an output is in is chosen by the scene's: near an edge both ways might differ.
+    chosen = [sigmoid(l) if scene.logistic else l for l in scene.outputs]
+    low, high = min(x.min() for x in chosen), max(x.max() for x in chosen)
+    margin = 0.05 * max(high - low, 1e-6)
+    edges = np.linspace(low - margin, high + margin, BINS + 1)
+    counts = (np.histogram(x, edges)[0].astype(np.float64) for x in chosen)
+    middles = (edges[1:] + edges[:-1]) / 2
+    curves = (Curve(name, middles, y) for name, y in zip(names, counts, strict=True))
+    is_augmented = config.augment == "adaptive"
+    return {
+        **told(scene),
+        "count": len(real),
+        "real_mean": real.mean(),
+        "made_mean": made.mean(),
+        "ranked": ranked,
+        "answer": int(np.searchsorted(RANKED, ranked)),
+        "bins": BINS,
+        "augmented": is_augmented,
+        "probability": float(scene.gan.augment_probability) if is_augmented else 0.0,
+        "conditional": bool(scene.gan.classes) and config.conditioning == "projection",
+        "images": way.generated(numbers(scene.z[:SHOWN]), first(scene.classes, SHOWN)),
+        "pictures": Images("", tuple(strips)),
+        "histogram": Plot(
+            "", tuple(curves), "D(x)" if scene.logistic else "l(x)", Message(N_("images"))
         ),
-        {**count, "probability": Number(gallery.model.augment_probability.item(), 3)},
+    }
+
+
+def pixel_gradients(scene: Scene, way: Way) -> Values | None:
+    """Where the generator's loss wants the pixels to go."""
+    if not isinstance(scene, Pictures):
+        return None
+    x, y = numbers(scene.made[:PULLED]), first(scene.classes, PULLED)
+    pull = pull_of(scene.model, scene.made[:PULLED], y, scene.loss)
+    directions = np.concatenate([_directions(one, k) for k, one in enumerate(pull)])
+    start, slopes = (np.repeat(some, 2 * DIRECTIONS, 0) for some in (x, pull))
+    own = None if y is None else np.repeat(y, 2 * DIRECTIONS)
+    size = np.abs(pull).max((1, 2, 3), keepdims=True)
+    moved = np.clip(x + LARGEST_MOVE * pull / np.maximum(size, 1e-12), 0, 1)
+    before, after = (way.logits(some, y) for some in (x, moved))
+    means = [float(way.read(l).mean()) for l in (before, after)]
+    unit = Message(N_("fall of the loss per unit of a pixel"))
+    heats = (images.map_of_pixels(one.sum(0), "", unit, signed=True) for one in pull)
+    control = Control(Message(N_("image")), tuple(str(k + 1) for k in range(len(x))), "select")
+    return {
+        **told(scene),
+        "auxiliary": classifies(scene.model, y),
+        "before": means[0],
+        "after": means[1],
+        "answer": 0 if means[1] > means[0] else 1,
+        "images": x,
+        "pull": pull,
+        "moved": moved,
+        "falls": way.falls(start, own, directions, slopes),
+        "heats": Choice("", (control,), tuple(replace(heat, digits=4) for heat in heats)),
+        "pictures": Images(
+            "",
+            (
+                Strip(Message(N_("generated images")), x, notes_of(scene, way, before, y)),
+                Strip(Message(N_("the same, moved")), moved, notes_of(scene, way, after, y)),
+            ),
+        ),
+    }
+
+
+def _directions(pull: Array, seed: int) -> Array:
+    """The strongest pixels, each alone, and random directions through all, (2 · DIRECTIONS, C, H, W)."""
+    strongest = np.abs(pull).ravel().argsort()[-DIRECTIONS:]
+    alone = np.eye(pull.size)[strongest]
+    through = np.random.default_rng(seed).standard_normal((DIRECTIONS, pull.size))
+    return np.concatenate((alone, through)).reshape(-1, *pull.shape)
+
+
+def frames(scene: Scene, way: Way) -> Values | None:
+    """The same noise after each kept step; None where the run kept no pictures."""
+    if not isinstance(scene, Pictures) or not scene.run.samples():
+        return None
+    run, model, all_tiles = scene.run, scene.gan, num_tiles(scene.run, scene.shape)
+    each = model.classes if 0 < model.classes <= CLASSES else SHOWN
+    when, sheets = tiles(run, scene.shape, min(all_tiles, each))
+    start, middle, last = (sheets[k] / 255 for k in (0, len(sheets) // 2, -1))
+    # The noise that the run watches, and what the kept weights make of it.
+    draws = at_place(run.recipe.seed, "watching")
+    z = numbers(torch.randn(all_tiles, model.latent, generator=draws)[: len(last)])
+    again = way.generated(z, np.arange(len(last)) % model.classes if model.classes else None)
+    checks: tuple[Check, ...] = ()
+    if when[-1] == scene.step:
+        # Of all images that the file's whole numbers may stand for, the nearest one.
+        lowest, highest = ((sheets[-1] + half) / 255 for half in (-0.5, 0.5))
+        text = N_("the last frame's file, up to rounding, and the images of that step's weights")
+        checks = (Check(Message(text), np.clip(again, lowest, highest), again),)
+    names = (Message(N_("step {step}"), {"step": when[k]}) for k in (0, -1))
+    whole, late = rms(last - start), rms(last - middle)
+    return {
+        "first": when[0],
+        "last": when[-1],
+        "middle": when[len(when) // 2],
+        "whole": whole,
+        "late": late,
+        "answer": 1 if late > MOVING else 0,
+        "frames": np.stack(sheets),
+        "steps": np.array(when),
+        "again": again,
+        "ends": Images("", tuple(map(Strip, names, (sheets[0], sheets[-1])))),
+        "animation": played(when, [Images("", (Strip("", one),)) for one in sheets]),
+        "checks": checks,
+    }
+
+
+def collapsed_images(scene: Scene, way: Way) -> Values | None:
+    """How much the images of this run differ, beside a simulated collapse, and what the monitor warned of.
+
+    Raises:
+        LessonError: the real images are all the same, so that nothing can be told of variety.
+    """
+    if not isinstance(scene, Pictures):
+        return None
+    if alike(scene.real) is not None:
+        raise LessonError(
+            N_(
+                "the lesson is about variety, and the images of run {name} are all the same; "
+                "give it a run on others"
+            ),
+            name=scene.run.name,
+        )
+    few = np.arange(len(scene.made)) % FEW
+    real, made = numbers(scene.real), numbers(scene.made)
+    sets = (real, made, made[few])
+    on_real, on_made = outputs(scene, way)
+    distances, nearest = np.stack([way.distances(x) for x in sets], 1)
+    spreads = np.array([way.spread(x, real) for x in sets])
+    means = np.array([way.read(l).mean() for l in (on_real, on_made, on_made[few])])
+    names: tuple[Words, ...] = tuple(
+        map(Message, (N_("real images"), N_("this run"), N_("simulated collapse")))
     )
+    columns = (N_("distance"), N_("nearest other"), N_("spread"), N_("mean output"))
+    rows = zip(names, *(x.tolist() for x in (distances, nearest, spreads, means)), strict=True)
+    lower = bool(means[2] < means[1] - way.read(on_made).std())
+    return {
+        **told(scene),
+        "few": FEW,
+        "count": len(made),
+        "near_real": nearest[0],
+        "near_own": nearest[1],
+        "near_few": nearest[2],
+        "spread_own": spreads[1],
+        "spread_few": spreads[2],
+        "limit": NARROW_SPREAD,
+        "output": means[1],
+        "output_few": means[2],
+        "lower": lower,
+        "answer": 0 if lower else 1,
+        "distances": distances,
+        "nearest": nearest,
+        "spreads": spreads,
+        "outputs": means,
+        "pictures": Images("", tuple(strip(names[k], sets[k][:SHOWN]) for k in (1, 2))),
+        "table": Table("", ("", *map(Message, columns)), tuple(rows), digits=3),
+        "history": measured(scene.run, MEASURED),
+        "warnings": warned(scene),
+    }

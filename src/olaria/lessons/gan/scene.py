@@ -1,70 +1,297 @@
-"""A game in the plane as its lesson looks at it: the points of both sides, the surface between them, how near they are.
+r"""What the GAN's lesson looks at: real and generated examples, points or images, and all that is chosen among them.
 
-The surface is in [0, 1], so that one half cannot tell. Everything that is measured is measured once more in NumPy.
+Points are (N, 2) in the units of the data, images (N, C, H, W) in [0, 1]; noise is (N, latent), of N(0, I).
 """
 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
-from typing import Any
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Generator, Tensor
 
-from olaria.data.base import PointData
-from olaria.evaluation import diversity
-from olaria.evaluation.plane import NEAR
+from olaria.data.base import ImageData, PointData
 from olaria.families.gan import AdversarialLoss
-from olaria.lessons.base import Array, Asked, numbers
-from olaria.lessons.by_numpy import games
-from olaria.lessons.by_numpy.networks import sigmoid
-from olaria.lessons.gan.answers import LOGISTIC, events_of, loss_of, seeded
-from olaria.models.base import last_layer
+from olaria.lessons import images
+from olaria.lessons.base import Array, Asked, evenly, numbers
+from olaria.models.game import Game
+from olaria.models.gan import GAN
 from olaria.models.plane import PlaneGAN
+from olaria.objectives.adversarial import discriminator_loss, generator_loss
 from olaria.runs import Run
 from olaria.sampling import plane
+from olaria.storage.folder import EVENTS
+from olaria.training.building import build_model
 
-DRAWN = 2000
-"""Points that are measured."""
-SHOWN = 300
-"""Points of a cloud that are drawn."""
+Labels = NDArray[np.int64] | None
+Side = Literal["discriminator", "generator"]
+SIDES: tuple[Side, ...] = get_args(Side)
+
+LOGISTIC: tuple[AdversarialLoss, ...] = ("minimax", "non-saturating")
+"""Losses that read an output as the logit of a probability, and are in nats."""
+NUM_POINTS = 2000
 LEAST_REAL = 200
 """Test points below which those of the other parts are taken too."""
+NUM_IMAGES = 64
+BATCH = 256
+"""Examples of the two updates that are shown; an image GAN has :data:`NUM_IMAGES`."""
+FALL = 0.05
+"""Of its size, by which a loss should fall in an update, to first order."""
+LARGEST_RATE = 1.0
+MOST_HALVINGS = 12
+"""Of the learning rate, until a loss falls by half of what its gradient promises (Armijo 1966)."""
+SHOWN = 300
+"""Points of a cloud that are drawn."""
 SIDE = 40
 """Cells of a surface's side."""
-NEIGHBOURHOODS = 400
-"""Points of each side whose neighbourhoods are compared."""
+KEPT = 4
+"""Checkpoints that are shown."""
+MEASURED = 500
+"""Points of each kind on which the best discriminator is tried."""
+BLUR = 0.1
+"""Of the data's standard deviation, where no cluster tells a width."""
+KEPT_SHARE = 0.1
+"""Of the points, in a simulated collapse where no clusters are known."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """One step of gradient descent of one side; the other side's parameters stay as they are.
+
+    Args:
+        side: whose parameters move.
+        before: both networks before it.
+        after: both networks after it.
+        gradient: of the side's loss in its parameters, by name.
+        rate: the learning rate.
+    """
+
+    side: Side
+    before: Game
+    after: Game
+    gradient: dict[str, Tensor]
+    rate: float
+
+    def moved(self, side: Side) -> float:
+        """Euclidean length of the change of one side's parameters."""
+        old = dict(self.before.named_parameters())
+        new = self.after.named_parameters()
+        return math.sqrt(squared_length({n: p - old[n] for n, p in new if side_of(n) == side}))
+
+    def moved_by(self, step: float, *, double: bool = False) -> Game:
+        """The networks before it, the side's parameters moved by ``step`` times the gradient."""
+        model = copy.deepcopy(self.before)
+        model = model.double() if double else model
+        for name, slope in self.gradient.items():
+            model.get_parameter(name).add_(step * slope)
+        return model
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A run's game and the points that every step looks at.
+    """A run's game and its examples.
 
     Args:
-        run: of a ``plane-gan``.
-        model: both players, in evaluation mode.
-        loss: the run's.
+        run: that is opened up.
+        model: both networks, in evaluation mode.
+        loss: that the run ended with.
         events: of the run.
-        data: of the run.
-        z: noise, (N, latent).
-        made: what the generator makes of it, (N, 2).
-        real: test points, and those of the other parts where they are few, (M, 2).
-        corners: of the window, (2, 2).
+        z: noise.
+        real: examples that were kept apart from the training.
+        made: what the generator makes of the noise.
+        labels: classes of the real ones, (N,), where the networks are given them.
+        classes: classes of the generated ones.
         seed: of all that is drawn.
     """
 
     run: Run
-    model: PlaneGAN
+    model: Game
     loss: AdversarialLoss
     events: list[dict[str, Any]]
-    data: PointData
     z: Tensor
-    made: Tensor
     real: Tensor
-    corners: Tensor
+    made: Tensor
+    labels: Labels
+    classes: Labels
     seed: int
+
+    @property
+    def logistic(self) -> bool:
+        """Whether an output is read as the logit of a probability."""
+        return self.loss in LOGISTIC
+
+    @property
+    def step(self) -> int:
+        """Of the checkpoint."""
+        return self.run.checkpoint()[0]
+
+    @property
+    def count(self) -> int:
+        """Examples of each kind where equally many are compared."""
+        return min(len(self.real), len(self.made))
+
+    @cached_property
+    def outputs(self) -> tuple[Array, Array]:
+        """The discriminator's outputs on the real and on the generated examples: what is chosen by them."""
+        real = self.model.discriminate(self.real, tensor_of(self.labels))
+        made = self.model.discriminate(self.made, tensor_of(self.classes))
+        return numbers(real), numbers(made)
+
+    @cached_property
+    def turn(self) -> tuple[Update, Update]:
+        """One update of the discriminator, then one of the generator, on the first examples."""
+        first = self._updated("discriminator", self.model)
+        return first, self._updated("generator", first.after)
+
+    @property
+    def batch(self) -> int:
+        """Examples of each kind in an update."""
+        return min(BATCH, self.count)
+
+    def _updated(self, side: Side, before: Game) -> Update:
+        moving = copy.deepcopy(before)
+        own = {n: p.requires_grad_() for n, p in moving.named_parameters() if side_of(n) == side}
+        loss = self._loss(side, moving)
+        # An auxiliary classifier's rows have no part in these losses.
+        found = torch.autograd.grad(loss, list(own.values()), materialize_grads=True)
+        moving.requires_grad_(False)
+        update = Update(side, before, moving, dict(zip(own, found, strict=True)), 1.0)
+        steepness = max(squared_length(update.gradient), 1e-12)
+        rate = min(LARGEST_RATE, FALL * abs(loss.item()) / steepness)
+        for _ in range(MOST_HALVINGS):
+            update = replace(update, rate=rate, after=update.moved_by(-rate))
+            if self._loss(side, update.after).item() <= loss.item() - rate * steepness / 2:
+                break
+            rate /= 2
+        return update
+
+    def _loss(self, side: Side, model: Game) -> Tensor:
+        y, labels = (tensor_of(first(some, self.batch)) for some in (self.classes, self.labels))
+        fake = model.discriminate(model.generator(self.z[: self.batch], y), y)
+        if side == "generator":
+            return generator_loss(fake, self.loss)
+        return discriminator_loss(
+            model.discriminate(self.real[: self.batch], labels), fake, self.loss
+        )
+
+
+def side_of(name: str) -> Side:
+    """Whose parameter it is, by its name."""
+    return "generator" if name.startswith("generator") else "discriminator"
+
+
+def squared_length(gradient: Mapping[str, Tensor]) -> float:
+    """Of all of it."""
+    return sum(slope.double().square().sum().item() for slope in gradient.values())
+
+
+def seeded(seed: int) -> Generator:
+    """A fresh generator: each draw of the lesson begins at the seed."""
+    return Generator().manual_seed(seed)
+
+
+def loss_of(run: Run, events: list[dict[str, Any]]) -> AdversarialLoss:
+    """The loss that the run ended with: a rescue may have changed it."""
+    changed = [e["value"] for e in events if e["event"] == "changed" and e["path"] == "model.loss"]
+    loss: AdversarialLoss = changed[-1] if changed else run.recipe.model.loss  # type: ignore[attr-defined]
+    return loss
+
+
+def first(y: Labels, count: int) -> Labels:
+    """Some of the classes, where there are any."""
+    return None if y is None else y[:count]
+
+
+def tensor_of(y: Labels) -> Tensor | None:
+    """Classes for a model."""
+    return None if y is None else torch.from_numpy(y)
+
+
+# -- images ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Pictures(Scene):
+    """Of a ``gan``; ``names`` are those of the classes."""
+
+    names: tuple[str, ...]
+
+    @property
+    def gan(self) -> GAN:
+        """The model."""
+        assert isinstance(self.model, GAN)
+        return self.model
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of an image."""
+        channels, height, width = self.made.shape[1:]
+        return channels, height, width
+
+    @classmethod
+    def of(cls, asked: Asked) -> Pictures:
+        """Everything from one seed."""
+        run = asked.run
+        model, data = run.model(), run.data(offline=asked.offline)
+        assert isinstance(model, GAN) and isinstance(data, ImageData)
+        apart = (
+            data.test if len(data.test) >= NUM_IMAGES else images.both(data.test, data.validation)
+        )
+        chosen = torch.randperm(len(apart), generator=seeded(asked.seed))[:NUM_IMAGES]
+        real = apart.x[chosen].float() / 255
+        labels = apart.y[chosen].numpy() if model.classes and apart.y is not None else None
+        z = torch.randn(NUM_IMAGES, model.latent, generator=seeded(asked.seed))
+        classes = np.arange(len(real)) % model.classes if model.classes else None
+        made = model.images(z[: len(real)], tensor_of(classes))
+        events = run.folder.lines(EVENTS)
+        loss = loss_of(run, events)
+        return cls(
+            run, model, loss, events, z, real, made, labels, classes, asked.seed, data.class_names
+        )
+
+
+# -- points ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Points(Scene):
+    """Of a ``plane-gan``; ``data`` are the run's."""
+
+    data: PointData
+
+    @property
+    def plane(self) -> PlaneGAN:
+        """The model."""
+        assert isinstance(self.model, PlaneGAN)
+        return self.model
+
+    @classmethod
+    def of(cls, asked: Asked) -> Points:
+        """Everything from one seed."""
+        run = asked.run
+        model, data = run.model(), run.data(offline=asked.offline)
+        assert isinstance(model, PlaneGAN) and isinstance(data, PointData)
+        real = data.test
+        if len(real) < LEAST_REAL:
+            real = torch.cat((data.test, data.validation, data.train))
+        z = torch.randn(NUM_POINTS, model.latent, generator=seeded(asked.seed))
+        events = run.folder.lines(EVENTS)
+        loss, made = loss_of(run, events), model.generator(z)
+        return cls(
+            run, model, loss, events, z, real[:NUM_POINTS], made, None, None, asked.seed, data
+        )
+
+    @cached_property
+    def corners(self) -> Tensor:
+        """Of the window that is drawn, (2, 2)."""
+        return plane.window(self.data.train)
 
     @property
     def extent(self) -> tuple[float, float, float, float]:
@@ -72,102 +299,75 @@ class Scene:
         low, high = self.corners.tolist()
         return low[0], high[0], low[1], high[1]
 
+    @cached_property
+    def grid(self) -> Array:
+        """Centres of the cells of a surface, rows from the top, (SIDE², 2)."""
+        left, right, bottom, top = self.extent
+        share = (np.arange(SIDE) + 0.5) / SIDE
+        x, y = left + share * (right - left), top - share * (top - bottom)
+        return np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
 
-def scene_of(asked: Asked) -> Scene:
-    """Everything that the steps share, from one seed."""
-    run = asked.run
-    model, data = run.model(), run.data(offline=asked.offline)
-    assert isinstance(model, PlaneGAN)
-    assert isinstance(data, PointData)
-    real = data.test
-    if len(real) < LEAST_REAL:
-        real = torch.cat((data.test, data.validation, data.train))
-    events = events_of(run)
-    return Scene(
-        run=run,
-        model=model,
-        loss=loss_of(run, events),
-        events=events,
-        data=data,
-        z=torch.randn(DRAWN, model.latent, generator=seeded(asked.seed)),
-        made=plane.draw(model, DRAWN, seeded(asked.seed)),
-        real=real[:DRAWN],
-        corners=plane.window(data.train),
-        seed=asked.seed,
-    )
+    @cached_property
+    def clusters(self) -> tuple[Array, float] | None:
+        """Centres of the data's clusters, (K, 2), and their standard deviation, where they are known."""
+        modes, std = self.data.modes, self.data.mode_std
+        return None if modes is None or std is None else (numbers(modes), std)
 
+    @cached_property
+    def states(self) -> list[tuple[int, PlaneGAN]]:
+        """Steps and models: the first weights, made anew from the run's seed, and those of the checkpoints."""
+        steps = self.run.folder.checkpoint_steps()
+        found: list[tuple[int, PlaneGAN]] = []
+        if steps[0] > 0:
+            first = build_model(self.run.recipe, self.run.dimensions()).eval().requires_grad_(False)
+            assert isinstance(first, PlaneGAN)
+            first.generator.centre.copy_(self.plane.generator.centre)
+            first.generator.spread.copy_(self.plane.generator.spread)
+            found.append((0, first))
+        for step in (steps[place] for place in evenly(len(steps), KEPT)):
+            model = self.run.model(step)
+            assert isinstance(model, PlaneGAN)
+            found.append((step, model))
+        return found
 
-# -- the surface -----------------------------------------------------------------------------------
+    # -- the blurred densities, see the step of the best discriminator ------------------------------
 
+    @property
+    def blur(self) -> float:
+        """The width h of the blur: a cluster's own where it is known."""
+        if self.data.mode_std is not None:
+            return self.data.mode_std
+        x = self.data.train
+        return BLUR * (x - x.mean(0)).square().mean().sqrt().item()
 
-def middle_of(model: PlaneGAN, scene: Scene) -> float:
-    """The answer that is drawn white: a critic's zero means nothing, so its answers are centred between both sets."""
-    if scene.loss != "wasserstein":
-        return 0.0
-    return sum(model.discriminate(x).double().mean().item() for x in (scene.real, scene.made)) / 2
+    @cached_property
+    def centres(self) -> tuple[tuple[Array, float], tuple[Array, float]]:
+        """Centres and widths of the normal distributions that make up both blurred densities: p, then q."""
+        generated = numbers(self.made[MEASURED:]), self.blur
+        if self.clusters is None:
+            return (numbers(self.data.train[: len(generated[0])]), self.blur), generated
+        return (self.clusters[0], math.hypot(self.clusters[1], self.blur)), generated
 
+    @cached_property
+    def fresh(self) -> tuple[list[Array], list[Array]]:
+        """Real and generated points, equally many, that no density is made of; and the same, blurred."""
+        data = self.data
+        apart = (
+            data.test if len(data.test) >= LEAST_REAL else torch.cat((data.test, data.validation))
+        )
+        count = min(MEASURED, len(apart))
+        sharp = [x[:count].double() for x in (apart, self.made)]
+        draws = seeded(self.seed + 1)
+        blurred = [
+            x + self.blur * torch.randn(x.shape, generator=draws, dtype=x.dtype) for x in sharp
+        ]
+        return [numbers(x) for x in sharp], [numbers(x) for x in blurred]
 
-def surface(model: PlaneGAN, scene: Scene, side: int, middle: float = 0.0) -> Array:
-    """The answers over the window, brought to [0, 1] so that one half cannot tell, (side, side), rows from the top."""
-    centred = copy.deepcopy(model)
-    last = last_layer(centred.discriminator)
-    assert isinstance(last.bias, Tensor)
-    last.bias -= middle
-    probability = numbers(plane.surface(centred, scene.corners, side))
-    if scene.loss in (*LOGISTIC, "wasserstein"):
-        return probability
-    with np.errstate(divide="ignore"):
-        return _as_share(np.log(probability) - np.log1p(-probability), scene.loss)
-
-
-def _as_share(logits: Array, loss: AdversarialLoss) -> Array:
-    """Answers that are no logits, between what is asked for on generated examples and on real ones."""
-    return np.clip(logits if loss == "least-squares" else (logits + 1) / 2, 0, 1)
-
-
-def surface_by_hand(model: PlaneGAN, scene: Scene, side: int, middle: float) -> Array:
-    """:func:`surface` cell by cell from the weights."""
-    left, right, bottom, top = scene.extent
-    cell = (right - left) / side
-    places = [
-        (left + (column + 0.5) * cell, top - (row + 0.5) * (top - bottom) / side)
-        for row in range(side)
-        for column in range(side)
-    ]
-    logits = games.point_logits(model, np.array(places)).reshape(side, side) - middle
-    if scene.loss in (*LOGISTIC, "wasserstein"):
-        return sigmoid(logits)
-    return _as_share(logits, scene.loss)
-
-
-# -- how near the points are -----------------------------------------------------------------------
-
-
-def neighbourhoods(made: Tensor, real: Tensor) -> tuple[float, float]:
-    """Precision and coverage of equally many points of both sides."""
-    count = min(NEIGHBOURHOODS, len(made), len(real))
-    found = diversity.prdc(made[:count].double(), real[:count].double())
-    return found.precision, found.coverage
-
-
-def neighbourhoods_by_hand(made: Tensor, real: Tensor) -> tuple[float, float]:
-    """:func:`neighbourhoods` from all differences of coordinates."""
-    count = min(NEIGHBOURHOODS, len(made), len(real))
-    y, x = numbers(made[:count]), numbers(real[:count])
-    radius = np.sort(_distances(x, x), 1)[:, diversity.K]  # the nearest is the point itself
-    inside = _distances(x, y) < radius[:, None]
-    return float(inside.any(0).mean()), float(inside.any(1).mean())
-
-
-def clusters_by_hand(made: Tensor, modes: Tensor, std: float) -> tuple[int, float, Array]:
-    """Clusters with a point, share of points near one, and shares by cluster; see :func:`clusters`."""
-    apart = _distances(numbers(made), numbers(modes))
-    near = apart.min(1) < NEAR * std
-    counts = np.array([(near & (apart.argmin(1) == k)).sum() for k in range(len(modes))])
-    return int((counts > 0).sum()), float(near.mean()), counts / max(1, counts.sum())
-
-
-def _distances(a: Array, b: Array) -> Array:
-    """(N, M), of (N, 2) and (M, 2)."""
-    found: Array = np.hypot(a[:, None, 0] - b[None, :, 0], a[:, None, 1] - b[None, :, 1])
-    return found
+    @cached_property
+    def collapsed(self) -> Tensor:
+        """A simulated collapse: the generated points around their fullest cluster, or around one of them, (C, 2)."""
+        if self.data.modes is not None:
+            nearest = torch.cdist(self.made, self.data.modes).argmin(1)
+            return self.made[nearest == nearest.bincount().argmax()]
+        apart = (self.made - self.made[0]).norm(dim=1)
+        return self.made[apart.argsort()[: round(KEPT_SHARE * len(self.made))]]
