@@ -204,6 +204,25 @@ def carried_back(flow: Flow | None, z: Array, y: Tensor | None) -> Array:
     return z
 
 
+def log_q(found: Posterior, noise: Array) -> Array:
+    """The log-density of draws under the posteriors that they are of, nats, (B,)."""
+    return -np.asarray((0.5 * noise**2 + 0.5 * found.log_var + 0.5 * np.log(2 * np.pi)).sum(1))
+
+
+def log_p(model: VAE, h: Array, y: Tensor | None) -> Array:
+    """The log-density of h (B, latent) under the prior, nats, (B,)."""
+    z, growth = carried(model.flow, h, y)
+    log_density: Array = -(0.5 * z**2 + 0.5 * np.log(2 * np.pi)).sum(1)
+    return log_density + growth
+
+
+def kl_term(model: VAE, found: Posterior, noise: Array, y: Tensor | None) -> Array:
+    r"""The KL term of draws (B, latent): in closed form, or :math:`\log q(h|x) - \log p(h)` with a flow; nats, (B,)."""
+    if model.flow is None:
+        return np.asarray((0.5 * (found.mean**2 + found.std**2 - 1) - np.log(found.std)).sum(1))
+    return log_q(found, noise) - log_p(model, found.h, y)
+
+
 def pixel_nats(model: VAE, logits: Array, x: Array) -> Array:
     """-log p of each pixel value, as the formula of its likelihood has it, (B, C, H, W)."""
     mean, config = sigmoid(logits), model.config
