@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch.distributions import Bernoulli, Normal, kl_divergence
+from torch.distributions import (
+    Bernoulli,
+    Categorical,
+    Independent,
+    MixtureSameFamily,
+    Normal,
+    kl_divergence,
+)
 
 from olaria.errors import LessonError
-from olaria.lessons.base import Asked, Step
+from olaria.lessons.base import Asked, Formula, Question, Step
 from olaria.lessons.figures import Bars, Choice, Gaussians, Heat, Images, Plot, Scatter, Table
-from olaria.lessons.vae import LESSON, NUM_DRAWS, SCALES
-from olaria.lessons.vae.seen import seen_by
-from olaria.lessons.vae.space import NUM_SAMPLES, NUM_STEPS, SIDE
+from olaria.lessons.vae import LESSON
+from olaria.lessons.vae.scene import NUM_DRAWS, NUM_SAMPLES, NUM_STEPS, SIDE, Scene
+from olaria.lessons.vae.steps import SCALES
+from olaria.lessons.vae.ways import ByTorch
 from olaria.models.vae import VAE
 from olaria.objectives.divergence import gaussian_kl
 from olaria.runs import Run
@@ -24,46 +33,99 @@ from .sound import assert_sound, failing
 
 TinyRun = Callable[..., Run]
 TEXTBOOK = ("model.flow=0",)
+BARE = ("model.flow=0", "model.warmup=0")
+FLOW = ("model.flow=2",)
 PLANE = ("model.flow=0", "model.latent=2")
 CLASSES = ("model.classes=10", "model.above=[3,2]", "model.flow=0")
+STRONG = ("model.flow=0", "model.beta=4", "model.warmup=0")
+GRAY = ("model.flow=0", "model.latent=1", "model.likelihood=gaussian")
+CONV = (
+    "model.network=conv",
+    "model.likelihood=logistic",
+    "model.latent=40",
+    "model.free_bits=0.1",
+    "model.flow=2",
+)
+SEVERAL = ("model.importance_samples=3", "model.activation=silu", "model.flow=2")
 VARIANTS = [
-    (),
     TEXTBOOK,
+    BARE,
+    FLOW,
     PLANE,
     CLASSES,
-    ("model.above=[3]", "model.latent=1", "model.classes=10"),
-    ("model.flow=0", "model.latent=1", "model.likelihood=gaussian"),
-    ("model.network=conv", "model.likelihood=logistic", "model.latent=40", "model.free_bits=0.1"),
-    ("model.importance_samples=3", "model.activation=silu"),
-    ("model.flow=0", "model.beta=4", "model.warmup=0"),
+    ("model.above=[3]", "model.latent=1", "model.classes=10", "model.flow=2"),
+    ("model.classes=10", "model.flow=2"),
+    GRAY,
+    CONV,
+    SEVERAL,
+    STRONG,
 ]
+TITLES = {
+    "one_image": "From an image",
+    "gradient": "A draw that",
+    "pixels": "The first term",
+    "code": "The second term",
+    "bound": "The bound",
+    "all_codes": "Where the codes",
+    "between": "Between",
+    "sampling": "Sampling",
+    "beta": "The price of the code",
+    "betas": "Several",
+    "beyond": "What your model",
+}
 
 
 def steps_of(*runs: Run, seed: int = 0) -> tuple[Step, ...]:
     return LESSON(Asked(runs, seed=seed))
 
 
+def step_of(name: str, *runs: Run) -> Step:
+    return next(step for step in steps_of(*runs) if step.title.text().startswith(TITLES[name]))
+
+
+def figure_of(step: Step, kind: Any, place: int = 0) -> Any:
+    return [figure for figure in step.figures if isinstance(figure, kind)][place]
+
+
+def asked_of(step: Step) -> Question:
+    return next(block for block in step.blocks if isinstance(block, Question))
+
+
+def latex_of(step: Step) -> str:
+    return " ".join(block.latex for block in step.blocks if isinstance(block, Formula))
+
+
 @pytest.mark.parametrize("settings", VARIANTS, ids=str)
 def test_every_number_is_found_again(tiny_run: TinyRun, settings: tuple[str, ...]) -> None:
     steps = steps_of(tiny_run("vae-mnist", *settings))
-    assert len(steps) == 8
-    assert_sound(steps[:-1], figures=True, source=True)  # the last reads what was logged
+    assert len(steps) == 9 + (settings != BARE)
+    several = "importance_samples" in settings[0]  # then both terms are not logged
+    assert_sound(
+        [step for i, step in enumerate(steps) if not (several and i == 8)],
+        figures=True,
+        source=True,
+    )
 
 
 WRONG: dict[str, tuple[str, Callable[[Any], Any], list[int]]] = {
     "noise": (
         "draw",
         lambda right: lambda vae, read, eps, y=None: right(vae, read, -eps, y),
-        [1, 2, 4, 5],
+        [0, 1, 2, 3, 4, 5, 6, 7, 9],
     ),
-    "pixels": ("nll", lambda right: lambda *words: -right(*words), [2, 4]),
-    "means": ("posterior", lambda right: lambda *words: (-right(*words)[0], right(*words)[1]), [0]),
+    "pixels": ("nll", lambda right: lambda *words: -right(*words), [2, 3, 4]),
+    "means": (
+        "posterior",
+        lambda right: lambda *words: (-right(*words)[0], right(*words)[1]),
+        [0, 3, 5],
+    ),
     "widths": (
         "posterior",
         lambda right: lambda *words: (right(*words)[0], -right(*words)[1]),
-        [0, 4],
+        [0, 3, 5],
     ),
-    "logits": ("logits", lambda right: lambda *words: -right(*words), [0, 1, 2, 4, 6]),
+    "logits": ("logits", lambda right: lambda *words: -right(*words), [0, 1, 2, 6, 7]),
+    "scale": ("pixels", lambda right: lambda vae, logits: right(vae, -logits), [2, 3]),
 }
 """By what has its sign turned: the model's method, the wrong one made of it, and the steps whose checks then fail."""
 
@@ -81,164 +143,326 @@ def test_a_turned_sign_in_the_divergence_fails_checks(
     tiny_run: TinyRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("olaria.models.vae.gaussian_kl", lambda *words: -gaussian_kl(*words))
-    assert failing(steps_of(tiny_run("vae-mnist", *TEXTBOOK))) == [3, 4]
+    assert failing(steps_of(tiny_run("vae-mnist", *TEXTBOOK))) == [3, 4, 9]
+
+
+MEASURES = {
+    "posterior": [0, 3, 5],
+    "slopes": [1],
+    "image": [0, 1, 2, 6, 7],
+    "pixel_nats": [2],
+    "without_code": [3],
+    "closed": [3],
+    "weighed": [4],
+    "means": [4],
+    "of_all": [5],
+    "median_distance": [6, 7],
+    "code": [5, 7],
+    "rebuilt": [7],
+}
+
+
+@pytest.mark.parametrize("method", MEASURES)
+def test_a_wrong_measure_fails_checks(
+    tiny_run: TinyRun, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    right = getattr(ByTorch, method)
+
+    def wrong(*words: Any) -> Any:
+        found = right(*words)
+        return tuple(1.5 * x for x in found) if isinstance(found, tuple) else 0.7 * found
+
+    monkeypatch.setattr(ByTorch, method, wrong)
+    run, other = tiny_run("vae-mnist", *TEXTBOOK), tiny_run("ae-mnist", "model.latent=2")
+    assert set(failing(steps_of(run, other))) >= set(MEASURES[method])
+
+
+def test_a_wrong_logged_term_fails_its_check(
+    tiny_run: TinyRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, right = tiny_run("vae-mnist", *TEXTBOOK), Run.fractions
+    monkeypatch.setattr(Run, "fractions", lambda run: [1 - x for x in right(run)])
+    assert failing(steps_of(run)) == [8]
 
 
 def test_mean_and_deviation_are_those_of_the_models_normal(tiny_run: TinyRun) -> None:
     run = tiny_run("vae-mnist", *TEXTBOOK)
-    seen, step = seen_by(Asked((run,))), steps_of(run)[0]
-    q = seen.vae.encode(seen.target)
-    assert np.allclose(step.arrays["mean"], q.mean, atol=1e-6)
-    bars = step.figures[1]
-    assert isinstance(bars, Bars)
-    assert np.allclose(bars.series[1][1], q.stddev[0], atol=1e-6)
+    scene, steps = Scene.of(Asked((run,))), steps_of(run)
+    q = scene.vae.encode(scene.target)
+    assert np.allclose(steps[0].arrays["mean"], q.mean[:1], atol=1e-6)
+    assert np.allclose(figure_of(steps[0], Bars).series[1][1], q.stddev[0], atol=1e-6)
+    assert np.allclose(steps[5].arrays["means"], q.mean, atol=1e-6)
+    assert np.allclose(steps[5].arrays["spread"], q.mean.var(0), atol=1e-6)
+
+
+@pytest.mark.parametrize("settings", [TEXTBOOK, FLOW, CLASSES, CONV], ids=str)
+def test_one_draw_can_be_checked_by_hand(tiny_run: TinyRun, settings: tuple[str, ...]) -> None:
+    step = steps_of(tiny_run("vae-mnist", *settings))[0]
+    for _, mean, std, eps, drawn in figure_of(step, Table).rows:
+        assert drawn == pytest.approx(mean + std * eps, abs=1e-4)
+    assert asked_of(step).right == 1
 
 
 def test_the_draw_is_reparameterised_and_its_slope_is_the_noise(tiny_run: TinyRun) -> None:
     run = tiny_run("vae-mnist", *TEXTBOOK)
-    seen, step = seen_by(Asked((run,))), steps_of(run)[1]
-    q = seen.vae.encode(seen.target[:1])
+    scene, step = Scene.of(Asked((run,))), steps_of(run)[1]
+    q = scene.vae.encode(scene.target[:1])
     noise = torch.from_numpy(step.arrays["noise"])
     assert np.allclose(step.arrays["z"], q.mean + q.stddev * noise, atol=1e-6)
-    choice, table = step.figures
-    assert isinstance(choice, Choice) and isinstance(table, Table)
+    choice = figure_of(step, Choice)
     assert len(choice.figures) == len(SCALES)
-    assert len(choice.figures[0].strips[0].images) == NUM_DRAWS  # type: ignore[union-attr]
-    still = choice.figures[0].strips[0].images  # type: ignore[union-attr]
+    assert len(choice.figures[0].strips[0].images) == NUM_DRAWS
+    still = choice.figures[0].strips[0].images
     assert np.allclose(still, still[:1], atol=1e-6)
-    for row in table.rows:
-        _, mean, std, eps, drawn, by_mean, by_std = row
-        assert drawn == pytest.approx(mean + std * eps, abs=1e-5)  # type: ignore[operator]
+    for _, eps, by_mean, by_std in figure_of(step, Table).rows:
         assert by_mean == pytest.approx(1, abs=1e-4) and by_std == pytest.approx(eps, abs=1e-4)
+    assert asked_of(step).right == 1
+
+
+def test_several_layers_show_no_slopes_and_ask_nothing(tiny_run: TinyRun) -> None:
+    step = steps_of(tiny_run("vae-mnist", *CLASSES))[1]
+    assert not any(isinstance(x, Question | Table) for x in step.blocks)
 
 
 def test_both_terms_are_those_of_torch_distributions(tiny_run: TinyRun) -> None:
     run = tiny_run("vae-mnist", *TEXTBOOK)
-    seen, steps = seen_by(Asked((run,))), steps_of(run)
-    z = seen.draw.z[0]
-    pixels = -Bernoulli(logits=seen.vae.logits(z)).log_prob(seen.target)
+    scene, steps = Scene.of(Asked((run,))), steps_of(run)
+    q = scene.vae.encode(scene.target)
+    z = q.mean + q.stddev * scene.noise
+    pixels = -Bernoulli(logits=scene.vae.logits(z)).log_prob(scene.target)
     assert np.allclose(steps[2].arrays["nats"], pixels[0], atol=1e-4)
-    kl = kl_divergence(seen.vae.encode(seen.target), Normal(0.0, 1.0))
-    assert np.allclose(steps[3].arrays["kl_nats"], kl[0], atol=1e-5)
+    kl = kl_divergence(q, Normal(0.0, 1.0))
+    assert np.allclose(steps[3].arrays["kl"], kl[0], atol=1e-5)
     assert np.allclose(steps[4].arrays["kl_nats"], kl.sum(1), atol=1e-4)
     assert np.allclose(steps[4].arrays["reconstruction_nats"], pixels.flatten(1).sum(1), atol=1e-3)
 
 
+def test_the_brackets_of_a_bernoulli_pixel_hold_both_terms(tiny_run: TinyRun) -> None:
+    latex = latex_of(steps_of(tiny_run("vae-mnist", *TEXTBOOK))[2])
+    assert r"-\sum_i \left[ x_i \log p_i + (1 - x_i) \log(1 - p_i) \right]" in latex
+
+
+def test_cross_entropy_minus_entropy_is_the_closed_form(tiny_run: TinyRun) -> None:
+    step = step_of("code", tiny_run("vae-mnist", *TEXTBOOK))
+    cross, own, total = (row[2] for row in figure_of(step, Table).rows)
+    run = tiny_run("vae-mnist", *TEXTBOOK)
+    scene = Scene.of(Asked((run,)))
+    q = scene.vae.encode(scene.target[:1])
+    assert own == pytest.approx(-q.entropy().sum().item(), abs=1e-4)
+    assert cross + own == pytest.approx(total, abs=1e-6)
+    assert total == pytest.approx(step.arrays["kl"].sum())
+
+
+def test_a_code_is_worth_what_it_saves(tiny_run: TinyRun) -> None:
+    run = tiny_run("vae-mnist", *TEXTBOOK)
+    scene, step = Scene.of(Asked((run,))), step_of("code", run)
+    logits = scene.vae.statistics.logit.expand(scene.target[:1].shape)
+    blind = -Bernoulli(logits=logits).log_prob(scene.target[:1]).sum().item()
+    own = step_of("pixels", run).arrays["nats"].sum()
+    assert asked_of(step).right == int(blind - own <= step.arrays["kl"].sum())
+
+
 def test_with_a_flow_the_price_of_the_code_is_estimated(tiny_run: TinyRun) -> None:
-    step = steps_of(tiny_run("vae-mnist"))[3]
-    assert "no closed form" in step.text.text()
-    estimates = step.arrays["kl_nats"]
-    assert step.arrays["running"][-1] == pytest.approx(estimates.mean())
-    assert step.arrays["log_q"].mean() - step.arrays["log_p"].mean() == pytest.approx(
-        estimates.mean(), abs=1e-4
-    )
-    assert any(
-        isinstance(f, Gaussians) for f in steps_of(tiny_run("vae-mnist", *TEXTBOOK))[3].figures
-    )
+    run = tiny_run("vae-mnist", *FLOW)
+    step, last = step_of("code", run), step_of("beyond", run)
+    assert "is estimated as the mean over 256 draws" in step.text.text()
+    assert np.array_equal(step.arrays["estimates"], last.arrays["estimates"])
+    assert not any(isinstance(f, Gaussians | Bars) for f in step.figures)
+    settling = figure_of(last, Plot)
+    assert settling.curves[1].y[-1] == pytest.approx(step.arrays["estimates"].mean())
+    assert asked_of(last).right == 1
+    plain = step_of("code", tiny_run("vae-mnist", *TEXTBOOK))
+    assert "estimated as the mean" not in plain.text.text()
+    assert figure_of(plain, Gaussians) and figure_of(plain, Bars)
 
 
 @pytest.mark.parametrize(
-    ("likelihood", "word"), [("gaussian", "density"), ("logistic", "256 levels")]
+    ("settings", "word"), [(GRAY, "density"), (CONV, "256 levels"), (TEXTBOOK, "white pixel")]
 )
 def test_each_likelihood_is_told_as_what_it_is(
-    tiny_run: TinyRun, likelihood: str, word: str
+    tiny_run: TinyRun, settings: tuple[str, ...], word: str
 ) -> None:
-    (settings,) = [s for s in VARIANTS if f"model.likelihood={likelihood}" in s]
     run = tiny_run("vae-mnist", *settings)
-    seen, step = seen_by(Asked((run,))), steps_of(run)[2]
+    scene, step = Scene.of(Asked((run,))), steps_of(run)[2]
     assert word in step.text.text()
-    p = seen.vae.decode(seen.draw.z[0, :1], seen.told(slice(0, 1)))
-    assert np.allclose(step.arrays["nats"], -p.log_prob(seen.x[:1])[0], atol=1e-3)
-    heat = step.figures[1]
-    assert isinstance(heat, Heat) and heat.values.shape == (8, 8)
+    z = ByTorch(scene).drawn.z[:1]
+    p = scene.vae.decode(torch.from_numpy(z).float())
+    assert np.allclose(step.arrays["nats"], -p.log_prob(scene.target[:1])[0], atol=1e-3)
+    heat = figure_of(step, Heat)
+    assert heat.values.shape == (8, 8)
     assert heat.values.sum() == pytest.approx(step.arrays["nats"].sum())
 
 
 def test_several_draws_bound_more_tightly(tiny_run: TinyRun) -> None:
-    (check,) = [c for c in steps_of(tiny_run("vae-mnist"))[4].checks if c.count == 2]
-    one, many = np.asarray(check.value)
-    assert one <= many
+    step = step_of("bound", tiny_run("vae-mnist", *FLOW))
+    one, many = step.arrays["bounds"]
+    assert one <= many and asked_of(step).right == 0
 
 
 def test_what_was_minimised_is_told_where_it_is_not_the_bound(tiny_run: TinyRun) -> None:
-    assert "pixels + 4 · code" in steps_of(tiny_run("vae-mnist", *VARIANTS[8]))[4].text.text()
-    assert "bound of 3 draws" in steps_of(tiny_run("vae-mnist", *VARIANTS[7]))[4].text.text()
+    assert "pixels + 4 · code" in step_of("bound", tiny_run("vae-mnist", *STRONG)).text.text()
+    assert "bound of 3 draws" in step_of("bound", tiny_run("vae-mnist", *SEVERAL)).text.text()
+
+
+def test_the_mean_term_falls_into_information_and_distance_from_the_prior(
+    tiny_run: TinyRun,
+) -> None:
+    run = tiny_run("vae-mnist", *TEXTBOOK)
+    scene, step = Scene.of(Asked((run,))), step_of("all_codes", run)
+    q = scene.vae.encode(scene.target)
+    z = torch.from_numpy(step.arrays["z"]).float()
+    aggregate = MixtureSameFamily(Categorical(torch.ones(len(z))), Independent(q, 1))
+    log_q, log_all = q.log_prob(z).sum(1), aggregate.log_prob(z)
+    log_p = Normal(0.0, 1.0).log_prob(z).sum(1)
+    fields = next(
+        b.text.fields for b in step.blocks if "informed_2" in getattr(b, "text", step.title).fields
+    )
+    assert fields["informed_2"].value == pytest.approx((log_q - log_all).mean().item(), abs=1e-4)
+    assert fields["off_2"].value == pytest.approx((log_all - log_p).mean().item(), abs=1e-4)
+    assert fields["informed_2"].value <= math.log(len(z))
+
+
+def test_parts_are_not_shown_where_codes_have_no_common_density(tiny_run: TinyRun) -> None:
+    for settings in (CLASSES, ("model.classes=10", "model.flow=2")):
+        text = step_of("all_codes", tiny_run("vae-mnist", *settings)).text.text()
+        assert "are not shown" in text and "for what the code tells" not in text
 
 
 def test_an_autoencoders_codes_are_a_panel_beside(tiny_run: TinyRun) -> None:
     run, beside = tiny_run("vae-mnist", *PLANE), tiny_run("ae-mnist", "model.latent=2")
-    (alone,) = steps_of(run)[5].figures
-    (both,) = steps_of(run, beside)[5].figures
-    assert isinstance(alone, Scatter) and isinstance(both, Scatter)
-    assert not alone.panels and "olaria train ae-mnist" in alone.caption.text()  # type: ignore[union-attr]
+    alone = figure_of(step_of("all_codes", run), Scatter)
+    step = step_of("all_codes", run, beside)
+    both = figure_of(step, Scatter)
+    assert not alone.panels and "olaria train ae-mnist" in alone.caption.text()
     assert both.panels and [cloud.name for cloud in both.clouds] == [run.name, beside.name]
-    seen = seen_by(Asked((run,)))
-    assert np.allclose(both.clouds[0].points, seen.draw.z[0], atol=1e-6)
-    codes = beside.model().encode(seen.x)
+    scene = Scene.of(Asked((run,)))
+    assert np.allclose(both.clouds[0].points, ByTorch(scene).drawn.z, atol=1e-6)
+    codes = beside.model().encode(scene.x)
     assert np.allclose(both.clouds[1].points, codes, atol=1e-6)
     assert both.circles == (1.0, 2.0, 3.0)
 
 
+def test_an_autoencoder_is_asked_for_what_are_no_samples(tiny_run: TinyRun) -> None:
+    run, beside = tiny_run("vae-mnist", *PLANE), tiny_run("ae-mnist", "model.latent=2")
+    alone, both = (figure_of(step_of("sampling", *r), Images) for r in ((run,), (run, beside)))
+    assert len(both.strips) == len(alone.strips) + 1
+    assert "no samples" in both.strips[-1].title.text()
+    noise = torch.randn(300, 2, generator=Scene.of(Asked((run,))).generator("beside"))
+    shown = beside.model().decode(noise[:NUM_SAMPLES]).clamp(0, 1)
+    assert shown.shape == both.strips[-1].images.shape
+
+
 def test_a_plane_is_shown_whole_and_the_way_begins_and_ends_at_images(tiny_run: TinyRun) -> None:
     run = tiny_run("vae-mnist", *PLANE)
-    new, way, plane = steps_of(run)[6].figures
-    assert isinstance(new, Images) and isinstance(way, Choice) and isinstance(plane, Images)
+    step = step_of("between", run)
+    way, plane = figure_of(step, Choice), figure_of(step, Images)
     assert [len(strip.images) for strip in plane.strips] == [SIDE] * SIDE
     assert len(way.figures) == NUM_STEPS
-    seen = seen_by(Asked((run,)))
-    start, stop = seen.two()
-    assert seen.y is not None and seen.y[start] != seen.y[stop]
+    scene = Scene.of(Asked((run,)))
+    start, stop = scene.two()
+    assert scene.y is not None and scene.y[start] != scene.y[stop]
     for place, row in ((0, start), (NUM_STEPS - 1, stop)):
-        decoded = seen.vae.decode(seen.codes[row][None]).mean[0]
-        assert np.allclose(way.figures[place].strips[0].images[1], decoded, atol=1e-5)  # type: ignore[union-attr]
+        decoded = scene.vae.decode(scene.codes[row][None]).mean[0]
+        assert np.allclose(way.figures[place].strips[0].images[1], decoded, atol=1e-5)
 
 
 def test_a_model_of_classes_is_told_them(tiny_run: TinyRun) -> None:
     run = tiny_run("vae-mnist", *CLASSES)
-    seen = seen_by(Asked((run,)))
-    assert seen.told() is not None
-    new = steps_of(run)[6].figures[0]
-    assert isinstance(new, Images)
+    scene = Scene.of(Asked((run,)))
+    assert scene.told() is not None
+    new = figure_of(step_of("sampling", run), Images)
     assert new.strips[0].notes == tuple("0123456789")[:NUM_SAMPLES]
-    one, other = seen.two(alike=True)
-    assert seen.y is not None and seen.y[one] == seen.y[other] and one != other
+    one, other = scene.ends
+    assert scene.y is not None and scene.y[one] == scene.y[other] and one != other
 
 
 def test_runs_of_other_beta_stand_in_its_order(tiny_run: TinyRun) -> None:
-    run, strong = tiny_run("vae-mnist", *TEXTBOOK), tiny_run("vae-mnist", *VARIANTS[8])
-    grey = tiny_run("vae-mnist", *VARIANTS[5])
-    step = steps_of(strong, run, grey)[7]
-    table, pictures = step.figures
-    assert isinstance(table, Table) and isinstance(pictures, Images)
+    run, strong = tiny_run("vae-mnist", *TEXTBOOK), tiny_run("vae-mnist", *STRONG)
+    grey = tiny_run("vae-mnist", *GRAY)
+    step = step_of("betas", strong, run, grey)
+    table = figure_of(step, Table)
     assert [row[:2] for row in table.rows] == [(run.name, 1.0), (strong.name, 4.0)]
     assert all(check.holds for check in step.checks) and step.checks
-    seen = seen_by(Asked((run,)))
-    kl = kl_divergence(seen.vae.encode(seen.target), Normal(0.0, 1.0)).sum(1).mean()
+    scene = Scene.of(Asked((run,)))
+    kl = kl_divergence(scene.vae.encode(scene.target), Normal(0.0, 1.0)).sum(1).mean()
     assert table.rows[0][3] == pytest.approx(kl.item(), rel=1e-4)
-    assert "All of these runs have β = 1" in steps_of(run, tiny_run("vae-mnist"))[7].text.text()
+    alike = step_of("betas", run, tiny_run("vae-mnist", *FLOW))
+    assert "All of these runs have β = 1" in alike.text.text()
+    assert not any(isinstance(block, Question) for block in alike.blocks)
 
 
-def test_alone_a_run_shows_the_path_that_it_logged(tiny_run: TinyRun) -> None:
-    step = steps_of(tiny_run("vae-mnist"))[7]
-    plot = step.figures[0]
-    assert isinstance(plot, Plot) and plot.marks[0][1] == 6.0  # a fifth of 30 steps
-    logged = [row for row in tiny_run("vae-mnist").metrics() if row["split"] == "train"]
-    assert plot.curves[0].y.tolist() == [row["values"]["kl_nats"] for row in logged]
-    assert "first step on" in steps_of(tiny_run("vae-mnist", *VARIANTS[8]))[7].text.text()
-    bound_only = steps_of(tiny_run("vae-mnist", *VARIANTS[7]))[7]
+def test_a_run_shows_the_path_that_it_logged(tiny_run: TinyRun) -> None:
+    run = tiny_run("vae-mnist", *TEXTBOOK)
+    step = step_of("beta", run)
+    plot = figure_of(step, Plot)
+    assert plot.marks[0][1] == 6.0  # a fifth of 30 steps
+    logged = [row["values"]["kl_nats"] for row in run.metrics() if row["split"] == "train"]
+    assert plot.curves[0].y.tolist() == logged
+    falls = max(logged) > 1.05 * logged[-1]
+    assert asked_of(step).right == int(falls) == int("as β rises" in step.text.text())
+    assert "first step on" in step_of("beta", tiny_run("vae-mnist", *STRONG)).text.text()
+    bound_only = step_of("beta", tiny_run("vae-mnist", *SEVERAL))
     assert "did not log both" in bound_only.text.text() and not bound_only.figures
 
 
+def test_a_term_that_overshoots_is_told_to_fall(
+    tiny_run: TinyRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tiny_run("vae-mnist", *TEXTBOOK)
+    rows = run.metrics()
+    for row in rows:
+        if row["step"] == 10:
+            row["values"]["kl_nats"] = 7.0
+    monkeypatch.setattr(Run, "metrics", lambda run: rows)
+    step = step_of("beta", run)
+    assert asked_of(step).right == 1
+    assert "7.00 nats at its highest, at step 10" in step.text.text()
+    assert "as β rises, the code has to pay" in step.text.text()
+
+
+def test_only_what_a_run_has_stands_beyond_the_textbook(tiny_run: TinyRun) -> None:
+    texts = {
+        settings: step_of("beyond", tiny_run("vae-mnist", *settings)).text.text()
+        for settings in (TEXTBOOK, FLOW, CLASSES, CONV, SEVERAL, STRONG)
+    }
+    words = ("Warm-up", "Free bits", "β*", "Several draws", "Classes", "Layers", "density of $h$")
+    found = {s: [word for word in words if word in text] for s, text in texts.items()}
+    assert found == {
+        TEXTBOOK: ["Warm-up"],
+        FLOW: ["Warm-up", "density of $h$"],
+        CLASSES: ["Warm-up", "Classes", "Layers"],
+        CONV: ["Warm-up", "Free bits", "density of $h$"],
+        SEVERAL: ["Warm-up", "Several draws", "density of $h$"],
+        STRONG: ["β*"],
+    }
+    names = [step.title.text() for step in steps_of(tiny_run("vae-mnist", *BARE))]
+    assert not any(name.startswith(TITLES["beyond"]) for name in names)
+
+
+def test_layers_add_up_and_a_flow_carries_to_the_prior(tiny_run: TinyRun) -> None:
+    run = tiny_run("vae-mnist", *CLASSES)
+    bars = figure_of(step_of("beyond", run), Bars)
+    assert len(bars.labels) == 3
+    assert bars.series[0][1].sum() == pytest.approx(step_of("bound", run).arrays["kl_nats"].mean())
+    run = tiny_run("vae-mnist", *FLOW)
+    h, z = figure_of(step_of("beyond", run), Scatter).clouds
+    scene = Scene.of(Asked((run,)))
+    assert scene.vae.flow is not None
+    drawn = torch.from_numpy(ByTorch(scene).drawn.h).float()
+    assert np.allclose(h.points, drawn[:, scene.axes], atol=1e-6)
+    assert np.allclose(z.points, scene.vae.flow(drawn)[0][:, scene.axes], atol=1e-4)
+
+
 def test_no_two_places_share_their_random_numbers(tiny_run: TinyRun) -> None:
-    seen = seen_by(Asked((tiny_run("vae-mnist"),)))
+    scene = Scene.of(Asked((tiny_run("vae-mnist", *TEXTBOOK),)))
     first = [
-        torch.randn(8, generator=seen.generator(place)) for place in ("noise", "prior", "draws")
+        torch.randn(8, generator=scene.generator(place)) for place in ("noise", "prior", "draws")
     ]
     assert len({tuple(numbers.tolist()) for numbers in first}) == 3
 
 
 def test_the_seed_alone_decides(tiny_run: TinyRun) -> None:
-    run = tiny_run("vae-mnist")
+    run = tiny_run("vae-mnist", *TEXTBOOK)
     first, again, other = (steps_of(run, seed=seed) for seed in (0, 0, 1))
     for one, two in zip(first, again, strict=True):
         assert one.text.text() == two.text.text()
