@@ -17,7 +17,7 @@ import numpy as np
 
 from olaria.i18n import N_, Message
 from olaria.lessons.base import Array, Check
-from olaria.lessons.figures import Bars, Curve, Gaussians, Images, Plot, Strip, Table
+from olaria.lessons.figures import Bars, Curve, Gaussians, Images, Plot, Strip, Table, Words
 from olaria.lessons.images import index
 from olaria.lessons.kl.scene import (
     CODES,
@@ -247,7 +247,7 @@ def two_peaks(scene: Scene, way: Way) -> Values:
     )
     rows = ((Message(N_("least D(p‖q)")), covering), (Message(N_("least D(q‖p)")), seeking))
     density = np.stack([way.peaks(PEAKS, x), way.density(covering, x), way.density(seeking, x)])
-    names = ("p", Message(N_("least D(p‖q)")), Message(N_("least D(q‖p)")))
+    names: tuple[Words, ...] = ("p", Message(N_("least D(p‖q)")), Message(N_("least D(q‖p)")))
     return {
         "share": PEAKS.weights[0],
         **_named(covering, "wide"),

@@ -7,6 +7,7 @@ All numbers are in nats; densities are per unit of x.
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import numpy as np
@@ -82,7 +83,7 @@ class ByTorch:
         self._scene, self._x = scene, torch.from_numpy(scene.wide)
 
     def entropy(self, p: Array) -> float:
-        return Categorical(torch.from_numpy(p)).entropy().item()
+        return float(Categorical(torch.from_numpy(p)).entropy())
 
     def cross_entropy(self, p: Array, q: Array) -> float:
         log_q = Categorical(torch.from_numpy(q)).logits
@@ -164,16 +165,17 @@ class ByNumPy:
         self._scene = scene
 
     def entropy(self, p: Array) -> float:
-        return -sum(one * float(np.log(one)) for one in p.tolist())
+        return -math.fsum(one * math.log(one) for one in p.tolist())
 
     def cross_entropy(self, p: Array, q: Array) -> float:
-        return -sum(one * float(np.log(two)) for one, two in zip(p.tolist(), q, strict=True))
+        return -math.fsum(a * math.log(b) for a, b in zip(p.tolist(), q, strict=True))
 
     def lost(self, p: Array, q: Array) -> float:
-        return sum(one * float(np.log(one / two)) for one, two in zip(p.tolist(), q, strict=True))
+        return math.fsum(a * math.log(a / b) for a, b in zip(p.tolist(), q, strict=True))
 
     def density(self, p: Gaussian, x: Array) -> Array:
-        return np.exp(-((x - p.mean) ** 2) / (2 * p.std**2)) / (p.std * np.sqrt(2 * np.pi))
+        height = 1 / (p.std * np.sqrt(2 * np.pi))
+        return np.asarray(height * np.exp(-((x - p.mean) ** 2) / (2 * p.std**2)))
 
     def integrand(self, p: Gaussian, q: Gaussian) -> tuple[Array, Array]:
         x = grid(p, q)
@@ -189,7 +191,7 @@ class ByNumPy:
 
     def peaks(self, p: Mixture, x: Array) -> Array:
         parts = zip(p.weights, p.parts, strict=True)
-        return np.sum([weight * self.density(part, x) for weight, part in parts], 0)
+        return np.asarray(sum(weight * self.density(part, x) for weight, part in parts))
 
     def moments(self, p: Mixture) -> Gaussian:
         parts = list(zip(p.weights, p.parts, strict=True))
@@ -235,7 +237,7 @@ class ByNumPy:
 
     def _log_normal(self, mean: float, std: float) -> Array:
         x = self._scene.wide
-        return -0.5 * ((x - mean) / std) ** 2 - np.log(std * np.sqrt(2 * np.pi))
+        return np.asarray(-0.5 * ((x - mean) / std) ** 2 - np.log(std * np.sqrt(2 * np.pi)))
 
     def _log_peaks(self, p: Mixture) -> Array:
         parts = zip(p.weights, p.parts, strict=True)

@@ -255,7 +255,7 @@ def beta(scene: Scene, _: Way) -> Values:
         "peak": kl[peak],
         "at": int(steps[peak]),
         "last": kl[-1],
-        "falls": falls,
+        "overshoots": falls and end is not None,
         "pixels_first": nll[0],
         "pixels": nll[-1],
         "answer": int(falls) if has_path else None,

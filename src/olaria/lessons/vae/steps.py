@@ -121,6 +121,7 @@ def gradient(scene: Scene, way: Way) -> Values:
     guesses = np.array([NUDGE, NUDGE * eps[0, places[0]]])
     return {
         "letter": scene.letter,
+        "flow": scene.vae.flow is not None,
         "count": NUM_DRAWS,
         "apart": apart[start],
         "nudge": NUDGE,
@@ -136,7 +137,7 @@ def gradient(scene: Scene, way: Way) -> Values:
         if slopes is None
         else Table(
             "",
-            (Message(N_("dimension")), "ε", "∂z/∂μ", "∂z/∂σ"),
+            (Message(N_("dimension")), "ε", f"∂{scene.letter}/∂μ", f"∂{scene.letter}/∂σ"),
             tuple(
                 (index(scene.letter, place), float(eps[0, place]), *slopes[:, place].tolist())
                 for place in places
