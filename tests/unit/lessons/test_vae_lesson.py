@@ -476,3 +476,21 @@ def test_other_families_are_refused_by_name(tiny_run: TinyRun) -> None:
         steps_of(tiny_run("ae-mnist"))
     with pytest.raises(LessonError, match="vae-mnist"):
         steps_of()
+
+
+@pytest.mark.parametrize("likelihood", ["logistic", "gaussian"])
+def test_few_images_of_ones_own_in_colour_without_classes(
+    tmp_path: Any, tiny_run: TinyRun, likelihood: str
+) -> None:
+    from PIL import Image
+
+    draws = np.random.default_rng(0)
+    for name in range(6):
+        Image.fromarray(draws.integers(0, 256, (16, 16, 3), np.uint8)).save(
+            tmp_path / f"{name}.png"
+        )
+    settings = ("training.batch_size=2", "training.precision=float32", "model.flow=0")
+    run = tiny_run(
+        "vae-mnist", *settings, f"model.likelihood={likelihood}", data=str(tmp_path), steps=3
+    )
+    assert_sound(steps_of(run))

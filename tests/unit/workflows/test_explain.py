@@ -44,7 +44,7 @@ def test_it_shows_itself_in_a_notebook_in_a_frame_of_its_own() -> None:
     assert shown.startswith("<iframe srcdoc=") and 'sandbox="allow-scripts"' in shown
     page = html.unescape(re.search(r'srcdoc="([^"]*)"', shown)[1])  # type: ignore[index]
     assert page == found.html() and 'lang="pt-BR"' in page
-    assert "4 steps" in repr(found)
+    assert "6 steps" in repr(found)
 
 
 def test_the_page_is_a_file_alone_and_tells_no_folder(tmp_path: Path, capsys: Any) -> None:
