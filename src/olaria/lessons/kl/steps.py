@@ -63,22 +63,13 @@ def lost_information(_: Scene, way: Way) -> Values:
         "answer": int(np.argmin(abs(options - (crossed - own)))),
         "codes": Table(
             "",
-            (
-                Message(N_("letter")),
-                "p",
-                Message(N_("code for p")),
-                "q",
-                Message(N_("code for q")),
-            ),
+            tuple(map(Message, (N_("letter"), "p", N_("code for p"), "q", N_("code for q")))),
             tuple(zip(LETTERS, OWN.tolist(), CODES[0], OTHER.tolist(), CODES[1], strict=True)),
         ),
         "sum": Table(
             "",
-            (
-                Message(N_("letter")),
-                "p",
-                Message(N_("extra bits")),
-                Message(N_("term of the sum (bits)")),
+            tuple(
+                map(Message, (N_("letter"), "p", N_("extra bits"), N_("term of the sum (bits)")))
             ),
             tuple(zip(LETTERS, OWN.tolist(), extra.tolist(), (OWN * extra).tolist(), strict=True)),
         ),
@@ -245,6 +236,7 @@ def two_peaks(scene: Scene, way: Way) -> Values:
     valleys = np.array(
         [way.both(PEAKS, Gaussian(float(mean), PEAKS.parts[0].std)) for mean in means]
     )
+    headings = ("q", N_("mean"), N_("standard deviation"), N_("D(p‖q), nats"), N_("D(q‖p), nats"))
     rows = ((Message(N_("least D(p‖q)")), covering), (Message(N_("least D(q‖p)")), seeking))
     density = np.stack([way.peaks(PEAKS, x), way.density(covering, x), way.density(seeking, x)])
     names: tuple[Words, ...] = ("p", Message(N_("least D(p‖q)")), Message(N_("least D(q‖p)")))
@@ -267,13 +259,7 @@ def two_peaks(scene: Scene, way: Way) -> Values:
         ),
         "table": Table(
             "",
-            (
-                "q",
-                Message(N_("mean")),
-                Message(N_("standard deviation")),
-                Message(N_("D(p‖q), nats")),
-                Message(N_("D(q‖p), nats")),
-            ),
+            tuple(map(Message, headings)),
             tuple((name, q.mean, q.std, *way.both(PEAKS, q)) for name, q in rows),
         ),
         "slopes": Plot(

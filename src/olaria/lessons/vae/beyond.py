@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from olaria.i18n import N_, Message
-from olaria.lessons.base import Check
 from olaria.lessons.figures import Bars, Cloud, Curve, Plot, Scatter, Table, Words
 from olaria.lessons.vae.many import CIRCLES
 from olaria.lessons.vae.scene import NUM_ESTIMATES, Scene
@@ -113,15 +112,6 @@ def beyond(scene: Scene, way: Way) -> Values | None:
         )
         if len(by_layer)
         else None,
-        "checks": (
-            Check(
-                Message(N_("the layers add up to the mean KL term")),
-                by_layer.sum(),
-                every.kl.sum(1).mean(),
-            ),
-        )
-        if len(by_layer)
-        else (),
     }
 
 

@@ -118,13 +118,6 @@ def all_codes(scene: Scene, way: Way) -> Values:
             panels=beside is not None,
             circles=CIRCLES,
         ),
-        "checks": (
-            Check(
-                Message(N_("both parts add up to the mean KL term of the same draws")),
-                informed + off,
-                together.mean(),
-            ),
-        ),
     }
 
 
