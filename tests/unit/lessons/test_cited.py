@@ -42,6 +42,12 @@ def test_no_reference_of_any_lesson_keeps_an_english_place() -> None:
         for text in re.findall(r'"([^"\n]*\b(?:19|20)\d\d[^"\n]*)"', path.read_text("utf-8"))
         if place.search(text)
     ]
+    found += [
+        text
+        for path in Path(olaria.lessons.__path__[0]).rglob("text.*.md")
+        for text in re.findall(r"^\[source\] (.*)$", path.read_text("utf-8"), re.MULTILINE)
+        if place.search(text)
+    ]
     assert len(found) > 20
     assert [text for text in found if place.search(cited(text, "pt").replace("theorem", "x"))] == []
 
