@@ -1,64 +1,80 @@
-r"""What the lesson of averaging is computed from: a sentence as a run's first layer reads it, and how it is shown.
-
-Source: Vaswani et al. 2017, equation 1, masked as in section 3.2.3.
-"""
+"""What the lesson of averaging looks at: three vectors of two numbers, a sentence, a run's first head."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
+from statistics import median
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from olaria.i18n import N_, Message
-from olaria.lessons.base import Array, Asked
-from olaria.lessons.figures import Heat, Table, Words
-from olaria.lessons.inside import open_language
-from olaria.lessons.texts import Sentence, labels_of, sentence_of
+from olaria.lessons.base import Array, Asked, numbers
+from olaria.lessons.by_numpy.transformers import later
+from olaria.lessons.inside import Opened, open_language
+from olaria.lessons.texts import Sentence, labels_of, sentence_of, spelt
 from olaria.models.gpt import GPT
 from olaria.models.language import LanguageModel
-from olaria.nn.averaging import average_by_attention
-
-SHOWN_DIMENSIONS = 12
-TABLE_DIMENSIONS = 8
-VERSIONS = (
-    N_("1: loops"),
-    N_("2: matrix product"),
-    N_("3: softmax"),
-    N_("4: self-attention"),
+from olaria.nn.averaging import (
+    average_by_attention,
+    average_by_loops,
+    average_by_product,
+    average_by_softmax,
 )
+
+TOY = np.array([[1.0, 0.0], [0.0, 2.0], [2.0, 1.0]])
+"""A sequence of three vectors of two numbers, whose means are told at a glance: (1, 0), (½, 1), (1, 1)."""
+MOST_TOKENS = 20
+"""Of the sentence: bars of more would be a long list."""
+LENGTHS = (32, 64, 128, 256, 512)
+"""Positions of the sequences whose averaging is timed."""
+REPETITIONS = 3
+
+Head = tuple[Array, Array, Array]
+"""The matrices of queries, keys and values of one head, (C, D) each."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A sentence as the first layer of a run reads it, and the weights of its first head.
+    """A sentence, the run's model, and the matrices of version 4.
 
     Args:
         model: of the run.
         sentence: the user's.
-        x: what the layer reads, (1, T, C).
-        query: (C, D).
-        key: (C, D).
-        value: (C, D).
-        own_weights: of the run's own first head, (T, T); None where it has none, so that the matrices are drawn.
+        opened: what happens inside the model as it reads the sentence.
+        head: of the run's first head; where it has none, drawn.
         seed: of what is drawn.
     """
 
     model: GPT | LanguageModel
     sentence: Sentence
-    x: Tensor
-    query: Tensor
-    key: Tensor
-    value: Tensor
-    own_weights: Tensor | None
+    opened: Opened
+    head: Head
     seed: int
+
+    @classmethod
+    def of(cls, asked: Asked) -> Scene:
+        """Open the run on the sentence."""
+        model, sentence = asked.run.model(), sentence_of(asked, most=MOST_TOKENS)
+        assert isinstance(model, GPT | LanguageModel)
+        opened = open_language(model, sentence.ids)
+        width, size = model.config.width, model.config.width // model.config.num_heads
+        if opened.looks:
+            rows = model.blocks[0].get_parameter("qkv.weight").chunk(3)
+            matrices = [part[:size].T for part in rows]
+        else:
+            generator = Generator().manual_seed(asked.seed)
+            matrices = list(torch.randn(3, width, width, generator=generator) / width**0.5)
+        query, key, value = map(numbers, matrices)
+        return cls(model, sentence, opened, (query, key, value), asked.seed)
 
     @property
     def length(self) -> int:
-        """T."""
-        return self.x.shape[1]
+        """T, tokens of the sentence."""
+        return len(self.sentence.ids)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -66,76 +82,63 @@ class Scene:
         return labels_of(self.sentence.tokens)
 
     @property
-    def exact(self) -> tuple[Array, Array, Array, Array]:
-        """x, query, key and value in float64, without a batch."""
-        parts = (self.x[0], self.query, self.key, self.value)
-        x, query, key, value = (np.asarray(part.double().numpy()) for part in parts)
-        return x, query, key, value
+    def is_drawn(self) -> bool:
+        """Whether the run only averages, so that the matrices of version 4 are drawn."""
+        return not self.opened.looks
 
-    def attend(self, x: Tensor, factor: float = 1.0) -> Tensor:
-        """Version 4 of some x, (1, T, C), with queries of a different size; (1, T, D)."""
-        return average_by_attention(x, factor * self.query, self.key, self.value)
+    @property
+    def has_biases(self) -> bool:
+        """Whether queries and keys have biases: of the rung of GPT-2."""
+        return isinstance(self.model, LanguageModel) and self.model.config.has("gpt")
 
+    @property
+    def is_local(self) -> bool:
+        """Whether a query reads only the nearest keys of a long text."""
+        config = self.model.config
+        return isinstance(self.model, GPT) and bool(
+            (later(config.context, self.model.config.chunk) != later(config.context)).any()
+        )
 
-def scene_of(asked: Asked) -> Scene:
-    """Open the run on the sentence."""
-    model, sentence = asked.run.model(), sentence_of(asked)
-    assert isinstance(model, GPT | LanguageModel)
-    inside = open_language(model, sentence.ids).layers[0]
-    x = inside.normed[None]
-    width, num_heads = model.config.width, model.config.num_heads
-    size = width // num_heads
-    if inside.look is None:
-        drawn = torch.randn(3, width, width, generator=Generator().manual_seed(asked.seed))
-        query, key, value = drawn / width**0.5
-        return Scene(model, sentence, x, query, key, value, None, asked.seed)
-    rows = model.blocks[0].get_parameter("qkv.weight").detach().chunk(3)
-    query, key, value = (part[:size].T for part in rows)
-    return Scene(model, sentence, x, query, key, value, inside.look.weights()[0], asked.seed)
+    @cached_property
+    def changed(self) -> Tensor:
+        """The sentence with another last token: the first of it that differs, or the vocabulary's next."""
+        ids = self.sentence.ids.clone()
+        others = ids[ids != ids[-1]]
+        ids[-1] = others[0] if len(others) else (ids[-1] + 1) % self.model.vocab_size
+        return ids
 
+    @property
+    def replaced(self) -> tuple[str, str]:
+        """The last token, and the other."""
+        both = torch.stack((self.sentence.ids[-1], self.changed[-1]))
+        old, new = labels_of(spelt(self.sentence.tokenizer, both))
+        return old, new
 
-# -- what is shown, and the means again for the checks ------------------------------------------------
+    @cached_property
+    def favourite(self) -> int:
+        """The position that version 4 weighs most for the last query."""
+        x = self.opened.layers[0].normed
+        query, key = (torch.from_numpy(part).float() for part in self.head[:2])
+        return int((x @ key @ (x[-1] @ query)).argmax())
 
-
-def vectors(scene: Scene, values: Array, caption: Message) -> Heat:
-    """Vectors of the positions, (T, C), as a figure of their first numbers."""
-    shown = min(SHOWN_DIMENSIONS, values.shape[1])
-    return Heat(
-        caption,
-        values[:, :shown],
-        scene.labels,
-        tuple(str(j) for j in range(shown)),
-        Message(N_("position")),
-        Message(
-            N_("number of the vector, the first {count} of {width}"),
-            {"count": shown, "width": values.shape[1]},
-        ),
-        signed=True,
-    )
-
-
-def equal_table(caption: Message, columns: Sequence[tuple[str, Array]], digits: int = 6) -> Table:
-    """The first numbers of the last position, for versions that say they are equal."""
-    rows = list[tuple[Words | float | int, ...]]()
-    for j in range(min(TABLE_DIMENSIONS, columns[0][1].shape[1])):
-        rows.append((j, *(float(values[-1, j]) for _, values in columns)))
-    heads = (Message(N_("number")), *(Message(name) for name, _ in columns))
-    return Table(caption, heads, tuple(rows), digits, tuple(range(1, len(heads))))
+    @cached_property
+    def seconds(self) -> Array:
+        """Of each version at each length, (lengths, 4): medians, here and now."""
+        query, key, value = (torch.from_numpy(part).float() for part in self.head)
+        attend = partial(average_by_attention, query=query, key=key, value=value)
+        versions = (average_by_loops, average_by_product, average_by_softmax, attend)
+        draws = Generator().manual_seed(self.seed)
+        width = self.model.config.width
+        sequences = (torch.randn(1, count, width, generator=draws) for count in LENGTHS)
+        with torch.no_grad():
+            return np.array([[_seconds(version, x) for version in versions] for x in sequences])
 
 
-def weights_heat(scene: Scene, weights: Array, caption: Message) -> Heat:
-    """Weights of each position on each, (T, T), as a figure."""
-    taking, giving = Message(N_("position that takes")), Message(N_("position that gives"))
-    return Heat(caption, weights, scene.labels, scene.labels, taking, giving)
-
-
-def units(count: int) -> Tensor:
-    """The unit vectors, (1, T, T): their weighted means are the weights."""
-    return torch.eye(count)[None]
-
-
-def means_again(scene: Scene) -> Array:
-    """The means of what was seen, as running sums, (T, C)."""
-    x = scene.exact[0]
-    means: Array = np.cumsum(x, 0) / np.arange(1, len(x) + 1)[:, None]
-    return means
+def _seconds(version: Callable[[Tensor], Tensor], x: Tensor) -> float:
+    version(x)  # the first call also makes room
+    times = []
+    for _ in range(REPETITIONS):
+        start = time.perf_counter()
+        version(x)
+        times.append(time.perf_counter() - start)
+    return median(times)

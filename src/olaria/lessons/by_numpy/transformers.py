@@ -6,7 +6,7 @@ root-mean-square norm of x, and attention is
 
 .. math:: A = \mathrm{softmax}(q k^\top / \sqrt D + M), \qquad \text{out} = A v
 
-Shapes: T tokens that look, S that are looked at, H heads of D features, C = H · D, F hidden units, V tokens to choose
+Shapes: T query positions, S key positions, H heads of D features, C = H · D, F hidden units, V tokens to choose
 from; of a language model there may be further dimensions before. A *part* is what one attention computes: ``q``
 (H, T, D), ``k`` and ``v`` (H, S, D) as they are compared and summed, ``allowed`` (T, S), ``scores`` (H, T, S) before
 scaling, ``weights`` (H, T, S), ``heads`` (H, T, D) and ``out`` (T, C). That of a layer of a language model has also
@@ -215,6 +215,12 @@ def language_by_hand(model: GPT | LanguageModel, ids: Tensor) -> Hand:
     return Hand(embedded, parts, _left(w, config, parts[-1]["left"]))
 
 
+def read_first(model: GPT | LanguageModel, ids: Tensor) -> Array:
+    """What the first layer reads of the tokens ``ids`` (T,): the stream through its norm, (T, C)."""
+    w, config = weights_of(model), model.config
+    return _normed(w, config, "blocks.0.norm_1", _embedded(w, config, ids.numpy()))
+
+
 def leave_by_hand(model: GPT | LanguageModel, x: Array) -> Array:
     """Logits (T, V) that the last norm and the head make of any stream (T, C)."""
     return _left(weights_of(model), model.config, x)
@@ -234,6 +240,26 @@ def next_token_nats(w: Weights, config: Any, ids: Ids) -> Array:
     """Negative log-probability of each token but the first, given those before it: (..., T) to (..., T - 1)."""
     log_probs = log_softmax(language_logits(w, config, ids[..., :-1]))
     return -np.take_along_axis(log_probs, ids[..., 1:, None], -1)[..., 0]
+
+
+def without_head(w: Weights, name: str, head: int, num_heads: int) -> Weights:
+    """Weights of the same model without what one head of an attention passes on: its values are zero.
+
+    Args:
+        w: weights.
+        name: of the attention's module.
+        head: which, from 0.
+        num_heads: H.
+    """
+    changed = dict(w)
+    layer = f"{name}.kv" if f"{name}.kv.weight" in w else f"{name}.qkv"
+    size = w[f"{layer}.weight"].shape[1] // num_heads
+    stop = (head + 1 - num_heads) * size or None  # values are the last of what the layer makes
+    for part in (f"{layer}.weight", f"{layer}.bias"):
+        if part in w:
+            changed[part] = w[part].copy()
+            changed[part][(head - num_heads) * size : stop] = 0
+    return changed
 
 
 LayeredConfig = GPTConfig | LanguageConfig
@@ -335,6 +361,13 @@ def decode(
         for kind in (".self_attention", ".cross_attention")
     )
     return log_probs, np.stack(back), np.array(across)
+
+
+def target_nats(w: Weights, config: TranslationConfig, source: Ids, target: Ids) -> Array:
+    """Negative log-probability of each token of a target but the first, given the source: (T,) to (T - 1,)."""
+    states, _ = _encoder(w, config, source)
+    log_probs, _ = _decoder(w, config, target[:-1], states)
+    return -np.take_along_axis(log_probs, target[1:, None], -1)[:, 0]
 
 
 def _encoder(w: Weights, config: TranslationConfig, source: Ids) -> tuple[Array, dict[str, Part]]:
