@@ -13,7 +13,6 @@ import torch
 from torch import Generator, Tensor
 
 from olaria.lessons.base import Array, Asked, numbers
-from olaria.lessons.by_numpy.transformers import later
 from olaria.lessons.inside import Opened, open_language
 from olaria.lessons.texts import Sentence, labels_of, sentence_of, spelt
 from olaria.models.gpt import GPT
@@ -94,10 +93,7 @@ class Scene:
     @property
     def is_local(self) -> bool:
         """Whether a query reads only the nearest keys of a long text."""
-        config = self.model.config
-        return isinstance(self.model, GPT) and bool(
-            (later(config.context, self.model.config.chunk) != later(config.context)).any()
-        )
+        return isinstance(self.model, GPT) and self.model.is_local
 
     @cached_property
     def changed(self) -> Tensor:
