@@ -5,7 +5,7 @@ model's own cache. Nothing is computed here that the model does not compute, but
 normalised and turned as the model turns them, and the attention weights, which it never keeps, are what its own
 :func:`~olaria.nn.attention.attention` makes of values that are the unit vectors.
 
-Shapes: T tokens that look, S that are looked at, H heads of D features, C = H · D, F hidden units, V tokens to choose
+Shapes: T query positions, S key positions, H heads of D features, C = H · D, F hidden units, V tokens to choose
 from; all float32, of one sentence, without a batch.
 """
 
@@ -73,7 +73,7 @@ class Look:
         return self.q @ self.k.mT
 
     def weights(self, scale: float | None = None) -> Tensor:
-        """How much each position takes of each, (H, T, S); rows sum to 1.
+        """How much each query position reads of each key position, (H, T, S); rows sum to 1.
 
         Args:
             scale: of the scores; the model's own where None.
@@ -207,6 +207,13 @@ def _layer(
     return Layer(x, seen[f"{name}.qkv"].x, look, look.out, between, feed, left)
 
 
+def mask_of(model: GPT | LanguageModel, length: int) -> Tensor:
+    """Of the attention on a text of so many tokens, (T, T): 0 or minus infinity."""
+    if isinstance(model, GPT):
+        return local_mask(0, 0, length, model.config.reach)
+    return model.mask[:length, :length]
+
+
 def _self_look(
     model: GPT | LanguageModel,
     seen: dict[str, _Passed],
@@ -218,9 +225,7 @@ def _self_look(
     length = q.shape[2]
     if isinstance(model, GPT):
         q = rotate(norm(q), model.cos[:length], model.sin[:length])
-        mask = local_mask(0, 0, length, model.config.reach)
-    else:
-        mask = model.mask[:length, :length]
+    mask = mask_of(model, length)
     k, v = keys_values
     # On the rung of a single head nothing mixes heads: its sums are what the block makes.
     last = seen.get(f"{name}.attention_out")

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from olaria.errors import LessonError
-from olaria.i18n import Message
-from olaria.lessons.attention import LESSON
-from olaria.lessons.attention.heads import COLUMNS, heads_apart, looked_at
-from olaria.lessons.attention.subject import MOST_FOLLOWED, MOST_TOKENS, subject_of
-from olaria.lessons.base import Asked, Step
+from olaria.lessons.attention import LESSON, ways
+from olaria.lessons.attention.heads import COLUMNS, heads_apart, reading
+from olaria.lessons.attention.scene import MOST_FOLLOWED, MOST_TOKENS, Scene
+from olaria.lessons.attention.ways import ByNumPy, ByTorch
+from olaria.lessons.base import Asked, Question, Step
 from olaria.lessons.figures import Table
 from olaria.lessons.inside import (
     Look,
@@ -34,41 +34,52 @@ from .sound import assert_sound, failing
 
 TinyRun = Callable[..., Run]
 
-RUNGS = ("head", "multi-head", "norm", "gpt2")
+RUNGS = ("head", "multi-head", "feed-forward", "residual", "norm", "gpt2", "gpt", "gpt-local")
+PLAIN = ("head", "multi-head", "feed-forward", "residual", "norm")
+"""Rungs whose attention is the textbook's."""
 SENTENCE = "the cat sees a girl."
+BY_HAND, QUERY, VIEWS, ALL, HEADS, REMOVED, KINDS, TEXTS, BEYOND = range(9)
 
 
 def steps_of(*runs: Run, prompt: str | None = None) -> tuple[Step, ...]:
     return LESSON(Asked(runs=runs, prompt=prompt, offline=True))
 
 
-@pytest.mark.parametrize("preset", ["gpt-shakespeare", *(f"{rung}-shakespeare" for rung in RUNGS)])
-def test_every_model_with_attention_carries_it(tiny_run: TinyRun, preset: str) -> None:
-    steps = steps_of(tiny_run(preset, steps=2))
-    assert len(steps) == 7
-    assert_sound(steps, widest=34)
+def scene_of(*runs: Run, prompt: str | None = None) -> Scene:
+    return Scene.of(Asked(runs=runs, prompt=prompt, offline=True))
+
+
+def question_of(step: Step) -> Question | None:
+    return next((block for block in step.blocks if isinstance(block, Question)), None)
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_every_model_with_attention_carries_it(tiny_run: TinyRun, rung: str) -> None:
+    steps = steps_of(tiny_run(f"{rung}-shakespeare", steps=2))
+    assert len(steps) == 8 + (rung not in PLAIN)
+    assert_sound(steps, source=True, widest=34)
 
 
 @pytest.mark.parametrize("preset", ["dates", "pt-en"])
 def test_an_encoder_decoder_carries_it(tiny_run: TinyRun, preset: str) -> None:
     steps = steps_of(tiny_run(preset, steps=2))
-    assert_sound(steps, widest=34)
-    kinds = steps[-1].figures[0]
+    assert len(steps) == 9
+    assert_sound(steps, source=True, widest=34)
+    kinds = steps[KINDS].figures[0]
     assert isinstance(kinds, Table)
-    assert [row[-1] == 0 for row in kinds.rows] == [
-        True,
-        False,
-        True,
-    ]  # only the decoder's is masked
+    # Only the decoder's is masked.
+    assert [row[-1] == 0 for row in kinds.rows] == [True, False, True]
+    question = question_of(steps[KINDS])
+    assert question is not None and question.right == 0
 
 
 def test_another_run_shows_its_cross_attention(tiny_run: TinyRun) -> None:
     gpt, dates = tiny_run("gpt-shakespeare", steps=2), tiny_run("dates", steps=2)
     steps = steps_of(gpt, dates, prompt=SENTENCE)
     assert_sound(steps, widest=34)
-    assert "pt-en" not in steps[-1].text.text()
-    assert "pt-en" in steps_of(gpt)[-1].text.text()
-    weights = torch.tensor(steps[-1].arrays["cross"])
+    assert "pt-en" not in steps[KINDS].text.text()
+    assert "pt-en" in steps_of(gpt)[KINDS].text.text()
+    weights = torch.tensor(steps[KINDS].arrays["cross"])
     torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:-1]).double())
 
 
@@ -80,7 +91,7 @@ def test_tokenizers(tiny_run: TinyRun, tokenizer: str) -> None:
 
 def test_a_prompt_is_what_is_read(tiny_run: TinyRun) -> None:
     run = tiny_run("gpt-shakespeare", steps=2)
-    (tokens, *_) = steps_of(run, prompt=SENTENCE)[0].figures
+    (tokens, *_) = steps_of(run, prompt=SENTENCE)[QUERY].figures
     assert "".join(tokens.tokens) == SENTENCE[:MOST_TOKENS]  # type: ignore[union-attr]
     with pytest.raises(LessonError, match="fewer than two"):
         steps_of(run, prompt="a")
@@ -106,27 +117,49 @@ def test_short_sentences_and_contexts(tiny_run: TinyRun, monkeypatch: pytest.Mon
     dates = tiny_run("dates", steps=2)
     assert_sound(steps_of(dates, prompt="1984"), widest=34)
     nothing = lambda model, source, most: torch.full((1, 1), model.specials.eos)
-    monkeypatch.setattr("olaria.lessons.attention.subject.greedy", nothing)
+    monkeypatch.setattr("olaria.lessons.attention.scene.greedy", nothing)
     steps = steps_of(dates)  # a target that is its beginning alone
     assert_sound(steps, widest=34)
-    assert "of the decoder" not in steps[1].text.text()
+    assert "of the decoder" not in steps[QUERY].text.text()
 
 
 def test_a_single_head_is_not_compared_with_itself(tiny_run: TinyRun) -> None:
-    step = steps_of(tiny_run("head-shakespeare", steps=2))[4]
+    step = steps_of(tiny_run("head-shakespeare", steps=2))[HEADS]
     assert "single head" in step.text.text() and len(step.figures) == 1
+    assert question_of(step) is None
 
 
 def test_a_deep_model_offers_some_of_its_layers(tiny_run: TinyRun) -> None:
     run = tiny_run("gpt-shakespeare", "model.num_layers=9", steps=1)
-    offer = subject_of(Asked(runs=(run,), offline=True)).offered(MOST_FOLLOWED)
-    choice = offer.choice(Message("All."), lambda reading, head: Table(reading.look.name, (), ()))
+    offer = scene_of(run).own.offer(MOST_FOLLOWED)
+    choice = offer.choice(lambda place, head: Table(f"{place} {head}", (), ()))
     assert len(choice.figures) == MOST_FOLLOWED
     layers = [label.text() for label in choice.controls[0].labels]  # type: ignore[union-attr]
-    assert layers[0] == "layer 1" and layers[-1] == "layer 9"
-    assert choice.caption.text() == "All. Of 9 layers 8 are offered."  # type: ignore[union-attr]
-    start = choice.controls[0].start * 2 + choice.controls[1].start
-    assert choice.figures[start].caption == offer.start[0].look.name
+    assert len(layers) == 8 and layers[0] == "layer 1" and layers[-1] == "layer 9"
+    place, head = choice.controls[0].start, choice.controls[1].start
+    assert choice.figures[2 * place + head].caption == f"{offer.places[place]} {head}"
+    assert (place, head) == offer.start
+
+
+def test_one_query_is_softmax_by_hand(tiny_run: TinyRun) -> None:
+    step = steps_of(tiny_run("gpt-shakespeare", steps=2))[BY_HAND]
+    e = np.e
+    np.testing.assert_allclose(step.arrays["weights"], [e / (e + 1), 1 / (e + 1), 0], atol=1e-6)
+    assert "0.731" in step.text.text() and "7.31" in step.text.text()
+    question = question_of(step)
+    assert question is not None and question.right == 2
+
+
+def test_local_attention_is_told_where_there_is_some(tiny_run: TinyRun) -> None:
+    local, plain = (
+        steps_of(tiny_run(f"{name}-shakespeare", steps=2)) for name in ("gpt-local", "gpt")
+    )
+    assert "*local*" in local[BEYOND].text.text() and "*local*" not in plain[BEYOND].text.text()
+    captions = [steps[ALL].figures[0].caption.text() for steps in (local, plain)]  # type: ignore[union-attr]
+    assert "too far back" in captions[0] and "too far back" not in captions[1]
+    assert "*rotary positions*" in plain[BEYOND].text.text()
+    biased = steps_of(tiny_run("gpt2-shakespeare", steps=2))[BEYOND].text.text()
+    assert "bias" in biased and "rotary" not in biased and "QK-norm" not in biased
 
 
 # -- what is opened up, beside PyTorch and the model -----------------------------------------------
@@ -177,20 +210,6 @@ def test_cross_attention_is_what_the_model_tells(tiny_run: TinyRun) -> None:
         torch.testing.assert_close(sdpa(look), look.heads)
 
 
-def test_checks_see_a_changed_weight(tiny_run: TinyRun) -> None:
-    """What is shown is of other weights than what it is checked with."""
-    run = tiny_run("gpt-shakespeare", steps=2)
-    subject = subject_of(Asked(runs=(run,), offline=True))
-    look = subject.readings[0].look
-    assert subject.offered(9).check("queries", lambda look: look.q, "q").holds
-    assert not subject.offered(9).check("queries", lambda look: -look.q, "q").holds
-    changed = replace(look, k=look.k.flip(1))
-    readings = (replace(subject.readings[0], look=changed), *subject.readings[1:])
-    offer = replace(subject, readings=readings).offered(9)
-    assert not offer.check("weights", Look.weights, "weights").holds
-    assert not offer.check("scores", Look.scores, "scores").holds
-
-
 def test_it_is_the_same_twice(tiny_run: TinyRun) -> None:
     run = tiny_run("gpt-shakespeare", steps=2)
     first, second = steps_of(run), steps_of(run)
@@ -201,26 +220,57 @@ def test_it_is_the_same_twice(tiny_run: TinyRun) -> None:
 
 
 def test_measures_of_known_weights() -> None:
-    mask = causal_mask(5, 5)
-    before = torch.eye(5).roll(1, 0)  # each looks at the place before
-    before[0] = torch.eye(5)[0]
-    own = torch.eye(5)
-    measures = looked_at(torch.stack((before, own, mask.softmax(-1))), mask).mean(1)
-    expected = torch.tensor([[1, 1, 0, 0, 0.25, 0], [0, 0, 1, 0, 0, 0]])
-    torch.testing.assert_close(measures[:2, :6], expected)
+    allowed = np.tri(5)
+    before = np.roll(np.eye(5), 1, 0)  # each reads the position before
+    before[0] = np.eye(5)[0]
+    even = allowed / allowed.sum(1, keepdims=True)
+    measures = reading(np.stack((before, np.eye(5), even)), allowed) / 4
+    expected = [[1, 1, 0, 0, 0.25, 0], [0, 0, 1, 0, 0, 0]]
+    np.testing.assert_allclose(measures[:2], expected)
     assert measures.shape == (3, len(COLUMNS))
-    counts = torch.arange(2.0, 6)
-    torch.testing.assert_close(measures[2, 5], counts.log().mean())
-    torch.testing.assert_close(measures[2, 6], counts.log().mean())
-    torch.testing.assert_close(measures[2, 4], (1 / counts).mean())
+    counts = np.arange(2.0, 6)
+    np.testing.assert_allclose(measures[2, 5], np.log(counts).mean())
+    np.testing.assert_allclose(measures[2, 4], (1 / counts).mean())
 
 
 def test_distance_of_heads() -> None:
-    weights = torch.stack((torch.eye(4), torch.eye(4).roll(1, 0), torch.full((4, 4), 0.25)))
+    weights = np.stack((np.eye(4), np.roll(np.eye(4), 1, 0), np.full((4, 4), 0.25)))
     apart = heads_apart(weights)
-    assert torch.equal(apart.diagonal(), torch.zeros(3)) and torch.equal(apart, apart.T)
-    assert apart[0, 1] == 1
-    torch.testing.assert_close(apart[0, 2], torch.tensor(0.75))
+    assert (apart.diagonal() == 0).all() and (apart == apart.T).all()
+    assert apart[0, 1] == 1 and apart[0, 2] == 0.75
+
+
+@pytest.mark.parametrize("preset", ["norm-shakespeare", "gpt2-shakespeare", "gpt-shakespeare"])
+def test_a_head_that_is_removed_passes_on_nothing(tiny_run: TinyRun, preset: str) -> None:
+    run = tiny_run(preset, steps=10)
+    scene = scene_of(run)
+    one, other = ByTorch(scene), ByNumPy(scene)
+    ids = torch.stack([ids for (ids,) in scene.pieces])
+    model = run.model()
+    assert isinstance(model, GPT | LanguageModel)
+    size = model.config.width // model.config.num_heads
+
+    def silence(_module: object, given: tuple[Tensor]) -> tuple[Tensor]:
+        heads = given[0].clone()
+        heads[..., size:] = 0
+        return (heads,)
+
+    with torch.no_grad():
+        model.blocks[0].attention_out.register_forward_pre_hook(silence)
+        logits = model.continue_from(ids[:, :-1], [])[0]
+    expected = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten()).item()
+    assert one.nats(("blocks.0", 1)) == pytest.approx(expected, abs=1e-5)
+    assert other.nats(("blocks.0", 1)) == pytest.approx(expected, abs=1e-5)
+    assert one.nats() == pytest.approx(other.nats(), abs=1e-5)
+
+
+def test_removing_heads_of_an_encoder_decoder(tiny_run: TinyRun) -> None:
+    scene = scene_of(tiny_run("dates"))
+    one, other = ByTorch(scene), ByNumPy(scene)
+    for name in scene.own.looks:
+        assert one.nats((name, 1)) == pytest.approx(other.nats((name, 1)), abs=1e-5)
+    found = {round(one.nats((name, 1)), 6) for name in scene.own.looks}
+    assert len(found) == len(scene.own.looks) and round(one.nats(), 6) not in found
 
 
 def test_pieces_of_a_text(tiny_run: TinyRun) -> None:
@@ -232,10 +282,43 @@ def test_pieces_of_a_text(tiny_run: TinyRun) -> None:
     assert windows_of("the cat", tokenizer, 8, 16).shape == (1, 7)
 
 
-@pytest.mark.parametrize(("method", "places"), [("scores", [1, 2]), ("weights", [1, 2, 3, 4, 5])])
-def test_a_turned_sign_in_the_attention_fails_checks(
+@pytest.mark.parametrize(
+    ("method", "places"),
+    [("scores", [QUERY, VIEWS, ALL]), ("weights", [QUERY, ALL, HEADS, KINDS, TEXTS])],
+)
+def test_a_turned_sign_in_the_model_fails_checks(
     tiny_run: TinyRun, monkeypatch: pytest.MonkeyPatch, method: str, places: list[int]
 ) -> None:
     right = getattr(Look, method)
     monkeypatch.setattr(Look, method, lambda look, *words: -right(look, *words))
     assert failing(steps_of(tiny_run("gpt-shakespeare", steps=2))) == places
+
+
+MEASURES = {
+    "attend": [BY_HAND, ALL],
+    "nats": [REMOVED],
+    "reach": [BEYOND],
+    "turned": [BEYOND],
+}
+
+
+@pytest.mark.parametrize("method", MEASURES)
+def test_a_wrong_measure_fails_checks(
+    tiny_run: TinyRun, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    right = getattr(ByTorch, method)
+
+    def wrong(*words: object) -> object:
+        found = right(*words)
+        return tuple(1.5 * x for x in found) if isinstance(found, tuple) else 1.5 * found + 1
+
+    monkeypatch.setattr(ByTorch, method, wrong)
+    assert failing(steps_of(tiny_run("gpt-shakespeare", steps=2))) == MEASURES[method]
+
+
+def test_a_head_that_is_not_removed_fails_checks(
+    tiny_run: TinyRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = ways._without
+    monkeypatch.setattr(ways, "_without", lambda model, removed: right(model, None))
+    assert failing(steps_of(tiny_run("gpt-shakespeare", steps=30))) == [REMOVED]

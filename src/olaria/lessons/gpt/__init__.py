@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 
 from olaria.i18n import N_, Message, Number
-from olaria.lessons.attention.subject import PRESET
+from olaria.lessons.attention.scene import PRESET
 from olaria.lessons.base import Array, Asked, Check, Lesson, Step, numbers, without_data
 from olaria.lessons.by_numpy.transformers import checked
 from olaria.lessons.figures import Curve, Heat, Plot, Tokens
