@@ -17,7 +17,7 @@ TEXTS = texts(Path(__file__).parent)
 
 def _steps(asked: Asked) -> Iterator[Step]:
     scene = Scene.of(asked)
-    return run_twice(TEXTS, rows_for(scene.own.model), scene, ByTorch(scene), ByNumPy(scene))
+    return run_twice(TEXTS, rows_for(scene), scene, ByTorch(scene), ByNumPy(scene))
 
 
 LESSON = Lesson(

@@ -14,6 +14,7 @@ Source: Vaswani et al. 2017, *Attention Is All You Need*, section 3.2.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ import numpy as np
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.attention.heads import heads, over_texts, without_a_head
 from olaria.lessons.attention.kinds import beyond, kinds
-from olaria.lessons.attention.scene import MOST_FOLLOWED, Net, Scene, later_queries
+from olaria.lessons.attention.scene import MOST_FOLLOWED, Scene, later_queries
 from olaria.lessons.attention.ways import Attended, Way
 from olaria.lessons.base import Array, Check
 from olaria.lessons.figures import Choice, Control, Heat, Table, Words
@@ -55,7 +56,7 @@ def by_hand(_scene: Scene, way: Way) -> Values:
     scores = (KEYS[0] @ QUERY[0, 0]).astype(float)
     masked = np.where(ALLOWED[0] > 0, scores / 2, -np.inf)
     parts = np.exp(masked)
-    rows = zip(scores, scores / 2, masked, parts, weights[0], strict=True)
+    rows = zip(scores, masked, parts, weights[0], strict=True)
     return {
         "first": weights[0, 0],
         "second": weights[0, 1],
@@ -92,7 +93,7 @@ def one_query(scene: Scene, way: Way) -> Values:
         asking = scene.own.asking(place)
         stages = [
             stage[head, asking]
-            for stage in (look.scores, look.divided, look.masked, np.exp(look.masked), look.weights)
+            for stage in (look.scores, look.masked, np.exp(look.masked), look.weights)
         ]
         table = _stages_table(
             (str(s + 1), columns[s], *(float(stage[s]) for stage in stages))
@@ -161,8 +162,7 @@ def _stages_table(rows: Any) -> Table:
         N_("key position"),
         N_("key of"),
         N_("score"),
-        N_("divided by √D"),
-        N_("with the mask"),
+        N_("divided by √D, masked"),
         N_("exponential"),
         N_("weight"),
     )
@@ -310,24 +310,36 @@ def _scaling_table(measured: Array) -> Table:
     )
 
 
-def rows_for(model: Net) -> tuple[Row[Scene, Way], ...]:
-    """The steps in the order of the documents, each with the functions that made its numbers in this model."""
+STEPS = (
+    Row(by_hand, (attention,)),
+    Row(one_query, (attention,)),
+    Row(views),
+    Row(all_queries, (attention,)),
+    Row(heads, (attention,)),
+    Row(without_a_head, reads_data=True),
+    Row(kinds, (attention,)),
+    Row(over_texts, (attention,), reads_data=True),
+    Row(beyond),
+)
+"""In the order of the documents; :func:`rows_for` adds the functions of the run's own model."""
+
+
+def rows_for(scene: Scene) -> tuple[Row[Scene, Way], ...]:
+    """The steps, each with all functions that made its numbers."""
+    model = scene.own.model
     views_by: tuple[Callable[..., Any], ...] = (Block.attend,)
     masked_by: tuple[Callable[..., Any], ...] = (causal_mask,)
     more: tuple[Callable[..., Any], ...] = (Block.attend,)
     if isinstance(model, GPT):
         views_by, masked_by, more = (gpt.Block.extend,), (local_mask,), (norm, rotate, local_mask)
     elif isinstance(model, Translation):
-        views_by, masked_by = (SelfAttention.forward, CrossAttention.project), (causal_mask,)
-        more = (norm,)
-    return (
-        Row(by_hand, (attention,)),
-        Row(one_query, (attention, *masked_by)),
-        Row(views, views_by),
-        Row(all_queries, (attention, *masked_by)),
-        Row(heads, (attention,)),
-        Row(without_a_head, views_by, reads_data=True),
-        Row(kinds, (attention, CrossAttention.weights)),
-        Row(over_texts, (attention,), reads_data=True),
-        Row(beyond, more),
-    )
+        views_by, more = (SelfAttention.forward, CrossAttention.project), (norm,)
+    added = {
+        "one_query": masked_by,
+        "views": views_by,
+        "all_queries": masked_by,
+        "without_a_head": views_by,
+        "kinds": () if scene.pair is None else (CrossAttention.weights,),
+        "beyond": more,
+    }
+    return tuple(replace(row, source=row.source + added.get(row.name, ())) for row in STEPS)

@@ -134,19 +134,15 @@ class ByTorch:
 
     @torch.no_grad()
     def nats(self, removed: Head | None = None) -> float:
-        total, count = 0.0, 0
-        with _without(self._model, removed):
-            for *source, target in self._scene.pieces:
-                logits = self._logits(source, target[None, :-1])[0]
-                total += float(F.cross_entropy(logits.float(), target[1:], reduction="sum"))
-                count += len(target) - 1
-        return total / count
-
-    def _logits(self, source: list[Tensor], target: Tensor) -> Tensor:
-        if isinstance(self._model, Translation):
-            logits: Tensor = self._model(source[0][None], target)
-            return logits
-        return self._model.continue_from(target, [])[0]  # calls the layers, which can be watched
+        model, pieces = self._model, self._scene.pieces
+        with _without(model, removed):
+            if isinstance(model, Translation):
+                logits = torch.cat([model(s[None], t[None, :-1])[0] for s, t in pieces])
+                return float(F.cross_entropy(logits, torch.cat([t[1:] for _, t in pieces])))
+            texts = torch.stack([ids for (ids,) in pieces])
+            # It calls the layers one by one, so that they can be watched; training does not.
+            logits = model.continue_from(texts[:, :-1], [])[0]
+        return float(F.cross_entropy(logits.flatten(0, 1).float(), texts[:, 1:].flatten()))
 
     def reach(self, length: int) -> int:
         assert isinstance(self._model, GPT | LanguageModel)
