@@ -30,7 +30,7 @@ MOST_TOKENS = 20
 """Of the sentence: bars of more would be a long list."""
 LENGTHS = (32, 64, 128, 256, 512)
 """Positions of the sequences whose averaging is timed."""
-REPETITIONS = 3
+REPETITIONS = 5
 
 Head = tuple[Array, Array, Array]
 """The matrices of queries, keys and values of one head, (C, D) each."""

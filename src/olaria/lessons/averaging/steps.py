@@ -31,14 +31,13 @@ from olaria.lessons.base import Array, Check
 from olaria.lessons.figures import Bars, Choice, Control, Curve, Heat, Plot, Table, Words
 from olaria.lessons.twice import Row
 from olaria.models.gpt import GPT
-from olaria.nn.attention import attention, causal_mask, local_mask, rotate
+from olaria.nn.attention import attention, causal_mask
 from olaria.nn.averaging import (
     average_by_attention,
     average_by_loops,
     average_by_product,
     average_by_softmax,
 )
-from olaria.nn.norm import norm
 
 Values = dict[str, Any]
 
@@ -292,6 +291,6 @@ STEPS = (
     Row(no_future, (causal_mask,)),
     Row(from_recurrence, (average_by_attention,)),
     Row(cost, (average_by_loops, average_by_product, average_by_softmax, average_by_attention)),
-    Row(beyond, (norm, rotate, local_mask, attention)),
+    Row(beyond, (attention,)),
 )
 """In the order of the documents."""
