@@ -98,7 +98,7 @@ CUT_LESSONS = [
     ("attention", "gpt-shakespeare", 20),
     ("attention", "pt-en", 19),
     ("gpt", "gpt-shakespeare", 24),
-    ("averaging", "average-shakespeare", 32),
+    ("averaging", "average-shakespeare", 20),
     ("tokens", "gpt-shakespeare", 32),
     ("bigram", "bigram-shakespeare", 32),
 ]

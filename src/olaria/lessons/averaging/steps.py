@@ -64,6 +64,7 @@ def own_vectors(scene: Scene, way: Way) -> Values:
     apart = [_apart(versions[0], version) for version in versions[1:]] + [_apart(averaged, still)]
     own = 0.0 if scene.is_drawn else _apart(way.own_weights(scene.sentence.ids), stages[-1])
     return {
+        "notes": scene.sentence.notes,
         "count": scene.length,
         "width": x.shape[1],
         "size": x.size,
