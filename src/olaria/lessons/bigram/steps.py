@@ -291,7 +291,6 @@ def one_row(scene: Scene, way: Way) -> Values:
                 for label, names, values in zip(labels, nexts, rows, strict=True)
             ),
         ),
-        "notes": scene.sentence.notes,
     }
 
 
