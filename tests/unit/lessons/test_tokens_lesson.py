@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,12 +15,22 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from olaria.data.bpe import byte_letters, train_bpe
 from olaria.data.tokenizer import fit_tokenizer
 from olaria.errors import LessonError
-from olaria.i18n import Message
-from olaria.lessons.base import Asked, Step
-from olaria.lessons.tokens import LESSON, ids_by_hand
-from olaria.lessons.tokens.embeddings import Rows, cosines, mean_cosine, mean_nearest, opened
-from olaria.lessons.tokens.kinds import kind_of, kind_step, members
-from olaria.lessons.tokens.merges import merges_step, replayed
+from olaria.lessons.base import Asked, Question, Step
+from olaria.lessons.figures import Choice, Table, Tokens
+from olaria.lessons.tokens import LESSON, TEXTS
+from olaria.lessons.tokens.kinds import kind_of
+from olaria.lessons.tokens.scene import Scene, cosines
+from olaria.lessons.tokens.steps import after, byte_pairs
+from olaria.lessons.tokens.vectors import alike_tokens
+from olaria.lessons.tokens.ways import (
+    ByNumPy,
+    ByTorch,
+    bytes_by_hand,
+    ids_by_hand,
+    mean_cosine,
+    replayed,
+)
+from olaria.lessons.twice import compared
 from olaria.runs import Run
 
 from .sound import assert_sound, failing
@@ -37,6 +45,10 @@ def steps_of(run: Run, prompt: str | None = None) -> tuple[Step, ...]:
     return LESSON(Asked(runs=(run,), prompt=prompt, offline=True))
 
 
+def question_of(step: Step) -> Question:
+    return next(block for block in step.blocks if isinstance(block, Question))
+
+
 def named(steps: tuple[Step, ...], array: str) -> Step:
     (found,) = [step for step in steps if array in step.arrays]
     return found
@@ -47,7 +59,7 @@ def named(steps: tuple[Step, ...], array: str) -> Step:
 )
 def test_every_family_carries_it(tiny_run: TinyRun, preset: str) -> None:
     steps = steps_of(tiny_run(preset, steps=10))
-    assert len(steps) == 8
+    assert len(steps) == 9
     assert_sound(steps, figures=True, source=True)
 
 
@@ -56,7 +68,8 @@ def test_an_encoder_decoder_carries_it(tiny_run: TinyRun, preset: str) -> None:
     run = tiny_run(preset, steps=5)
     steps = steps_of(run)
     assert_sound(steps, figures=True, source=True)
-    assert "3 rows are of no token" in named(steps, "vectors").text.text("en")
+    assert "3 of the rows belong to special tokens" in named(steps, "vectors").text.text("en")
+    assert "linhas são de tokens especiais" in named(steps, "vectors").text.text("pt")
     table = run.model().embedding.weight
     assert len(table) == run.tokenizer().vocab_size + 3
     # What no pair holds is not compared: neither the three rows nor the breaks between lines.
@@ -69,25 +82,29 @@ def test_tokenizers(tiny_run: TinyRun, tokenizer: str, prompt: str | None) -> No
     run = tiny_run("gpt-shakespeare", f"data.tokenizer={tokenizer}", steps=2)
     steps = steps_of(run, prompt)
     assert_sound(steps, figures=True, source=True)
+    # The vocabulary's size tells what its tokens are.
+    assert question_of(steps[1]).right == ["char", "byte", "word", "bpe"].index(tokenizer)
     counts = named(steps, "num_tokens").arrays["num_tokens"]
-    assert len(counts) == (3 if tokenizer == "byte" else 4)
-    own = run.tokenizer().encode(SENTENCE)
-    if prompt is not None and tokenizer != "byte":
-        assert counts[3] == len(own)
+    assert len(counts) == (5 if tokenizer == "bpe" else 4)
+    if prompt is not None and tokenizer == "bpe":
+        assert counts[4] == len(run.tokenizer().encode(SENTENCE))
+    text = "in two languages" if prompt is None else "Your sentence is cut"
+    assert text in named(steps, "num_tokens").text.text("en")
 
 
 def test_a_sentence_cut_within_a_character_stays_whole(tiny_run: TinyRun) -> None:
     run = tiny_run("gpt-shakespeare", "data.tokenizer=byte", steps=2)
     steps = steps_of(run, "a" * 31 + "ã" * 20)
     assert_sound(steps, figures=True, source=True)
-    assert steps[0].arrays["ids"].tolist() == [97] * 31
+    assert steps[1].arrays["ids"].tolist() == [97] * 31
 
 
 def test_unseen_characters_are_left_out(tiny_run: TinyRun) -> None:
     run = tiny_run("gpt-shakespeare", "data.unseen=skip", steps=2)
     steps = steps_of(run, "the ☃ cat sees a girl")
     assert_sound(steps, figures=True, source=True)
-    assert "☃" not in "".join(steps[0].figures[0].tokens)
+    figure = steps[1].figures[0]
+    assert isinstance(figure, Tokens) and "☃" not in "".join(figure.tokens)
 
 
 def test_a_tuned_run_carries_it(tiny_run: TinyRun) -> None:
@@ -99,9 +116,46 @@ def test_a_tuned_run_carries_it(tiny_run: TinyRun) -> None:
 
 def test_ids_are_the_runs_own(tiny_run: TinyRun) -> None:
     run = tiny_run("gpt-shakespeare", steps=10)
-    step = steps_of(run, SENTENCE)[0]
+    step = steps_of(run, SENTENCE)[1]
     assert step.arrays["ids"].tolist() == run.tokenizer().encode(SENTENCE).tolist()
-    assert [note.fields["id"] for note in step.figures[0].notes] == step.arrays["ids"].tolist()
+    figure = step.figures[0]
+    assert isinstance(figure, Tokens)
+    assert [note.fields["id"] for note in figure.notes] == step.arrays["ids"].tolist()  # type: ignore[union-attr]
+
+
+def test_bytes_by_hand_are_those_of_utf8() -> None:
+    for character in "aç€😀\x7f\x80\u07ff\u0800\uffff\U00010000\U0010ffff":
+        assert bytes(bytes_by_hand(ord(character))) == character.encode()
+
+
+def test_three_letters_are_five_bytes(tiny_run: TinyRun) -> None:
+    step = steps_of(tiny_run("gpt-shakespeare", steps=10))[0]
+    assert "It takes 5: C3 A7 C3 A3 6F." in step.text.text("en")
+    assert "Ocupa 5: C3 A7 C3 A3 6F." in step.text.text("pt")
+    question = question_of(step)
+    assert question.answers[question.right].text() == "5"
+
+
+def test_one_merge_by_hand(tiny_run: TinyRun) -> None:
+    step = steps_of(tiny_run("gpt-shakespeare", steps=10))[2]
+    pairs, merged = step.figures
+    assert isinstance(pairs, Table) and isinstance(merged, Tokens)
+    assert pairs.rows[0] == ("o", "t", 3) and pairs.rows[1][2] == 2
+    assert "|".join(merged.tokens) == "h|ot|e|l| |t|ot|a|l| |m|ot|o|r"
+    assert "from 17 tokens to 14" in step.text.text("en")
+
+
+def test_the_four_ways_cut_one_text(tiny_run: TinyRun) -> None:
+    step = named(steps_of(tiny_run("gpt-shakespeare", steps=10)), "num_tokens")
+    choice = step.figures[0]
+    assert isinstance(choice, Choice)
+    letters, _words, octets, _pairs = choice.figures
+    assert isinstance(letters, Tokens) and isinstance(octets, Tokens)
+    text = "".join(letters.tokens)
+    counts = step.arrays["num_tokens"]
+    assert "ção" in text and "heart" in text
+    assert counts[0] == len(text) and counts[2] == len(text.encode())
+    assert question_of(step).right == int(counts.argmin())
 
 
 @pytest.mark.parametrize("kind", ["char", "byte", "word", "bpe"])
@@ -113,7 +167,6 @@ def test_ids_by_hand_are_the_tokenizers(kind: str) -> None:
 def test_merges_are_those_of_the_tokenizers_library() -> None:
     text = "low lower lowest, the lowly flower follows below the glowing pillow. " * 4
     learned = train_bpe(text, 286)
-    step = merges_step(learned, text, "a hollow yellow bellows")
     theirs = Tokenizer(models.BPE())
     theirs.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     trainer = trainers.BpeTrainer(
@@ -122,19 +175,35 @@ def test_merges_are_those_of_the_tokenizers_library() -> None:
     theirs.train_from_iterator([text], trainer)
     assert theirs.get_vocab_size() == 286
     other = "a hollow yellow bellows"
-    expected = len(theirs.encode(other).ids) / len(other)
-    assert step.arrays["tokens_per_char"][-1] == pytest.approx(expected)
-    assert (np.diff(step.arrays["tokens_per_char"]) <= 0).all()
-    assert_sound((step,), figures=True, source=True)
+    expected = theirs.encode(other).ids
+    assert ids_by_hand(after(learned, 30), other) == learned.encode(other).tolist()
+    assert len(learned.encode(other)) == len(expected)
 
 
-def test_a_wrong_merge_is_found_out() -> None:
-    text = "low lower lowest, the lowly flower follows below the glowing pillow. " * 4
-    other = train_bpe(
-        "zebra zebu zebra", 260
-    )  # none of its merges is the most frequent of the text
-    step = merges_step(other, text, text)
-    assert not step.checks[0].holds and step.checks[1].holds
+def test_both_ways_learn_the_same_merges(tiny_run: TinyRun) -> None:
+    scene = Scene.of(Asked((tiny_run("gpt-shakespeare", steps=10),), offline=True))
+    for text in ("low lower lowest, the lowly flower. aaaa aaa", VERSE * 3, "", "ab"):
+        merges = ByNumPy(scene).merges(text, 12)
+        assert merges == ByTorch(scene).merges(text, 12)
+        assert tuple(merge[:2] for merge in merges) == train_bpe(text, 268).merges
+    values = byte_pairs(scene, ByTorch(scene))
+    assert values is not None
+    lengths = values["tokens_per_char"]
+    assert (np.diff(lengths) <= 0).all()
+    assert lengths[-1] == len(scene.learned.encode(scene.validation)) / len(scene.validation)
+
+
+def test_a_wrong_merge_is_found_out(tiny_run: TinyRun) -> None:
+    scene = Scene.of(Asked((tiny_run("gpt-shakespeare", steps=10),), offline=True))
+
+    class Wrong(ByTorch):
+        def merges(self, text: str, most: int) -> Any:
+            return super().merges(text, most + 1)[1:]  # the most frequent pair is left out
+
+    values, again = byte_pairs(scene, Wrong(scene)), byte_pairs(scene, ByNumPy(scene))
+    assert values is not None and again is not None
+    assert not values["checks"][0].holds
+    assert not all(check.holds for check in compared(values, again))
 
 
 def test_replayed_merges_shorten_the_text() -> None:
@@ -186,28 +255,39 @@ def test_mean_cosines_are_those_of_the_matrix() -> None:
     few = theirs[np.ix_([0, 2, 3], [0, 2, 3])]
     expected = [table[np.triu_indices(len(table), 1)].mean() for table in (theirs, few)]
     np.testing.assert_allclose(mean_cosine(alike, sets), expected, atol=1e-6)
-    np.fill_diagonal(theirs, -2)
-    assert mean_nearest(alike).item() == pytest.approx(theirs.max(1).mean(), abs=1e-6)
 
 
-@pytest.mark.parametrize("has_head", [False, True])
-def test_kinds_that_are_there_are_found_and_others_are_not(
-    tiny_run: TinyRun, has_head: bool
-) -> None:
-    run = tiny_run("gpt-shakespeare", steps=10)
-    tokenizer = run.tokenizer()
-    embedding = opened(run, tokenizer, [run.data().train[:20_000]])
-    noise = torch.randn(len(embedding.table.weight), 32, generator=torch.Generator().manual_seed(0))
-    rows = Rows(Message("noise"), noise)
-    embedding = replace(embedding, views=(rows, rows) if has_head else (rows,))
-    kinds = members(embedding, tokenizer)
-    assert set(kinds) == {0, 1}  # the toy language is written in lower case
-    assert "none of 2 kinds" in kind_step(embedding, kinds, 0).text.text("en")
-    noise[embedding.ids[kinds[0]]] += 3 * noise[0]
-    made = kind_step(embedding, kinds, 0)
-    assert_sound((made,), figures=True, source=True)
-    assert (made.arrays["inside"][:, 0] > made.arrays["level"][:, 0]).all()
-    assert "lower-case vowels" in made.text.text("en")
+def test_largest_are_those_of_the_matrix(tiny_run: TinyRun) -> None:
+    scene = Scene.of(Asked((tiny_run("gpt-shakespeare", steps=10),), offline=True))
+    vectors = np.random.default_rng(3).normal(size=(7, 5))
+    theirs = cosine_similarity(vectors)
+    for way in (ByTorch(scene), ByNumPy(scene)):
+        alike = way.cosines(vectors, vectors)
+        np.testing.assert_allclose(alike, theirs, atol=1e-6)
+        np.fill_diagonal(alike, -np.inf)
+        np.testing.assert_allclose(way.largest(alike, 1)[:, 0], alike.max(1), atol=1e-6)
+
+
+@pytest.mark.parametrize("preset", ["gpt2-shakespeare", "gpt-shakespeare"])
+def test_kinds_that_are_there_are_found_and_others_are_not(tiny_run: TinyRun, preset: str) -> None:
+    run = tiny_run(preset, steps=10)
+    scene = Scene.of(Asked((run,), offline=True))
+    assert len(scene.views) == (2 if preset == "gpt-shakespeare" else 1)
+    assert set(scene.kinds) == {0, 1}  # the toy language is written in lower case
+    noise = torch.randn(scene.table.weight.shape, generator=torch.Generator().manual_seed(0))
+    for view in scene.views:
+        view.weight.copy_(noise)
+    values = alike_tokens(scene, ByTorch(scene))
+    assert values is not None and values["above"] == 0
+    noise[scene.ids[scene.kinds[0]]] += 3 * noise[0]
+    for view in scene.views:
+        view.weight.copy_(noise)
+    made, again = (alike_tokens(scene, way) for way in (ByTorch(scene), ByNumPy(scene)))
+    assert made is not None and again is not None
+    assert all(check.holds for check in compared(made, again))
+    assert (made["inside"][:, 0] > made["level"][:, 0]).all()
+    told = TEXTS.step("alike_tokens", made)
+    assert "lower-case vowels" in told.text.text("en") and question_of(told).right == 0
 
 
 def test_kinds_of_tokens() -> None:
@@ -216,30 +296,49 @@ def test_kinds_of_tokens() -> None:
     ]  # fmt: skip
 
 
-def swapped(cosines: torch.Tensor, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The nearest last: right cosines of right tokens in a wrong order."""
-    return cosines.roll(-1, 1), places.roll(-1, 1)
+MEASURES = {
+    "utf8": [0],
+    "encode": [1, 2, 3, 4],
+    "merges": [2, 3],
+    "rows": [5],
+    "vectors": [6, 7, 8],
+    "cosines": [6, 7],
+    "within": [7],
+    "largest": [6],
+    "plane": [8],
+}
 
 
-@pytest.mark.parametrize(
-    ("changed", "wrong", "places"),
-    [
-        ("neighbours.cosines", lambda right: lambda a, b: right(a, b) + 0.001, [5]),
-        ("neighbours.nearest", lambda right: lambda *words: swapped(*right(*words)), [5]),
-        ("neighbours.mean_cosine", lambda right: lambda *words: -right(*words), [5]),
-        ("neighbours.mean_nearest", lambda right: lambda alike: -right(-alike), [5]),
-    ],
-)
-def test_a_wrong_formula_fails_checks(
-    tiny_run: TinyRun,
-    monkeypatch: pytest.MonkeyPatch,
-    changed: str,
-    wrong: Callable[[Any], Any],
-    places: list[int],
+@pytest.mark.parametrize("method", MEASURES)
+def test_a_wrong_measure_fails_checks(
+    tiny_run: TinyRun, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    home = f"olaria.lessons.tokens.{changed}"
-    monkeypatch.setattr(home, wrong(pkgutil.resolve_name(home)))
-    assert failing(steps_of(tiny_run("gpt-shakespeare", steps=10))) == places
+    right = getattr(ByTorch, method)
+
+    def wrong(*words: Any) -> Any:
+        found = right(*words)
+        match method:
+            case "utf8":
+                return found[::-1]
+            case "encode":
+                return [*found, found[-1]]
+            case "merges":
+                return [(left, right, times + 1) for left, right, times in found]
+            case "plane":
+                return tuple(1.01 * x for x in found)
+            case _:  # another factor for each component, so that the cosines change as well
+                return found * (1.01 + 0.01 * np.arange(found.shape[-1]))
+
+    monkeypatch.setattr(ByTorch, method, wrong)
+    assert failing(steps_of(tiny_run("gpt-shakespeare", steps=10))) == MEASURES[method]
+
+
+def test_neighbours_in_a_wrong_order_fail_checks(
+    tiny_run: TinyRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = Scene.nearest.func  # type: ignore[attr-defined]
+    monkeypatch.setattr(Scene, "nearest", property(lambda scene: right(scene).roll(-1, 2)))
+    assert failing(steps_of(tiny_run("gpt-shakespeare", steps=10))) == [6]
 
 
 def test_another_seed_draws_other_sets(tiny_run: TinyRun) -> None:
