@@ -198,6 +198,7 @@ PLACES = (
     N_("appendix"),
     N_("theorem"),
     N_("proposition"),
+    N_("algorithm"),
 )
 """In a paper."""
 _AND = N_("and")

@@ -25,6 +25,7 @@ def cited(reference: str, language: str) -> str:
         ("Clark et al. 2019, sections 3 and 4", "Clark et al. 2019, seções 3 e 4"),
         ("A 2014, equation 1 and proposition 1", "A 2014, equação 1 e proposição 1"),
         ("Kingma & Welling 2014, appendix B", "Kingma & Welling 2014, apêndice B"),
+        ("Sennrich et al. 2016, algorithm 1", "Sennrich et al. 2016, algoritmo 1"),
         ("B 2016, A section of theorem and proof", "B 2016, A section of theorem and proof"),
         ("", ""),
     ],
@@ -36,10 +37,13 @@ def test_places_are_named_in_the_readers_language(reference: str, portuguese: st
 
 def test_no_reference_of_any_lesson_keeps_an_english_place() -> None:
     place = re.compile(rf"\b({'|'.join(PLACES)})\b (?=[A-Z\d])")
+    folder = Path(olaria.lessons.__path__[0])
+    forms = {"*.py": r'"([^"\n]*\b(?:19|20)\d\d[^"\n]*)"', "text.en.md": r"\[source\] (.*)"}
     found = [
         text
-        for path in Path(olaria.lessons.__path__[0]).rglob("*.py")
-        for text in re.findall(r'"([^"\n]*\b(?:19|20)\d\d[^"\n]*)"', path.read_text("utf-8"))
+        for name, form in forms.items()
+        for path in folder.rglob(name)
+        for text in re.findall(form, path.read_text("utf-8"))
         if place.search(text)
     ]
     found += [
@@ -56,5 +60,7 @@ def test_the_page_says_so_too(lesson: Any) -> None:
     page = lesson_page(lesson.context, "pt")
     sources = re.findall(r'<p class="source">(.*?)</p>', page)
     assert not [
-        text for text in sources if re.search(r"\b(section|equation|appendix)s? [A-Z\d]", text)
+        text
+        for text in sources
+        if re.search(r"\b(section|equation|appendix|algorithm)s? [A-Z\d]", text)
     ]
