@@ -216,15 +216,15 @@ def test_what_is_drawn_follows_the_sentence_and_the_seed(run: Run) -> None:
     np.testing.assert_array_equal(figure.logits, row)
 
 
-def test_the_likeliest_tokens_go_round_in_a_circle(run: Run, scene: Scene) -> None:
-    greedy, circle = scene.greedy
+def test_the_likeliest_tokens_go_round_in_a_cycle(run: Run, scene: Scene) -> None:
+    greedy, cycle = scene.greedy
     likeliest = run.model().table.weight.argmax(1).tolist()
     token, path = int(scene.sentence.ids[-1]), []
-    for _ in range(len(greedy) + 2 * circle):
+    for _ in range(len(greedy) + 2 * cycle):
         token = likeliest[token]
         path.append(token)
     assert path[: len(greedy)] == greedy.tolist()
-    assert path[-circle:] == path[-2 * circle : -circle] == greedy[-circle:].tolist()
+    assert path[-cycle:] == path[-2 * cycle : -cycle] == greedy[-cycle:].tolist()
 
 
 def test_words_and_their_shares(scene: Scene) -> None:

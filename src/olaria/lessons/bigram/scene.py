@@ -137,7 +137,7 @@ class Scene:
     def greedy(self) -> tuple[Ids, int]:
         """What always taking the likeliest token adds to the sentence, and how many tokens then repeat for ever.
 
-        A token decides the next one, so the first one that comes twice closes a circle.
+        A token decides the next one, so the first one that comes twice closes a cycle.
         """
         path, token = [int(self.sentence.ids[-1])], -1
         while token not in path[:-1]:

@@ -25,7 +25,6 @@ from olaria.lessons.bigram.scene import Scene
 from olaria.lessons.by_numpy.transformers import log_softmax
 
 SMOOTHING = 1.0
-NUM_TABLES = 5
 _ROWS = 1024
 
 

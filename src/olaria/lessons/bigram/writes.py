@@ -40,7 +40,7 @@ SHOWN_WORDS = 10
 
 def walk(scene: Scene, way: Way) -> Values:
     """The sentence goes on, a token at a time, each with its probability."""
-    ids, (greedy, circle) = scene.drawn, scene.greedy
+    ids, (greedy, cycle) = scene.drawn, scene.greedy
     read = np.append(scene.sentence.ids.numpy()[-1:], ids[:-1])
     p = way.learned(read)[np.arange(len(ids)), ids]
     mean = float(np.exp(np.log(p).mean()))
@@ -53,8 +53,8 @@ def walk(scene: Scene, way: Way) -> Values:
         "mean": mean,
         "choices": 1 / mean,
         "greedy": visible(tokenizer.decode(greedy)),
-        "circle": circle,
-        "repeated": visible(tokenizer.decode(greedy[-circle:])),
+        "cycle": cycle,
+        "repeated": visible(tokenizer.decode(greedy[-cycle:])),
         "answer": 1,
         "ids": ids,
         "probabilities": p,
