@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,21 +15,24 @@ import torch.nn.functional as F
 from olaria.errors import LessonError
 from olaria.families.gpt import GPTConfig
 from olaria.families.language import RUNGS, BigramConfig, LanguageConfig
-from olaria.lessons.base import Asked, Step
+from olaria.lessons.base import Asked, Question, Step
 from olaria.lessons.by_numpy.transformers import language_logits, weights_of
+from olaria.lessons.figures import Plot
 from olaria.lessons.tuning import LESSON
 from olaria.lessons.tuning.base import open_tuned
+from olaria.lessons.tuning.ways import ByTorch
 from olaria.models.gpt import GPT
 from olaria.models.language import Bigram, LanguageModel
 from olaria.runs import Run
 
-from .sound import assert_sound
+from .sound import assert_sound, failing
 
 NEW = "a oleira gira a roda e o barro vira vaso; não é mágica\n" * 40
 KNOWN = "the cat sees the dog in the garden. the dog sleeps again.\n" * 40
 LATE = ("training.evaluate_every=1000", "training.sample_every=1000")
 """To look at the toy language's validation text takes longer than a few steps of training."""
 LORA = ("tuning.rank=2", "tuning.alpha=4")
+PLACES = ("row", "column")
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +64,22 @@ def lora(base: Run, texts: dict[str, str], tiny_run: Any) -> Run:
 @pytest.fixture(scope="module")
 def steps(whole: Run) -> tuple[Step, ...]:
     return LESSON(Asked((whole,)))
+
+
+NAMES = (
+    *("same_prompt", "curves", "predictions", "trained"),
+    *("moved", "low_rank", "directions", "forgetting"),
+)
+
+
+def step(steps: tuple[Step, ...], name: str) -> Step:
+    """Of a lesson that has all steps."""
+    assert len(steps) == len(NAMES)
+    return steps[NAMES.index(name)]
+
+
+def right(step: Step) -> int | None:
+    return next((b.right for b in step.blocks if isinstance(b, Question)), None)
 
 
 @pytest.mark.parametrize("text", ["new", "known"])
@@ -94,18 +114,31 @@ def test_every_kind_of_run(
 
 def test_what_was_trained(whole: Run, lora: Run, base: Run, steps: tuple[Step, ...]) -> None:
     assert_sound(steps, figures=True, unchecked=lambda step: True)
-    assert steps[0].arrays["trained"].sum() == whole.result["num_parameters"]
+    assert step(steps, "trained").arrays["trained"].sum() == whole.result["num_parameters"]
     found = LESSON(Asked((lora,)))
     assert_sound(found, figures=True, unchecked=lambda step: True)
-    assert found[0].arrays["trained"].sum() == lora.result["num_parameters"]
+    kept = step(found, "trained")
+    assert kept.arrays["trained"].sum() == lora.result["num_parameters"]
     width, layers = 32, 2
     assert lora.result["num_parameters"] == layers * 2 * (
         4 * width + 2 * width + 5 * width + 5 * width
     )
-    assert "No token was added" in found[0].text.text()
+    assert "No token was added" in kept.text.text()
+    added = len(set(NEW) - set(base.tokenizer().to_json()["alphabet"]))
+    assert f"{added} tokens were added" in step(steps, "trained").text.text()
+
+
+def test_a_new_token_is_at_most_as_likely_as_an_average_one(
+    whole: Run, steps: tuple[Step, ...]
+) -> None:
+    """Its logit is the mean of the others', so that its probability is at most their mean."""
+    start, tokenizer = open_tuned(Asked((whole,))).start, whole.tokenizer()
+    assert start is not None
+    known = whole.provenance["base"]["vocab_size"]
+    p = start(tokenizer.encode(NEW[:32])[None])[0, -1].softmax(-1)
+    assert known < len(p) and (p[known:] <= p[:known].mean()).all()
     assert (
-        f"{len(set(NEW) - set(base.tokenizer().to_json()['alphabet']))} tokens"
-        in steps[0].text.text()
+        f"probability of {float(p[known:].mean()):.4g}"[:25] in step(steps, "trained").text.text()
     )
 
 
@@ -113,9 +146,11 @@ def test_before_is_the_base_where_both_can_read(base: Run, lora: Run) -> None:
     steps, model = LESSON(Asked((lora,), "the cat sees the dog")), base.model()
     ids = base.tokenizer().encode("the cat sees the dog")
     nats = F.cross_entropy(model(ids[None, :-1])[0], ids[1:], reduction="none")
-    np.testing.assert_allclose(steps[3].arrays["nats_before"], nats, atol=1e-5)
+    arrays = step(steps, "same_prompt").arrays
+    np.testing.assert_allclose(arrays["nats_before"], nats, atol=1e-5)
     after = F.cross_entropy(lora.model()(ids[None, :-1])[0], ids[1:], reduction="none")
-    np.testing.assert_allclose(steps[3].arrays["nats_after"], after, atol=1e-5)
+    np.testing.assert_allclose(arrays["nats_after"], after, atol=1e-5)
+    assert right(step(steps, "same_prompt")) == (0 if nats.sum() < after.sum() else 1)
 
 
 def test_the_losses_are_those_of_the_texts(whole: Run, base: Run, steps: tuple[Step, ...]) -> None:
@@ -125,36 +160,98 @@ def test_the_losses_are_those_of_the_texts(whole: Run, base: Run, steps: tuple[S
     for first in range(0, len(ids) - 1, 32):  # its context, one window after the other
         window = ids[first : first + 33]
         nats.append(F.cross_entropy(model(window[None, :-1])[0], window[1:], reduction="none"))
-    np.testing.assert_allclose(steps[2].arrays["nats_after_new"], torch.cat(nats), atol=1e-5)
+    found = step(steps, "forgetting")
+    np.testing.assert_allclose(found.arrays["nats_after_new"], torch.cat(nats), atol=1e-5)
     old: Any = base.data()
-    assert len(steps[2].arrays["nats_before_old"]) == 512 <= len(old.validation)
-    gain = steps[2].arrays["nats_before_new"].mean() - steps[2].arrays["nats_after_new"].mean()
-    assert gain > 0.1 and "loss fell" in steps[2].text.text()
+    assert len(found.arrays["nats_before_old"]) == 512 <= len(old.validation)
+    gain = found.arrays["nats_before_new"].mean() - found.arrays["nats_after_new"].mean()
+    assert gain > 0.1 and f"That is {gain:.3f} less" in found.text.text()
 
 
 def test_distances_of_distributions(steps: tuple[Step, ...]) -> None:
-    before, after = steps[4].arrays["before"], steps[4].arrays["after"]
+    arrays = step(steps, "predictions").arrays
+    before, after = arrays["before"], arrays["after"]
     assert before.sum() == pytest.approx(1) and after.sum() == pytest.approx(1)
     distance = np.abs(before - after).sum() / 2
-    assert distance == pytest.approx(steps[4].arrays["distances"].max())
+    assert distance == pytest.approx(arrays["distances"].max())
 
 
 def test_weights_moved_as_their_states_say(lora: Run, base: Run) -> None:
     steps = LESSON(Asked((lora,)))
     old, new = base.model().state_dict(), lora.model().state_dict()
     expected = [((new[name] - w).norm() / w.norm()).item() for name, w in old.items()]
-    np.testing.assert_allclose(steps[5].arrays["moved"], expected, atol=1e-5)
-    assert steps[5].arrays["moved"][0] == 0  # the embedding has no adapter
-    values = steps[6].arrays["singular_values"]
+    shares = step(steps, "moved").arrays["moved"]
+    np.testing.assert_allclose(shares, expected, atol=1e-5)
+    assert shares[0] == 0  # the embedding has no adapter
+    name = max(zip(expected, old, strict=True))[1]
+    values = torch.linalg.svdvals(new[name] - old[name])
+    found = step(steps, "directions")
+    np.testing.assert_allclose(found.arrays["singular_values"], values[:2], atol=1e-5)
     assert values[1] > 1e-3 * values[0] and values[2] < 1e-4 * values[0]
-    assert "of rank 2 makes no more than 2" in steps[6].text.text()
+    assert "of rank 2 makes no more than 2" in found.text.text()
+
+
+def test_one_number_of_the_change_is_a_sum(lora: Run, whole: Run) -> None:
+    for run, count in ((lora, 2), (whole, 32)):
+        tuned = open_tuned(Asked((run,)))
+        assert tuned.start is not None
+        old, new = tuned.start.state_dict(), run.model().state_dict()
+        found = step(LESSON(Asked((run,))), "low_rank")
+        parts = found.arrays["parts"]
+        name = found.text.text().split("“")[1].split("”")[0] + ".weight"
+        row, column = (int(re.findall(rf"{word} (\d+)", found.text.text())[0]) for word in PLACES)
+        change = (new[name] - old[name])[row - 1, column - 1].item()
+        assert len(parts) == count and parts.sum() == pytest.approx(change, abs=1e-6)
+        assert right(found) == 1
+
+
+def test_a_run_from_scratch_stands_beside_it(
+    whole: Run, base: Run, steps: tuple[Step, ...], texts: dict[str, str], tiny_run: Any
+) -> None:
+    alone = step(steps, "curves")
+    assert right(alone) is None and "Fair means" in alone.text.text()
+    scratch = tiny_run("gpt-shakespeare", *LATE, data=texts["new"])
+    for given in ((scratch,), (base, scratch), (scratch, base)):
+        found = step(LESSON(Asked((whole, *given))), "curves")
+        plot = next(f for f in found.figures if isinstance(f, Plot))
+        assert len(plot.curves) == 4
+    losses = [
+        {
+            row["step"]: row["values"]["loss"]
+            for row in run.metrics()
+            if row["split"] == "validation"
+        }
+        for run in (whole, scratch)
+    ]
+    at = max(losses[0].keys() & losses[1].keys())
+    own, other = (each[at] for each in losses)
+    assert right(found) == (0 if own < other else 1)
+    assert (
+        f"model has {own:.3f} nats per token, and the one from scratch {other:.3f}"
+        in found.text.text()
+    )
+
+
+def test_a_model_that_did_not_move_is_identical_to_its_base(
+    whole: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuned = open_tuned(Asked((whole,)))
+    assert tuned.start is not None
+    tuned.model.load_state_dict(tuned.start.state_dict())
+    stored = dict(tuned.start.state_dict())
+    object.__setattr__(tuned, "stored", stored)
+    monkeypatch.setattr("olaria.lessons.tuning.scene.open_tuned", lambda asked: tuned)
+    found = LESSON(Asked((whole,)))
+    assert len(found) == 6
+    (identical,) = [s for s in found if "identical to its base" in s.text.text()]
+    assert not identical.arrays["moved"].any()
 
 
 def test_the_same_draws_give_the_same_text(whole: Run, steps: tuple[Step, ...]) -> None:
     again = LESSON(Asked((whole,)))
-    assert again[-1].figures == steps[-1].figures
+    assert again[0].figures == steps[0].figures
     other = LESSON(Asked((whole,), seed=1))
-    assert other[-1].figures != steps[-1].figures
+    assert other[0].figures != steps[0].figures
 
 
 # -- the base may be gone --------------------------------------------------------------------------
@@ -175,20 +272,22 @@ def test_adapters_carry_their_base_with_them(lora: Run, tmp_path: Path) -> None:
     there = LESSON(Asked((lora,), "the cat sees"))
     assert len(alone) == len(there) == 8
     for name in ("nats_before", "nats_after"):
-        np.testing.assert_array_equal(alone[3].arrays[name], there[3].arrays[name])
-    assert "read from this run" in alone[0].text.text()
-    assert "not measured" in alone[2].text.text() and "not measured" not in there[2].text.text()
+        one, two = (step(some, "same_prompt").arrays[name] for some in (alone, there))
+        np.testing.assert_array_equal(one, two)
+    assert "read from this run" in step(alone, "trained").text.text()
+    assert "not measured" in step(alone, "forgetting").text.text()
+    assert "not measured" not in step(there, "forgetting").text.text()
 
 
 def test_what_is_left_when_the_base_is_gone(whole: Run, base: Run, tmp_path: Path) -> None:
     alone = gone(whole, tmp_path)
     steps = LESSON(Asked((alone,)))
     assert_sound(steps, figures=True, unchecked=lambda step: True)
-    assert len(steps) == 3 and "cannot be shown" in steps[0].text.text()
+    assert len(steps) == 3 and "cannot be shown" in steps[2].text.text()
     given = LESSON(Asked((alone, base)))
     assert len(given) == 8
     np.testing.assert_array_equal(
-        given[3].arrays["nats_before"], LESSON(Asked((whole,)))[3].arrays["nats_before"]
+        given[0].arrays["nats_before"], LESSON(Asked((whole,)))[0].arrays["nats_before"]
     )
     (alone.path / "metrics.jsonl").write_text("")
     with pytest.raises(LessonError, match="has not been measured yet"):
@@ -224,17 +323,34 @@ def test_what_is_refused(whole: Run, base: Run, lora: Run, tiny_run: Any) -> Non
 
 
 def test_a_changed_weight_fails_the_checks(whole: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The model alone is changed: what is computed again from the checkpoint no longer agrees."""
+    """The twin alone reads other weights: what it computes from the checkpoint no longer agrees."""
     read = weights_of
 
     def wrong(model: Any) -> Any:
         return {name: w * 1.01 if name == "head.weight" else w for name, w in read(model).items()}
 
-    for module in ("base", "changed"):
-        monkeypatch.setattr(f"olaria.lessons.tuning.{module}.weights_of", wrong)
-    steps = LESSON(Asked((whole,)))
-    failed = [step.title.text() for step in steps if not all(c.holds for c in step.checks)]
-    assert len(failed) == 3
+    monkeypatch.setattr("olaria.lessons.by_numpy.transformers.weights_of", wrong)
+    failed = {NAMES[place] for place in failing(LESSON(Asked((whole,))))}
+    assert failed == {"same_prompt", "predictions", "moved", "forgetting"}
+
+
+@pytest.mark.parametrize(
+    ("method", "names"),
+    [
+        ("probabilities", ["same_prompt", "predictions", "trained"]),
+        ("nats", ["forgetting"]),
+        ("change", ["moved", "low_rank", "directions"]),
+        ("weight", ["moved"]),
+        ("singular_values", ["directions"]),
+        ("parts", ["low_rank"]),
+    ],
+)
+def test_a_wrong_measure_fails_checks(
+    whole: Run, monkeypatch: pytest.MonkeyPatch, method: str, names: list[str]
+) -> None:
+    true = getattr(ByTorch, method)
+    monkeypatch.setattr(ByTorch, method, lambda *words: 1.5 * true(*words))
+    assert [NAMES[place] for place in failing(LESSON(Asked((whole,))))] == names
 
 
 @pytest.mark.parametrize("rung", RUNGS)

@@ -86,7 +86,7 @@ def targets(scene: Scene, way: Way) -> Values:
         "notes": scene.read.sentence.notes,
         "nats": nats,
         "sentence": Tokens("", scene.read.sentence.tokens),
-        "table": Table("", columns, rows, digits=2),
+        "table": Table("", columns, rows, digits=3),
     }
 
 

@@ -12,27 +12,25 @@ began.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from olaria.data import TextData
 from olaria.data.tokenizer import Tokenizer
 from olaria.errors import LessonError, OlariaError
-from olaria.evaluation.text import text_loss
 from olaria.i18n import N_
-from olaria.lessons.base import Array, Asked
-from olaria.lessons.by_numpy.transformers import next_token_nats, weights_of
+from olaria.lessons.base import Asked
 from olaria.models.base import Model
 from olaria.recipes.base import TuningConfig
 from olaria.runs import Run
 from olaria.training.inheritance import grow, model_sha256
 
 State = Mapping[str, Tensor]
+FAMILIES = ("gpt", "language", "bigram")
 _ADAPTED = ".parametrizations.weight."
 WINDOW = 128
 """Tokens that are read at once where a text is measured, or the model's context where that is shorter."""
@@ -61,26 +59,6 @@ class Excerpt:
         rest = [row[None] for row in rows if len(row) <= self.context]
         return (*((torch.stack(whole),) if whole else ()), *rest)
 
-    def nats(self, model: Model) -> Array:
-        """Negative log-probability of each token but the first, (N,)."""
-        with torch.no_grad():
-            parts = [token_nats(model, rows).flatten() for rows in self.windows]
-        return torch.cat(parts).numpy()
-
-    def nats_again(self, model: Model) -> Array:
-        """The same from the raw weights in float64."""
-        w, config = weights_of(model), model.config
-        return np.concatenate(
-            [next_token_nats(w, config, rows.numpy()).reshape(-1) for rows in self.windows]
-        )
-
-    def loss(self, model: Model) -> float:
-        """Nats per token, as an evaluation measures them."""
-        count = len(self.ids)
-        return text_loss(
-            model, self.ids, context=self.context, num_chars=count, num_bytes=count
-        ).loss_nats_per_token
-
 
 def token_nats(model: Model, ids: Tensor) -> Tensor:
     """Negative log-probability of each token but the first, given those before it: (R, T) to (R, T - 1), float64."""
@@ -99,6 +77,7 @@ class Tuned:
         stored: the tensors of the run's checkpoint, adapters apart.
         model: as it is now, adapters merged.
         start: the model that tuning began from, with the run's vocabulary; None where nothing is left of it.
+        scratch: a run that began from random weights and was trained on the same text; None where none is given.
     """
 
     run: Run
@@ -106,6 +85,7 @@ class Tuned:
     stored: State
     model: Model
     start: Model | None
+    scratch: Run | None = None
 
     @property
     def tuning(self) -> TuningConfig:
@@ -190,11 +170,11 @@ def open_tuned(asked: Asked) -> Tuned:
         )
     model = run.model()  # first: it knows how large its weights may be
     stored = _stored(run)
-    base, state = _base_of(asked, run)
+    base, state, scratch = _given(asked, run)
     if state is None and run.recipe.tuning.rank is not None and not run.provenance["base"]["grown"]:
         state = without_adapters(stored)
     start = None if state is None else _with_weights(model, state)
-    return Tuned(run, base, stored, model, start)
+    return Tuned(run, base, stored, model, start, scratch)
 
 
 def without_adapters(stored: State) -> dict[str, Tensor]:
@@ -210,28 +190,59 @@ def _stored(run: Run) -> State:
     return tensors[name]
 
 
-def _base_of(asked: Asked, run: Run) -> tuple[Run | None, State | None]:
-    """The base as a run with its weights: the one that is given, else the one that the recipe names."""
-    told, tuning = run.provenance["base"], run.recipe.tuning
+def _given(asked: Asked, run: Run) -> tuple[Run | None, State | None, Run | None]:
+    """The base as a run with its weights, and a run from scratch: those that are given, else the base of the recipe.
+
+    Raises:
+        LessonError: a run is given that is neither.
+    """
+    told, tuning, scratch = run.provenance["base"], run.recipe.tuning, None
     assert tuning is not None
-    given = asked.other("gpt", "language", "bigram")
+    for given in asked.runs[1:]:
+        state = _weights(given) if given.family in FAMILIES else None
+        if state is not None and model_sha256(state) == told.get("model_sha256"):
+            return given, state, scratch or _scratch_among(asked.runs[1:], given, run)
+        if not _is_from_scratch(given, run):
+            raise LessonError(
+                N_(
+                    "{base} does not have the weights that run {name} was tuned from (it began from {told}), nor was "
+                    "it trained from random weights on the same text"
+                ),
+                base=given.name,
+                name=run.name,
+                told=told["name"],
+            )
+        scratch = scratch or given
     try:
-        base = given or Run(tuning.start)
-        state = base.model().state_dict()
+        base = Run(tuning.start)
     except OlariaError:
-        return None, None
-    if model_sha256(state) == told.get("model_sha256"):
-        return base, state
-    if given is not None:
-        raise LessonError(
-            N_(
-                "{base} does not have the weights that run {name} was tuned from; it began from {told}"
-            ),
-            base=given.name,
-            name=run.name,
-            told=told["name"],
-        )
-    return None, None
+        return None, None, scratch
+    state = _weights(base)
+    if state is not None and model_sha256(state) == told.get("model_sha256"):
+        return base, state, scratch
+    return None, None, scratch
+
+
+def _weights(run: Run) -> State | None:
+    """Of a run's checkpoint; None where it has none."""
+    try:
+        return run.model().state_dict()
+    except OlariaError:
+        return None
+
+
+def _scratch_among(runs: Sequence[Run], base: Run, tuned: Run) -> Run | None:
+    return next((run for run in runs if run is not base and _is_from_scratch(run, tuned)), None)
+
+
+def _is_from_scratch(run: Run, tuned: Run) -> bool:
+    """Whether losses per token of the two compare: the same text, cut alike, and no other run before."""
+    kinds = {one.recipe.data.tokenizer for one in (run, tuned)} if run.family in FAMILIES else set()
+    return (
+        run.recipe.tuning is None
+        and kinds in ({"char"}, {"byte"})
+        and run.provenance["data_sha256"] == tuned.provenance["data_sha256"]
+    )
 
 
 def _with_weights(model: Model, state: State) -> Model:
