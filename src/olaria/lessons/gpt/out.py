@@ -208,14 +208,13 @@ def parameters(scene: Scene, way: Way) -> Values:
         counts.get("attention", 0),
         counts.get("feed_forward", 0),
     )
-    rows = [(Message(PLACES[kind]), counts[kind], counts[kind] / total) for kind in kinds]
-    headings = (N_("where they are"), N_("parameters"), N_("share"))
     width, heads = config.width, config.num_heads
     return {
         "total": total,
         "layers": config.num_layers,
         "width": width,
         "heads": heads,
+        "several": heads > 1,
         "size": width // heads,
         "attention_each": counts.get("attention", 0) // config.num_layers,
         "feed_each": counts.get("feed_forward", 0) // config.num_layers,
@@ -231,7 +230,6 @@ def parameters(scene: Scene, way: Way) -> Values:
             tuple(Message(PLACES[kind]) for kind in kinds),
             ((Message(N_("parameters")), np.array([counts[kind] for kind in kinds])),),
         ),
-        "table": Table("", tuple(map(Message, headings)), tuple(rows)),
         "checks": (
             Check(
                 Message(N_("parameters of the model, counted tensor by tensor")),
@@ -275,7 +273,7 @@ def logit_lens(scene: Scene, way: Way) -> Values:
         )
         for t in places
     )
-    labels = tuple(f"{t + 1}·{scene.names[t]} → {scene.names[t + 1]}" for t in places)
+    labels = tuple(f"{t + 1}·{scene.names[t]}→{scene.names[t + 1]}" for t in places)
     early = int((settled < len(stages) - 1).sum())
     return {
         "first": actual[0].mean(),
@@ -365,7 +363,7 @@ _SAME = N_("as in the textbook")
 
 
 def _of_gpt(is_local: bool) -> tuple[tuple[str, str, str], ...]:
-    local = N_("tokens of the own chunk and of the one before")
+    local = N_("its own chunk and the one before")
     return (
         (*_ATTENDED, local if is_local else _SAME),
         (*_POSITIONS, N_("queries and keys are rotated by their position")),

@@ -73,7 +73,7 @@ def targets(scene: Scene, way: Way) -> Values:
         (Message(N_("probability of the target")), *np.exp(-nats[few]).tolist()),
         (Message(N_("loss, nats")), *nats[few].tolist()),
     )
-    columns = (Message(N_("position")), *(str(t + 1) for t in few))
+    columns: tuple[Words, ...] = (Message(N_("position")), *(str(t + 1) for t in few))
     return {
         "tokens": len(scene.ids),
         "count": len(nats),

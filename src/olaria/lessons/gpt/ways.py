@@ -156,8 +156,15 @@ class ByTorch:
             feed = Feed(*map(numbers, (read, layer.feed.raw, layer.feed.hidden, layer.feed.out)))
         if layer.look is not None:
             score = float((layer.look.scores() * layer.look.scale + layer.look.mask).max())
-        streams = map(numbers, (layer.entered, layer.normed, layer.mixed, layer.between))
-        return Pass(*streams, feed, numbers(layer.left), score)
+        return Pass(
+            numbers(layer.entered),
+            numbers(layer.normed),
+            numbers(layer.mixed),
+            numbers(layer.between),
+            feed,
+            numbers(layer.left),
+            score,
+        )
 
 
 class ByNumPy:

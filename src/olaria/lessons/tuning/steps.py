@@ -105,8 +105,10 @@ def curves(scene: Scene, _way: Way) -> Values | None:
     if scratch is not None:
         other = Curves.of(scratch)
         common = np.intersect1d(steps, other.validation[0])
-        named = ((N_("from scratch, training"), other.train),)
-        named += ((N_("from scratch, validation"), other.validation),)
+        named = (
+            (N_("from scratch, training"), other.train),
+            (N_("from scratch, validation"), other.validation),
+        )
         drawn += [Curve(Message(name), *curve) for name, curve in named if curve.size]
     is_beside = other is not None and bool(common.size)
     at = float(common.max()) if is_beside else 0.0

@@ -110,7 +110,8 @@ class ByNumPy:
         """The roots of the eigenvalues of the change times itself."""
         is_tall = change.shape[0] > change.shape[1]
         gram = change.T @ change if is_tall else change @ change.T
-        return np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[::-1], 0))
+        values: Array = np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[::-1], 0))
+        return values
 
     def parts(self, change: Array, row: int, column: int) -> Array:
         """The change projected onto each of its own right directions."""
