@@ -130,6 +130,7 @@ def block(scene: Scene, way: Way) -> Values:
     if first.feed is not None:
         made.append(float(_length(first.feed.made[place])))
     squares = [float((x[place] ** 2).mean()) for x in (layers[-1].entered, layers[-1].read)]
+    replaces = scene.has("head") and not scene.has("residual")
     is_asked = len(made) == 2 and scene.has("residual")
     names = tuple(str(number + 1) for number in range(len(layers)))
     figures: tuple[Figure, ...] = tuple(map(_numbers_of, named))
@@ -141,7 +142,9 @@ def block(scene: Scene, way: Way) -> Values:
         "attends": scene.has("head"),
         "feeds": first.feed is not None,
         "norms": scene.has("norm"),
-        "replaces": scene.has("head") and not scene.has("residual"),
+        "replaces": replaces,
+        "one": replaces and first.feed is None,
+        "both": replaces and first.feed is not None,
         "entered": first.entered[place, 0],
         "attended": first.made[place, 0],
         "between": first.between[place, 0],
@@ -250,6 +253,8 @@ def stream(scene: Scene, way: Way) -> Values:
     logits, whole = way.read_off(len(layers)), scene.model(scene.read.sentence.ids[None])[0]
     return {
         "layers": len(layers),
+        "several": len(layers) > 1,
+        "single": len(layers) == 1,
         "count": sum(len(some) for _, some in made),
         "residual": scene.has("residual"),
         "first": lengths[0].mean(),

@@ -16,7 +16,7 @@ import numpy as np
 from olaria.i18n import N_, Message
 from olaria.lessons.base import Check, numbers
 from olaria.lessons.figures import Bars, Curve, Plot, Table, Words
-from olaria.lessons.tuning.scene import Scene
+from olaria.lessons.tuning.scene import USUAL_RANK, Scene
 from olaria.lessons.tuning.ways import Way
 
 Values = dict[str, Any]
@@ -26,7 +26,6 @@ MOST_PARTS = 16
 """Directions in a table."""
 MOST_HELD = 0.9
 """Share of the squared length that the first singular values are counted up to."""
-USUAL_RANK = 8
 SHARES = (0.02, 0.1, 0.5)
 """Between the answers to how much was trained."""
 
@@ -52,6 +51,9 @@ def trained(scene: Scene, way: Way) -> Values:
         "total": total,
         "count": own,
         "share": own / total,
+        "every": count,
+        "part": count / total,
+        "with_tables": rank is not None and count > own,
         "all_weights": rank is None,
         "adapters": rank is not None,
         "layers": len(tuned.adapters),

@@ -23,6 +23,8 @@ from olaria.runs import Run
 from olaria.sampling.autoregressive import SamplingConfig, generate
 
 WRITTEN_TOKENS = 80
+USUAL_RANK = 8
+"""Directions that are looked at where there is no adapter."""
 MOST_NUMBERS = 1 << 20
 """Of a matrix whose singular values are computed."""
 
@@ -162,13 +164,14 @@ class Scene:
 
     @cached_property
     def entry(self) -> tuple[int, int]:
-        """Of that matrix, a number: the one that changed most, or to which the longest of all directions adds most."""
+        """Of that matrix, a number: that which changed most; without adapters one that few directions tell much of."""
         assert self.most_moved is not None
         change = self.changes[self.most_moved][1]
         if self.most_moved in self.tuned.adapters:
             return divmod(int(change.abs().argmax()), change.shape[1])
-        u, _, v = torch.linalg.svd(change, full_matrices=False)
-        return int(u[:, 0].abs().argmax()), int(v[0].abs().argmax())
+        u, s, v = torch.linalg.svd(change, full_matrices=False)
+        few = u[:, :USUAL_RANK] * s[:USUAL_RANK] @ v[:USUAL_RANK]
+        return divmod(int((few * change).argmax()), change.shape[1])
 
 
 def _losses(rows: Sequence[dict[str, Any]], split: str) -> Array:
