@@ -14,7 +14,7 @@ from olaria.kinds.base import Effort
 from olaria.lessons import LESSONS, Asked
 from olaria.lessons.base import Step
 from olaria.lessons.figures import Table
-from olaria.lessons.vae.seen import seen_by
+from olaria.lessons.vae.scene import Scene
 from olaria.runs import Run
 from olaria.workflows.evaluate import evaluate
 
@@ -135,6 +135,6 @@ def test_the_bound_of_an_evaluation_is_a_row_with_its_count(
     assert name.text() == f"evaluation, {count} test images"  # type: ignore[union-attr]
     assert [pixels, code] == [metrics["reconstruction_nats"], metrics["kl_nats"]]
     assert total == -metrics["elbo_nats"] == pytest.approx(pixels + code, abs=1e-6)  # type: ignore[operator]
-    own = len(seen_by(Asked((run,))).x)
+    own = len(Scene.of(Asked((run,))).x)
     assert f"Over {count} test images" in bound.text.text()
     assert f"the mean here is over {own}" in bound.text.text() and own > count

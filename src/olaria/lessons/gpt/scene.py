@@ -87,8 +87,8 @@ class Scene:
     def chunk(self) -> int | None:
         """Tokens of a chunk of local attention; None where every earlier token may be attended to."""
         config = self.model.config
-        if isinstance(config, GPTConfig) and 2 * config.chunk < config.context:
-            return config.chunk
+        if isinstance(config, GPTConfig) and 2 * config.reach < config.context:
+            return config.reach
         return None
 
     def spell(self, ids: Ids) -> list[str]:

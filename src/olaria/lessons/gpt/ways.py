@@ -145,7 +145,7 @@ class ByTorch:
 
     def allowed(self, count: int) -> Mask:
         if isinstance(self._model, GPT):
-            return local_mask(0, 0, count, self._model.config.chunk).isfinite().numpy()
+            return local_mask(0, 0, count, self._model.config.reach).isfinite().numpy()
         return self._model.mask[:count, :count].isfinite().numpy()
 
     @torch.no_grad()
