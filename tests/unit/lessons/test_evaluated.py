@@ -97,11 +97,11 @@ def test_points_without_clusters_have_both_shares(
 ) -> None:
     run = tiny_run("gan-spiral")
     with_evaluation(monkeypatch, None)
-    assert saying(steps_of("gan", run), f"olaria eval {run.name}") == [0]
+    assert saying(steps_of("gan", run), f"olaria eval {run.name}") == [1]
     found = content(0.5, run.checkpoint()[0], precision=0.625, coverage=0.375)
     with_evaluation(monkeypatch, found)
-    assert saying(steps_of("gan", run), "has 0.625 and 0.375") == [0]
-    assert saying(steps_of("gan", run), "dá 0,625 e 0,375", "pt") == [0]
+    assert saying(steps_of("gan", run), "has 0.625 and 0.375") == [1]
+    assert saying(steps_of("gan", run), "os valores são 0,625 e 0,375", "pt") == [1]
 
 
 def test_an_evaluation_of_other_weights_says_so(

@@ -171,18 +171,16 @@ def test_the_stream_ends_in_the_models_logits(tiny_run: TinyRun, preset: str) ->
     torch.testing.assert_close(opened.logits, model(ids[None])[0])
 
 
-@pytest.mark.parametrize("preset", ["gpt-shakespeare", "gpt2-shakespeare"])
+@pytest.mark.parametrize("preset", ["gpt-shakespeare", "gpt-local-shakespeare", "gpt2-shakespeare"])
 def test_sublayers_are_those_of_the_block(tiny_run: TinyRun, preset: str) -> None:
     """Each layer's two additions, put on what enters, are what the block itself makes of it."""
     model = tiny_run(preset, steps=2).model()
     ids = torch.arange(16) % 20
     for layer, block in zip(open_language(model, ids).layers, model.blocks, strict=True):  # type: ignore[arg-type]
         x = layer.entered[None]
-        if isinstance(model, GPT):
-            chunks = -(-16 // model.config.chunk)
-            stop = chunks * model.config.chunk
-            padded = F.pad(x, (0, 0, 0, stop - 16))
-            made = block(padded, model.cos[:stop], model.sin[:stop], model.masks[:chunks])[:, :16]
+        if isinstance(model, GPT):  # 16 tokens are two whole chunks of local attention
+            masks = model.masks[:2] if model.is_local else model.masks[:, :16, :16]
+            made = block(x, model.cos[:16], model.sin[:16], masks)
         else:
             made, _ = block(x, model.mask[:16, :16], None)  # type: ignore[index]
         assert layer.feed is not None
