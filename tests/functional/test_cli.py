@@ -321,7 +321,7 @@ BAD = [
     ("sample clay --prompt Ω", 1, "'Ω'", "'Ω'"),
     ("sample digits --overwrite", 2, "goes with --out", "só vale junto com --out"),
     ("sample digits --out clay.txt", 1, "already there", "já existe"),
-    ("eval digits --metric elbo", 2, "did you mean elbo_nats?", "você quis dizer elbo_nats?"),
+    ("eval digits --metric elbo_nat", 2, "did you mean elbo_nats", "você quis dizer elbo_nats"),
     ("eval digits --checkpoint 7", 1, "it has:", "tem:"),
     ("train vae-mnist --data empty", 1, "nothing to learn from", "não há o que aprender"),
     ("train bigram-shakespeare --data empty.txt", 1, "empty.txt", "empty.txt"),

@@ -78,7 +78,9 @@ def test_it_stops_early_and_says_why(run: Run) -> None:
     best = min(losses, key=losses.__getitem__)
     assert run.state == "done" and 0 < best < run.result["steps"] < 400
     reason = run.result["reason"]
-    assert reason["id"].startswith("validation has not improved for {count} evaluations")
+    assert reason["id"].startswith(
+        "validation has not improved for {count} {count:evaluation|evaluations}"
+    )
     assert reason["fields"]["step"] == best
     assert reason["fields"]["best"] == pytest.approx(losses[best], rel=1e-3)
     assert reason["fields"]["count"] == len([step for step in losses if step > best]) >= 3

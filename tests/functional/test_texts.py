@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import signal
 import zipfile
@@ -102,7 +103,7 @@ def test_what_was_done_with_documents_and_words_is_told(olaria: Command) -> None
     words = ("--data", "a.zip", "--tokenizer", "word", *FAST, "--out", "run")
     _, err = done(olaria("train", "gpt-shakespeare", *words))
     assert "10 documents, none on both sides: 9 train, 1 validates with 10 % of the" in err
-    assert "words to validate on are unknown: spelt letter by letter" in err
+    assert re.search("words to validate on (is|are) unknown: spelt letter by letter", err)
     assert "warning: 10 documents" not in err
     kept = [json.loads(line) for line in Path("run/events.jsonl").read_text().splitlines()]
     assert sum(event["event"] == "warned" and event["is_note"] for event in kept) == 2

@@ -97,7 +97,7 @@ def test_blocks_of_a_gpt_are_told_once() -> None:
         ("blocks.0–3.feed_out", 4, "blocks"),
     ]
     assert blocks[0].num_parameters == 3 * 128 * 128
-    assert blocks[0].shape == (1024, 3 * 128)
+    assert blocks[0].shape == (128, 3 * 128)
 
 
 def test_what_differs_in_a_row_is_told_apart() -> None:

@@ -114,10 +114,12 @@ def test_every_key_that_is_used_is_there() -> None:
 def test_a_method_is_told_once_for_runs_alike() -> None:
     citations = Citations("en")
     card = RunCard("a", "gpt", DataCard("x", "X"), recipe={"model": {"family": "gpt"}})
-    assert len(citations.methods(card)) == 5
+    assert len(citations.methods(card)) == 4
     assert citations.methods(card) == []
     other = RunCard("b", "gpt", card.data, recipe={"model": {"family": "gpt", "dropout": 0.1}})
-    assert len(citations.methods(other)) == 6
+    assert len(citations.methods(other)) == 5
+    local = RunCard("c", "gpt", card.data, recipe={"model": {"family": "gpt", "chunk": 16}})
+    assert any("local attention" in method for method in citations.methods(local))
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ def test_python_says_that_it_writes_nothing_unless_it_is_given_a_file() -> None:
         (lambda run: run.sample(prompt="a"), "leave out prompt"),
         (lambda run: run.torch("bst"), "checkpoint cannot be bst"),
         (lambda run: run.torch(999), "999"),
-        (lambda run: run.evaluate(metrics=["elbo_nat"]), "did you mean elbo_nats?"),
+        (lambda run: run.evaluate(metrics=["elbo_nat"]), "did you mean elbo_nats (ELBO)?"),
         (lambda run: run.explain("kll"), "lesson cannot be kll: did you mean kl?"),
         (lambda run: run.report(lessons=["kll"]), "did you mean kl?"),
         (lambda run: run.compare("no-such-run"), "no run named no-such-run"),

@@ -281,7 +281,7 @@ def test_only_the_form_of_gpt2_is_exported(texts: Texts, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": "small"}, r"model\.context=32, .* and this asks for 1024, "),
+        ({"size": "small"}, r"model\.context=32, .* and this asks for 128, "),
         ({"settings": ["model.width=64"]}, r"has model\.width=32 and this asks for 64"),
         ({"preset": "gpt2-shakespeare"}, r"is a gpt and gpt2-shakespeare trains a language"),
         ({"preset": "vae-mnist"}, "is a gpt and vae-mnist trains a vae"),
