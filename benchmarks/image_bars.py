@@ -68,7 +68,7 @@ PARTS = {
         "3 dB over the linear map",
         ("denoised_psnr_db", "linear_denoised_psnr_db"),
     ),
-    "cvae": Part("cvae-flow-mnist", 180, "agreement ≥ 0.97", ("class_agreement", "nll_nats")),
+    "cvae": Part("cvae-mnist", 180, "agreement ≥ 0.97", ("class_agreement", "nll_nats")),
     "fashion": Part("gan-fashion-mnist", 600, "FD ≤ 8 floors, coverage ≥ 0.75", _FIDELITY),
     "anomaly": Part("ae-mnist", 120, "mean AUROC ≥ 0.85", ("auroc", "aupr", "prevalence")),
     "vae-base": Part(

@@ -37,15 +37,11 @@ PRESETS: dict[str, Preset] = {
     "vae-mnist": Preset(N_("variational autoencoder on handwritten digits"), images.vae),
     "cvae-mnist": Preset(
         N_("variational autoencoder that draws a digit on request"),
-        partial(images.vae, classes=10),
+        partial(images.vae, classes=10, flow=True),
     ),
     "vae-flow-mnist": Preset(
         N_("variational autoencoder on handwritten digits, with a learned prior"),
         partial(images.vae, flow=True),
-    ),
-    "cvae-flow-mnist": Preset(
-        N_("variational autoencoder that draws a digit on request, with a learned prior"),
-        partial(images.vae, classes=10, flow=True),
     ),
     "vq-mnist": Preset(
         N_("vector-quantized autoencoder on handwritten digits: images become codes"), images.vq
