@@ -160,7 +160,7 @@ def _columns(vectors: Array, names: list[Words]) -> Heat:
 def _stages_table(rows: Any) -> Table:
     headings = (
         N_("key position"),
-        N_("key of"),
+        N_("key"),
         N_("score"),
         N_("divided by √D, masked"),
         N_("exponential"),
