@@ -209,7 +209,7 @@ def test_a_run_from_scratch_stands_beside_it(
     whole: Run, base: Run, steps: tuple[Step, ...], texts: dict[str, str], tiny_run: Any
 ) -> None:
     alone = step(steps, "curves")
-    assert right(alone) is None and "Fair means" in alone.text.text()
+    assert right(alone) is None and "A fair comparison" in alone.text.text()
     scratch = tiny_run("gpt-shakespeare", *LATE, data=texts["new"])
     for given in ((scratch,), (base, scratch), (scratch, base)):
         found = step(LESSON(Asked((whole, *given))), "curves")

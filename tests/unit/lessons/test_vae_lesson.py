@@ -417,7 +417,7 @@ def test_a_term_that_overshoots_is_told_to_fall(
     step = step_of("beta", run)
     assert asked_of(step).right == 1
     assert "7.00 nats at its highest, at step 10" in step.text.text()
-    assert "as β rises, the code has to pay" in step.text.text()
+    assert "as β rises, each nat costs more" in step.text.text()
 
 
 def test_only_what_a_run_has_stands_beyond_the_textbook(tiny_run: TinyRun) -> None:
