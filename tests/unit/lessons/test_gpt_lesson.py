@@ -278,7 +278,9 @@ def test_how_far_back_a_position_reads(tiny_run: TinyRun) -> None:
     causal = step_of(tiny_run("gpt-shakespeare", CAUSAL), "beyond")
     assert causal.arrays["reaches"].tolist() == [32, 32] and right(causal) is None
     assert "textbook's causal attention" in causal.text.text()
-    assert "the architecture of GPT-2" in step_of(tiny_run("gpt2-shakespeare"), "beyond").text.text()
+    assert (
+        "the architecture of GPT-2" in step_of(tiny_run("gpt2-shakespeare"), "beyond").text.text()
+    )
     assert "lower rung" in step_of(tiny_run("norm-shakespeare"), "beyond").text.text()
 
 
