@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from olaria.errors import LessonError, MissingError, SourceError
+from olaria.errors import LessonError
 from olaria.i18n import N_, Message, translate
 from olaria.lessons.figures import FIGURES, Figure
 from olaria.runs import Run
@@ -205,20 +205,6 @@ _AND = N_("and")
 _PLACE = re.compile(
     rf"\b(?:{'|'.join(PLACES)})\b(?= [A-Z\d])|(?<=\d ){_AND}(?= (?:\d|{'|'.join(PLACES)}))"
 )
-
-
-def without_data(title: str, make: Callable[[], Step]) -> Step:
-    """A step that reads the run's data; what it would need, where they are not at hand.
-
-    Args:
-        title: of the step, a source string.
-        make: makes it.
-    """
-    try:
-        return make()
-    except (MissingError, SourceError) as error:
-        text = N_("This step reads the run's own data, which is not at hand: {reason}.")
-        return Step(Message(title), Message(text, {"reason": error.message}))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from olaria.data.base import ImageData, Images
 from olaria.evaluation.projection import PrincipalComponents
 from olaria.i18n import N_, Message, Number
-from olaria.lessons.base import Array, Asked, Check
+from olaria.lessons.base import Array, Asked
 from olaria.lessons.figures import Bars, Curve, Figure, Heat, Plot, Strip, Words
 from olaria.models.base import ImageModel
 from olaria.runs import Run
@@ -157,11 +157,6 @@ def value(number: float, digits: int | None = None) -> Message:
     return Message("{number}", {"number": Number(number, digits)})
 
 
-def percent(share: float) -> Number:
-    """A share as the number before a percent sign."""
-    return Number(100 * share, 1)
-
-
 def index(letter: str, place: int) -> str:
     """A component of a vector, counted from one.
 
@@ -169,11 +164,6 @@ def index(letter: str, place: int) -> str:
     'z₁₂'
     """
     return letter + str(place + 1).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
-
-
-def checked(text: str, shown: Tensor | Array | float, expected: Array | float) -> Check:
-    """A check without fields in its words: ``text`` is marked by the caller."""
-    return Check(Message(text), shown.numpy() if isinstance(shown, Tensor) else shown, expected)
 
 
 # -- figures ---------------------------------------------------------------------------------------

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
+import pytest
 
 from olaria.i18n import LANGUAGES
 from olaria.lessons.base import Step
@@ -115,3 +117,11 @@ def assert_fits(figure: Figure, widest: int | None = None, most_choices: int = 4
 def failing(steps: Sequence[Step]) -> list[int]:
     """Places of the steps with a check that does not hold."""
     return [i for i, step in enumerate(steps) if not all(check.holds for check in step.checks)]
+
+
+def make_wrong(
+    monkeypatch: pytest.MonkeyPatch, way: type, method: str, wrong: Callable[[Any], Any]
+) -> None:
+    """Let a method of a way to compute give what ``wrong`` makes of the right values."""
+    right = getattr(way, method)
+    monkeypatch.setattr(way, method, lambda *words: wrong(right(*words)))

@@ -22,7 +22,7 @@ from olaria.models.autoencoder import AutoEncoder
 from olaria.nn.conv import ConvDecoder, ConvEncoder
 from olaria.runs import Run
 
-from .sound import assert_sound, failing
+from .sound import assert_sound, failing, make_wrong
 
 TinyRun = Callable[..., Run]
 VARIANTS = [
@@ -79,15 +79,11 @@ MEASURES = {
 def test_a_wrong_measure_fails_checks(
     tiny_run: TinyRun, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    right = getattr(ByTorch, method)
+    def wrong(found: Any) -> Any:
+        is_pair = isinstance(found, tuple)
+        return tuple(1.5 * x + 0.01 for x in found) if is_pair else 1.5 * abs(found)
 
-    def wrong(*words: Any) -> Any:
-        found = right(*words)
-        return (
-            tuple(1.5 * x + 0.01 for x in found) if isinstance(found, tuple) else 1.5 * abs(found)
-        )
-
-    monkeypatch.setattr(ByTorch, method, wrong)
+    make_wrong(monkeypatch, ByTorch, method, wrong)
     assert failing(steps_of(tiny_run("ae-mnist"))) == MEASURES[method]
 
 

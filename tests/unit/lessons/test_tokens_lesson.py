@@ -33,7 +33,7 @@ from olaria.lessons.tokens.ways import (
 from olaria.lessons.twice import compared
 from olaria.runs import Run
 
-from .sound import assert_sound, failing
+from .sound import assert_sound, failing, make_wrong
 
 TinyRun = Callable[..., Run]
 
@@ -313,10 +313,7 @@ MEASURES = {
 def test_a_wrong_measure_fails_checks(
     tiny_run: TinyRun, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    right = getattr(ByTorch, method)
-
-    def wrong(*words: Any) -> Any:
-        found = right(*words)
+    def wrong(found: Any) -> Any:
         match method:
             case "utf8":
                 return found[::-1]
@@ -329,7 +326,7 @@ def test_a_wrong_measure_fails_checks(
             case _:  # another factor for each component, so that the cosines change as well
                 return found * (1.01 + 0.01 * np.arange(found.shape[-1]))
 
-    monkeypatch.setattr(ByTorch, method, wrong)
+    make_wrong(monkeypatch, ByTorch, method, wrong)
     assert failing(steps_of(tiny_run("gpt-shakespeare", steps=10))) == MEASURES[method]
 
 

@@ -29,8 +29,7 @@ from torch import Tensor, nn
 from olaria.families.gpt import GPTConfig
 from olaria.families.language import BigramConfig, LanguageConfig
 from olaria.families.translation import TranslationConfig
-from olaria.i18n import N_, Message
-from olaria.lessons.base import Array, Check
+from olaria.lessons.base import Array
 from olaria.models.gpt import GPT, LOGIT_CAP
 from olaria.models.language import LanguageModel
 from olaria.models.translation import Translation
@@ -41,28 +40,8 @@ Mask = NDArray[np.bool_]
 """True where a query may not look."""
 Part = dict[str, Array]
 View = Callable[[Array], Array]
-AGAIN = Message(N_("the same from the raw weights, written out in NumPy and float64"))
-"""What a check says that compares with this module."""
 EPSILON = 2.0**-23  # of the root-mean-square norm: float32's own
 LAYER_NORM_EPSILON = 1e-5
-
-
-def checked(what: str, value: Iterable[Any], expected: Iterable[Any]) -> Check:
-    """Numbers of the lesson beside the same by hand.
-
-    Args:
-        what: they are, a source string.
-        value: arrays of any shapes.
-        expected: as many, of the same shapes.
-    """
-    text = Message(
-        N_("{what}: computed again from the raw weights in float64"), {"what": Message(what)}
-    )
-    one, other = (
-        np.concatenate([np.asarray(x, np.float64).reshape(-1) for x in arrays])
-        for arrays in (value, expected)
-    )
-    return Check(text, one, other)
 
 
 def weights_of(model: nn.Module) -> dict[str, Array]:
