@@ -20,7 +20,7 @@ from olaria.cards.run_card import run_card
 from olaria.errors import OlariaError
 from olaria.families import MODELS
 from olaria.i18n import LANGUAGES, translate
-from olaria.lessons.kl import P, Q
+from olaria.lessons.kl.scene import P, Q
 from olaria.pages.areas import kl_figure
 from olaria.pages.planes import Cloud, latent_scatter, manifold
 from olaria.pages.style import png

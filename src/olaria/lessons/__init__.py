@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from olaria.lessons import (
-    attention,
-    autoencoder,
-    averaging,
-    bigram,
-    gan,
-    gpt,
-    kl,
-    tokens,
-    translation,
-    tuning,
-    vae,
-)
-from olaria.lessons.base import Asked, Check, Lesson, Step
+from olaria.lessons.base import Asked, Check, Step
+from olaria.lessons.lesson import Lesson
 
 LESSONS: dict[str, Lesson] = {
-    "autoencoder": autoencoder.LESSON,
-    "kl": kl.LESSON,
-    "vae": vae.LESSON,
-    "gan": gan.LESSON,
-    "tokens": tokens.LESSON,
-    "bigram": bigram.LESSON,
-    "averaging": averaging.LESSON,
-    "attention": attention.LESSON,
-    "gpt": gpt.LESSON,
-    "encoder-decoder": translation.LESSON,
-    "fine-tuning": tuning.LESSON,
+    "autoencoder": Lesson("autoencoder", ("autoencoder",), "ae-mnist"),
+    "kl": Lesson("kl", ("vae",), "vae-mnist", needs_run=False),
+    "vae": Lesson("vae", ("vae",), "vae-mnist"),
+    "gan": Lesson("gan", ("gan", "plane-gan"), "gan-ring"),
+    "tokens": Lesson(
+        "tokens", ("bigram", "language", "gpt", "translation"), "gpt-shakespeare", takes_prompt=True
+    ),
+    "bigram": Lesson("bigram", ("bigram",), "bigram-shakespeare", takes_prompt=True),
+    "averaging": Lesson("averaging", ("language", "gpt"), "gpt-shakespeare", takes_prompt=True),
+    "attention": Lesson(
+        "attention", ("language", "gpt", "translation"), "gpt-shakespeare", takes_prompt=True
+    ),
+    "gpt": Lesson("gpt", ("language", "gpt"), "gpt-shakespeare", takes_prompt=True),
+    "encoder-decoder": Lesson("translation", ("translation",), "pt-en", takes_prompt=True),
+    "fine-tuning": Lesson(
+        "tuning", ("gpt", "language", "bigram"), "gpt-shakespeare --from RUN", takes_prompt=True
+    ),
 }
 """In the order in which they are learnt."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -231,44 +231,6 @@ class Asked:
     def other(self, *families: str) -> Run | None:
         """The first further run of one of these families."""
         return next((run for run in self.runs[1:] if run.family in families), None)
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """An entry of :data:`olaria.lessons.LESSONS`.
-
-    Args:
-        title: shown in lists and above the page.
-        introduction: one or two sentences below the title.
-        steps: makes the steps.
-        families: whose runs it opens up.
-        preset: whose runs can carry it, offered to who asks with another.
-        needs_run: whether it is nothing without a run.
-        takes_prompt: whether it reads the user's sentence.
-    """
-
-    title: Message
-    introduction: Message
-    steps: Callable[[Asked], Iterable[Step]]
-    families: tuple[str, ...] = ()
-    preset: str = ""
-    needs_run: bool = True
-    takes_prompt: bool = False
-
-    def __call__(self, asked: Asked) -> tuple[Step, ...]:
-        """The steps, in order.
-
-        Raises:
-            LessonError: the run cannot carry the lesson, or there is none; the preset that can is named.
-        """
-        if not asked.runs and self.needs_run:
-            raise LessonError(
-                N_("this lesson opens up a run of your own: train one with olaria train {preset}"),
-                preset=self.preset,
-            )
-        if asked.runs and asked.run.family not in self.families:
-            raise refusal(asked.run, self.families, self.preset)
-        return tuple(self.steps(asked))
 
 
 def refusal(run: Run, families: Sequence[str], preset: str) -> LessonError:

@@ -28,6 +28,8 @@ from olaria.lessons.figures import FIGURES
 S = TypeVar("S")
 W = TypeVar("W")
 
+Functions = tuple[Callable[..., Any], ...]
+
 CHECKS, NOTES = "checks", "notes"
 """Names of the values that are no part of the text: further checks, and what a reader should know first."""
 
@@ -39,12 +41,14 @@ class Row(Generic[S, W]):
     Args:
         step: computes its values; named as its section in the documents. None where the run has nothing to show.
         source: the functions whose code the page shows.
+        more: further ones, of the run's own model.
         reads_data: whether it needs the run's data, and is told to be missing where they are not at hand.
     """
 
     step: Callable[[S, W], Values | None]
-    source: tuple[Callable[..., Any], ...] = ()
+    source: Functions = ()
     reads_data: bool = False
+    more: Callable[[S], Functions] = lambda _: ()
 
     @property
     def name(self) -> str:
@@ -80,7 +84,7 @@ def run_twice(
         yield dataclasses.replace(
             told,
             arrays={name: np.asarray(x) for name, x in values.items() if _is_array(x)},
-            source=row.source,
+            source=row.source + row.more(scene),
             checks=(*compared(values, again), *values.get(CHECKS, ())),
             notes=values.get(NOTES, ()),
         )

@@ -15,7 +15,7 @@ from olaria.cards.context import Images, RunCard, Stage
 from olaria.families import MODELS
 from olaria.families.report import Curve
 from olaria.i18n import N_, Message
-from olaria.lessons.kl import P, Q
+from olaria.lessons.kl.scene import P, Q
 from olaria.objectives.divergence import divergence
 from olaria.pages import areas, curves, figures, planes
 from olaria.pages.architecture import architecture

@@ -22,7 +22,7 @@ from olaria.families import MODELS
 from olaria.families.report import Section
 from olaria.i18n import LANGUAGES, N_, command, translate
 from olaria.lessons.base import TOLERANCE
-from olaria.lessons.kl import P, Q
+from olaria.lessons.kl.scene import P, Q
 from olaria.objectives.divergence import divergence
 from olaria.pages import labels, outline, panels, planes
 from olaria.pages.appendix import machines, recipe_tables

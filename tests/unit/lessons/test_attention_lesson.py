@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from olaria.errors import LessonError
-from olaria.lessons.attention import LESSON, ways
+from olaria.lessons import LESSONS
+from olaria.lessons.attention import ways
 from olaria.lessons.attention.heads import COLUMNS, heads_apart, reading
 from olaria.lessons.attention.scene import MOST_FOLLOWED, MOST_TOKENS, Scene
 from olaria.lessons.attention.ways import ByNumPy, ByTorch
@@ -31,6 +32,8 @@ from olaria.nn.attention import causal_mask
 from olaria.runs import Run
 
 from .sound import assert_sound, failing
+
+LESSON = LESSONS["attention"]
 
 TinyRun = Callable[..., Run]
 

@@ -12,8 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier
 
 from olaria.errors import LessonError
-from olaria.lessons import images
-from olaria.lessons.autoencoder import LESSON
+from olaria.lessons import LESSONS, images
 from olaria.lessons.autoencoder.ways import ByTorch
 from olaria.lessons.base import Asked, Formula, Question, Step
 from olaria.lessons.by_numpy import networks
@@ -23,6 +22,8 @@ from olaria.nn.conv import ConvDecoder, ConvEncoder
 from olaria.runs import Run
 
 from .sound import assert_sound, failing, make_wrong
+
+LESSON = LESSONS["autoencoder"]
 
 TinyRun = Callable[..., Run]
 VARIANTS = [

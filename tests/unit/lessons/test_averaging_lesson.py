@@ -10,7 +10,8 @@ import torch
 
 from olaria.errors import LessonError
 from olaria.i18n import Number
-from olaria.lessons.averaging import LESSON, ways
+from olaria.lessons import LESSONS
+from olaria.lessons.averaging import ways
 from olaria.lessons.averaging.scene import MOST_TOKENS, TOY, Scene
 from olaria.lessons.averaging.ways import ByTorch
 from olaria.lessons.base import Asked, Question, Step
@@ -18,6 +19,8 @@ from olaria.lessons.figures import Choice, Plot, Table
 from olaria.runs import Run
 
 from .sound import assert_sound, failing
+
+LESSON = LESSONS["averaging"]
 
 TinyRun = Callable[..., Run]
 

@@ -15,8 +15,8 @@ import torch
 from olaria.data.statistics import entropies
 from olaria.errors import LessonError
 from olaria.evaluation.text import evaluate_text
+from olaria.lessons import LESSONS
 from olaria.lessons.base import Asked, Question, Step
-from olaria.lessons.bigram import LESSON, TEXTS
 from olaria.lessons.bigram.counts import PairCounts, entropy
 from olaria.lessons.bigram.scene import Scene
 from olaria.lessons.bigram.steps import by_hand, gap
@@ -29,6 +29,9 @@ from olaria.models.language import Bigram
 from olaria.runs import Run
 
 from .sound import assert_sound, failing
+
+LESSON = LESSONS["bigram"]
+TEXTS = LESSON.texts
 
 TinyRun = Callable[..., Run]
 

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from olaria.data import load
 from olaria.errors import DataError, LessonError
 from olaria.families.translation import TranslationConfig
+from olaria.lessons import LESSONS
 from olaria.lessons.base import Asked, Question, Step
 from olaria.lessons.by_numpy.transformers import decode, encode, weights_of
 from olaria.lessons.figures import Choice, Heat, Table
 from olaria.lessons.inside import open_translation
-from olaria.lessons.translation import LESSON, TEXTS
 from olaria.lessons.translation.pieces import Cut, cut, pooled, walk_of
 from olaria.lessons.translation.scene import Scene
 from olaria.lessons.translation.ways import ByTorch
@@ -26,6 +26,9 @@ from olaria.sampling import translation as sampling
 from olaria.sampling.translation import DecodingConfig, translate
 
 from .sound import assert_sound, failing
+
+LESSON = LESSONS["encoder-decoder"]
+TEXTS = LESSON.texts
 
 LONG = "a menina pequena ama o cachorro bonito no jardim."
 

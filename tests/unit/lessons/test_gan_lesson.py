@@ -21,10 +21,11 @@ from olaria.evaluation.plane import evaluate_points
 from olaria.families.gan import AdversarialLoss, GANConfig, PlaneGANConfig
 from olaria.i18n import Message
 from olaria.kinds.images import NUM_WATCHED
+from olaria.lessons import LESSONS
 from olaria.lessons.base import Asked, Question, Step
 from olaria.lessons.by_numpy import games
 from olaria.lessons.figures import Heat, Plot
-from olaria.lessons.gan import LESSON, game, images, points, record
+from olaria.lessons.gan import game, images, points, record
 from olaria.lessons.gan.scene import Pictures, Points, Update, loss_of, side_of
 from olaria.lessons.gan.ways import ByNumPy, ByTorch, pull_of
 from olaria.lessons.twice import compared
@@ -39,6 +40,8 @@ from olaria.training.randomness import generator
 from olaria.training.recorder import SCALE
 
 from .sound import all_figures, assert_sound, failing
+
+LESSON = LESSONS["gan"]
 
 TinyRun = Callable[..., Run]
 LOSSES: tuple[AdversarialLoss, ...] = get_args(AdversarialLoss)

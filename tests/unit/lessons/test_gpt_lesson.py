@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 
 from olaria.errors import LessonError
+from olaria.lessons import LESSONS
 from olaria.lessons.base import Asked, Question, Step
 from olaria.lessons.figures import NextToken, Table, Tokens
-from olaria.lessons.gpt import LESSON
 from olaria.lessons.gpt.out import octaves, settled_at
 from olaria.lessons.gpt.scene import lens
 from olaria.lessons.gpt.ways import ByTorch
@@ -25,6 +25,8 @@ from olaria.models.language import LanguageModel
 from olaria.runs import Run
 
 from .sound import assert_sound, failing
+
+LESSON = LESSONS["gpt"]
 
 TinyRun = Callable[..., Run]
 

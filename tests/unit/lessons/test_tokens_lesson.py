@@ -15,9 +15,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from olaria.data.bpe import byte_letters, train_bpe
 from olaria.data.tokenizer import fit_tokenizer
 from olaria.errors import LessonError
+from olaria.lessons import LESSONS
 from olaria.lessons.base import Asked, Question, Step
 from olaria.lessons.figures import Choice, Table, Tokens
-from olaria.lessons.tokens import LESSON, TEXTS
 from olaria.lessons.tokens.kinds import kind_of
 from olaria.lessons.tokens.scene import Scene, cosines
 from olaria.lessons.tokens.steps import after, byte_pairs
@@ -34,6 +34,9 @@ from olaria.lessons.twice import compared
 from olaria.runs import Run
 
 from .sound import assert_sound, failing, make_wrong
+
+LESSON = LESSONS["tokens"]
+TEXTS = LESSON.texts
 
 TinyRun = Callable[..., Run]
 

@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from olaria.errors import LessonError
 from olaria.families.gpt import GPTConfig
 from olaria.families.language import RUNGS, BigramConfig, LanguageConfig
+from olaria.lessons import LESSONS
 from olaria.lessons.base import Asked, Question, Step
 from olaria.lessons.by_numpy.transformers import language_logits, weights_of
 from olaria.lessons.figures import Plot
-from olaria.lessons.tuning import LESSON
 from olaria.lessons.tuning.base import open_tuned
 from olaria.lessons.tuning.ways import ByTorch
 from olaria.models.gpt import GPT
@@ -26,6 +26,8 @@ from olaria.models.language import Bigram, LanguageModel
 from olaria.runs import Run
 
 from .sound import assert_sound, failing
+
+LESSON = LESSONS["fine-tuning"]
 
 NEW = "a oleira gira a roda e o barro vira vaso; não é mágica\n" * 40
 KNOWN = "the cat sees the dog in the garden. the dog sleeps again.\n" * 40

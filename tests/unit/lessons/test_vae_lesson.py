@@ -19,9 +19,9 @@ from torch.distributions import (
 )
 
 from olaria.errors import LessonError
+from olaria.lessons import LESSONS
 from olaria.lessons.base import Asked, Formula, Question, Step
 from olaria.lessons.figures import Bars, Choice, Gaussians, Heat, Images, Plot, Scatter, Table
-from olaria.lessons.vae import LESSON
 from olaria.lessons.vae.scene import NUM_DRAWS, NUM_SAMPLES, NUM_STEPS, SIDE, Scene
 from olaria.lessons.vae.steps import SCALES
 from olaria.lessons.vae.ways import ByTorch
@@ -30,6 +30,8 @@ from olaria.objectives.divergence import gaussian_kl
 from olaria.runs import Run
 
 from .sound import assert_sound, failing, make_wrong
+
+LESSON = LESSONS["vae"]
 
 TinyRun = Callable[..., Run]
 TEXTBOOK = ("model.flow=0",)

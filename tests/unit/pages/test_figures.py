@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from olaria.lessons.kl import P, Q
+from olaria.lessons.kl.scene import P, Q
 from olaria.pages import areas, curves, figures, planes
 from olaria.pages.curves import Panel, Series
 from olaria.pages.style import png, svg

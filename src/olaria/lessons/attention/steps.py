@@ -13,8 +13,6 @@ Source: Vaswani et al. 2017, *Attention Is All You Need*, section 3.2.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +24,7 @@ from olaria.lessons.attention.scene import MOST_FOLLOWED, Scene, later_queries
 from olaria.lessons.attention.ways import Attended, Way
 from olaria.lessons.base import Array, Check
 from olaria.lessons.figures import Choice, Control, Heat, Table, Words
-from olaria.lessons.twice import Row
+from olaria.lessons.twice import Functions, Row
 from olaria.models import gpt
 from olaria.models.gpt import GPT
 from olaria.models.language import Block
@@ -310,36 +308,41 @@ def _scaling_table(measured: Array) -> Table:
     )
 
 
+def _views(scene: Scene) -> Functions:
+    match scene.own.model:
+        case GPT():
+            return (gpt.Block.extend,)
+        case Translation():
+            return SelfAttention.forward, CrossAttention.project
+    return (Block.attend,)
+
+
+def _mask(scene: Scene) -> Functions:
+    return (local_mask,) if isinstance(scene.own.model, GPT) else (causal_mask,)
+
+
+def _beyond(scene: Scene) -> Functions:
+    match scene.own.model:
+        case GPT():
+            return norm, rotate, local_mask
+        case Translation():
+            return (norm,)
+    return (Block.attend,)
+
+
+def _across(scene: Scene) -> Functions:
+    return () if scene.pair is None else (CrossAttention.weights,)
+
+
 STEPS = (
     Row(by_hand, (attention,)),
-    Row(one_query, (attention,)),
-    Row(views),
-    Row(all_queries, (attention,)),
+    Row(one_query, (attention,), more=_mask),
+    Row(views, more=_views),
+    Row(all_queries, (attention,), more=_mask),
     Row(heads, (attention,)),
-    Row(without_a_head, reads_data=True),
-    Row(kinds, (attention,)),
+    Row(without_a_head, reads_data=True, more=_views),
+    Row(kinds, (attention,), more=_across),
     Row(over_texts, (attention,), reads_data=True),
-    Row(beyond),
+    Row(beyond, more=_beyond),
 )
-"""In the order of the documents; :func:`rows_for` adds the functions of the run's own model."""
-
-
-def rows_for(scene: Scene) -> tuple[Row[Scene, Way], ...]:
-    """The steps, each with all functions that made its numbers."""
-    model = scene.own.model
-    views_by: tuple[Callable[..., Any], ...] = (Block.attend,)
-    masked_by: tuple[Callable[..., Any], ...] = (causal_mask,)
-    more: tuple[Callable[..., Any], ...] = (Block.attend,)
-    if isinstance(model, GPT):
-        views_by, masked_by, more = (gpt.Block.extend,), (local_mask,), (norm, rotate, local_mask)
-    elif isinstance(model, Translation):
-        views_by, more = (SelfAttention.forward, CrossAttention.project), (norm,)
-    added = {
-        "one_query": masked_by,
-        "views": views_by,
-        "all_queries": masked_by,
-        "without_a_head": views_by,
-        "kinds": () if scene.pair is None else (CrossAttention.weights,),
-        "beyond": more,
-    }
-    return tuple(replace(row, source=row.source + added.get(row.name, ())) for row in STEPS)
+"""In the order of the documents."""

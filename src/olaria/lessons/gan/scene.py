@@ -122,6 +122,11 @@ class Scene:
     classes: Labels
     seed: int
 
+    @classmethod
+    def of(cls, asked: Asked) -> Scene:
+        """That of the run's family."""
+        return (Points if asked.run.family == "plane-gan" else Pictures).of(asked)
+
     @property
     def logistic(self) -> bool:
         """Whether an output is read as the logit of a probability."""

@@ -55,6 +55,11 @@ class Scene:
 
     asked: Asked
 
+    @classmethod
+    def of(cls, asked: Asked) -> Scene:
+        """Nothing is opened before a step wants it."""
+        return cls(asked)
+
     @cached_property
     def wide(self) -> Array:
         """Points at which integrals with two peaks are taken, (N,): what lies beyond is below 1e-8."""
