@@ -62,6 +62,19 @@ SPLIT_LABELS: dict[str, str] = {
     "test": N_("test"),
 }
 
+PROTOCOL_WORDS: dict[str, str] = {
+    **SPLIT_LABELS,
+    "yes": N_("yes"),
+    "no": N_("no"),
+    "none": N_("none"),
+    "dynamic": N_("drawn anew for each evaluation"),
+    "bernoulli": N_("Bernoulli"),
+    "gaussian": N_("normal"),
+    "logistic": N_("logistic"),
+    "greedy": N_("greedy"),
+}
+"""Values of a protocol that are words."""
+
 PROVENANCE_LABELS: dict[str, str] = {
     "cpu": N_("processor"),
     "num_cpus": N_("cores"),
@@ -247,8 +260,8 @@ def protocol_rows(protocol: Mapping[str, Any], language: str) -> list[tuple[str,
             continue
         name = translate(PROTOCOL_LABELS.get(key, key), language)
         text = value_text(value, language)
-        if key == "split":
-            text = translate(SPLIT_LABELS.get(text, text), language)
+        if key != "data":
+            text = translate(PROTOCOL_WORDS.get(text, text), language)
         if key == "seed":
             text = str(value)
         rows.append((name, text[:12] if key.endswith("sha256") else text))

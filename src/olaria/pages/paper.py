@@ -152,7 +152,7 @@ def _fit(page: BeautifulSoup, table: Tag) -> None:
         )  # columns themselves are always broken
     is_wide = num_columns > _MANY_COLUMNS
     if is_wide:
-        _mark(table, "narrow")
+        _mark(table, "crowded")
     for cell in table.find_all(["td", "th"]):
         if is_wide or max(map(len, cell.get_text(" ").split()), default=0) > _LONG_WORD:
             _mark(cell, "breaks")

@@ -74,6 +74,7 @@ BLOCKS = {
     "tile": '<ul class="tiles"><li><strong>{0}</strong><span>{1}</span></li><li>b</li></ul>',
     "caption": '<figure id="figure-1"><img alt="" src="{picture}"><figcaption>{1} {0}</figcaption></figure>',
     "long table": '<div class="scroll"><table>{rows}</table></div><p>{0}</p>',
+    "wide table": '<figure><div class="scroll"><table><tr>{cells}</tr></table></div></figure>',
     "heading": "<h2>{0}</h2><h3>{1}</h3><p>c</p>",
     "formula": '<div class="formula">{1}</div><p>{0}</p>',
 }
@@ -83,26 +84,29 @@ PICTURE = (
 )
 
 
-def report_style() -> str:
-    """The style sheets of a report."""
+def report_style(lessons: bool = False) -> str:
+    """The style sheets of a report, or of one with lessons."""
     folder = Path(pdf.__file__).parent / "templates"
-    names = ("_style.css.j2", "_report.css.j2")
+    names = ("_style.css.j2", "_report.css.j2", "_lesson.css.j2")[: 3 if lessons else 2]
     return "".join((folder / name).read_text("utf-8") for name in names)
 
 
-def test_no_block_loses_a_word() -> None:
+@pytest.mark.parametrize("lessons", [False, True])
+def test_no_block_loses_a_word(lessons: bool) -> None:
+    """A lesson's style once hid every table of more than ten columns."""
     parts = []
     for i, block in enumerate(BLOCKS.values()):
         texts = [" ".join(numbered(f"head{i}n", 4)), lines(f"body{i}n"), lines(f"more{i}n")]
         cells = enumerate(numbered(f"row{i}n", 75))
         rows = "".join(f"<tr><td>{word}</td><td>{j}</td></tr>" for j, word in cells)
-        parts.append(block.format(*texts, picture=PICTURE, rows=rows))
+        wide = "".join(f"<td>{word}</td>" for word in numbered("w", 12))
+        parts.append(block.format(*texts, picture=PICTURE, rows=rows, cells=wide))
     middle = f"<p>{'before ' * 90}</p>"  # so that each begins where a sheet is half full
     html = (
-        f'<!doctype html><html lang="pt"><head><title>T</title><style>{report_style()}</style></head>'
-        f"<body><main>{middle}{middle.join(parts)}<p>after0000</p></main></body></html>"
+        f'<!doctype html><html lang="pt"><head><title>T</title><style>{report_style(lessons)}</style>'
+        f'</head><body><main class="lesson">{middle}{middle.join(parts)}<p>after0000</p></main></body></html>'
     )
-    assert lost(to_pdf(html), set(re.findall(r"[a-z]+\d[n\d]+", html.split("<main>")[1]))) == set()
+    assert lost(to_pdf(html), set(re.findall(r"[a-z]+\d[n\d]+", html.split("<main")[1]))) == set()
 
 
 def test_a_report_of_long_texts_is_whole(small_context: ReportContext) -> None:
@@ -130,8 +134,7 @@ def test_a_fact_stands_beside_its_name_where_the_one_before_takes_two_lines() ->
 
 def test_a_large_drawing_leaves_room_for_others_on_its_sheet() -> None:
     """So that a sheet does not end half empty before one."""
-    folder = Path(pdf.__file__).parent / "templates"
-    style = report_style() + (folder / "_lesson.css.j2").read_text("utf-8")
+    style = report_style(lessons=True)
     square = (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 900" width="900" height="900"/>'
     )
