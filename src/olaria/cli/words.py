@@ -10,7 +10,7 @@ from olaria.errors import UsageError
 from olaria.i18n import LANGUAGES, N_
 
 EVERYWHERE = (
-    ("--lang pt|en", N_("language of all that is shown; the system's unless given")),
+    ("--lang pt|en", N_("language of the output (default: the system's)")),
     ("--offline", N_("open no connection")),
     ("--debug", N_("show the details of an unexpected error")),
     ("--version", N_("show the version and exit")),

@@ -70,7 +70,7 @@ def read_records(files: Sequence[bytes]) -> Images:
     for content in files:
         if len(content) % RECORD_BYTES:
             raise IntegrityError(
-                N_("CIFAR-10: {size} bytes are no whole number of records of {record}"),
+                N_("CIFAR-10: {size} bytes are not a whole number of records of {record}"),
                 size=len(content),
                 record=RECORD_BYTES,
             )
@@ -79,7 +79,8 @@ def read_records(files: Sequence[bytes]) -> Images:
     labels = records[:, 0].astype("int64")
     if len(labels) and labels.max() >= len(CLASSES):
         raise IntegrityError(
-            N_("CIFAR-10: {label} is no label; fetch the data set again"), label=int(labels.max())
+            N_("CIFAR-10: {label} is not a valid label; fetch the data set again"),
+            label=int(labels.max()),
         )
     pixels = np.ascontiguousarray(records[:, 1:]).reshape(-1, *SHAPE)
     return Images(torch.from_numpy(pixels), torch.from_numpy(labels))

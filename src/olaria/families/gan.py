@@ -23,8 +23,8 @@ class GameConfig(ModelConfig):
     loss: AdversarialLoss = "non-saturating"
     """What the discriminator and the generator minimise."""
     penalty: Literal["none", "gradient", "r1"] = "none"
-    """Penalty on the discriminator's slope: ``gradient`` keeps it near 1 between real and generated images, ``r1`` near
-    0 on real ones. WGAN-GP is ``loss="wasserstein"`` with ``penalty="gradient"``."""
+    """Penalty on the discriminator's gradient: ``gradient`` keeps it near 1 between real and generated images, ``r1``
+    near 0 on real ones. WGAN-GP is ``loss="wasserstein"`` with ``penalty="gradient"``."""
     penalty_weight: float = Field(10.0, ge=0.0)
     """Factor on the penalty."""
     spectral: bool = True

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from olaria.config import setting_problem
 from olaria.families.base import Family, ModelConfig, Size, check_heads
 from olaria.families.language import HEADLINES, PANELS, SECTION
-from olaria.families.report import MODERN, Method, is_set
+from olaria.families.report import MODERN, Method, Setting
 from olaria.i18n import N_
 
 WINDOW = 256
@@ -35,7 +35,7 @@ class GPTConfig(ModelConfig):
     width: int = Field(128, ge=2)
     """Size of the residual stream."""
     dropout: float = Field(0.0, ge=0.0, lt=1.0)
-    """Share of what is added to the stream that is left out, while training."""
+    """Probability that a value added to the residual stream is set to zero during training."""
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> GPTConfig:
@@ -76,6 +76,12 @@ LOCAL_SIZES: Mapping[Size, GPTConfig] = {
 """With local attention, whose cost per token does not grow with the text."""
 
 
+def _is_local(setting: Setting) -> bool:
+    """Whether a token attends to less than its context: a chunk as long as the context is plain causal attention."""
+    chunk = setting("model.chunk")
+    return chunk is not None and chunk < setting("model.context")
+
+
 GPT = Family(
     config=GPTConfig,
     data="text",
@@ -88,7 +94,7 @@ GPT = Family(
     short="GPT",
     lesson="gpt",
     methods=(
-        Method(N_("local attention"), ("roy2021",), is_set("model.chunk")),
+        Method(N_("local attention"), ("roy2021",), _is_local),
         Method(N_("rotary positions"), ("su2021",)),
         *MODERN,
     ),

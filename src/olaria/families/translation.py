@@ -25,7 +25,7 @@ class TranslationConfig(ModelConfig):
     width: int = Field(128, ge=2)
     """Size of the residual streams."""
     dropout: float = Field(0.0, ge=0.0, lt=1.0)
-    """Share of what is added to the streams that is left out, while training."""
+    """Probability that a value added to a residual stream is set to zero during training."""
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> TranslationConfig:

@@ -149,7 +149,7 @@ VAE = Family(
         Method(N_("free bits"), ("kingma2016",), is_set("model.free_bits")),
         Method(N_("several latent layers"), ("sonderby2016",), is_set("model.above")),
         Method(N_("a prior learned by a flow"), ("dinh2017", "chen2017"), is_set("model.flow")),
-        Method(N_("a decoder that is told the class"), ("sohn2015",), is_set("model.classes")),
+        Method(N_("a decoder conditioned on the class"), ("sohn2015",), is_set("model.classes")),
         LEVELS,
     ),
     section=Section(

@@ -196,7 +196,7 @@ class GPT(Model):
             value(N_("tokens"), self.context),
             layers_of(N_("embedding"), "embedding"),
             layers_of(N_("blocks"), "blocks"),
-            layers_of(N_("head"), "head"),
+            layers_of(N_("output head"), "head"),
             value(N_("logits of the next token"), self.context, dimensions),
         ]
 

@@ -292,7 +292,7 @@ class LanguageModel(Model):
             value(N_("tokens"), self.context),
             layers_of(N_("embedding"), "embedding", "positions"),
             layers_of(N_("blocks"), "blocks") if has_head else mean,
-            layers_of(N_("head"), "norm", "head"),
+            layers_of(N_("output head"), "norm", "head"),
             value(logits, self.context, dimensions),
         ]
 

@@ -369,7 +369,7 @@ class Translation(Model):
             layers_of(N_("encoder, of the source"), "encoder"),
             value(N_("a vector for each token of the source"), tokens, self.config.width),
             layers_of(N_("decoder, of the target"), "decoder"),
-            layers_of(N_("head"), "head"),
+            layers_of(N_("output head"), "head"),
             value(N_("logits of the next token"), tokens, dimensions + 1),
         ]
 

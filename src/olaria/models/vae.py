@@ -275,15 +275,15 @@ class VAE(ImageModel):
             title = N_("latent layers, from the top down")
             plan.append(layers_of(title, "decoder.posteriors", "decoder.networks"))
         if self.flow is None:
-            title = N_("latent vector z, drawn around the encoder's answer")
+            title = N_("latent vector z, drawn around the encoder's output")
             plan.append(value(title, self.latent))
         else:
-            title = N_("variable h, drawn around the encoder's answer")
+            title = N_("variable h, drawn around the encoder's output")
             plan.append(value(title, self.latent))
             plan.append(layers_of(N_("flow T between h and z"), "flow"))
             plan.append(value(N_("latent vector z"), self.latent))
         if self.classes:
-            title = N_("decoder, told the class, one of {num}")
+            title = N_("decoder, given the class, one of {num}")
             plan.append(layers_of(title, "decoder", num=self.classes))
         else:
             plan.append(layers_of(N_("decoder"), "decoder"))

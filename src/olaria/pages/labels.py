@@ -68,8 +68,8 @@ PROTOCOL_WORDS: dict[str, str] = {
     "no": N_("no"),
     "none": N_("none"),
     "dynamic": N_("drawn anew for each evaluation"),
-    "bernoulli": N_("Bernoulli"),
-    "gaussian": N_("normal"),
+    "bernoulli": "Bernoulli",
+    "gaussian": N_("normal distribution"),
     "logistic": N_("logistic"),
     "greedy": N_("greedy"),
 }

@@ -60,7 +60,7 @@ class TrainingConfig(Config):
     patience: int | None = Field(None, ge=1)
     """Evaluations without a new best after which a run whose validation has turned stops; None never stops it."""
     health: bool = True
-    """Watch for signs of trouble and say so."""
+    """Watch for signs of trouble and warn of them."""
     rescue: bool = False
     """Do what a warning advises, where a setting that may change can do it."""
 

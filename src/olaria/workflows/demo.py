@@ -65,7 +65,7 @@ class DemoRequest(Request):
     summary = N_("Run the whole practice on real data, from download to report.")
 
     budget: Seconds = setting(
-        N_("of training; measuring comes on top"), default=BUDGET_S, metavar=N_("TIME")
+        N_("training time; evaluation is extra"), default=BUDGET_S, metavar=N_("TIME")
     )
     seed: int = seed_setting()
     out: str | Path | None = out_setting(N_("of the runs and the report"), metavar=N_("FOLDER"))

@@ -115,7 +115,7 @@ def open_images(
             data=name_of(data),
         )
     untold = UsageError(
-        N_("run {name} is told the class of each image, which {data} cannot say"),
+        N_("run {name} needs the class of each image, and {data} has no classes"),
         name=run.name,
         data=name_of(data),
     )

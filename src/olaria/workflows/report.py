@@ -49,7 +49,7 @@ class ReportRequest(Request):
     runs: tuple[AnyRun, ...] = setting(
         N_("names or folders of runs"), metavar=N_("RUN..."), positional=True
     )
-    author: str = setting(N_("who hands it in"), default="", metavar=N_("TEXT"))
+    author: str = setting(N_("author"), default="", metavar=N_("TEXT"))
     course: str = setting(N_("for which course"), default="", metavar=N_("TEXT"))
     title: str = setting(N_("its heading"), default="", metavar=N_("TEXT"))
     format: PageFormat | None = setting(

@@ -82,7 +82,7 @@ class TrainRequest(Request):
     )
     size: Size | None = setting(N_("of the model"), default=None, unless=SIZE)
     seed: int | None = setting(
-        N_("of all that is random"),
+        N_("random seed"),
         default=None,
         metavar="N",
         least=0,

@@ -118,8 +118,10 @@ def test_a_method_is_told_once_for_runs_alike() -> None:
     assert citations.methods(card) == []
     other = RunCard("b", "gpt", card.data, recipe={"model": {"family": "gpt", "dropout": 0.1}})
     assert len(citations.methods(other)) == 5
-    local = RunCard("c", "gpt", card.data, recipe={"model": {"family": "gpt", "chunk": 16}})
-    assert any("local attention" in method for method in citations.methods(local))
+    for chunk, is_local in ((16, True), (32, False)):
+        model = {"family": "gpt", "chunk": chunk, "context": 32}
+        found = Citations("en").methods(RunCard("c", "gpt", card.data, recipe={"model": model}))
+        assert any("local attention" in method for method in found) is is_local
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,13 @@ def test_protocol_shows_the_seed_as_it_is_and_fingerprints_short() -> None:
     }
 
 
+def test_words_of_a_protocol_are_translated() -> None:
+    protocol = {"data": "none", "given_class": "no", "binarization": "dynamic", "split": "test"}
+    assert [value for _, value in labels.protocol_rows(protocol, "pt")] == [
+        "none", "não", "sorteada a cada avaliação", "teste",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [(0.04, "0.0 s"), (59.94, "59.9 s"), (61, "1 min 01 s"), (3599.7, "1 h 00 min")],

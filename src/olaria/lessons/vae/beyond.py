@@ -27,7 +27,7 @@ SETTINGS = {
     "free_bits": N_("nats of each dimension that are not charged"),
     "beta": N_("a factor on the KL term"),
     "importance_samples": N_("a bound of several draws"),
-    "classes": N_("a decoder that is told the class"),
+    "classes": N_("a decoder conditioned on the class"),
 }
 """Those of a model that the textbook's has not, and what each is."""
 _NONE = {"beta": 1.0, "importance_samples": 1}

@@ -47,7 +47,7 @@ def checkpoint_setting() -> Checkpoint | None:
 def threads_setting() -> int | None:
     """How many threads a verb computes with; the variable says it for all of them."""
     return setting(  # type: ignore[no-any-return]
-        N_("compute with N threads; OLARIA_NUM_THREADS says so for every command"),
+        N_("number of threads; OLARIA_NUM_THREADS sets it for every command"),
         default=None,
         metavar="N",
         least=1,
@@ -59,7 +59,7 @@ def threads_setting() -> int | None:
 def seed_setting() -> int:
     """The seed of a verb that draws."""
     return setting(  # type: ignore[no-any-return]
-        N_("seed of all that is random"), default=0, metavar="N", least=0, below=SEED_LIMIT
+        N_("random seed"), default=0, metavar="N", least=0, below=SEED_LIMIT
     )
 
 
