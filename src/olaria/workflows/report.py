@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from olaria.errors import MissingError, SourceError
+from olaria.errors import LessonError, MissingError, SourceError
 from olaria.i18n import N_, Message
 from olaria.storage.endings import refuse_other_endings
 from olaria.storage.files import new_files, refuse_overwriting
@@ -27,6 +27,7 @@ from olaria.workflows.requests.verbs import verb
 if TYPE_CHECKING:
     from olaria.cards.context import LessonCard
     from olaria.cards.settings import ReportSettings
+    from olaria.lessons import Lesson
     from olaria.runs import Run
 
 PAGE_FORMAT: PageFormat = "html"
@@ -278,16 +279,32 @@ def _lesson(name: LessonName, runs: Sequence[Run], language: str, offline: bool)
     from olaria.pages.page import plain_words
     from olaria.workflows.explain import ExplainRequest, computed
 
-    lesson = LESSONS[name]
+    title = plain_words(LESSONS[name].title, language)
+    refused: LessonError | None = None
+    for chosen in _choices(LESSONS[name], tuple(runs)):
+        try:
+            request = ExplainRequest(lesson=name, runs=chosen)
+            found = computed(request, name, language, offline=offline)
+        except (
+            MissingError,
+            SourceError,
+        ) as error:  # the rest of the report is written all the same
+            note = Markup('<p class="note">{}</p>').format(error.message.text(language))
+            return LessonCard(title, note)
+        except LessonError as error:
+            refused = refused or error
+        else:
+            return LessonCard(
+                title, lesson_section(found.context, language, level=4), lesson_style()
+            )
+    assert refused is not None
+    raise refused
+
+
+def _choices(lesson: Lesson, runs: tuple[Run, ...]) -> list[tuple[Run, ...]]:
+    """The runs that a lesson may be of, the likeliest first: each that fits beside all others, then alone."""
     fitting = [run for run in runs if run.family in lesson.families]
-    others = [run for run in runs if run is not fitting[0]] if fitting else list(runs)
-    chosen = [*fitting[:1], *others] if fitting or lesson.needs_run else []
-    request = ExplainRequest(lesson=name, runs=tuple(chosen))
-    title = plain_words(lesson.title, language)
-    try:
-        found = computed(request, name, language, offline=offline)
-    except (MissingError, SourceError) as error:  # the rest of the report is written all the same
-        return LessonCard(
-            title, Markup('<p class="note">{}</p>').format(error.message.text(language))
-        )
-    return LessonCard(title, lesson_section(found.context, language, level=4), lesson_style())
+    if not fitting:
+        return [runs if lesson.needs_run else ()]
+    beside = [(run, *(other for other in runs if other is not run)) for run in fitting]
+    return beside + [(run,) for run in fitting]

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -355,6 +356,18 @@ def test_lessons_are_computed_from_the_reports_runs(
     with pytest.raises(LessonError):
         report([text], lessons=["gan"], out=tmp_path / "m.html")
     assert not (tmp_path / "m.html").exists()
+
+
+def test_a_lesson_takes_the_run_of_a_report_that_it_is_of(
+    tiny_run: Callable[..., Run], text: Run, tmp_path: Path
+) -> None:
+    """Another language model in the report once was the fine-tuning lesson's refusal, and with it the report's."""
+    base = tiny_run("gpt-shakespeare")
+    tuned = tiny_run("gpt-shakespeare", start=base)
+    page = report([text, base, tuned], lessons=["fine-tuning"], out=tmp_path / "l.html").path
+    assert 'class="lesson"' in page.read_text("utf-8")
+    with pytest.raises(LessonError, match="began from random weights"):
+        report([base], lessons=["fine-tuning"], out=tmp_path / "m.html")
 
 
 # -- the command line ------------------------------------------------------------------------------
