@@ -22,7 +22,7 @@ _SHA256 = "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8"
 
 
 def load(request: Request) -> ImageData:
-    """The digits in a fixed shuffled order, as 80 % train, 10 % validation, 10 % test (rounded).
+    """The digits in a fixed shuffled order, as 80% train, 10% validation, 10% test (rounded).
 
     The bundled values 0…16 become ``round(255 · v / 16)``, so that they are pixels like any other.
     """

@@ -1,7 +1,7 @@
 """Images of the user's own: a folder or zip, one subfolder per class.
 
 Folders that are called as parts (``train``, ``val``, ``test``) are kept as such; without them the images are mixed in
-a fixed order and 10 % are set apart for test. Without class subfolders there are no labels.
+a fixed order and 10% are set apart for test. Without class subfolders there are no labels.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ _FOLDER, _FILE = "texts", "bras-cubas.txt.xz"
 
 
 def load(request: Request) -> TextData:
-    """The novel; its first 90 % of characters train.
+    """The novel; its first 90% of characters train.
 
     Raises:
         IntegrityError: the file of this installation is another one.

@@ -23,7 +23,7 @@ MAX_ARCHIVE_BYTES = 16_000_000
 
 
 def load(request: Request) -> TextData:
-    """The text of ``request``; its first 90 % of characters train.
+    """The text of ``request``; its first 90% of characters train.
 
     Raises:
         SourceError: no source has it.

@@ -21,7 +21,7 @@ TRAIN_TEXT_FRACTION = 0.9
 
 
 def num_validation(num_train: int) -> int:
-    """How many training images validate: the last 5,000, or 10 % where there are fewer than 50,000.
+    """How many training images validate: the last 5,000, or 10% where there are fewer than 50,000.
 
     >>> num_validation(60_000), num_validation(1_617), num_validation(3)
     (5000, 161, 1)
@@ -56,12 +56,12 @@ def shuffled(num: int) -> list[int]:
 
 
 def num_test(num_images: int) -> int:
-    """How many images are set apart for test where a data set has no test part: 10 %, at least 1."""
+    """How many images are set apart for test where a data set has no test part: 10%, at least 1."""
     return max(1, int(num_images * TEST_FRACTION))
 
 
 def split_text(text: str) -> tuple[str, str]:
-    """The first 90 % of the characters train, the rest validate.
+    """The first 90% of the characters train, the rest validate.
 
     >>> split_text("abcdefghij")
     ('abcdefghi', 'j')
@@ -74,7 +74,7 @@ def split_documents(documents: Sequence[str]) -> tuple[list[str], list[str]]:
     """Whole documents into (train, validation); equal documents are on one side.
 
     From the last document to the first, one joins the validation part, with its copies, where that
-    brings the part nearer to 10 % of the characters; where none does, the shortest does. Of
+    brings the part nearer to 10% of the characters; where none does, the shortest does. Of
     documents of about one length these are the last tenth. Within a side they keep their order.
 
     Args:
@@ -104,7 +104,7 @@ def split_pairs(
 ) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
     """Pairs into (train, validation) by their sources: all pairs of a source are on one side.
 
-    10 % of the different sources validate, at least 1, chosen in :func:`shuffled` order; within a
+    10% of the different sources validate, at least 1, chosen in :func:`shuffled` order; within a
     side the pairs keep their order.
 
     Args:

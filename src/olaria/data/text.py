@@ -223,7 +223,7 @@ def _split(documents: Sequence[str], notes: list[Message]) -> tuple[str, str]:
         notes.append(Message(message, {"count": len(documents) - different}))
     if not FEW < share < MANY:
         message = N_(
-            "the documents differ too much in length to hold out 10 %; "
+            "the documents differ too much in length to hold out 10%; "
             "cut the long ones into chapters, or join all into one file"
         )
         notes.append(Message(message))

@@ -371,7 +371,7 @@ def _draw(phrases: Sequence[Phrase], uniform: object) -> list[int]:
 
 
 def load(request: Request) -> TextData:
-    """20,000 lines drawn with seed 0; training ends with the line that holds the 90 % mark."""
+    """20,000 lines drawn with seed 0; training ends with the line that holds the 90% mark."""
     import torch
 
     from olaria.data.split import split_text

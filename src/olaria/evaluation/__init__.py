@@ -256,15 +256,18 @@ METRICS: dict[str, Metric] = {
     "fd_ci95": Metric(
         "",
         "none",
-        N_("Fréchet distance, 95 % interval"),
-        N_("Where the Fréchet distance would fall 95 % of the time with other images."),
+        N_("Fréchet distance, 95% interval"),
+        N_("The middle 95% of bootstrap resamples of both sets, moved to the measured distance."),
         2,
     ),
     "fd_floor": Metric(
         "",
         "none",
         N_("Fréchet distance of real images"),
-        N_("What as many real images that the feature network has not seen get: perfection."),
+        N_(
+            "Distance of the test images from other real images, in MNIST by other writers; a "
+            "generator can be nearer."
+        ),
         2,
     ),
     "kd": Metric(
@@ -302,7 +305,7 @@ METRICS: dict[str, Metric] = {
         N_("classes"),
         "higher",
         N_("Classes covered"),
-        N_("Classes that at least 2 % of the samples clearly belong to."),
+        N_("Classes that at least 2% of the samples clearly belong to."),
         0,
     ),
     "class_entropy_bits": Metric(

@@ -100,7 +100,7 @@ def spread(generated: Tensor, real: Tensor) -> float:
 
 
 def classes_covered(probabilities: Tensor) -> int:
-    """Number of classes that at least 2 % of the samples belong to with probability 0.9 or more.
+    """Number of classes that at least 2% of the samples belong to with probability 0.9 or more.
 
     Args:
         probabilities: of a classifier, (N, classes).

@@ -2,7 +2,8 @@ r"""How far generated images are from real ones, as distances between two clouds
 
 All functions take features (N, d) and (M, d), whatever network they come from; a distance in one
 network's features says nothing about a distance in another's. Both distances are biased or noisy
-with few samples, so each comes with what makes it readable: an extrapolation, an interval, a floor.
+with few samples, so each comes with what makes it readable: an extrapolation, an interval, and the
+same distance of other real images.
 """
 
 from __future__ import annotations
@@ -100,10 +101,10 @@ def fd_unbiased(
 def fd_ci95(
     generated: Tensor, real: Tensor, generator: Generator, num_replicates: int = NUM_REPLICATES
 ) -> tuple[float, float]:
-    """Interval in which ``fd`` would fall 95 % of the time with other images of the same two kinds.
+    """The middle 95% of bootstrap resamples of ``fd``, moved to the measured value.
 
-    Bootstrap over both sets. Resampling adds a bias of its own (a resampled set has fewer distinct
-    images), so the replicates' spread is kept and their centre is moved to the measured value.
+    Both sets are resampled. Resampling adds a bias of its own (a resampled set has fewer distinct
+    images), so the replicates' spread is kept and their mean is moved to the measured value.
 
     Args:
         generated: (N, d).

@@ -52,8 +52,9 @@ class SampleEvaluation:
         metrics: by key; None where unavailable.
         reasons: why a metric is None, by key.
         protocol: what the numbers depend on, as JSON values.
-        real: the same metrics of real images that the feature network has not seen, against the
-            test set: what a perfect generator would get.
+        real: the same metrics of other real images, which the feature network has not seen, against
+            the test set. They are no limit: a generator that has learned from more of the training
+            images can be nearer to the test set.
         nearest: nearest training images of the samples, for showing the pairs; None where their
             distances cannot be had.
     """
