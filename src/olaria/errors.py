@@ -19,7 +19,8 @@
     │   └── LostProcessError    one of the processes that trained together is gone
     ├── SamplingError           a sample cannot be drawn as asked (prompt, temperature, …)
     ├── EvaluationError         a metric cannot be computed as asked
-    └── LessonError             a run cannot carry the lesson that is asked of it
+    ├── LessonError             a run cannot carry the lesson that is asked of it
+    └── DocumentError           a document of ours is not of its form; file and line are named
 
 An error carries a message id and its fields: *what* happened, *where*, and *what to do*. It is put
 into words where it is shown. ``assert`` is for our own invariants only.
@@ -145,6 +146,10 @@ class EvaluationError(OlariaError):
 
 class LessonError(OlariaError):
     """A run cannot carry a lesson, or a sentence cannot be read by it."""
+
+
+class DocumentError(OlariaError):
+    """A document with the prose of a lesson or of the report is not of its form."""
 
 
 def suggestion(name: str, known: Iterable[str]) -> Message:

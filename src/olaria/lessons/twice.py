@@ -22,8 +22,9 @@ from torch import Tensor
 from olaria.errors import MissingError, SourceError
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array, Check, Step
-from olaria.lessons.document import ANSWER, Texts, Values
+from olaria.lessons.document import ANSWER, Texts
 from olaria.lessons.figures import FIGURES
+from olaria.lessons.parts import Values
 
 S = TypeVar("S")
 W = TypeVar("W")

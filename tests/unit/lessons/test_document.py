@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from olaria.errors import LessonError
+from olaria.errors import DocumentError
 from olaria.i18n import LANGUAGES
 from olaria.lessons import LESSONS
 from olaria.lessons.base import Formula, Mistake, Paragraph, Question
@@ -97,7 +97,7 @@ def test_a_question_has_a_right_answer_or_is_left_out(write: Write) -> None:
     none = write().step("first", {**VALUES, "answer": None})
     assert not any(isinstance(block, Question) for block in none.blocks)
     for wrong in (2, -1, "one", 0.5):
-        with pytest.raises(LessonError, match=r"text.en.md:13: .*which of the 2 answers"):
+        with pytest.raises(DocumentError, match=r"text.en.md:13: .*which of the 2 answers"):
             write().step("first", {**VALUES, "answer": wrong})
 
 
@@ -121,7 +121,7 @@ def test_what_a_step_does_not_compute_is_named_with_its_line(
     given = {name: value for name, value in given.items() if value is not None}
     if "table" in values:
         given["table"] = 3.0
-    with pytest.raises(LessonError, match=message):
+    with pytest.raises(DocumentError, match=message):
         write().step("first", given)
 
 
@@ -152,7 +152,7 @@ def test_a_wrong_document_is_refused_with_file_and_line(
     write: Write, old: str, new: str, message: str
 ) -> None:
     assert old in ENGLISH
-    with pytest.raises(LessonError, match=message):
+    with pytest.raises(DocumentError, match=message):
         write(ENGLISH.replace(old, new, 1), PORTUGUESE)
 
 
