@@ -50,7 +50,7 @@ def texts() -> Iterator[tuple[str, str]]:
         for message in read_po(file):
             if message.id:
                 yield f"{catalog.name}: {message.id!r}", str(message.string)
-    pages = [*PACKAGE.glob("lessons/**/text.pt.md"), *(ROOT / "docs" / "pt").glob("*.md")]
+    pages = [*PACKAGE.rglob("*.pt.md"), *(ROOT / "docs" / "pt").glob("*.md")]
     for page in [*pages, ROOT / "README.pt-BR.md"]:
         for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
             yield f"{page.relative_to(ROOT)}:{number}", line

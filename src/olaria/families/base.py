@@ -37,7 +37,7 @@ class Family:
         lesson: the lesson about its runs, an id of :data:`olaria.lessons.LESSONS`; empty where there is none.
         curves: what the panel ``losses`` draws.
         methods: published ideas that its settings may use, in the order of mention.
-        section: the section of the report that its runs are in; name and title become the family's where empty.
+        section: the section of the report that its runs are in; its name becomes the family's where empty.
     """
 
     config: type[ModelConfig]
@@ -55,8 +55,7 @@ class Family:
     section: Section = field(default_factory=Section)
 
     def __post_init__(self) -> None:
-        given = self.section
-        section = replace(given, name=given.name or self.name, title=given.title or self.title)
+        section = replace(self.section, name=self.section.name or self.name)
         object.__setattr__(self, "section", section)
 
     @property

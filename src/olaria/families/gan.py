@@ -97,7 +97,6 @@ def _conditioned(by: str) -> Callable[[Setting], bool]:
 _TITLE = N_("Generative adversarial network")
 _SECTION = Section(
     "gan",
-    _TITLE,
     latent=N_("noise $z$ with the prior $N(0, I)$"),
     likelihood=N_("none that can be computed"),
     drawing=N_("draw $z$, pass it through the generator"),

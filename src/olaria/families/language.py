@@ -117,7 +117,6 @@ def _reaches(rung: Rung) -> Callable[[Setting], bool]:
 
 SECTION = Section(
     "language",
-    N_("Language models"),
     latent=N_("none"),
     likelihood=N_("exact, token by token"),
     drawing=N_("one token after another"),

@@ -55,11 +55,11 @@ class Curve:
 class Section:
     """A section of the report, of one family or shared by several.
 
-    Its text is the template ``sections/<name>.html.j2``; without one the section is made of the runs' panels.
+    Its title and text stand in documents of its name (:mod:`olaria.pages.theory`); without one the title is the
+    family's, and the section is made of the runs' panels.
 
     Args:
-        name: its anchor, and its template's name; the family's where empty.
-        title: its heading, a source string; the family's where empty.
+        name: its anchor, and its documents' name; the family's where empty.
         latent: what the latent variable is, a source string; this one and the next two are cells of the table of
             families, a dash where empty.
         likelihood: of which examples the likelihood can be computed, and how.
@@ -69,7 +69,6 @@ class Section:
     """
 
     name: str = ""
-    title: str = ""
     latent: str = ""
     likelihood: str = ""
     drawing: str = ""

@@ -7,7 +7,7 @@ and found), :mod:`olaria.pages.appendix` (what repeats it) and :mod:`olaria.page
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Any
@@ -21,18 +21,15 @@ from olaria.errors import RunError
 from olaria.families import MODELS
 from olaria.families.report import Section
 from olaria.i18n import LANGUAGES, N_, command, translate
-from olaria.lessons.base import TOLERANCE
-from olaria.lessons.kl.scene import P, Q
-from olaria.objectives.divergence import divergence
-from olaria.pages import labels, outline, panels, planes
+from olaria.pages import labels, outline, panels
 from olaria.pages.appendix import machines, recipe_tables
 from olaria.pages.citations import Citations
-from olaria.pages.curves import DISCRIMINATOR_EQUILIBRIUM_NATS, GENERATOR_EQUILIBRIUM_NATS
 from olaria.pages.facts import activities, facts
-from olaria.pages.formulas import FORMULAS, mathml
 from olaria.pages.page import environment, rich_text, sound, whole_words
-from olaria.pages.pictures import Pictures
+from olaria.pages.pictures import Picture, Pictures
+from olaria.pages.planes import Cloud
 from olaria.pages.prose import prose
+from olaria.pages.theory.told import Theory
 
 FULL_EVALUATION = 10_000
 """Test images, and generated ones, of a full evaluation; a smaller test set is used whole."""
@@ -73,13 +70,17 @@ def _variables(context: ReportContext, language: str) -> dict[str, Any]:
     """Everything the templates read."""
     parts = _parts(context.runs)
     citations, contents, pictures = Citations(language), Contents(language), Pictures(language)
+    planes = _latent_planes(parts)
+    theory = Theory(language, citations.cite, _figures(pictures, planes))
     return {
         **_words(language),
         "html_language": {"pt": "pt-BR"}.get(language, language),
         "context": context,
         "version": __version__,
         "family_parts": parts,
-        "latent_planes": _latent_planes(parts),
+        "latent_planes": planes,
+        "theory": theory,
+        "section_title": lambda part: theory.title(part.section.name) or part.title(language),
         "data_cards": _data_cards(context.runs),
         "architectures": _architectures(context.runs),
         "pictures": pictures,
@@ -92,24 +93,12 @@ def _variables(context: ReportContext, language: str) -> dict[str, Any]:
         "place_of": outline.place,
         "citations": citations,
         "cite": citations.cite,
-        "lines": lambda name: [mathml(latex) for latex in FORMULAS[name]],
         **_authored(context, language),
         **_recorded(context.runs),
         "facts": facts(context.runs, context.comparison, language),
         "recipes": recipe_tables(context.runs, language),
         "machines": machines(context.runs, language),
         "lesson_styles": list(dict.fromkeys(card.css for card in context.lessons if card.css)),
-        "kl": {
-            "p": P,
-            "q": Q,
-            "forward": divergence(P, Q),
-            "backward": divergence(Q, P),
-            "tolerance": TOLERANCE,
-        },
-        "balance": {
-            "discriminator": DISCRIMINATOR_EQUILIBRIUM_NATS,
-            "generator": GENERATOR_EQUILIBRIUM_NATS,
-        },
     }
 
 
@@ -253,13 +242,9 @@ class Part:
     section: Section
     runs: list[RunCard]
 
-    def has(self, family: str) -> bool:
-        """Whether a run of a family is in it."""
-        return any(run.family == family for run in self.runs)
-
-    def sets(self, path: str) -> bool:
-        """Whether one of its runs sets something, by its dotted path."""
-        return any(run.setting(path) for run in self.runs)
+    def title(self, language: str) -> str:
+        """Its heading where no document has one: the family's."""
+        return translate(MODELS[self.runs[0].family].title, language)
 
 
 def _parts(runs: Sequence[RunCard]) -> list[Part]:
@@ -294,11 +279,24 @@ def _latent_planes(parts: Sequence[Part]) -> LatentPlanes | None:
     for part in parts:
         for run in part.runs:
             if run.latents is not None and run.family not in runs:
-                runs[run.family], reach[run.family] = run, planes.Cloud("", run.latents).reach
+                runs[run.family], reach[run.family] = run, Cloud("", run.latents).reach
     specks = [
         run for name, run in runs.items() if run.has_prior and 2 * reach[name] < max(reach.values())
     ]
     return LatentPlanes(list(runs.values()), specks)
+
+
+def _figures(
+    pictures: Pictures, planes: LatentPlanes | None
+) -> Mapping[str, Callable[[Sequence[RunCard]], Picture | None]]:
+    """What draws each of :data:`olaria.pages.theory.FIGURES` for the runs of a section."""
+    planes = planes or LatentPlanes([], [])
+    return {
+        "losses": pictures.language_losses,
+        "latents": lambda _runs: pictures.latents(planes.runs),
+        "specks": lambda _runs: pictures.latents(planes.specks),
+        "areas": lambda _runs: pictures.kl(),
+    }
 
 
 def _data_cards(runs: Sequence[RunCard]) -> list[DataCard]:
