@@ -233,3 +233,41 @@ def test_the_texts_of_a_wheel_are_those_of_the_sources() -> None:
     documents = {path.relative_to(root / "src").as_posix() for path in (root / "src").rglob("*.md")}
     assert {"olaria/pages/theory/vae.pt.md", "olaria/lessons/vae/text.en.md"} <= documents
     assert documents <= taken
+
+
+@pytest.mark.parametrize(
+    ("family", "model", "said"),
+    [
+        ("autoencoder", {"corruption": 0.5}, "noise of standard deviation 0.5 is added"),
+        ("autoencoder", {"corruption": 0.25, "noise": "masking"}, "25% of the pixels"),
+        ("autoencoder", {"corruption": 0.0, "noise": "masking"}, None),
+        ("vae", {"beta": 1.0, "likelihood": "bernoulli"}, None),
+        ("vae", {"beta": 4}, "</i> = 4: what it maximises is not the bound"),
+        ("vae", {"likelihood": "logistic"}, "output (logistic)"),
+        ("gan", {"loss": "non-saturating"}, None),
+        ("gan", {"loss": "hinge"}, "another loss, hinge"),
+        ("plane-gan", {}, "points of a plane"),
+    ],
+)
+def test_what_is_said_of_a_run_follows_its_settings(
+    family: str, model: dict[str, Any], said: str | None
+) -> None:
+    found = words(told().of_run(MODELS[family].section.name, run(family, **model)))
+    assert len(found) == (said is not None)
+    assert said is None or said in found[0]
+
+
+@pytest.mark.parametrize(
+    ("families", "said", "unsaid"),
+    [
+        (("bigram",), "<em>bigram</em>", "Attention"),
+        (("language",), "Queries", "<em>GPT</em>"),
+        (("gpt",), "queries", "<em>ladder</em>"),
+        (("language", "gpt"), "queries", "Queries"),
+    ],
+)
+def test_what_is_said_of_language_models_follows_the_runs(
+    families: tuple[str, ...], said: str, unsaid: str
+) -> None:
+    text = " ".join(words(told().opening("language", [run(family) for family in families])))
+    assert said in text and unsaid not in text

@@ -11,7 +11,7 @@
 
     ## {#run}
 
-    {if denoising} What is said of each run, above its numbers.
+    {if weighted} What is said of each run, above its numbers.
 
     ## A heading that is shown where something stands below it {#after}
 

@@ -54,16 +54,18 @@ def _divergences() -> Values:
 def of_run(run: RunCard) -> Values:
     """What is said of a run.
 
-    Conditions are ``denoising``, ``weighted`` (the KL term has a weight), ``other_likelihood`` (than Bernoulli's),
-    ``other_loss`` (than the logistic one of a game) and ``points`` (it learns those instead of images). The settings
-    ``corruption``, ``beta``, ``likelihood`` and ``loss`` are None where a recipe does not have them.
+    Conditions are ``added_noise`` and ``lost_pixels`` (how the input is disturbed), ``weighted`` (the KL term has a
+    weight), ``other_likelihood`` (than Bernoulli's), ``other_loss`` (than the logistic one of a game) and ``points``
+    (it learns those instead of images). The settings ``corruption``, ``beta``, ``likelihood`` and ``loss`` are None
+    where a recipe does not have them.
     """
-    corruption, beta, likelihood, loss = (
-        run.setting(f"model.{name}") for name in ("corruption", "beta", "likelihood", "loss")
-    )
+    names = ("corruption", "noise", "beta", "likelihood", "loss")
+    corruption, noise, beta, likelihood, loss = (run.setting(f"model.{name}") for name in names)
+    is_added = noise in (None, "gaussian")
     return {
         "corruption": corruption,
-        "denoising": bool(corruption),
+        "added_noise": bool(corruption) and is_added,
+        "lost_pixels": bool(corruption) and not is_added,
         "beta": beta,
         "weighted": beta not in (None, 1, 1.0),
         "likelihood": likelihood,
