@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from olaria.config import Config
-from olaria.errors import ConfigError, StorageError
+from olaria.config import Config, setting_problem
+from olaria.errors import ConfigError, StorageError, suggestion
 from olaria.i18n import N_
 from olaria.storage.files import storage_errors
 from olaria.storage.paths import user_path
+from olaria.vocabulary import LessonName
 
 MAX_LETTERS = 100_000
 """Of one text."""
 _MAX_BYTES = 8 * MAX_LETTERS
 """Of a file."""
 _MARKDOWN = (".md", ".markdown")
+_GUESSES = re.compile(r"[a-z-](\s*,?\s*[a-z-])*")
+NO_GUESS = "-"
+"""In the place of a question that was not answered."""
 
 Text = Annotated[str, Field(max_length=MAX_LETTERS)]
 
@@ -37,6 +43,9 @@ class ReportSettings(Config):
     language: Literal["pt", "en"] | None = None
     lessons: tuple[Text, ...] = ()
     """Ids of the lessons whose figures the report carries."""
+    guesses: Mapping[Text, Text] = Field(default_factory=dict)
+    """By a lesson's id, what its reader guessed: for each of its questions, in order, the letter of an answer (``a`` is
+    the first), or ``-``; the report shows them beside the right answers."""
     activities: tuple[Text, ...] = ()
     """The tasks of the assignment, one text each; the runs are listed where there are none."""
     conclusion: Text = ""
@@ -46,6 +55,32 @@ class ReportSettings(Config):
     def authors(self) -> str:
         """All names in one line."""
         return "; ".join(self.author)
+
+    def guessed(self, lesson: str) -> tuple[int | None, ...]:
+        """Places of the answers that were guessed, from 0, None for no guess; empty where nothing is said of a lesson.
+
+        >>> ReportSettings(guesses={"vae": "b, a, -"}).guessed("vae")
+        (1, 0, None)
+        """
+        letters = re.findall(r"[a-z-]", self.guesses.get(lesson, ""))
+        return tuple(None if one == NO_GUESS else ord(one) - ord("a") for one in letters)
+
+    @field_validator("guesses")
+    @classmethod
+    def _of_lessons(cls, guesses: Mapping[str, str]) -> Mapping[str, str]:
+        for lesson, letters in guesses.items():
+            if lesson not in get_args(LessonName):
+                hint = suggestion(lesson, get_args(LessonName))
+                raise setting_problem(
+                    N_("there is no lesson {name}: {hint}"), name=lesson, hint=hint
+                )
+            if not _GUESSES.fullmatch(letters):
+                raise setting_problem(
+                    N_("write the guesses of {name} as letters: {example}"),
+                    name=lesson,
+                    example='"b, a, -"',
+                )
+        return guesses
 
 
 def read_settings(path: str | Path) -> ReportSettings:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -27,6 +27,9 @@ from olaria.pages.steps import View, Views
 HTML_LANGUAGES = {"en": "en", "pt": "pt-BR"}
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _KEPT = N_("{kept} of {all} tokens may come; entropy {entropy} nats")
+_RIGHT = N_("Guess: “{guess}”, which is right.")
+_WRONG = N_("Guess: “{guess}”. The right answer is “{right}”.")
+_NO_GUESS = N_("No guess. The right answer is “{right}”.")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class LessonContext:
         runs: name of each run that was opened up, and what it is.
         command: what makes the page again; may be empty.
         name: its id; the anchors of its steps begin with it where a page holds several lessons.
+        guesses: places of the answers that its reader guessed, one for each question, None for no guess; where there
+            are some, a report shows them.
     """
 
     title: Message
@@ -48,6 +53,13 @@ class LessonContext:
     runs: Sequence[tuple[str, Message]] = ()
     command: str = ""
     name: str = ""
+    guesses: Sequence[int | None] = ()
+
+    @property
+    def questions(self) -> list[Question]:
+        """Of all steps."""
+        blocks = (block for step in self.steps for block in step.blocks)
+        return [block for block in blocks if isinstance(block, Question)]
 
     @property
     def checks(self) -> list[Check]:
@@ -98,7 +110,7 @@ def lesson_section(lesson: LessonContext, language: str = "en", level: int = 3) 
     template = environment().get_template("_steps.html.j2")
     words = {**_words(language, static=True), "prefix": f"{lesson.name}-" if lesson.name else ""}
     module: Any = template.make_module(words)
-    return Markup(module.all(step_views(lesson.steps, language), level))
+    return Markup(module.all(step_views(lesson.steps, language, lesson.guesses), level))
 
 
 def lesson_style() -> Markup:
@@ -106,14 +118,22 @@ def lesson_style() -> Markup:
     return Markup(environment().get_template("_lesson.css.j2").render())
 
 
-def step_views(steps: Sequence[Step], language: str) -> list[View]:
-    """What the template lays out of each step."""
-    views = Views(language)
+def step_views(
+    steps: Sequence[Step], language: str, guesses: Sequence[int | None] = ()
+) -> list[View]:
+    """What the template lays out of each step.
+
+    Args:
+        steps: in order.
+        language: of the words.
+        guesses: see :class:`LessonContext`.
+    """
+    views, said = Views(language), _Guesses(guesses, language)
     return [
         {
             "title": rich_words(step.title, language),
             "notes": [rich_words(note, language) for note in step.notes],
-            "blocks": [_block_view(block, views, language) for block in step.blocks],
+            "blocks": [_block_view(block, views, said, language) for block in step.blocks],
             "asks": any(isinstance(block, Question) for block in step.blocks),
             "checks": _check_views(step.checks, language),
             "sources": [source_of(function) for function in step.source],
@@ -123,7 +143,32 @@ def step_views(steps: Sequence[Step], language: str) -> list[View]:
     ]
 
 
-def _block_view(block: Block, views: Views, language: str) -> View:
+class _Guesses:
+    """What is said of each guess, question by question.
+
+    Args:
+        guesses: see :class:`LessonContext`; where there are none, nothing is said.
+        language: of the words.
+    """
+
+    def __init__(self, guesses: Sequence[int | None], language: str) -> None:
+        self._language = language
+        self._next: Iterator[int | None] | None = iter(guesses) if guesses else None
+
+    def of(self, question: Question) -> Markup:
+        """The guess at the next question, and its right answer."""
+        if self._next is None:
+            return Markup("")
+        guess = next(self._next)
+        right = rich_words(question.answers[question.right], self._language)
+        if guess is None:
+            return rich_text(_NO_GUESS, self._language, right=right)
+        text = _RIGHT if guess == question.right else _WRONG
+        guessed = rich_words(question.answers[guess], self._language)
+        return rich_text(text, self._language, guess=guessed, right=right)
+
+
+def _block_view(block: Block, views: Views, said: _Guesses, language: str) -> View:
     """What the template lays out of a block; ``block`` says which macro does."""
     match block:
         case Paragraph():
@@ -138,6 +183,7 @@ def _block_view(block: Block, views: Views, language: str) -> View:
                 "text": rich_words(block.text, language),
                 "answers": [rich_words(answer, language) for answer in block.answers],
                 "right": block.right,
+                "guess": said.of(block),
             }
         case _:
             return {"block": "figure", "figure": views.of(block)}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from olaria.errors import LessonError, MissingError, SourceError
+from olaria.errors import ConfigError, LessonError, MissingError, SourceError
 from olaria.i18n import N_, Message
 from olaria.storage.endings import refuse_other_endings
 from olaria.storage.files import new_files, refuse_overwriting
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from olaria.cards.context import LessonCard
     from olaria.cards.settings import ReportSettings
     from olaria.lessons import Lesson
+    from olaria.pages.lesson_page import LessonContext
     from olaria.runs import Run
 
 PAGE_FORMAT: PageFormat = "html"
@@ -186,7 +187,7 @@ def report(
         conclusion=conclusion,
         is_markdown=is_markdown,
         comparison=side_by_side(opened),
-        lessons=[_lesson(name, opened, language, offline) for name in names],
+        lessons=[_lesson(name, opened, language, offline, said.guessed(name)) for name in names],
     )
     with undrawn() as lost:
         files = _files(path, build_report(context, language), kind)
@@ -265,11 +266,18 @@ def _write(files: Mapping[Path, bytes], may_replace: bool) -> None:
 # -- lessons ---------------------------------------------------------------------------------------
 
 
-def _lesson(name: LessonName, runs: Sequence[Run], language: str, offline: bool) -> LessonCard:
-    """A lesson of the first run that can carry it, beside the others.
+def _lesson(
+    name: LessonName,
+    runs: Sequence[Run],
+    language: str,
+    offline: bool,
+    guesses: Sequence[int | None] = (),
+) -> LessonCard:
+    """A lesson of the first run that can carry it, beside the others, and what its reader guessed.
 
     Raises:
         LessonError: none can; the preset whose runs can is named.
+        ConfigError: the guesses are not those of its questions.
     """
     from markupsafe import Markup
 
@@ -294,9 +302,8 @@ def _lesson(name: LessonName, runs: Sequence[Run], language: str, offline: bool)
         except LessonError as error:
             refused = refused or error
         else:
-            return LessonCard(
-                title, lesson_section(found.context, language, level=4), lesson_style()
-            )
+            context = _with_guesses(found.context, guesses)
+            return LessonCard(title, lesson_section(context, language, level=4), lesson_style())
     assert refused is not None
     raise refused
 
@@ -308,3 +315,22 @@ def _choices(lesson: Lesson, runs: tuple[Run, ...]) -> list[tuple[Run, ...]]:
         return [runs if lesson.needs_run else ()]
     beside = [(run, *(other for other in runs if other is not run)) for run in fitting]
     return beside + [(run,) for run in fitting]
+
+
+def _with_guesses(context: LessonContext, guesses: Sequence[int | None]) -> LessonContext:
+    """A lesson with its reader's guesses, which are one for each question."""
+    counts = [len(question.answers) for question in context.questions]
+    fits = len(guesses) == len(counts) and all(
+        guess is None or guess < count for guess, count in zip(guesses, counts, strict=True)
+    )
+    if guesses and not fits:
+        raise ConfigError(
+            N_(
+                "the guesses of {name} do not fit: its questions have {counts} answers, in this order; "
+                "give a letter, or {none}, for each question"
+            ),
+            name=context.name,
+            counts=", ".join(map(str, counts)),
+            none="-",
+        )
+    return replace(context, guesses=guesses)

@@ -19,6 +19,7 @@ institution = "UFX"
 date = 2026-03-31
 language = "pt"
 lessons = ["kl", "vae"]
+guesses = { vae = "b, a, -", kl = "a" }
 activities = ["First", "Second"]
 conclusion = '''
 One.
@@ -40,6 +41,8 @@ def test_everything_is_read(tmp_path: Path) -> None:
     assert (found.institution, found.date, found.language) == ("UFX", "2026-03-31", "pt")
     assert (found.lessons, found.activities) == (("kl", "vae"), ("First", "Second"))
     assert found.conclusion == "One.\n\nTwo.\n"
+    assert (found.guessed("vae"), found.guessed("kl")) == ((1, 0, None), (0,))
+    assert found.guessed("gan") == ()
 
 
 def test_nothing_is_required_and_one_author_needs_no_list(tmp_path: Path) -> None:
@@ -64,6 +67,11 @@ def test_signs_that_no_page_may_hold_are_left_out(tmp_path: Path) -> None:
         ('lessons = "kl"', 'report.toml: lessons cannot be "kl": it must be a list'),
         ('author = ["a", 3]', "it must be text"),
         ('language = "fr"', "it must be one of pt, en"),
+        ('guesses = { vea = "a" }', "guesses: there is no lesson vea: did you mean vae?"),
+        ('guesses = { vae = "1,0" }', 'write the guesses of vae as letters: "b, a, -"'),
+        ('guesses = { vae = "" }', "write the guesses of vae as letters"),
+        ('guesses = "a"', "guesses cannot be"),
+        ("guesses = { vae = 1 }", "it must be text"),
         ("[author]\nname = 'x'", "author cannot be"),
         ("title = ", "is not TOML: "),
         ("a" * 3, "is not TOML: "),

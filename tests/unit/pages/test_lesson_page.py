@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from olaria.i18n import Message, Number
-from olaria.lessons.base import Check, Step
+from olaria.lessons.base import Check, Paragraph, Question, Step
 from olaria.lessons.figures import (
     Bars,
     Choice,
@@ -240,3 +240,35 @@ def test_a_command_breaks_between_its_words_only() -> None:
     page = str(rich_words(Message(text, {"command": "olaria train a --data my-data"}), "en"))
     assert '<span class="word">--data</span> <span class="word">my-data</span>' in page
     assert "word" not in str(rich_words(Message(text, {"command": "no olaria"}), "en"))
+
+
+def asking(*guesses: int | None) -> LessonContext:
+    """A lesson of two steps, each with a question whose second answer is right."""
+    steps = [
+        Step(
+            Message("a step"),
+            blocks=(
+                Question(
+                    Message("which $z$?"), (Message("the *first*"), Message("{x}", {"x": at})), 1
+                ),
+                Paragraph(Message("so")),
+            ),
+        )
+        for at in (HOSTILE, Number(0.5))
+    ]
+    return LessonContext(Message("a lesson"), Message("about"), steps, guesses=guesses)
+
+
+def test_a_report_shows_what_was_guessed_beside_the_right_answers() -> None:
+    first, second = re.findall('<p class="guess">(.*?)</p>', lesson_section(asking(0, 1), "pt"))
+    hostile = "&lt;script&gt;alert(1)&lt;/script&gt;{0}$*a*$"
+    assert "<em>first</em>" in first and hostile in first
+    assert "0,5" in second and "first" not in second
+    (none, wrong) = re.findall('<p class="guess">(.*?)</p>', lesson_section(asking(None, 0)))
+    assert none == f"No guess. The right answer is “{hostile}”."
+    assert wrong == "Guess: “the <em>first</em>”. The right answer is “0.5”."
+
+
+def test_nothing_is_said_of_guesses_where_none_are_given() -> None:
+    assert "guess" not in lesson_section(asking()).replace("Guess first.", "")
+    assert 'class="guess"' not in lesson_page(asking(0, 1))

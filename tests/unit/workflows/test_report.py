@@ -19,7 +19,7 @@ from olaria.cards.context import RunCard
 from olaria.cards.run_card import command_of, run_card
 from olaria.cards.settings import ReportSettings
 from olaria.cli.main import main
-from olaria.errors import DamagedError, LessonError, StorageError, UsageError
+from olaria.errors import ConfigError, DamagedError, LessonError, StorageError, UsageError
 from olaria.families import MODELS
 from olaria.families.report import Panel
 from olaria.kinds.base import Effort
@@ -368,6 +368,28 @@ def test_a_lesson_takes_the_run_of_a_report_that_it_is_of(
     assert 'class="lesson"' in page.read_text("utf-8")
     with pytest.raises(LessonError, match="began from random weights"):
         report([base], lessons=["fine-tuning"], out=tmp_path / "m.html")
+
+
+def test_guesses_at_a_lessons_questions_are_shown_or_refused_where_they_do_not_fit(
+    text: Run, tmp_path: Path
+) -> None:
+    out = tmp_path / "guessed.html"
+    said = ReportSettings(lessons=("kl",), guesses={"kl": "a"})
+    with pytest.raises(
+        ConfigError, match="guesses of kl do not fit: its questions have 3, 2, "
+    ) as e:
+        report([text], settings=said, out=out)
+    counts = re.findall(r"\d+", str(e.value).partition(":")[2])
+    for wrong in ("z", "a, a"):
+        letters = ", ".join(["a"] * (len(counts) - 1) + [wrong])
+        with pytest.raises(ConfigError, match="do not fit"):
+            report([text], settings=said.updated("guesses", {"kl": letters}), out=out)
+    assert not out.exists()
+    letters = ", ".join(["b", *["-"] * (len(counts) - 1)])
+    page = report([text], settings=said.updated("guesses", {"kl": letters}), out=out).path
+    told = re.findall('<p class="guess">(.*?)</p>', page.read_text("utf-8"))
+    assert len(told) == len(counts) and "which is right" in told[0]
+    assert all(line.startswith("No guess. The right answer is “") for line in told[1:])
 
 
 # -- the command line ------------------------------------------------------------------------------
