@@ -66,8 +66,7 @@ def test_a_turned_sign_in_the_model_fails_checks(
 
 MEASURES = {
     "error": [0, 1, 3, 4],
-    "projected": [1, 2],
-    "projection": [5],
+    "projected": [1],
     "plane": [5],
     "nearest": [4, 6],
     "threshold": [4],

@@ -10,6 +10,7 @@ components); Baldi & Hornik 1989 (nor is a linear autoencoder); Vincent et al. 2
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,25 +22,12 @@ from olaria.evaluation.projection import PrincipalComponents
 from olaria.evaluation.reconstruction import knn_accuracy, psnr_db
 from olaria.i18n import N_, Message, Number
 from olaria.lessons import images
-from olaria.lessons.autoencoder.scene import (
-    NUM_SHOWN,
-    NUM_VOTERS,
-    Scene,
-)
+from olaria.lessons.autoencoder.scene import NUM_VOTERS, Scene
 from olaria.lessons.autoencoder.strange import strange
 from olaria.lessons.autoencoder.ways import Way
 from olaria.lessons.base import Array, numbers
 from olaria.lessons.evaluated import Evaluated, beside, evaluated
-from olaria.lessons.figures import (
-    Choice,
-    Cloud,
-    Control,
-    Curve,
-    Images,
-    Plot,
-    Scatter,
-    Words,
-)
+from olaria.lessons.figures import Choice, Cloud, Control, Curve, Images, Plot, Scatter, Words
 from olaria.lessons.images import index, strip, value
 from olaria.lessons.twice import Row
 from olaria.models.autoencoder import AutoEncoder, corrupted
@@ -48,13 +36,23 @@ from olaria.sampling import latent
 
 Values = dict[str, Any]
 
+NUM_SHOWN = 8
 SHARES = (0.05, 0.25, 0.5)
 """Between the answers to how much of an image is lost."""
 SIZES = (2, 8, 32)
 """Numbers that an image is rebuilt from first."""
+CURVE_SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+"""Numbers of components whose error is drawn; so are none, the run's own number, and all."""
 USUAL_LEVEL = 0.3
+STRENGTHS = {
+    "gaussian": N_("standard deviation of the noise"),
+    "masking": N_("share of pixels that become 0"),
+    "salt-and-pepper": N_("share of pixels that become 0 or 1"),
+}
 NUM_CLEANED = 6
 NEIGHBOURS = 5
+OFTEN = (0.5, 0.9)
+"""Between the answers to how often a vote is right."""
 NUM_ASKED = 500
 """Test images whose neighbours are looked for."""
 NUM_DRAWN = 200
@@ -66,9 +64,11 @@ def one_image(scene: Scene, way: Way) -> Values:
     x = numbers(scene.x[:1])
     z = way.code(x)
     rebuilt = way.image(z)
-    error, base = way.error(rebuilt, x)[0], way.error(way.mean_image(), x)[0]
+    mean_image = numbers(scene.model.statistics.mean[None])
+    error, base = way.error(rebuilt, x)[0], way.error(mean_image, x)[0]
     share = error / max(base, 1e-12)
     notes = Message(N_("the image")), Message(N_("rebuilt")), Message(N_("the difference"))
+    pictures = np.concatenate((x, rebuilt, abs(rebuilt - x)))
     return {
         "image": scene.words(0),
         "pixels": x.size,
@@ -80,124 +80,98 @@ def one_image(scene: Scene, way: Way) -> Values:
         "answer": int(np.searchsorted(SHARES, share)),
         "x": x,
         "z": z,
-        "rebuilt": rebuilt,
-        "pictures": Images(
-            "", (strip(scene.words(0), np.concatenate((x, rebuilt, abs(rebuilt - x))), notes),)
-        ),
+        "pictures": Images("", (strip(scene.words(0), pictures, notes),)),
         "code": images.code_figure(z[0], "z", ""),
     }
 
 
 def few_numbers(scene: Scene, way: Way) -> Values:
     """One image at 2, 8, 32 numbers; then the error of all test images beside that of principal components."""
-    x, size, run = numbers(scene.x), scene.size, scene.asked.run
-    one, own = x[:1], numbers(scene.rebuilt)
-    few = [few for few in SIZES if few <= len(scene.components.axes)]
-    by_few = [way.projected(one, each) for each in few]
-    shown = [one, *by_few, way.image(way.code(one))]
-    names: list[Words] = [Message(N_("the image"))]
-    names += [Message(N_("PCA, {count} numbers"), {"count": each}) for each in few]
-    names += [Message(N_("autoencoder, {count} numbers"), {"count": scene.autoencoder.latent})]
-    curve = _sizes(len(scene.components.axes), size, scene.match)
-    pca = np.array([way.error(way.projected(x, each), x).mean() for each in curve])
-    points = [(run.name, scene.autoencoder.latent, scene.rebuilt), *scene.others]
-    heights = np.array([way.error(numbers(y), x).mean() for _, _, y in points])
-    by_own, by_pca = way.error(own, x), way.error(way.projected(x, size), x)
-    rows = scene.ranked
-    compared = [
-        strip(name, y[rows], tuple(value(error) for error in errors[rows]))
-        for name, y, errors in (
-            ("PCA", way.projected(x, size), by_pca),
-            (Message(N_("autoencoder")), own, by_own),
-        )
+    run, x, most = scene.asked.run, numbers(scene.x), len(scene.components.axes)
+    latent_size = scene.model.latent
+    size = min(latent_size, most)
+    few = [each for each in SIZES if each <= most]
+    pictures = [x[:1], *(way.projected(x[:1], each) for each in few), way.image(way.code(x[:1]))]
+    notes = (
+        Message(N_("the image")),
+        *(Message(N_("PCA, {count} numbers"), {"count": each}) for each in few),
+        Message(N_("autoencoder, {count} numbers"), {"count": latent_size}),
+    )
+    sizes = sorted({0, size, most, *(each for each in CURVE_SIZES if each < most)})
+    pca = np.array([way.error(way.projected(x, each), x).mean() for each in sizes])
+    errors = np.array([way.error(numbers(y), x).mean() for _, _, y in scene.runs])
+    own, by_pca = errors[0], pca[sizes.index(size)]
+    points = [
+        Curve(name, np.array([float(numbers_in)]), errors[[i]], "points")
+        for i, (name, numbers_in, _) in enumerate(scene.runs)
     ]
     return {
-        "latent": scene.autoencoder.latent,
+        "latent": latent_size,
         "size": size,
         "count": len(x),
         "train": len(scene.train),
-        "own": heights[0],
-        "pca": pca[curve.index(size)],
-        "answer": 0 if heights[0] < pca[curve.index(size)] else 1,
-        "won": heights[0] < pca[curve.index(size)],
-        "linear": _is_linear(scene.autoencoder),
+        "own": own,
+        "pca": by_pca,
+        "answer": 0 if own < by_pca else 1,
+        "linear": _is_linear(scene.model),
         "unmatched": scene.match is None,
         "match": scene.match,
-        "most": len(scene.components.axes),
-        "wins": int((by_own < by_pca).sum()),
-        "alone": not scene.others,
-        "evaluated": beside(run, len(x), evaluated(run, "mse"), _mse(scene)),
+        "most": most,
+        "alone": len(points) == 1,
+        "evaluated": beside(run, len(x), evaluated(run, "mse"), partial(_mse, len(x))),
         "curve": pca,
-        "runs": heights,
-        "first": way.image(way.code(x[:NUM_SHOWN])),
-        "pictures": Images("", (strip("", np.concatenate(shown), tuple(names)),)),
+        "runs": errors,
+        "pictures": Images("", (strip("", np.concatenate(pictures), notes),)),
         "plot": Plot(
             "",
-            (
-                Curve("PCA", np.array(curve, float), pca),
-                *(
-                    Curve(name, np.array([float(latent)]), np.array([height]), "points")
-                    for (name, latent, _), height in zip(points, heights, strict=True)
-                ),
-            ),
+            (Curve("PCA", np.array(sizes, float), pca), *points),
             Message(N_("numbers in the code")),
             Message(N_("mean squared error per pixel")),
         ),
-        "compared": Images("", (strip(Message(N_("test images")), x[rows]), *compared)),
     }
 
 
 def halfway(scene: Scene, way: Way) -> Values:
     """What lies in the middle of two codes: of a linear map the average of both images, of a curved one another."""
-    pair = numbers(scene.x[list(scene.two())])
-    codes = way.code(pair)
-    own = way.image(_with_middle(codes), cut=False)
-    # The projection is linear: the middle of the codes is the code of the middle.
-    pca = way.projected(_with_middle(pair), scene.size)
+    codes = way.code(numbers(scene.x[list(scene.two())]))
+    decoded = way.image(np.stack((*codes, codes.mean(0))), cut=False)
+    one, other, middle = decoded
+    average = (one + other) / 2
     notes = (
         Message(N_("one image")),
         Message(N_("middle of the codes")),
         Message(N_("average of the images")),
         Message(N_("the other")),
     )
-    apart, strips = [], []
-    names: tuple[Words, ...] = ("PCA", Message(N_("autoencoder")))
-    for name, (one, other, middle) in zip(names, (pca, own), strict=True):
-        average = (one + other) / 2
-        apart.append(float(np.round(((middle - average) ** 2).mean(), 7)))
-        strips.append(strip(name, np.stack((one, middle, average, other)), notes))
     return {
-        "pca": apart[0],
-        "own": apart[1],
-        "answer": 0 if _is_linear(scene.autoencoder) else 1,
+        "own": float(np.round(((middle - average) ** 2).mean(), 7)),
+        "answer": 0 if _is_linear(scene.model) else 1,
         "z": codes,
-        "decoded": own,
-        "pictures": Images("", tuple(strips)),
+        "decoded": decoded,
+        "pictures": Images("", (strip("", np.stack((one, middle, average, other)), notes),)),
     }
 
 
 def noise(scene: Scene, way: Way) -> Values:
     """Disturb test images more and more, and rebuild them."""
-    config, levels = scene.autoencoder.config, list(scene.disturbed)
-    x = numbers(scene.x[: len(next(iter(scene.disturbed.values())))])
+    config, levels = scene.model.config, np.array(list(scene.disturbed))
+    disturbed, cleaned = (
+        [numbers(y) for y in row] for row in (scene.disturbed.values(), scene.cleaned)
+    )
+    x = numbers(scene.x[: len(disturbed[0])])
     before, after = (
-        np.array([way.error(numbers(y), x).mean() for y in row.values()])
-        for row in (scene.disturbed, scene.cleaned)
+        np.array([way.error(y, x).mean() for y in row]) for row in (disturbed, cleaned)
     )
-    start = levels.index(config.corruption or USUAL_LEVEL)
-    few = slice(0, min(NUM_CLEANED, len(x)))
-    rebuilt = [way.image(way.code(numbers(y[few]))) for y in scene.disturbed.values()]
-    figures = tuple(
-        Images(
-            "",
-            (
-                strip(Message(N_("clean")), x[few]),
-                strip(Message(N_("disturbed")), y[few]),
-                strip(Message(N_("rebuilt")), cleaned),
-            ),
+    start = int((levels == (config.corruption or USUAL_LEVEL)).argmax())
+    figures = []
+    for y in disturbed:
+        rebuilt = way.image(way.code(y[:NUM_CLEANED]))
+        rows = (
+            (N_("clean"), x[:NUM_CLEANED]),
+            (N_("disturbed"), y[:NUM_CLEANED]),
+            (N_("rebuilt"), rebuilt),
         )
-        for y, cleaned in zip(scene.disturbed.values(), rebuilt, strict=True)
-    )
+        figures.append(Images("", tuple(strip(Message(name), row) for name, row in rows)))
     strength = Message(STRENGTHS[config.noise])
     helps, tried = int((after < before).sum()), len(levels) - 1
     return {
@@ -215,17 +189,14 @@ def noise(scene: Scene, way: Way) -> Values:
         "answer": 0 if after[start] < before[start] else 1,
         "count": len(x),
         "errors": np.stack((before, after)),
-        "rebuilt": np.stack(rebuilt),
         "pictures": Choice(
-            "",
-            (Control(strength, tuple(value(level) for level in levels), start=start),),
-            figures,
+            "", (Control(strength, tuple(map(value, levels)), start=start),), tuple(figures)
         ),
         "plot": Plot(
             "",
             (
-                Curve(Message(N_("disturbed")), np.array(levels), before),
-                Curve(Message(N_("rebuilt")), np.array(levels), after),
+                Curve(Message(N_("disturbed")), levels, before),
+                Curve(Message(N_("rebuilt")), levels, after),
             ),
             strength,
             Message(N_("mean squared error per pixel")),
@@ -233,46 +204,29 @@ def noise(scene: Scene, way: Way) -> Values:
     }
 
 
-STRENGTHS = {
-    "gaussian": N_("standard deviation of the noise"),
-    "masking": N_("share of pixels that become 0"),
-    "salt-and-pepper": N_("share of pixels that become 0 or 1"),
-}
-
-
 def where_codes_lie(scene: Scene, way: Way) -> Values:
     """The codes of test images on a plane, and how often their neighbours are of their class."""
-    codes, size = numbers(scene.codes), scene.codes.shape[1]
-    points, share = (codes, 1.0) if size == 2 else way.plane(codes)
+    codes, voters, latent_size = numbers(scene.codes), numbers(scene.voters), scene.model.latent
+    points, share = (codes, 1.0) if latent_size == 2 else way.plane(codes)
     points = np.pad(points, ((0, 0), (0, 2 - points.shape[1])))[:NUM_ASKED]
-    labels = None if scene.y is None else scene.y[:NUM_ASKED].numpy()
-    knows = scene.y is not None and scene.train_y is not None and alike(scene.voters) is None
-    k, own, pca = min(NEIGHBOURS, len(scene.voters)), 0.0, 0.0
-    if scene.y is not None and scene.train_y is not None and knows:
-        y, voters_y = scene.y[:NUM_ASKED], scene.train_y[:NUM_VOTERS]
-        own = way.accuracy(numbers(scene.voters), voters_y, codes[:NUM_ASKED], y, k)
-        train, asked = (
-            way.projection(numbers(x), scene.size)
-            for x in (scene.train[:NUM_VOTERS], scene.x[:NUM_ASKED])
-        )
-        pca = way.accuracy(train, voters_y, asked, y, k)
-    letter = "z" if size == 2 else "c"
+    y = None if scene.y is None else scene.y[:NUM_ASKED]
+    k, right = min(NEIGHBOURS, len(voters)), None
+    if y is not None and scene.train_y is not None and alike(scene.voters) is None:
+        right = way.accuracy(voters, scene.train_y[:NUM_VOTERS], codes[:NUM_ASKED], y, k)
+    letter = "z" if latent_size == 2 else "c"
     return {
         "count": len(points),
-        "many": size > 2 and alike(scene.codes) is None,
+        "many": latent_size > 2 and alike(scene.codes) is None,
         "share": share,
-        "knows": knows,
+        "knows": right is not None,
         "k": k,
-        "voters": len(scene.voters),
-        "own": own,
-        "pca": pca,
-        "size": scene.size,
-        "answer": 0 if own > pca else 1 if knows else None,
+        "voters": len(voters),
+        "right": right,
+        "answer": None if right is None else int(np.searchsorted(OFTEN, right)),
         "z": way.code(numbers(scene.x[:NUM_SHOWN])),
-        "points": points,
         "map": Scatter(
             "",
-            (Cloud(scene.asked.run.name, points, labels),),
+            (Cloud(scene.asked.run.name, points, None if y is None else y.numpy()),),
             scene.data.class_names,
             index(letter, 0),
             index(letter, 1),
@@ -291,18 +245,15 @@ def no_prior(scene: Scene, way: Way) -> Values:
     spread = np.maximum(z.std(0), 1e-6)
     # From draws to codes and back: few draws may lie among the codes, and yet most codes far from all draws.
     pairs = ((eps[:NUM_DRAWN], z), (tested, eps), (tested, z))
-    far = np.array([_lower_median(way.nearest(a / spread, b / spread)) for a, b in pairs])
+    far = [_lower_median(way.nearest(a / spread, b / spread)) for a, b in pairs]
     count = min(NUM_SHOWN, len(tested), len(eps))
-    decoded = way.image(np.concatenate([place[:count] for place in (tested, eps, fitted)]))
+    decoded = way.image(np.concatenate([codes[:count] for codes in (tested, eps, fitted)]))
     names: tuple[Words, ...] = (
         Message(N_("test images")),
         "N(0, I)",
         Message(N_("normal distribution fitted to the codes")),
     )
-    series = (
-        (Message(N_("mean")), mean),
-        (Message(N_("standard deviation")), std),
-    )
+    series = (Message(N_("mean")), mean), (Message(N_("standard deviation")), std)
     return {
         "low": mean.min(),
         "high": mean.max(),
@@ -313,18 +264,9 @@ def no_prior(scene: Scene, way: Way) -> Values:
         "own": far[2],
         "count": len(z),
         "answer": 1,
-        "mean": mean,
-        "std": std,
-        "nearest": far,
-        "decoded": decoded,
         "moments": images.by_dimension(series, "z", "", "", (("0", 0.0), ("1", 1.0))),
         "pictures": Images("", tuple(map(strip, names, np.split(decoded, 3)))),
     }
-
-
-def _with_middle(x: Array) -> Array:
-    """Two rows, and their mean as a third."""
-    return np.concatenate((x, x.mean(0, keepdims=True)))
 
 
 def _lower_median(x: Array) -> float:
@@ -336,33 +278,18 @@ def _is_linear(model: AutoEncoder) -> bool:
     return config.network == "dense" and not config.hidden and config.output == "linear"
 
 
-def _sizes(most: int, own: int, match: int | None) -> list[int]:
-    """The numbers of components that are shown: 0, 1, 2, 3, 4, 6, 8, 12, …, the run's own, and where PCA matches it."""
-    sizes, step = {0, own, most}, 1
-    while step <= most:
-        sizes |= {step, min(most, 3 * step // 2)}
-        step *= 2
-    if match is not None:
-        sizes |= {match, max(0, match - 1)}
-    return sorted(sizes)
-
-
-def _mse(scene: Scene) -> Any:
-    def words(found: Evaluated) -> Message:
-        """The same error over all test images."""
-        text = N_(
-            "Over {count} test images the run's evaluation has a mean squared error of {error}; here it is over {own}."
-        )
-        error = Number(found.metrics["mse"])
-        return Message(text, {"count": found.count, "error": error, "own": len(scene.x)})
-
-    return words
+def _mse(own: int, found: Evaluated) -> Message:
+    """The error of the run's evaluation, over all test images and not ``own`` of them."""
+    text = N_(
+        "Over {count} test images the run's evaluation has a mean squared error of {error}; here it is over {own}."
+    )
+    return Message(text, {"count": found.count, "error": Number(found.metrics["mse"]), "own": own})
 
 
 STEPS = (
     Row(one_image, (AutoEncoder.encode, AutoEncoder.decode, squared_error)),
     Row(few_numbers, (PrincipalComponents.fitted, PrincipalComponents.decode, squared_error)),
-    Row(halfway, (AutoEncoder.decode, PrincipalComponents.decode)),
+    Row(halfway, (AutoEncoder.decode,)),
     Row(noise, (corrupted, latent.reconstruct, squared_error)),
     Row(strange, (anomaly.Detector.look, anomaly.threshold, anomaly.heat)),
     Row(where_codes_lie, (AutoEncoder.encode, PrincipalComponents.fitted, knn_accuracy)),

@@ -27,6 +27,7 @@ FALSE_ALARMS = 0.05
 def strange(scene: Scene, way: Way) -> dict[str, Any]:
     """Set a threshold on validation images, then show the detector what does not belong."""
     held_out, tested = scene.normal
+    names = tuple(name for name, _ in scene.strange)
     x = torch.stack([image for _, image in scene.strange])
     rebuilt = way.image(way.code(numbers(x)))
     known = numbers(scene.voters)
@@ -34,76 +35,64 @@ def strange(scene: Scene, way: Way) -> dict[str, Any]:
 
     def scores(some: Tensor) -> Array:
         """Error, and distance of the code, (2, N)."""
-        pixels, codes = numbers(some), numbers(latent.encode(scene.model, some))
-        error = way.error(numbers(latent.reconstruct(scene.model, some)), pixels)
-        return np.stack((error, way.nearest(codes / deviation, known / deviation)))
+        codes = latent.encode(scene.model, some)
+        error = way.error(numbers(latent.decode(scene.model, codes)), numbers(some))
+        return np.stack((error, way.nearest(numbers(codes) / deviation, known / deviation)))
 
     found, calm, normal = scores(x), scores(held_out), scores(tested)
     rate = max(FALSE_ALARMS, 1 / (len(held_out) + 1))
-    limits = np.array([way.threshold(each, rate) for each in calm])
-    above = found > limits[:, None]
-    heat = ((numbers(x) - rebuilt) ** 2).mean(1, keepdims=True)
+    limits = np.array([way.threshold(each, rate) for each in calm])[:, None]
+    above = found > limits
+    by_error, by_code = above[:, 1:].sum(1).tolist()
     least = 1 + int(found[0, 1:].argmin())
-    missing = scene.left_out
-    others = np.zeros((2, 1)) if missing is None else scores(missing[1])
-    names = [name for name, _ in scene.strange]
+    name, others = scene.left_out or ("", x[:0])
+    others_by_error, others_by_code = (scores(others) > limits).sum(1).tolist()
+    heat = ((numbers(x) - rebuilt) ** 2).mean(1, keepdims=True)
+    white = heat / max(heat.max(), 1e-12)
     return {
         "rate": rate,
         "held_out": len(held_out),
         "normal": len(tested),
-        "alarms": float((normal[0] > limits[0]).mean()),
+        "alarms": float((normal > limits)[0].mean()),
         "count": len(x) - 1,
-        "by_error": int(above[0, 1:].sum()),
-        "by_code": int(above[1, 1:].sum()),
+        "by_error": by_error,
+        "by_code": by_code,
         "missed": not above[0, least],
         "least": names[least],
         "least_error": found[0, least],
-        "limit": limits[0],
+        "limit": limits[0, 0],
         "answer": 0 if above[0, 1:].all() else 1,
-        "left_out": missing is not None,
-        "name": "" if missing is None else missing[0],
-        "others": 0 if missing is None else len(missing[1]),
-        "others_error": int((others[0] > limits[0]).sum()),
-        "others_code": int((others[1] > limits[1]).sum()),
+        "left_out": scene.left_out is not None,
+        "name": name,
+        "others": len(others),
+        "others_error": others_by_error,
+        "others_code": others_by_code,
         "known": len(known),
         "x": x,
-        "scores": found,
-        "limits": limits,
-        "rebuilt": rebuilt,
-        "heat": heat,
+        "limits": limits[:, 0],
         "pictures": Images(
             "",
             (
-                strip(Message(N_("image")), x, tuple(names)),
+                strip(Message(N_("image")), x, names),
                 strip(Message(N_("rebuilt")), rebuilt),
-                strip(
-                    Message(N_("squared error")),
-                    heat / max(heat.max(), 1e-12),
-                    tuple(_verdict(one) for one in above[0]),
-                ),
+                strip(Message(N_("squared error")), white, tuple(map(_verdict, above[0]))),
             ),
         ),
         "table": _scores(names, found, limits, above),
     }
 
 
-def _scores(names: list[Words], found: Array, limits: Array, above: NDArray[np.bool_]) -> Table:
+def _scores(
+    names: tuple[Words, ...], found: Array, limits: Array, above: NDArray[np.bool_]
+) -> Table:
     """Both scores of each image, under their thresholds."""
-    rows: list[tuple[Words | float, ...]] = [
-        (Message(N_("threshold")), float(limits[0]), "", float(limits[1]), "")
-    ]
-    for name, (error, code), (by_error, by_code) in zip(
-        names, found.T.tolist(), above.T.tolist(), strict=True
-    ):
-        rows.append((name, error, _verdict(by_error), code, _verdict(by_code)))
-    columns = (
-        N_("image"),
-        N_("error"),
-        N_("by the error"),
-        N_("distance"),
-        N_("by the distance"),
+    columns = N_("image"), N_("error"), N_("by the error"), N_("distance"), N_("by the distance")
+    thresholds = (Message(N_("threshold")), limits[0, 0], "", limits[1, 0], "")
+    rows = (
+        (name, found[0, i], _verdict(above[0, i]), found[1, i], _verdict(above[1, i]))
+        for i, name in enumerate(names)
     )
-    return Table("", tuple(map(Message, columns)), tuple(rows))
+    return Table("", tuple(map(Message, columns)), (thresholds, *rows))
 
 
 def _verdict(is_above: bool) -> Message:

@@ -7,8 +7,6 @@ Images (N, C, H, W) in [0, 1], codes (N, latent) without a unit, errors (N,) in 
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -20,99 +18,61 @@ from olaria.evaluation.reconstruction import knn_accuracy
 from olaria.lessons.autoencoder.scene import Scene
 from olaria.lessons.base import Array, numbers
 from olaria.lessons.by_numpy import networks
-from olaria.models.autoencoder import AutoEncoder
 from olaria.objectives.reconstruction import squared_error
 from olaria.sampling import latent
 
 
-class Way(Protocol):
-    """What the steps compute with; all is float64 to them."""
-
-    def code(self, x: Array) -> Array:
-        """f: images to codes."""
-
-    def image(self, z: Array, *, cut: bool = True) -> Array:
-        """g: codes to images, cut to [0, 1] or as they are."""
-
-    def mean_image(self) -> Array:
-        """Of the training images, (1, C, H, W)."""
-
-    def error(self, y: Array, x: Array) -> Array:
-        """The mean squared error of each image."""
-
-    def projected(self, x: Array, size: int) -> Array:
-        """Images through ``size`` principal components of the training images and back."""
-
-    def projection(self, x: Array, size: int) -> Array:
-        """Images to their first ``size`` principal components."""
-
-    def plane(self, z: Array) -> tuple[Array, float]:
-        """Codes to their own two principal components, (N, 2), and the share of the variance that those hold."""
-
-    def accuracy(self, voters: Array, voters_y: Tensor, z: Array, y: Tensor, k: int) -> float:
-        """The share of codes whose class the majority of the k nearest voters has."""
-
-    def nearest(self, z: Array, points: Array) -> Array:
-        """The distance of each code from the nearest of some points, (N,)."""
-
-    def threshold(self, scores: Array, rate: float) -> float:
-        """The score that a share ``rate`` of normal images may lie above."""
-
-    def spread(self, z: Array) -> tuple[Array, Array]:
-        """Mean and standard deviation of each dimension of codes."""
-
-
 class ByTorch:
-    """With the model, and the functions that the evaluation uses.
+    """With the model, and the functions that the evaluation uses; all is float64 to the steps.
 
     Args:
         scene: whose model.
     """
 
     def __init__(self, scene: Scene) -> None:
-        self._scene, self._model = scene, scene.autoencoder
+        self._model, self._components = scene.model, scene.components
 
     def code(self, x: Array) -> Array:
+        """f: images to codes."""
         return numbers(latent.encode(self._model, _single(x)))
 
     @torch.no_grad()
     def image(self, z: Array, *, cut: bool = True) -> Array:
+        """g: codes to images, cut to [0, 1] or as they are."""
         made = latent.decode(self._model, _single(z)) if cut else self._model.decode(_single(z))
         return numbers(made)
 
-    def mean_image(self) -> Array:
-        return numbers(self._model.statistics.mean[None])
-
     def error(self, y: Array, x: Array) -> Array:
+        """The mean squared error of each image."""
         return numbers(squared_error(_single(y), _single(x)))
 
     def projected(self, x: Array, size: int) -> Array:
-        some = self._some(size)
+        """Images through ``size`` principal components of the training images and back."""
+        found = self._components
+        some = PrincipalComponents(found.mean, found.axes[:size], found.shares[:size])
         return numbers(some.decode(some.encode(_single(x)))).reshape(x.shape)
 
-    def projection(self, x: Array, size: int) -> Array:
-        return numbers(self._some(size).encode(_single(x)))
-
     def plane(self, z: Array) -> tuple[Array, float]:
+        """Codes to their own two principal components, (N, 2), and the share of the variance that those hold."""
         found = PrincipalComponents.fitted(_single(z), 2)
         return numbers(found.encode(_single(z))), float(found.shares.sum())
 
     def accuracy(self, voters: Array, voters_y: Tensor, z: Array, y: Tensor, k: int) -> float:
+        """The share of codes whose class the majority of the k nearest voters has."""
         return knn_accuracy(torch.from_numpy(voters), voters_y, torch.from_numpy(z), y, k)
 
     def nearest(self, z: Array, points: Array) -> Array:
+        """The distance of each code from the nearest of some points, (N,)."""
         return numbers(nearest(torch.from_numpy(z), torch.from_numpy(points), 1)[0][:, 0])
 
     def threshold(self, scores: Array, rate: float) -> float:
+        """The score that a share ``rate`` of normal images may lie above."""
         return anomaly.threshold(torch.from_numpy(scores), rate)
 
     def spread(self, z: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation of each dimension of codes."""
         codes = torch.from_numpy(z)
         return numbers(codes.mean(0)), numbers(codes.std(0, correction=0))
-
-    def _some(self, size: int) -> PrincipalComponents:
-        found = self._scene.components
-        return PrincipalComponents(found.mean, found.axes[:size], found.shares[:size])
 
 
 class ByNumPy:
@@ -123,7 +83,7 @@ class ByNumPy:
     """
 
     def __init__(self, scene: Scene) -> None:
-        self._model: AutoEncoder = scene.autoencoder
+        self._model = scene.model
         self._mean, self._axes = numbers(scene.components.mean), numbers(scene.components.axes)
 
     def code(self, x: Array) -> Array:
@@ -133,9 +93,6 @@ class ByNumPy:
         made = networks.image(self._model, z)
         return made.clip(0, 1) if cut else made
 
-    def mean_image(self) -> Array:
-        return numbers(self._model.statistics.mean[None])
-
     def error(self, y: Array, x: Array) -> Array:
         return np.asarray(((y - x) ** 2).mean((1, 2, 3)))
 
@@ -143,9 +100,6 @@ class ByNumPy:
         axes = self._axes[:size]
         flat = self._mean + (x.reshape(len(x), -1) - self._mean) @ axes.T @ axes
         return flat.reshape(x.shape)
-
-    def projection(self, x: Array, size: int) -> Array:
-        return (x.reshape(len(x), -1) - self._mean) @ self._axes[:size].T
 
     def plane(self, z: Array) -> tuple[Array, float]:
         centred = z - z.mean(0)
@@ -171,6 +125,10 @@ class ByNumPy:
     def spread(self, z: Array) -> tuple[Array, Array]:
         moments = (z**2).mean(0) - z.mean(0) ** 2
         return z.mean(0), np.sqrt(np.maximum(moments, 0))
+
+
+Way = ByTorch | ByNumPy
+"""What the steps compute with."""
 
 
 def _single(x: Array) -> Tensor:
