@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from olaria.evaluation.density import ACTIVE_VARIANCE
 from olaria.i18n import N_, Message, Number, command
@@ -32,9 +31,8 @@ from olaria.lessons.figures import (
 )
 from olaria.lessons.images import MOST_BARS, index, strip, value
 from olaria.lessons.vae.scene import NUM_SAMPLES, NUM_STEPS, SIDE, Scene, most_spread
-from olaria.lessons.vae.ways import NUM_AGAIN, Way
+from olaria.lessons.vae.ways import Way
 from olaria.models.vae import binarize
-from olaria.runs import Run
 from olaria.sampling import latent
 
 Values = dict[str, Any]
@@ -52,85 +50,89 @@ NUM_REBUILT = 5
 
 def all_codes(scene: Scene, way: Way) -> Values:
     """The mean KL term taken apart, and one draw for each image in the plane."""
-    model, labels = scene.vae, None if scene.y is None else scene.y.numpy()
-    found = way.drawn
-    together, size = found.log_q - found.log_p, len(found.z)
+    model, found, axes, beside = scene.model, way.drawn, scene.axes, scene.autoencoder
     # Given its class each image has a prior of its own under a flow, and a code of several layers is no one normal.
     apart = not model.config.above and not (model.flow and model.classes)
     log_all = way.of_all(found.h) if apart else found.log_q
     informed, off = (found.log_q - log_all).mean(), (log_all - found.log_p).mean()
-    points, axes = _plane(found.z, scene.axes), scene.axes
-    inside = _inside(points)
-    # The norm of two standard normal numbers, or of one.
-    expected = 1 - math.exp(-(RADIUS**2) / 2) if len(axes) == 2 else math.erf(RADIUS / 2**0.5)
-    mean, std = way.posterior(numbers(scene.target))
-    spread, width = mean.var(0, ddof=1), (std**2).mean(0)
-    own = scene.asked.run.name
-    beside = scene.autoencoder
-    name = own if model.latent <= 2 or beside is None else f"{own} ({_axes_of('z', axes)})"
-    clouds = [Cloud(name, points, labels)]
-    theirs = 0.0
+    most = math.log(len(log_all))
+    mean, std = way.posterior(scene.every[0])
+    spread = mean.var(0, ddof=1)
+    sets = [(scene.asked.run.name, found.z, axes)]
     if beside is not None:
         codes = way.code(beside[1], numbers(scene.x))
-        far = most_spread(torch.from_numpy(codes))
-        name = beside[0] if codes.shape[1] <= 2 else f"{beside[0]} ({_axes_of('z', far)})"
-        clouds.append(Cloud(name, _plane(codes, far), labels))
-        theirs = _inside(clouds[1].points)
-    names = ["", ""] if beside is not None else [*(index("z", axis) for axis in axes), ""]
+        sets.append((beside[0], codes, most_spread(torch.from_numpy(codes))))
+    clouds = tuple(_cloud(scene, *each) for each in sets)
+    x_label, y_label = (
+        (*(index("z", axis) for axis in axes), "")[:2] if beside is None else ("", "")
+    )
     return {
         "apart": apart,
-        "count": size,
-        "kl": together.mean(),
+        "count": len(found.z),
+        "kl": (found.log_q - found.log_p).mean(),
         "informed": informed,
         "off": off,
-        "most": math.log(size),
-        "full": apart and bool(informed > 0.9 * math.log(size)),
+        "most": most,
+        "full": apart and bool(informed > 0.9 * most),
         "answer": 0,
-        "inside": inside,
+        "inside": _inside(clouds[0].points),
         "radius": RADIUS,
-        "expected": expected,
+        # The norm of two standard normal numbers, or of one.
+        "expected": 1 - math.exp(-(RADIUS**2) / 2) if len(axes) == 2 else math.erf(RADIUS / 2**0.5),
         "many": model.latent > 2,
         "latent": model.latent,
         "flow": model.flow is not None,
-        "active": way.means(model)[2],
+        "active": way.active(),
         "least": ACTIVE_VARIANCE,
         "alone": beside is None,
         "train": _train_autoencoder(scene),
         "beside": beside is not None,
-        "name": "" if beside is None else beside[0],
-        "theirs": theirs,
+        "name": sets[-1][0],
+        "theirs": _inside(clouds[-1].points),
         "means": mean,
-        "stds": std,
         "z": found.z,
-        "first": way.draw(
-            numbers(scene.target[:NUM_AGAIN]),
-            numbers(scene.noise[:NUM_AGAIN]),
-            scene.told(slice(0, NUM_AGAIN)),
-        ).z,
         "spread": spread,
-        "spreads": _spreads(scene, spread, width),
+        "spreads": _spreads(scene, spread, (std**2).mean(0)),
         "map": Scatter(
             "",
-            tuple(clouds),
+            clouds,
             scene.data.class_names,
-            x_label=names[0],
-            y_label=names[1],
+            x_label,
+            y_label,
             panels=beside is not None,
             circles=CIRCLES,
         ),
     }
 
 
+def _cloud(scene: Scene, name: str, codes: Array, axes: list[int]) -> Cloud:
+    """Codes in the plane of two of their dimensions; the second coordinate is 0 where there is one."""
+    if codes.shape[1] > 2:
+        name += f" ({', '.join(index('z', axis) for axis in axes)})"
+    points = np.pad(codes[:, axes], ((0, 0), (0, 2 - len(axes))))
+    return Cloud(name, points, None if scene.y is None else scene.y.numpy())
+
+
+def _inside(points: Array) -> float:
+    return float((np.linalg.norm(points, axis=1) <= RADIUS).mean())
+
+
+def _train_autoencoder(scene: Scene) -> str:
+    """The command that trains one on the same images, with as many numbers in the code."""
+    data = scene.asked.run.recipe.data.last_name
+    options = ["--data", data, "--set", f"model.latent={scene.model.latent}"]
+    return command("train", "ae-mnist", options=options)
+
+
 def _spreads(scene: Scene, spread: Array, width: Array) -> Bars | Plot:
     """How much the means differ among images, and how wide the distributions are."""
-    names, unit = (
-        (Message(N_("variance of the means")), Message(N_("mean variance"))),
-        Message(N_("variance")),
+    unit = Message(N_("variance"))
+    series = (
+        (Message(N_("variance of the means")), spread),
+        (Message(N_("mean variance")), width),
     )
-    series = tuple(zip(names, (spread, width), strict=True))
     if len(spread) <= MOST_BARS:
-        labels = tuple(index(scene.letter, place) for place in range(len(spread)))
-        return Bars("", labels, series, unit)
+        return Bars("", scene.named(range(len(spread))), series, unit)
     ranks = np.arange(1.0, len(spread) + 1)
     curves = tuple(Curve(name, ranks, y[scene.ranked]) for name, y in series)
     return Plot("", curves, Message(N_("dimension, from the one whose mean differs most")), unit)
@@ -138,79 +140,79 @@ def _spreads(scene: Scene, spread: Array, width: Array) -> Bars | Plot:
 
 def between(scene: Scene, way: Way) -> Values:
     """The way from one code to another, and the whole plane of codes where it is one."""
-    model, ends = scene.vae, scene.ends
-    x, told = numbers(scene.target[ends]), scene.told(torch.tensor(ends))
-    codes = way.draw(x, np.zeros((2, model.latent)), told).z
+    model, ends = scene.model, scene.ends
+    told = scene.told(torch.tensor(ends))
+    codes = way.draw(numbers(scene.target[ends]), np.zeros((2, model.latent)), told).z
     t = np.linspace(0, 1, NUM_STEPS)[:, None]
     y = None if told is None else told[:1].expand(NUM_STEPS)
+    one, other = numbers(scene.x[ends])
     pictures = way.image((1 - t) * codes[0] + t * codes[1], y)
-    notes = (Message(N_("one image")), Message(N_("on the way")), Message(N_("the other")))
-    shown = [numbers(scene.x[row]) for row in ends]
-    drawn = way.drawn.z
-    middle = codes.mean(0, keepdims=True)
-    far = [way.median_distance(middle, drawn, 1), way.median_distance(drawn, drawn, 2)]
-    plane = None
-    if model.latent == 2 and not model.classes:
-        plane = Images(
-            "", tuple(strip("", row) for row in np.split(way.image(_grid(), None), SIDE))
-        )
-    half = NUM_STEPS // 2
+    notes = Message(N_("one image")), Message(N_("on the way")), Message(N_("the other"))
+    figures = (Images("", (strip("", np.stack((one, x, other)), notes),)) for x in pictures)
+    drawn, half = way.drawn.z, NUM_STEPS // 2
+    here = way.median_distance(codes.mean(0, keepdims=True), drawn, 1)
+    usual = way.median_distance(drawn, drawn, 2)
+    is_plane = model.latent == 2 and not model.classes
+    plane = np.split(way.image(_grid(), None), SIDE) if is_plane else ()
     return {
-        "here": far[0],
-        "usual": far[1],
+        "here": here,
+        "usual": usual,
         "count": len(drawn),
-        "answer": 0 if far[0] < FAR * far[1] else 1,
-        "near": far[0] < FAR * far[1],
-        "is_plane": plane is not None,
-        "codes": codes,
-        "pictures": pictures,
+        "answer": 0 if here < FAR * usual else 1,
+        "near": here < FAR * usual,
+        "is_plane": is_plane,
         "path": Choice(
             "",
             (Control("t", tuple(value(share, 1) for share in t[:, 0]), start=half, plays=True),),
-            tuple(
-                Images("", (strip("", np.stack((shown[0], picture, shown[1])), notes),))
-                for picture in pictures
-            ),
+            tuple(figures),
             printed=(half // 2, half, half + half // 2),
         ),
-        "plane": plane,
+        "plane": Images("", tuple(strip("", row) for row in plane)) if is_plane else None,
     }
+
+
+def _grid() -> Array:
+    """The codes of a map of the plane, from the top row down, (side · side, 2), each for an equal share of N(0, I)."""
+    shares = torch.linspace(0.5 / SIDE, 1 - 0.5 / SIDE, SIDE)
+    line = torch.distributions.Normal(0.0, 1.0).icdf(shares)
+    return np.array([[x, y] for y in line.flip(0).tolist() for x in line.tolist()])
 
 
 def sampling(scene: Scene, way: Way) -> Values:
     """Draws from the prior, decoded; an autoencoder's decoder asked the same."""
-    model, y = scene.vae, latent.classes_in_turn(scene.vae, NUM_SAMPLES)
-    z, eps = scene.eps("prior", NUM_SAMPLES), scene.eps("distances", len(scene.target))
-    means = way.image(z, y)
-    rows = [strip(Message(N_("means of the pixels")), means, _class_names(scene, y))]
+    y, drawn = latent.classes_in_turn(scene.model, NUM_SAMPLES), way.drawn.z
+    means = way.image(scene.eps("prior", NUM_SAMPLES), y)
+    names = () if y is None else tuple(scene.data.class_names[label] for label in y.tolist())
+    rows = [strip(Message(N_("means of the pixels")), means, names)]
     if scene.is_binary:
         pixels = binarize(torch.from_numpy(means).float(), scene.generator("sampled"))
         rows.append(strip(Message(N_("drawn black or white")), pixels))
-    drawn = way.drawn.z
-    far = [way.median_distance(eps, drawn, 1), way.median_distance(drawn, drawn, 2)]
-    theirs, beside = [0.0, 0.0], scene.autoencoder
-    if beside is not None:
-        name, other = beside
+
+    def distances(noise: Array, codes: Array) -> tuple[float, float]:
+        """From noise to the codes, and from these to each other."""
+        return way.median_distance(noise, codes, 1), way.median_distance(codes, codes, 2)
+
+    prior, own = distances(scene.eps("distances", len(drawn)), drawn)
+    their_prior = their_own = 0.0
+    name, other = scene.autoencoder or ("", None)
+    if other is not None:
         codes = way.code(other, numbers(scene.x))
         noise = torch.randn(codes.shape, generator=scene.generator("beside")).double().numpy()
-        theirs = [way.median_distance(noise, codes, 1), way.median_distance(codes, codes, 2)]
+        their_prior, their_own = distances(noise, codes)
         title = Message(N_("{name}, an autoencoder: no samples"), {"name": name})
         rows.append(strip(title, way.rebuilt(other, noise[:NUM_SAMPLES])))
     return {
         "count": len(drawn),
-        "prior": far[0],
-        "own": far[1],
-        "answer": 0 if far[0] < FAR * far[1] else 1,
+        "prior": prior,
+        "own": own,
+        "answer": 0 if prior < FAR * own else 1,
         "binary": scene.is_binary,
-        "classes": bool(model.classes),
-        "beside": beside is not None,
-        "alone": beside is None,
-        "name": "" if beside is None else beside[0],
-        "their_prior": theirs[0],
-        "their_own": theirs[1],
-        "z": z,
-        "means": means,
-        "nearest": np.array(far),
+        "classes": bool(scene.model.classes),
+        "beside": other is not None,
+        "alone": other is None,
+        "name": name,
+        "their_prior": their_prior,
+        "their_own": their_own,
         "pictures": Images("", tuple(rows)),
     }
 
@@ -220,44 +222,48 @@ def sampling(scene: Scene, way: Way) -> Values:
 
 def beta(scene: Scene, _: Way) -> Values:
     """Both terms as this run logged them while β rose."""
-    run, config = scene.asked.run, scene.vae.config
+    run, config = scene.asked.run, scene.model.config
     names = ("loss", "reconstruction_nats", "kl_nats")
     rows = [
         [row["step"], *(row["values"][name] for name in names), row["values"].get("free_nats", 0.0)]
         for row in run.metrics()
         if row["split"] == "train" and row["values"].keys() >= set(names)
     ]
-    has_path = len(rows) > 1
-    steps, loss, nll, kl, free = np.array(rows if has_path else [[0.0] * 5], np.float64).T
-    end, peak = _warm_up_end(run), int(kl.argmax())
-    falls = bool(kl[peak] > FALL * kl[-1] and peak + 1 < len(kl))
-    marks = () if end is None else ((Message(N_("β at its value")), float(end)),)
+    done = np.array(run.fractions())
+    end = int((done < config.warmup).sum())
+    warm = 0 < end < len(done)
+    told = {"logged": len(rows) > 1, "beta": config.beta, "warm": warm, "end": end}
+    if len(rows) < 2:
+        unknown = "peak at last overshoots pixels_first pixels answer of_code of_pixels"
+        return {**told, **dict.fromkeys(unknown.split())}
+    steps, loss, nll, kl, free = np.array(rows, np.float64).T
+    peak = int(kl.argmax())
+    falls = bool(kl[peak] > FALL * kl[-1])
+    marks = ((Message(N_("β at its value")), float(end)),) if warm else ()
 
-    def plot(name: str, y: Array) -> Plot | None:
+    def plot(name: str, y: Array) -> Plot:
         curve, unit = Curve(Message(name), steps, y), Message(N_("nats per image"))
-        return Plot("", (curve,), Message(N_("step")), unit, marks=marks) if has_path else None
+        return Plot("", (curve,), Message(N_("step")), unit, marks=marks)
 
-    risen = np.array(run.fractions())[steps.astype(int) - 1] if has_path else np.zeros(1)
-    factor = config.beta * np.minimum(1, risen / config.warmup if config.warmup else 1)
-    summed = Message(N_("at every logged step, the loss is pixels + β · code"))
+    risen = done[steps.astype(int) - 1]
+    factor = config.beta * np.where(risen < config.warmup, risen / (config.warmup or 1), 1)
+    # A row is the mean of the steps since the one before, and a product of means is no mean of products.
+    of_one = (np.diff(steps, prepend=0) == 1) | (np.append(0, factor[:-1]) == config.beta)
+    summed = Message(
+        N_("where β did not change since the row before, the loss is pixels + β · code")
+    )
     return {
-        "logged": has_path,
-        "beta": config.beta,
-        "warm": end is not None,
-        "end": end or 0,
+        **told,
         "peak": kl[peak],
         "at": int(steps[peak]),
         "last": kl[-1],
-        "overshoots": falls and end is not None,
+        "overshoots": falls and warm,
         "pixels_first": nll[0],
         "pixels": nll[-1],
-        "answer": int(falls) if has_path else None,
-        "steps": steps,
-        "reconstruction_nats": nll,
-        "kl_nats": kl,
+        "answer": int(falls),
         "of_code": plot(N_("code"), kl),
         "of_pixels": plot(N_("pixels"), nll),
-        "checks": (Check(summed, loss, nll + factor * (kl + free)),) if has_path else (),
+        "checks": (Check(summed, loss[of_one], (nll + factor * (kl + free))[of_one]),),
     }
 
 
@@ -267,19 +273,20 @@ def betas(scene: Scene, way: Way) -> Values | None:
         return None
     rows = list[tuple[Words | float, ...]]()
     strips = [strip(Message(N_("test images")), scene.target[:NUM_REBUILT])]
-    for name, model in scene.others:
-        nats, kl, units = way.means(model)
-        rows.append((name, model.config.beta, nats, kl, nats + kl, units))
-        y = scene.y[:NUM_REBUILT] if model.classes and scene.y is not None else None
-        z = torch.randn(NUM_REBUILT, model.latent, generator=scene.generator("prior"))
-        codes = latent.encode(model, scene.target[:NUM_REBUILT], y)
-        for title, made in (
-            (N_("{name}, β = {beta}: rebuilt"), latent.decode(model, codes, y)),
-            (N_("{name}, β = {beta}: drawn from the prior"), latent.decode(model, z)),
+    for name, other in scene.others:
+        its, factor = type(way)(other), other.model.config.beta
+        nats, kl = its.drawn.nll.mean(), its.drawn.kl.sum(1).mean()
+        rows.append((name, factor, nats, kl, nats + kl, its.active()))
+        new = other.eps("prior", NUM_REBUILT)
+        in_turn = latent.classes_in_turn(other.model, NUM_REBUILT)
+        for title, z, y in (
+            (N_("{name}, β = {beta}: rebuilt"), numbers(other.codes), other.told()),
+            (N_("{name}, β = {beta}: drawn from the prior"), new, in_turn),
         ):
-            fields = {"name": name, "beta": Number(model.config.beta)}
-            strips.append(strip(Message(title, fields), made))
-    low, high = (np.array(row[1:5], float) for row in (rows[0], rows[-1]))
+            made = its.image(z[:NUM_REBUILT], None if y is None else y[:NUM_REBUILT])
+            strips.append(strip(Message(title, {"name": name, "beta": Number(factor)}), made))
+    low, high = (np.array(row[1:4], float) for row in (rows[0], rows[-1]))
+    pixels, kl = (high - low)[1:]
     headings = (
         Message(N_("run")),
         "β",
@@ -288,7 +295,8 @@ def betas(scene: Scene, way: Way) -> Values | None:
         Message(N_("together, −ELBO")),
         Message(N_("active dimensions")),
     )
-    differ = low[0] < high[0]
+    differ = bool(low[0] < high[0])
+    right = 2 if kl >= 0 else 0 if pixels > 0 else 1
     return {
         "differ": differ,
         "low": low[0],
@@ -298,64 +306,7 @@ def betas(scene: Scene, way: Way) -> Values | None:
         "pixels_low": low[1],
         "pixels_high": high[1],
         "count": len(scene.target),
-        "answer": _moved(low, high) if differ else None,
-        "nats": np.array([row[2:4] for row in rows]),
+        "answer": right if differ else None,
         "table": Table("", headings, tuple(rows)),
         "pictures": Images("", tuple(strips)),
     }
-
-
-def _moved(low: Array, high: Array) -> int:
-    """Which of the answers is right: the code cheaper and the pixels dearer, both cheaper, or anything else."""
-    pixels, kl = high[1:3] - low[1:3]
-    if kl < 0:
-        return 0 if pixels > 0 else 1
-    return 2
-
-
-def _warm_up_end(run: Run) -> int | None:
-    """The step at which β had its value; None where it had it from the beginning, or never."""
-    share = getattr(run.recipe.model, "warmup", 0.0)
-    if not share:
-        return None
-    if run.recipe.training.steps is not None:
-        return round(share * run.recipe.training.steps)
-    end = next((step for step, done in enumerate(run.fractions(), 1) if done >= share), 1)
-    return end if end > 1 else None
-
-
-# -- of a plane --------------------------------------------------------------------------------------
-
-
-def _axes_of(letter: str, axes: list[int]) -> str:
-    return ", ".join(index(letter, axis) for axis in axes)
-
-
-def _plane(z: Array, axes: list[int]) -> Array:
-    """Points of the plane (N, 2); the second coordinate is 0 where there is one dimension."""
-    return np.pad(z[:, axes], ((0, 0), (0, 2 - len(axes))))
-
-
-def _inside(points: Array) -> float:
-    return float((np.linalg.norm(points, axis=1) <= RADIUS).mean())
-
-
-def _grid() -> Array:
-    """The codes of a map of the plane, from the top row down, (side · side, 2), each for an equal share of N(0, I)."""
-    line = torch.distributions.Normal(0.0, 1.0).icdf(
-        torch.linspace(0.5 / SIDE, 1 - 0.5 / SIDE, SIDE)
-    )
-    places = [[across, up] for up in line.flip(0).tolist() for across in line.tolist()]
-    return np.array(places)
-
-
-def _class_names(scene: Scene, y: Tensor | None) -> tuple[Words, ...]:
-    """What each sample was told to be."""
-    return () if y is None else tuple(scene.data.class_names[label] for label in y.tolist())
-
-
-def _train_autoencoder(scene: Scene) -> str:
-    """The command that trains one on the same images, with as many numbers in the code."""
-    data = scene.asked.run.recipe.data.last_name
-    options = ["--data", data, "--set", f"model.latent={scene.vae.latent}"]
-    return command("train", "ae-mnist", options=options)

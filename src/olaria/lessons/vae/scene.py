@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from olaria.lessons import images
 from olaria.lessons.base import Array, Asked, numbers
-from olaria.lessons.images import MOST_BARS, Opened
+from olaria.lessons.images import MOST_BARS, Opened, index
 from olaria.models.autoencoder import AutoEncoder
 from olaria.models.vae import VAE
 
@@ -19,8 +20,6 @@ NUM_TEST = 300
 NUM_ROWS = 6
 """Dimensions in the table of a draw."""
 NUM_DRAWS = 6
-NUM_WEIGHED = 16
-"""Draws that are weighed together."""
 NUM_ESTIMATES = 256
 """Draws that estimate one KL term."""
 NUM_SAMPLES = 10
@@ -37,77 +36,77 @@ class Scene(Opened):
 
     Args:
         target: the images as the likelihood takes them, (N, C, H, W): Bernoulli pixels are drawn, once.
-        noise: of one draw of z for each, (N, latent).
     """
 
+    model: VAE
     target: Tensor
-    noise: Tensor
 
     @classmethod
     def of(cls, asked: Asked) -> Scene:
         """The run that is opened up."""
         known = images.opened(asked, NUM_TEST)
-        model = known.model
-        assert isinstance(model, VAE)
-        target = model.target(known.x, known.generator("pixels"))
-        noise = torch.randn(1, len(target), model.latent, generator=known.generator("noise"))
-        return cls(asked, model, known.data, known.x, known.y, target, noise[0])
-
-    @property
-    def vae(self) -> VAE:
-        """The model."""
-        assert isinstance(self.model, VAE)
-        return self.model
+        assert isinstance(known.model, VAE)
+        target = known.model.target(known.x, known.generator("pixels"))
+        return cls(**vars(known), target=target)
 
     @property
     def letter(self) -> str:
         """What the encoder speaks of: z, or h where a flow carries it to z."""
-        return "z" if self.vae.flow is None else "h"
+        return "z" if self.model.flow is None else "h"
+
+    def named(self, places: Sequence[int]) -> tuple[str, ...]:
+        """Some dimensions of that."""
+        return tuple(index(self.letter, place) for place in places)
 
     @property
     def is_binary(self) -> bool:
         """Whether pixels are drawn black or white."""
-        return self.vae.config.likelihood == "bernoulli"
+        return self.model.config.likelihood == "bernoulli"
 
     @property
     def is_textbook(self) -> bool:
         """Whether the prior is N(0, I) and the code has one layer, so that q(z|x) is one normal distribution."""
-        return self.vae.flow is None and not self.vae.config.above
-
-    @property
-    def first(self) -> tuple[Array, Tensor | None]:
-        """The image that the first steps look at, (1, C, H, W), and the class that the model is told, (1,)."""
-        return numbers(self.target[:1]), self.told(slice(0, 1))
+        return self.model.flow is None and not self.model.config.above
 
     def eps(self, place: str, count: int) -> Array:
         """Noise of a place in the lesson, (count, latent)."""
-        drawn = torch.randn(count, 1, self.vae.latent, generator=self.generator(place))
-        return numbers(drawn[:, 0])
+        return numbers(torch.randn(count, self.model.latent, generator=self.generator(place)))
+
+    @cached_property
+    def every(self) -> tuple[Array, Array, Tensor | None]:
+        """The images, (N, C, H, W), noise of one draw of z for each, (N, latent), and the classes that are told."""
+        return numbers(self.target), self.eps("noise", len(self.target)), self.told()
+
+    @property
+    def first(self) -> tuple[Array, Array, Tensor | None]:
+        """The same of the image that the first steps look at, of which there is one."""
+        x, eps, y = self.every
+        return x[:1], eps[:1], None if y is None else y[:1]
 
     @cached_property
     def posterior(self) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q, (N, latent) each."""
         with torch.no_grad():
-            return self.vae.posterior(self.target)
+            return self.model.posterior(self.target)
 
     @cached_property
     def codes(self) -> Tensor:
         """z of the posterior means, (N, latent)."""
         with torch.no_grad():
-            return self.vae.codes(self.target, self.told())
+            return self.model.codes(self.target, self.told())
 
     @cached_property
-    def others(self) -> list[tuple[str, VAE]]:
+    def others(self) -> list[tuple[str, Scene]]:
         """Further VAEs of the same images and the same likelihood, this one among them, by their β; none if alone."""
         found = []
         for run in images.comparable(self.asked, "vae")[: MOST_RUNS - 1]:
             model = run.model()
             assert isinstance(model, VAE)
-            if model.config.likelihood == self.vae.config.likelihood:
-                found.append((run.name, model))
+            if model.config.likelihood == self.model.config.likelihood:
+                found.append((run.name, replace(self, model=model)))
         if found:
-            found.append((self.asked.run.name, self.vae))
-        return sorted(found, key=lambda run: run[1].config.beta)
+            found.append((self.asked.run.name, self))
+        return sorted(found, key=lambda other: other[1].model.config.beta)
 
     @cached_property
     def autoencoder(self) -> tuple[str, AutoEncoder] | None:
@@ -134,18 +133,17 @@ class Scene(Opened):
     @property
     def places(self) -> list[int]:
         """A few of them, of the topmost layer, whose answer hangs on nothing that is drawn."""
-        top = self.vae.decoder.sizes[0]
+        top = self.model.decoder.sizes[0]
         return sorted([place for place in self.ranked if place < top][:NUM_ROWS])
 
     @cached_property
     def dearest(self) -> int:
         """The pixel value of the first image that costs the most."""
-        row = slice(0, 1)
+        x, y = self.target[:1], self.told(slice(1))
+        noise = torch.from_numpy(self.first[1]).float()
         with torch.no_grad():
-            z = self.vae.draw(
-                self.vae.read(self.target[row]), self.noise[None, row], self.told(row)
-            ).z
-            return int(self.vae.decode(z[0], self.told(row)).log_prob(self.target[row]).argmin())
+            z = self.model.draw(self.model.read(x), noise[None], y).z
+            return int(self.model.decode(z[0], y).log_prob(x).argmin())
 
     @cached_property
     def axes(self) -> list[int]:
@@ -155,7 +153,7 @@ class Scene(Opened):
     @property
     def ends(self) -> list[int]:
         """Two images to walk between: of two classes, or of one where the model is told it."""
-        return list(self.two(alike=bool(self.vae.classes)))
+        return list(self.two(alike=bool(self.model.classes)))
 
 
 def most_spread(codes: Tensor) -> list[int]:
