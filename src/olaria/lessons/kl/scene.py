@@ -43,6 +43,10 @@ class Mixture:
     weights: tuple[float, ...]
     parts: tuple[Gaussian, ...]
 
+    def density(self, x: Array) -> Array:
+        """At points (N,), per unit of x."""
+        return np.asarray(np.dot(self.weights, [part.density(x) for part in self.parts]))
+
 
 PEAKS = Mixture((0.6, 0.4), (Gaussian(-2.0, 0.6), Gaussian(2.0, 0.6)))
 STARTS = (Gaussian(-1.0, 1.0), Gaussian(1.0, 1.0))
@@ -60,7 +64,7 @@ class Scene:
         """Nothing is opened before a step wants it."""
         return cls(asked)
 
-    @cached_property
+    @property
     def wide(self) -> Array:
         """Points at which integrals with two peaks are taken, (N,): what lies beyond is below 1e-8."""
         return np.linspace(-14.0, 14.0, 1401)

@@ -10,6 +10,7 @@ Sources: Kullback & Leibler 1951, section 2; Cover & Thomas 2006, theorem 2.6.3 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import astuple
 from typing import Any
 
@@ -30,6 +31,7 @@ from olaria.lessons.kl.scene import (
     PEAKS,
     PRIOR,
     STARTS,
+    Mixture,
     P,
     Q,
     Scene,
@@ -37,63 +39,44 @@ from olaria.lessons.kl.scene import (
 from olaria.lessons.kl.ways import ByTorch, Way
 from olaria.lessons.twice import Row
 from olaria.models.vae import VAE
-from olaria.objectives.divergence import Gaussian, gaussian_kl, integrand, normal_kl
+from olaria.objectives.divergence import Gaussian, grid, integrand, normal_kl
 
 Values = dict[str, Any]
 
 BIT = math.log(2)
 """In nats."""
-DISTANCES = np.array([0.0, 0.5, 1.0, 2.0, 3.0])
-STEP = 1e-4
-"""Of a difference that stands for a derivative."""
+PLACE = 4.0
+"""Where q is many times as high as p."""
+DISTANCES = (0.0, 0.5, 1.0, 2.0, 3.0)
 
 
 def lost_information(_: Scene, way: Way) -> Values:
     """Letters written with the code of another text: what each letter costs, and what is lost."""
-    own, crossed = way.entropy(OWN), way.cross_entropy(OWN, OTHER)
-    lost = way.lost(OWN, OTHER)
-    extra = np.log2(OWN / OTHER)
-    options = np.array([0.0, lost, own])
+    own, crossed = way.cross_entropy(OWN, OWN), way.cross_entropy(OWN, OTHER)
+    lost, extra = way.lost(OWN, OTHER), np.log2(OWN / OTHER)
+    codes = N_("letter"), "p", N_("code for p"), "q", N_("code for q")
+    terms = N_("letter"), "p", N_("extra bits"), N_("term of the sum (bits)")
+    short, long = (OWN @ [len(word) for word in code] for code in CODES)
+    by_lengths = Message(N_("the lengths of the codewords give the same numbers, in bits"))
     return {
         "own": own / BIT,
         "crossed": crossed / BIT,
         "lost": lost / BIT,
         "nats": lost,
         "bit": BIT,
-        "answer": int(np.argmin(abs(options - (crossed - own)))),
-        "codes": Table(
-            "",
-            tuple(map(Message, (N_("letter"), "p", N_("code for p"), "q", N_("code for q")))),
-            tuple(zip(LETTERS, OWN.tolist(), CODES[0], OTHER.tolist(), CODES[1], strict=True)),
-        ),
-        "sum": Table(
-            "",
-            tuple(
-                map(Message, (N_("letter"), "p", N_("extra bits"), N_("term of the sum (bits)")))
-            ),
-            tuple(zip(LETTERS, OWN.tolist(), extra.tolist(), (OWN * extra).tolist(), strict=True)),
-        ),
+        "answer": 1,
+        "codes": _table(codes, zip(LETTERS, OWN, CODES[0], OTHER, CODES[1], strict=True)),
+        "sum": _table(terms, zip(LETTERS, OWN, extra, OWN * extra, strict=True)),
         "checks": (
-            Check(
-                Message(N_("$H(p, q) − H(p)$ and the sum of the terms equal $D(p‖q)$, in nats")),
-                [crossed - own, float(OWN @ extra) * BIT],
-                [lost, lost],
-            ),
-            Check(
-                Message(N_("the lengths of the codewords give the same numbers, in bits")),
-                [own / BIT, crossed / BIT],
-                [sum(p * len(word) for p, word in zip(OWN, code, strict=True)) for code in CODES],
-            ),
+            Check(by_lengths, np.array([own, crossed, lost]) / BIT, [short, long, long - short]),
         ),
     }
 
 
 def never_negative(_: Scene, way: Way) -> Values:
     """The logarithm below its tangent, and the divergence of a coin from every other."""
-    ratios = OTHER / OWN
-    lost = way.lost(OWN, OTHER)
-    u = np.linspace(0.15, 4.5, 88)
-    heads = np.linspace(0.01, 0.99, 99)
+    ratios, lost = OTHER / OWN, way.lost(OWN, OTHER)
+    u, heads = np.linspace(0.15, 4.5, 88), np.linspace(0.01, 0.99, 99)
     coin = np.array([COIN, 1 - COIN])
     curve = np.array([way.lost(coin, np.array([each, 1 - each])) for each in heads])
     return {
@@ -101,7 +84,7 @@ def never_negative(_: Scene, way: Way) -> Values:
         "lost": lost,
         "coin": COIN,
         "half": way.lost(coin, np.array([0.5, 0.5])),
-        "answer": 0 if min(lost, curve.min()) < -1e-9 else 1,
+        "answer": 1,
         "curve": curve,
         "tangent": Plot(
             "",
@@ -122,61 +105,42 @@ def never_negative(_: Scene, way: Way) -> Values:
             Message(N_("nats")),
             marks=(("p", COIN),),
         ),
-        "checks": (
-            Check(
-                Message(N_("the mean of q/p is one, so that its logarithm is zero")),
-                OWN @ ratios,
-                1,
-            ),
-            Check(
-                Message(N_("the least of the curve is zero, where both coins are the same")),
-                [curve.min(), heads[curve.argmin()]],
-                [0, COIN],
-            ),
-        ),
     }
 
 
 def area(_: Scene, way: Way) -> Values:
     """Two densities, and the signed area between their logarithms."""
-    x, y = way.integrand(P, Q)
-    densities = {"p": way.density(P, x), "q": way.density(Q, x)}
-    areas = [way.area(density, x) for density in densities.values()]
+    x = grid(P, Q)
+    p, q, y = way.density(P, x), way.density(Q, x), way.integrand(P, Q, x)
     positive, negative = way.area(np.maximum(y, 0), x), way.area(np.minimum(y, 0), x)
-    place = 4.0
-    log_ratio = float(np.log(np.interp(place, x, densities["q"] / densities["p"])))
+    curves = tuple(Curve(name, *_thinned(x, density)) for name, density in (("p", p), ("q", q)))
+    total = positive + negative
+    ones = Message(N_("the area under each density is one"))
     return {
         **_named(P, "p"),
         **_named(Q, "q"),
         "positive": positive,
         "negative": negative,
-        "sum": positive + negative,
-        "place": place,
-        "answer": 0 if log_ratio > 1 else 1,
+        "sum": total,
+        "place": PLACE,
+        "answer": 0,
         "x": x,
-        **densities,
+        "p": p,
+        "q": q,
         "integrand": y,
-        "curves": Plot(
-            "",
-            tuple(Curve(name, *_thinned(x, density)) for name, density in densities.items()),
-            "x",
-            Message(N_("density")),
-        ),
+        "curves": Plot("", curves, "x", Message(N_("density"))),
         "signed": _signed(x, y),
         "checks": (
-            Check(Message(N_("the area under each density is one")), areas, [1.0, 1.0]),
-            Check(
-                Message(N_("the signed area equals the closed form, in nats")),
-                positive + negative,
-                way.closed(P, Q),
-            ),
+            Check(ones, [way.area(p, x), way.area(q, x)], [1.0, 1.0]),
+            _check_area(total, way.closed(P, Q)),
         ),
     }
 
 
 def directions(_: Scene, way: Way) -> Values:
     """The other direction is another number."""
-    x, y = way.integrand(Q, P)
+    x = grid(Q, P)
+    y = way.integrand(Q, P, x)
     forward, backward = way.closed(P, Q), way.closed(Q, P)
     return {
         "forward": forward,
@@ -185,106 +149,59 @@ def directions(_: Scene, way: Way) -> Values:
         "x": x,
         "integrand": y,
         "signed": _signed(x, y),
-        "checks": (
-            Check(
-                Message(N_("the signed area equals the closed form, in nats")),
-                way.area(y, x),
-                backward,
-            ),
-        ),
+        "checks": (_check_area(way.area(y, x), backward),),
     }
 
 
 def move_them(_: Scene, way: Way) -> Values:
     """Where the reader moves both; what the page's script computes then is tested against the same formula."""
-    moved = [(Gaussian(float(mean), P.std), Gaussian(0.0, P.std)) for mean in DISTANCES]
-    closed = np.array([way.closed(*pair) for pair in moved])
-    areas = []
-    for pair in moved:
-        x, y = way.integrand(*pair)
-        areas.append(way.area(y, x))
-    one, two = closed[DISTANCES == 1][0], closed[DISTANCES == 2][0]
+    pairs = [(Gaussian(mean, P.std), Gaussian(0.0, P.std)) for mean in DISTANCES]
+    closed = np.array([way.closed(*pair) for pair in pairs])
+    one, two = closed[DISTANCES.index(1)], closed[DISTANCES.index(2)]
+    headings = N_("distance of the means"), N_("divergence (nats)")
     return {
         "one": one,
         "two": two,
         "std": P.std,
-        "answer": int(np.argmin(abs(np.array([1, 2, 4]) - two / one))),
-        "distance": DISTANCES,
+        "answer": 2,
         "kl_nats": closed,
-        "sliders": Gaussians("", (P.mean, P.std), (Q.mean, Q.std)),
-        "table": Table(
-            "",
-            (Message(N_("distance of the means")), Message(N_("divergence (nats)"))),
-            tuple(zip(DISTANCES.tolist(), closed.tolist(), strict=True)),
-            3,
-        ),
-        "checks": (
-            Check(Message(N_("the closed form equals the area, at each distance")), closed, areas),
-        ),
+        "sliders": Gaussians("", astuple(P), astuple(Q)),
+        "table": _table(headings, zip(DISTANCES, closed, strict=True), 3),
+        "checks": (_check_area([_area(way, *pair) for pair in pairs], closed),),
     }
 
 
-def two_peaks(scene: Scene, way: Way) -> Values:
+def two_peaks(_: Scene, way: Way) -> Values:
     """One normal distribution for a density with two peaks: the best of each direction."""
-    covering = way.moments(PEAKS)
-    found = [way.searched(PEAKS, start) for start in STARTS]
-    nats = [way.both(PEAKS, q) for q in (covering, *found)]
-    best = int(nats[2][1] < nats[1][1])
-    seeking, other = found[best], found[1 - best]
-    x = np.linspace(-6, 6, 241)
-    means = np.linspace(-4, 4, 81)
-    valleys = np.array(
-        [way.both(PEAKS, Gaussian(float(mean), PEAKS.parts[0].std)) for mean in means]
+    covering, found = way.moments(PEAKS), [way.searched(PEAKS, start) for start in STARTS]
+    seeking, other = sorted(found, key=lambda q: way.both(PEAKS, q)[1])
+    x, means = np.linspace(-6, 6, 241), np.linspace(-4, 4, 81)
+    moved = [Gaussian(mean, PEAKS.parts[0].std) for mean in means.tolist()]
+    forward, backward = np.array([way.both(PEAKS, q) for q in moved]).T
+    shown: tuple[tuple[Words, Gaussian | Mixture], ...] = (
+        ("p", PEAKS),
+        (Message(N_("least D(p‖q)")), covering),
+        (Message(N_("least D(q‖p)")), seeking),
     )
-    headings = ("q", N_("mean"), N_("standard deviation"), N_("D(p‖q), nats"), N_("D(q‖p), nats"))
-    rows = ((Message(N_("least D(p‖q)")), covering), (Message(N_("least D(q‖p)")), seeking))
-    density = np.stack([way.peaks(PEAKS, x), way.density(covering, x), way.density(seeking, x)])
-    names: tuple[Words, ...] = ("p", Message(N_("least D(p‖q)")), Message(N_("least D(q‖p)")))
+    densities = [way.density(each, x) for _, each in shown]
+    headings = "q", N_("mean"), N_("standard deviation"), N_("D(p‖q), nats"), N_("D(q‖p), nats")
+    fits = (
+        (name, *astuple(q), *way.both(PEAKS, q))
+        for (name, _), q in zip(shown[1:], (covering, seeking), strict=True)
+    )
+    curves = (Curve(name, x, y) for (name, _), y in zip(shown, densities, strict=True))
+    slopes = Curve("D(p‖q)", means, forward), Curve("D(q‖p)", means, backward)
     return {
         "share": PEAKS.weights[0],
         **_named(covering, "wide"),
         **_named(seeking, "narrow"),
         "other": other.mean,
-        "between": float(np.interp(covering.mean, x, density[0])),
-        "peak": density[0].max(),
-        "answer": 0 if covering.std > seeking.std else 1,
-        "x": x,
-        "densities": density,
-        "valleys": valleys,
-        "curves": Plot(
-            "",
-            tuple(Curve(name, x, y) for name, y in zip(names, density, strict=True)),
-            "x",
-            Message(N_("density")),
-        ),
-        "table": Table(
-            "",
-            tuple(map(Message, headings)),
-            tuple((name, q.mean, q.std, *way.both(PEAKS, q)) for name, q in rows),
-        ),
-        "slopes": Plot(
-            "",
-            tuple(
-                Curve(name, means, y)
-                for name, y in zip(("D(p‖q)", "D(q‖p)"), valleys.T, strict=True)
-            ),
-            Message(N_("mean of q")),
-            Message(N_("nats")),
-        ),
-        "checks": (
-            Check(
-                Message(
-                    N_("no small step from either best q lowers its divergence: slopes of zero")
-                ),
-                [_slopes(way, covering, 0), _slopes(way, seeking, 1)],
-                np.zeros((2, 2)),
-            ),
-            Check(
-                Message(N_("the mean and variance of p as areas equal those of the wide q")),
-                [covering.mean, covering.std**2],
-                _moments(way, scene.wide),
-            ),
-        ),
+        "between": float(np.interp(covering.mean, x, densities[0])),
+        "peak": densities[0].max(),
+        "answer": 0,
+        "curves": Plot("", tuple(curves), "x", Message(N_("density"))),
+        "table": _table(headings, fits),
+        "slopes": Plot("", slopes, Message(N_("mean of q")), Message(N_("nats"))),
     }
 
 
@@ -293,18 +210,16 @@ def posterior(scene: Scene, way: Way) -> Values | None:
     if not scene.asked.runs:
         return None
     mean, std = way.posterior()
-    kl = way.from_prior(mean, std)
+    q = [Gaussian(*pair) for pair in zip(mean.tolist(), std.tolist(), strict=True)]
+    kl = np.array([way.closed(each, PRIOR) for each in q])
     most, shown = scene.ranked[0], sorted(scene.ranked[:MOST_BARS])
-    terms = way.terms()
-    areas = []
-    for pair in zip(mean.tolist(), std.tolist(), strict=True):
-        x, y = way.integrand(Gaussian(*pair), PRIOR)
-        areas.append(way.area(y, x))
-    by_mean = 0.5 * mean[most] ** 2
+    name, by_mean = index("z", most), 0.5 * mean[most] ** 2
+    labels = tuple(index("z", place) for place in shown)
+    names = f"q({name}|x)", f"p({name})"
     return {
         "count": len(kl),
         "total": kl.sum(),
-        "most": index("z", most),
+        "most": name,
         "nats": kl[most],
         "mean_of": mean[most],
         "std_of": std[most],
@@ -313,38 +228,36 @@ def posterior(scene: Scene, way: Way) -> Values | None:
         "answer": 0 if 2 * by_mean > kl[most] else 1,
         "estimated": scene.model.flow is not None or bool(scene.model.config.above),
         "draws": NUM_DRAWS,
-        "own": terms.mean(),
+        "own": way.terms().mean(),
         "shown": len(shown),
         "mean": mean,
         "std": std,
         "kl_nats": kl,
         "image": Images("", (Strip("", scene.image[0].numpy()),)),
-        "bars": Bars(
-            "",
-            tuple(index("z", place) for place in shown),
-            ((Message(N_("divergence")), kl[shown]),),
-            Message(N_("nats")),
-        ),
-        "sliders": Gaussians(
-            "",
-            (float(mean[most]), float(std[most])),
-            astuple(PRIOR),
-            (f"q({index('z', most)}|x)", f"p({index('z', most)})"),
-            fixed_q=True,
-        ),
-        "checks": (
-            Check(
-                Message(N_("each dimension's closed form equals the area under its integrand")),
-                kl,
-                areas,
-            ),
-        ),
+        "bars": Bars("", labels, ((Message(N_("divergence")), kl[shown]),), Message(N_("nats"))),
+        "sliders": Gaussians("", astuple(q[most]), astuple(PRIOR), names, fixed_q=True),
+        "checks": (_check_area([_area(way, each, PRIOR) for each in q], kl),),
     }
 
 
 def _named(g: Gaussian, name: str) -> Values:
     """Mean and deviation under names of their own."""
     return {f"mean_{name}": g.mean, f"std_{name}": g.std}
+
+
+def _table(
+    headings: tuple[str, ...], rows: Iterable[tuple[Any, ...]], digits: int | None = None
+) -> Table:
+    return Table("", tuple(map(Message, headings)), tuple(rows), digits)
+
+
+def _area(way: Way, p: Gaussian, q: Gaussian) -> float:
+    x = grid(p, q)
+    return way.area(way.integrand(p, q, x), x)
+
+
+def _check_area(found: Any, closed: Any) -> Check:
+    return Check(Message(N_("the signed area equals the closed form, in nats")), found, closed)
 
 
 def _thinned(x: Array, y: Array) -> tuple[Array, Array]:
@@ -358,33 +271,13 @@ def _signed(x: Array, y: Array) -> Plot:
     return Plot("", (curve,), "x", Message(N_("nats per unit of x")))
 
 
-def _slopes(way: Way, q: Gaussian, direction: int) -> list[float]:
-    """How a divergence changes with the mean and with the deviation of q."""
-    moves = ((STEP, 0.0), (0.0, STEP))
-    return [
-        (
-            way.both(PEAKS, Gaussian(q.mean + a, q.std + b))[direction]
-            - way.both(PEAKS, Gaussian(q.mean - a, q.std - b))[direction]
-        )
-        / (2 * STEP)
-        for a, b in moves
-    ]
-
-
-def _moments(way: Way, x: Array) -> list[float]:
-    """Mean and variance of the two peaks, as areas."""
-    p = way.peaks(PEAKS, x)
-    mean = way.area(p * x, x)
-    return [mean, way.area(p * (x - mean) ** 2, x)]
-
-
 STEPS = (
-    Row(lost_information, (ByTorch.entropy, ByTorch.cross_entropy, ByTorch.lost)),
+    Row(lost_information, (ByTorch.cross_entropy, ByTorch.lost)),
     Row(never_negative, (ByTorch.lost,)),
     Row(area, (Gaussian.log_density, integrand)),
     Row(directions, (integrand, normal_kl)),
     Row(move_them, (normal_kl,)),
     Row(two_peaks, (ByTorch.moments, ByTorch.both, ByTorch.searched)),
-    Row(posterior, (VAE.posterior, gaussian_kl), reads_data=True),
+    Row(posterior, (VAE.posterior, normal_kl), reads_data=True),
 )
 """In the order of the documents."""
