@@ -15,7 +15,6 @@ from olaria.lessons.base import Asked
 from olaria.lessons.figures import Words
 from olaria.lessons.images import Opened
 from olaria.models.autoencoder import AutoEncoder, corrupted
-from olaria.objectives.reconstruction import squared_error
 from olaria.sampling import latent
 
 NUM_TEST = 1000
@@ -63,16 +62,6 @@ class Scene(Opened):
         size = self.model.latent
         most = min(max(size, min(4 * size, 512)), self.x[0].numel())
         return images.components(self.train, most, self.generator("components"))
-
-    @cached_property
-    def match(self) -> int | None:
-        """The fewest components that come as near to the test images as the code does; None where none do."""
-        found = self.components
-        centred = self.x.flatten(1).double() - found.mean
-        held = (centred @ found.axes.T).square().sum(0)
-        left = centred.square().sum() - torch.cat((held.new_zeros(1), held)).cumsum(0)
-        reached = left / self.x.numel() <= squared_error(self.rebuilt, self.x).double().mean()
-        return int(reached.nonzero()[0]) if reached.any() else None
 
     @cached_property
     def runs(self) -> list[tuple[str, int, Tensor]]:

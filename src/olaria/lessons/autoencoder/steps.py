@@ -4,17 +4,18 @@ Arrays: images and reconstructions (N, C, H, W), pixels in [0, 1]; codes ``z`` (
 in squared units of the pixels; distances among codes in the codes' standard deviations.
 
 Sources: Hinton & Salakhutdinov 2006; Eckart & Young 1936 (no linear map to as many numbers is better than the principal
-components); Baldi & Hornik 1989 (nor is a linear autoencoder); Vincent et al. 2008 and 2010 (denoising); Ghosh et al.
-2020, section 4 (a normal distribution fitted to codes).
+components); Baldi & Hornik 1989 (nor is a linear autoencoder); Vincent et al. 2008 and 2010 (denoising); Sakurada &
+Yairi 2014 and Denouden et al. 2018 (strange images); Vovk et al. 2005 (the threshold); Ghosh et al. 2020, section 4 (a
+normal distribution fitted to codes).
 """
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from olaria.evaluation import anomaly
 from olaria.evaluation.gathered import alike
@@ -23,18 +24,16 @@ from olaria.evaluation.reconstruction import knn_accuracy, psnr_db
 from olaria.i18n import N_, Message, Number
 from olaria.lessons import images
 from olaria.lessons.autoencoder.scene import NUM_VOTERS, Scene
-from olaria.lessons.autoencoder.strange import strange
 from olaria.lessons.autoencoder.ways import Way
 from olaria.lessons.base import Array, numbers
+from olaria.lessons.document import Values
 from olaria.lessons.evaluated import Evaluated, beside, evaluated
-from olaria.lessons.figures import Choice, Cloud, Control, Curve, Images, Plot, Scatter, Words
+from olaria.lessons.figures import Choice, Cloud, Control, Curve, Images, Plot, Scatter, Table
 from olaria.lessons.images import index, strip, value
 from olaria.lessons.twice import Row
 from olaria.models.autoencoder import AutoEncoder, corrupted
 from olaria.objectives.reconstruction import squared_error
 from olaria.sampling import latent
-
-Values = dict[str, Any]
 
 NUM_SHOWN = 8
 SHARES = (0.05, 0.25, 0.5)
@@ -50,6 +49,7 @@ STRENGTHS = {
     "salt-and-pepper": N_("share of pixels that become 0 or 1"),
 }
 NUM_CLEANED = 6
+FALSE_ALARMS = 0.05
 NEIGHBOURS = 5
 OFTEN = (0.5, 0.9)
 """Between the answers to how often a vote is right."""
@@ -101,10 +101,12 @@ def few_numbers(scene: Scene, way: Way) -> Values:
     pca = np.array([way.error(way.projected(x, each), x).mean() for each in sizes])
     errors = np.array([way.error(numbers(y), x).mean() for _, _, y in scene.runs])
     own, by_pca = errors[0], pca[sizes.index(size)]
-    points = [
-        Curve(name, np.array([float(numbers_in)]), errors[[i]], "points")
-        for i, (name, numbers_in, _) in enumerate(scene.runs)
-    ]
+    match = next((each for each, error in zip(sizes, pca, strict=True) if error <= own), None)
+    curves = [Curve("PCA", np.array(sizes, float), pca)]
+    for error, (name, count, _) in zip(errors, scene.runs, strict=True):
+        curves.append(Curve(name, np.array([float(count)]), np.array([error]), "points"))
+    x_label = Message(N_("numbers in the code"))
+    y_label = Message(N_("mean squared error per pixel"))
     return {
         "latent": latent_size,
         "size": size,
@@ -114,20 +116,15 @@ def few_numbers(scene: Scene, way: Way) -> Values:
         "pca": by_pca,
         "answer": 0 if own < by_pca else 1,
         "linear": _is_linear(scene.model),
-        "unmatched": scene.match is None,
-        "match": scene.match,
+        "matched": match is not None,
+        "match": match,
         "most": most,
-        "alone": len(points) == 1,
+        "alone": len(errors) == 1,
         "evaluated": beside(run, len(x), evaluated(run, "mse"), partial(_mse, len(x))),
         "curve": pca,
         "runs": errors,
         "pictures": Images("", (strip("", np.concatenate(pictures), notes),)),
-        "plot": Plot(
-            "",
-            (Curve("PCA", np.array(sizes, float), pca), *points),
-            Message(N_("numbers in the code")),
-            Message(N_("mean squared error per pixel")),
-        ),
+        "plot": Plot("", tuple(curves), x_label, y_label),
     }
 
 
@@ -137,18 +134,14 @@ def halfway(scene: Scene, way: Way) -> Values:
     decoded = way.image(np.stack((*codes, codes.mean(0))), cut=False)
     one, other, middle = decoded
     average = (one + other) / 2
-    notes = (
-        Message(N_("one image")),
-        Message(N_("middle of the codes")),
-        Message(N_("average of the images")),
-        Message(N_("the other")),
-    )
+    names = N_("one image"), N_("middle of the codes"), N_("average of the images"), N_("the other")
+    row = strip("", np.stack((one, middle, average, other)), tuple(map(Message, names)))
     return {
         "own": float(np.round(((middle - average) ** 2).mean(), 7)),
         "answer": 0 if _is_linear(scene.model) else 1,
         "z": codes,
         "decoded": decoded,
-        "pictures": Images("", (strip("", np.stack((one, middle, average, other)), notes),)),
+        "pictures": Images("", (row,)),
     }
 
 
@@ -163,16 +156,13 @@ def noise(scene: Scene, way: Way) -> Values:
         np.array([way.error(y, x).mean() for y in row]) for row in (disturbed, cleaned)
     )
     start = int((levels == (config.corruption or USUAL_LEVEL)).argmax())
-    figures = []
+    names, figures = tuple(map(Message, (N_("clean"), N_("disturbed"), N_("rebuilt")))), []
     for y in disturbed:
-        rebuilt = way.image(way.code(y[:NUM_CLEANED]))
-        rows = (
-            (N_("clean"), x[:NUM_CLEANED]),
-            (N_("disturbed"), y[:NUM_CLEANED]),
-            (N_("rebuilt"), rebuilt),
-        )
-        figures.append(Images("", tuple(strip(Message(name), row) for name, row in rows)))
+        rows = x[:NUM_CLEANED], y[:NUM_CLEANED], way.image(way.code(y[:NUM_CLEANED]))
+        figures.append(Images("", tuple(map(strip, names, rows))))
     strength = Message(STRENGTHS[config.noise])
+    control = Control(strength, tuple(map(value, levels)), start=start)
+    curves = Curve(names[1], levels, before), Curve(names[2], levels, after)
     helps, tried = int((after < before).sum()), len(levels) - 1
     return {
         **{kind.replace("-", "_"): kind == config.noise for kind in STRENGTHS},
@@ -189,18 +179,66 @@ def noise(scene: Scene, way: Way) -> Values:
         "answer": 0 if after[start] < before[start] else 1,
         "count": len(x),
         "errors": np.stack((before, after)),
-        "pictures": Choice(
-            "", (Control(strength, tuple(map(value, levels)), start=start),), tuple(figures)
-        ),
-        "plot": Plot(
-            "",
-            (
-                Curve(Message(N_("disturbed")), levels, before),
-                Curve(Message(N_("rebuilt")), levels, after),
-            ),
-            strength,
-            Message(N_("mean squared error per pixel")),
-        ),
+        "pictures": Choice("", (control,), tuple(figures)),
+        "plot": Plot("", curves, strength, Message(N_("mean squared error per pixel"))),
+    }
+
+
+def strange(scene: Scene, way: Way) -> Values:
+    """Set a threshold on validation images, then show the detector what does not belong."""
+    held_out, tested = scene.normal
+    names = tuple(name for name, _ in scene.strange)
+    x = torch.stack([image for _, image in scene.strange])
+    rebuilt = way.image(way.code(numbers(x)))
+    known = numbers(scene.voters)
+    deviation = np.maximum(known.std(0, ddof=min(1, len(known) - 1)), 1e-6)
+
+    def scores(some: Tensor) -> Array:
+        """Error, and distance of the code, (2, N)."""
+        codes = latent.encode(scene.model, some)
+        error = way.error(numbers(latent.decode(scene.model, codes)), numbers(some))
+        return np.stack((error, way.nearest(numbers(codes) / deviation, known / deviation)))
+
+    found, calm, normal = scores(x), scores(held_out), scores(tested)
+    rate = max(FALSE_ALARMS, 1 / (len(held_out) + 1))
+    limits = np.array([way.threshold(each, rate) for each in calm])[:, None]
+    above = found > limits
+    verdicts = [tuple(map(_verdict, row)) for row in above]
+    by_error, by_code = above[:, 1:].sum(1).tolist()
+    least = 1 + int(found[0, 1:].argmin())
+    name, others = scene.left_out or ("", x[:0])
+    others_by_error, others_by_code = (scores(others) > limits).sum(1).tolist()
+    heat = ((numbers(x) - rebuilt) ** 2).mean(1, keepdims=True)
+    strips = (
+        strip(Message(N_("image")), x, names),
+        strip(Message(N_("rebuilt")), rebuilt),
+        strip(Message(N_("squared error")), heat / max(heat.max(), 1e-12), verdicts[0]),
+    )
+    headings = N_("image"), N_("error"), N_("by the error"), N_("distance"), N_("by the distance")
+    threshold = Message(N_("threshold")), limits[0, 0], "", limits[1, 0], ""
+    rows = [threshold, *zip(names, found[0], verdicts[0], found[1], verdicts[1], strict=True)]
+    return {
+        "rate": rate,
+        "held_out": len(held_out),
+        "normal": len(tested),
+        "alarms": float((normal > limits)[0].mean()),
+        "count": len(x) - 1,
+        "by_error": by_error,
+        "by_code": by_code,
+        "missed": not above[0, least],
+        "least": names[least],
+        "least_error": found[0, least],
+        "limit": limits[0, 0],
+        "answer": 0 if above[0, 1:].all() else 1,
+        "name": name,
+        "others": len(others),
+        "others_error": others_by_error,
+        "others_code": others_by_code,
+        "known": len(known),
+        "x": x,
+        "limits": limits[:, 0],
+        "pictures": Images("", strips),
+        "table": Table("", tuple(map(Message, headings)), tuple(rows)),
     }
 
 
@@ -214,9 +252,11 @@ def where_codes_lie(scene: Scene, way: Way) -> Values:
     if y is not None and scene.train_y is not None and alike(scene.voters) is None:
         right = way.accuracy(voters, scene.train_y[:NUM_VOTERS], codes[:NUM_ASKED], y, k)
     letter = "z" if latent_size == 2 else "c"
+    x_label, y_label = index(letter, 0), index(letter, 1)
+    cloud = Cloud(scene.asked.run.name, points, None if y is None else y.numpy())
     return {
         "count": len(points),
-        "many": latent_size > 2 and alike(scene.codes) is None,
+        "many": latent_size > 2,
         "share": share,
         "knows": right is not None,
         "k": k,
@@ -224,13 +264,7 @@ def where_codes_lie(scene: Scene, way: Way) -> Values:
         "right": right,
         "answer": None if right is None else int(np.searchsorted(OFTEN, right)),
         "z": way.code(numbers(scene.x[:NUM_SHOWN])),
-        "map": Scatter(
-            "",
-            (Cloud(scene.asked.run.name, points, None if y is None else y.numpy()),),
-            scene.data.class_names,
-            index(letter, 0),
-            index(letter, 1),
-        ),
+        "map": Scatter("", (cloud,), scene.data.class_names, x_label, y_label),
     }
 
 
@@ -248,11 +282,8 @@ def no_prior(scene: Scene, way: Way) -> Values:
     far = [_lower_median(way.nearest(a / spread, b / spread)) for a, b in pairs]
     count = min(NUM_SHOWN, len(tested), len(eps))
     decoded = way.image(np.concatenate([codes[:count] for codes in (tested, eps, fitted)]))
-    names: tuple[Words, ...] = (
-        Message(N_("test images")),
-        "N(0, I)",
-        Message(N_("normal distribution fitted to the codes")),
-    )
+    names = N_("test images"), "N(0, I)", N_("normal distribution fitted to the codes")
+    strips = tuple(map(strip, map(Message, names), np.split(decoded, 3)))
     series = (Message(N_("mean")), mean), (Message(N_("standard deviation")), std)
     return {
         "low": mean.min(),
@@ -265,8 +296,12 @@ def no_prior(scene: Scene, way: Way) -> Values:
         "count": len(z),
         "answer": 1,
         "moments": images.by_dimension(series, "z", "", "", (("0", 0.0), ("1", 1.0))),
-        "pictures": Images("", tuple(map(strip, names, np.split(decoded, 3)))),
+        "pictures": Images("", strips),
     }
+
+
+def _verdict(is_above: bool) -> Message:
+    return Message(N_("above") if is_above else N_("below"))
 
 
 def _lower_median(x: Array) -> float:
