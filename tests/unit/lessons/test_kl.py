@@ -14,7 +14,8 @@ from torch.distributions import Normal, kl_divergence
 from olaria.lessons import LESSONS, Asked
 from olaria.lessons.base import Question, Step
 from olaria.lessons.figures import Images, Table
-from olaria.lessons.kl.scene import OWN, PEAKS, Mixture, Scene
+from olaria.lessons.kl.scene import Mixture, Scene
+from olaria.lessons.kl.steps import OWN, PEAKS
 from olaria.lessons.kl.ways import ByNumPy, ByTorch
 from olaria.models.vae import VAE
 from olaria.objectives.divergence import Gaussian

@@ -22,14 +22,6 @@ MOST_BARS = 16
 NUM_DRAWS = 256
 """Of a KL term that has no closed form."""
 
-LETTERS = "abcd"
-OWN, OTHER = np.array([1 / 2, 1 / 4, 1 / 8, 1 / 8]), np.array([1 / 8, 1 / 8, 1 / 4, 1 / 2])
-"""How often each letter comes, and how often another text has it: powers of a half, so that codes fit exactly."""
-CODES = ("0", "10", "110", "111"), ("111", "110", "10", "0")
-"""No codeword begins another, and a letter of probability 2^-n has n bits (Huffman 1952)."""
-COIN = 0.25
-"""Probability of heads."""
-
 
 @dataclass(frozen=True)
 class Mixture:
@@ -46,11 +38,6 @@ class Mixture:
     def density(self, x: Array) -> Array:
         """At points (N,), per unit of x."""
         return np.asarray(np.dot(self.weights, [part.density(x) for part in self.parts]))
-
-
-PEAKS = Mixture((0.6, 0.4), (Gaussian(-2.0, 0.6), Gaussian(2.0, 0.6)))
-STARTS = (Gaussian(-1.0, 1.0), Gaussian(1.0, 1.0))
-"""Where the search for the best q begins, on either side of the valley between the peaks."""
 
 
 @dataclass(frozen=True)

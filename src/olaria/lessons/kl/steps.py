@@ -18,33 +18,27 @@ import numpy as np
 
 from olaria.i18n import N_, Message
 from olaria.lessons.base import Array, Check
-from olaria.lessons.figures import Bars, Curve, Gaussians, Images, Plot, Strip, Table, Words
+from olaria.lessons.document import Values
+from olaria.lessons.figures import Bars, Curve, Gaussians, Images, Plot, Strip, Table
 from olaria.lessons.images import index
-from olaria.lessons.kl.scene import (
-    CODES,
-    COIN,
-    LETTERS,
-    MOST_BARS,
-    NUM_DRAWS,
-    OTHER,
-    OWN,
-    PEAKS,
-    PRIOR,
-    STARTS,
-    Mixture,
-    P,
-    Q,
-    Scene,
-)
+from olaria.lessons.kl.scene import MOST_BARS, NUM_DRAWS, PRIOR, Mixture, P, Q, Scene
 from olaria.lessons.kl.ways import ByTorch, Way
 from olaria.lessons.twice import Row
 from olaria.models.vae import VAE
 from olaria.objectives.divergence import Gaussian, grid, integrand, normal_kl
 
-Values = dict[str, Any]
-
 BIT = math.log(2)
 """In nats."""
+LETTERS = "abcd"
+OWN, OTHER = np.array([1 / 2, 1 / 4, 1 / 8, 1 / 8]), np.array([1 / 8, 1 / 8, 1 / 4, 1 / 2])
+"""How often each letter comes, and how often another text has it: powers of a half, so that codes fit exactly."""
+CODES = ("0", "10", "110", "111"), ("111", "110", "10", "0")
+"""No codeword begins another, and a letter of probability 2^-n has n bits (Huffman 1952)."""
+COIN = 0.25
+"""Probability of heads."""
+PEAKS = Mixture((0.6, 0.4), (Gaussian(-2.0, 0.6), Gaussian(2.0, 0.6)))
+STARTS = (Gaussian(-1.0, 1.0), Gaussian(1.0, 1.0))
+"""Where the search for the best q begins, on either side of the valley between the peaks."""
 PLACE = 4.0
 """Where q is many times as high as p."""
 DISTANCES = (0.0, 0.5, 1.0, 2.0, 3.0)
@@ -79,6 +73,11 @@ def never_negative(_: Scene, way: Way) -> Values:
     u, heads = np.linspace(0.15, 4.5, 88), np.linspace(0.01, 0.99, 99)
     coin = np.array([COIN, 1 - COIN])
     curve = np.array([way.lost(coin, np.array([each, 1 - each])) for each in heads])
+    letters = Curve(Message(N_("the four letters")), ratios, np.log(ratios), "points")
+    mean = Curve(Message(N_("their mean")), np.ones(1), np.array([-lost]), "points")
+    tangent = Curve("log u", u, np.log(u)), Curve("u − 1", u, u - 1), letters, mean
+    coins, stated = Curve("D(p‖q)", heads, curve), Message(N_("probability of heads that q states"))
+    nats = Message(N_("nats"))
     return {
         "mean": float(OWN @ ratios),
         "lost": lost,
@@ -86,25 +85,8 @@ def never_negative(_: Scene, way: Way) -> Values:
         "half": way.lost(coin, np.array([0.5, 0.5])),
         "answer": 1,
         "curve": curve,
-        "tangent": Plot(
-            "",
-            (
-                Curve("log u", u, np.log(u)),
-                Curve("u − 1", u, u - 1),
-                Curve(Message(N_("the four letters")), ratios, np.log(ratios), "points"),
-                Curve(Message(N_("their mean")), np.ones(1), np.array([-lost]), "points"),
-            ),
-            "u = q / p",
-            Message(N_("nats")),
-            levels=(("0", 0.0),),
-        ),
-        "coins": Plot(
-            "",
-            (Curve("D(p‖q)", heads, curve),),
-            Message(N_("probability of heads that q states")),
-            Message(N_("nats")),
-            marks=(("p", COIN),),
-        ),
+        "tangent": Plot("", tangent, "u = q / p", nats, levels=(("0", 0.0),)),
+        "coins": Plot("", (coins,), stated, nats, marks=(("p", COIN),)),
     }
 
 
@@ -178,18 +160,12 @@ def two_peaks(_: Scene, way: Way) -> Values:
     x, means = np.linspace(-6, 6, 241), np.linspace(-4, 4, 81)
     moved = [Gaussian(mean, PEAKS.parts[0].std) for mean in means.tolist()]
     forward, backward = np.array([way.both(PEAKS, q) for q in moved]).T
-    shown: tuple[tuple[Words, Gaussian | Mixture], ...] = (
-        ("p", PEAKS),
-        (Message(N_("least D(p‖q)")), covering),
-        (Message(N_("least D(q‖p)")), seeking),
-    )
-    densities = [way.density(each, x) for _, each in shown]
+    names = "p", N_("least D(p‖q)"), N_("least D(q‖p)")
+    densities = [way.density(PEAKS, x), way.density(covering, x), way.density(seeking, x)]
+    curves = (Curve(Message(name), x, y) for name, y in zip(names, densities, strict=True))
     headings = "q", N_("mean"), N_("standard deviation"), N_("D(p‖q), nats"), N_("D(q‖p), nats")
-    fits = (
-        (name, *astuple(q), *way.both(PEAKS, q))
-        for (name, _), q in zip(shown[1:], (covering, seeking), strict=True)
-    )
-    curves = (Curve(name, x, y) for (name, _), y in zip(shown, densities, strict=True))
+    fits = zip(names[1:], (covering, seeking), strict=True)
+    rows = ((Message(name), *astuple(q), *way.both(PEAKS, q)) for name, q in fits)
     slopes = Curve("D(p‖q)", means, forward), Curve("D(q‖p)", means, backward)
     return {
         "share": PEAKS.weights[0],
@@ -200,7 +176,7 @@ def two_peaks(_: Scene, way: Way) -> Values:
         "peak": densities[0].max(),
         "answer": 0,
         "curves": Plot("", tuple(curves), "x", Message(N_("density"))),
-        "table": _table(headings, fits),
+        "table": _table(headings, rows),
         "slopes": Plot("", slopes, Message(N_("mean of q")), Message(N_("nats"))),
     }
 
