@@ -380,7 +380,7 @@ def test_a_model_of_classes_is_told_them(tiny_run: TinyRun) -> None:
     assert scene.told() is not None
     new = figure_of(step_of("sampling", run), Images)
     assert new.strips[0].notes == tuple("0123456789")[:NUM_SAMPLES]
-    one, other = scene.ends
+    one, other = scene.two(alike=True)
     assert scene.y is not None and scene.y[one] == scene.y[other] and one != other
 
 

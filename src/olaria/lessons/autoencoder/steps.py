@@ -105,8 +105,7 @@ def few_numbers(scene: Scene, way: Way) -> Values:
     curves = [Curve("PCA", np.array(sizes, float), pca)]
     for error, (name, count, _) in zip(errors, scene.runs, strict=True):
         curves.append(Curve(name, np.array([float(count)]), np.array([error]), "points"))
-    x_label = Message(N_("numbers in the code"))
-    y_label = Message(N_("mean squared error per pixel"))
+    labels = Message(N_("numbers in the code")), Message(N_("mean squared error per pixel"))
     return {
         "latent": latent_size,
         "size": size,
@@ -124,7 +123,7 @@ def few_numbers(scene: Scene, way: Way) -> Values:
         "curve": pca,
         "runs": errors,
         "pictures": Images("", (strip("", np.concatenate(pictures), notes),)),
-        "plot": Plot("", tuple(curves), x_label, y_label),
+        "plot": Plot("", tuple(curves), *labels),
     }
 
 
@@ -149,12 +148,11 @@ def noise(scene: Scene, way: Way) -> Values:
     """Disturb test images more and more, and rebuild them."""
     config, levels = scene.model.config, np.array(list(scene.disturbed))
     disturbed, cleaned = (
-        [numbers(y) for y in row] for row in (scene.disturbed.values(), scene.cleaned)
+        list(map(numbers, some)) for some in (scene.disturbed.values(), scene.cleaned)
     )
     x = numbers(scene.x[: len(disturbed[0])])
-    before, after = (
-        np.array([way.error(y, x).mean() for y in row]) for row in (disturbed, cleaned)
-    )
+    before = np.array([way.error(y, x).mean() for y in disturbed])
+    after = np.array([way.error(y, x).mean() for y in cleaned])
     start = int((levels == (config.corruption or USUAL_LEVEL)).argmax())
     names, figures = tuple(map(Message, (N_("clean"), N_("disturbed"), N_("rebuilt")))), []
     for y in disturbed:
@@ -203,7 +201,7 @@ def strange(scene: Scene, way: Way) -> Values:
     rate = max(FALSE_ALARMS, 1 / (len(held_out) + 1))
     limits = np.array([way.threshold(each, rate) for each in calm])[:, None]
     above = found > limits
-    verdicts = [tuple(map(_verdict, row)) for row in above]
+    verdicts = [tuple(Message(N_("above") if x else N_("below")) for x in row) for row in above]
     by_error, by_code = above[:, 1:].sum(1).tolist()
     least = 1 + int(found[0, 1:].argmin())
     name, others = scene.left_out or ("", x[:0])
@@ -215,7 +213,7 @@ def strange(scene: Scene, way: Way) -> Values:
         strip(Message(N_("squared error")), heat / max(heat.max(), 1e-12), verdicts[0]),
     )
     headings = N_("image"), N_("error"), N_("by the error"), N_("distance"), N_("by the distance")
-    threshold = Message(N_("threshold")), limits[0, 0], "", limits[1, 0], ""
+    threshold = Message(N_("threshold")), limits[0, 0], Message(""), limits[1, 0], Message("")
     rows = [threshold, *zip(names, found[0], verdicts[0], found[1], verdicts[1], strict=True)]
     return {
         "rate": rate,
@@ -252,7 +250,6 @@ def where_codes_lie(scene: Scene, way: Way) -> Values:
     if y is not None and scene.train_y is not None and alike(scene.voters) is None:
         right = way.accuracy(voters, scene.train_y[:NUM_VOTERS], codes[:NUM_ASKED], y, k)
     letter = "z" if latent_size == 2 else "c"
-    x_label, y_label = index(letter, 0), index(letter, 1)
     cloud = Cloud(scene.asked.run.name, points, None if y is None else y.numpy())
     return {
         "count": len(points),
@@ -264,7 +261,7 @@ def where_codes_lie(scene: Scene, way: Way) -> Values:
         "right": right,
         "answer": None if right is None else int(np.searchsorted(OFTEN, right)),
         "z": way.code(numbers(scene.x[:NUM_SHOWN])),
-        "map": Scatter("", (cloud,), scene.data.class_names, x_label, y_label),
+        "map": Scatter("", (cloud,), scene.data.class_names, index(letter, 0), index(letter, 1)),
     }
 
 
@@ -279,7 +276,8 @@ def no_prior(scene: Scene, way: Way) -> Values:
     spread = np.maximum(z.std(0), 1e-6)
     # From draws to codes and back: few draws may lie among the codes, and yet most codes far from all draws.
     pairs = ((eps[:NUM_DRAWN], z), (tested, eps), (tested, z))
-    far = [_lower_median(way.nearest(a / spread, b / spread)) for a, b in pairs]
+    nearest = [way.nearest(a / spread, b / spread) for a, b in pairs]
+    there, back, own = (float(np.quantile(each, 0.5, method="lower")) for each in nearest)
     count = min(NUM_SHOWN, len(tested), len(eps))
     decoded = way.image(np.concatenate([codes[:count] for codes in (tested, eps, fitted)]))
     names = N_("test images"), "N(0, I)", N_("normal distribution fitted to the codes")
@@ -290,22 +288,14 @@ def no_prior(scene: Scene, way: Way) -> Values:
         "high": mean.max(),
         "narrow": std.min(),
         "wide": std.max(),
-        "there": far[0],
-        "back": far[1],
-        "own": far[2],
+        "there": there,
+        "back": back,
+        "own": own,
         "count": len(z),
         "answer": 1,
         "moments": images.by_dimension(series, "z", "", "", (("0", 0.0), ("1", 1.0))),
         "pictures": Images("", strips),
     }
-
-
-def _verdict(is_above: bool) -> Message:
-    return Message(N_("above") if is_above else N_("below"))
-
-
-def _lower_median(x: Array) -> float:
-    return float(np.sort(x)[(len(x) - 1) // 2])
 
 
 def _is_linear(model: AutoEncoder) -> bool:

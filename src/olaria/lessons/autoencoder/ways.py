@@ -36,7 +36,6 @@ class ByTorch:
         """f: images to codes."""
         return numbers(latent.encode(self._model, _single(x)))
 
-    @torch.no_grad()
     def image(self, z: Array, *, cut: bool = True) -> Array:
         """g: codes to images, cut to [0, 1] or as they are."""
         made = latent.decode(self._model, _single(z)) if cut else self._model.decode(_single(z))

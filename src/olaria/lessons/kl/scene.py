@@ -80,7 +80,6 @@ class Scene:
     @cached_property
     def ranked(self) -> list[int]:
         """The dimensions from the most expensive one on."""
-        with torch.no_grad():
-            kl = gaussian_kl(*self.model.posterior(self.image[0]))[0]
+        kl = gaussian_kl(*self.model.posterior(self.image[0]))[0]
         order: list[int] = kl.argsort(descending=True, stable=True).tolist()
         return order

@@ -37,8 +37,6 @@ CODES = ("0", "10", "110", "111"), ("111", "110", "10", "0")
 COIN = 0.25
 """Probability of heads."""
 PEAKS = Mixture((0.6, 0.4), (Gaussian(-2.0, 0.6), Gaussian(2.0, 0.6)))
-STARTS = (Gaussian(-1.0, 1.0), Gaussian(1.0, 1.0))
-"""Where the search for the best q begins, on either side of the valley between the peaks."""
 PLACE = 4.0
 """Where q is many times as high as p."""
 DISTANCES = (0.0, 0.5, 1.0, 2.0, 3.0)
@@ -155,7 +153,7 @@ def move_them(_: Scene, way: Way) -> Values:
 
 def two_peaks(_: Scene, way: Way) -> Values:
     """One normal distribution for a density with two peaks: the best of each direction."""
-    covering, found = way.moments(PEAKS), [way.searched(PEAKS, start) for start in STARTS]
+    covering, found = way.moments(PEAKS), [way.searched(PEAKS, peak) for peak in PEAKS.parts]
     seeking, other = sorted(found, key=lambda q: way.both(PEAKS, q)[1])
     x, means = np.linspace(-6, 6, 241), np.linspace(-4, 4, 81)
     moved = [Gaussian(mean, PEAKS.parts[0].std) for mean in means.tolist()]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import astuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,9 +76,9 @@ class ByTorch:
 
     @torch.enable_grad()
     def searched(self, p: Mixture, start: Gaussian) -> Gaussian:
-        """The q whose D(q‖p) is the least near where the search starts.
+        """The q whose D(q‖p) is the least near a start close to it.
 
-        Newton's steps downhill in the mean and the logarithm of the deviation, halved where they go up.
+        Newton's steps in the mean and the logarithm of the deviation.
         """
         log_p = _distribution(p).log_prob(self._x)
 
@@ -88,20 +89,15 @@ class ByTorch:
         at = torch.tensor([start.mean, np.log(start.std)], dtype=torch.float64)
         for _ in range(NEWTON):
             slope = torch.autograd.functional.jacobian(nats, at)
-            curvature, axes = torch.linalg.eigh(torch.autograd.functional.hessian(nats, at))
-            step = axes @ (axes.T @ slope / curvature.abs())  # downhill on a ridge too
-            while nats(at - step) > nats(at):
-                step = step / 2
-            at = at - step
+            curvature = torch.autograd.functional.hessian(nats, at)
+            at = at - torch.linalg.solve(curvature, slope)
         return Gaussian(at[0].item(), at[1].exp().item())
 
-    @torch.no_grad()
     def posterior(self) -> tuple[Array, Array]:
         """Mean and deviation of each dimension for the image, (latent,)."""
         mean, log_var = self._scene.model.posterior(self._scene.image[0])
         return numbers(mean[0]), numbers((0.5 * log_var[0]).exp())
 
-    @torch.no_grad()
     def terms(self) -> Array:
         """The KL term of the model's bound for the image, by each draw, (K,)."""
         model, (x, y) = self._scene.model, self._scene.image
@@ -130,8 +126,8 @@ class ByNumPy:
     def integrand(self, p: Gaussian | Mixture, q: Gaussian | Mixture, x: Array) -> Array:
         return self.density(p, x) * (_log_density(p, x) - _log_density(q, x))
 
-    def area(self, y: Array, x: Array) -> float:
-        return float(_areas(y, x))
+    def area(self, y: Array, x: Array) -> Any:
+        return ((y[..., 1:] + y[..., :-1]) / 2 * np.diff(x)).sum(-1)
 
     def closed(self, p: Gaussian, q: Gaussian) -> float:
         apart = (p.std**2 + (p.mean - q.mean) ** 2) / (2 * q.std**2)
@@ -156,7 +152,7 @@ class ByNumPy:
         for _ in range(ROUNDS):
             tried = best + reach * square
             log_q = np.stack([_log_density(Gaussian(m, np.exp(log)), x) for m, log in tried])
-            nats = _areas(np.exp(log_q) * (log_q - log_p), x)
+            nats = self.area(np.exp(log_q) * (log_q - log_p), x)
             best, reach = tried[nats.argmin()], reach / 2
         return Gaussian(float(best[0]), float(np.exp(best[1])))
 
@@ -194,8 +190,3 @@ def _log_density(p: Gaussian | Mixture, x: Array) -> Array:
     parts = zip(p.weights, p.parts, strict=True)
     logs = [np.log(weight) + _log_density(part, x) for weight, part in parts]
     return np.asarray(np.logaddexp.reduce(logs))
-
-
-def _areas(y: Array, x: Array) -> Array:
-    """Under each row of values, by trapezoids."""
-    return np.asarray(((y[..., 1:] + y[..., :-1]) / 2 * np.diff(x)).sum(-1))

@@ -1,9 +1,10 @@
-r"""Many images of a VAE: where their codes lie, what lies between them, what the prior draws, and what β does.
+r"""Many images of a VAE: where their codes lie, what the prior draws, what β does, and what goes beyond the textbook.
 
 .. math:: \frac1N \sum_n D(q(z \mid x_n) \| p(z)) = I(x; z) + D(q(z) \| p(z)), \quad q(z) = \frac1N \sum_n q(z \mid x_n)
 
 Arrays: codes (N, latent), without a unit; terms in nats per image. Sources: Hoffman & Johnson 2016 (the sum); Makhzani
-et al. 2015 (the codes of all images together); Higgins et al. 2017 (β); Bowman et al. 2016 (its warm-up).
+et al. 2015 (the codes of all images together); Higgins et al. 2017 (β); Bowman et al. 2016 (its warm-up); Dinh et al.
+2017, equation 3 (the density under a flow); Sønderby et al. 2016 (layers).
 """
 
 from __future__ import annotations
@@ -17,25 +18,13 @@ import torch
 from olaria.evaluation.density import ACTIVE_VARIANCE
 from olaria.i18n import N_, Message, Number, command
 from olaria.lessons.base import Array, Check, numbers
-from olaria.lessons.figures import (
-    Bars,
-    Choice,
-    Cloud,
-    Control,
-    Curve,
-    Images,
-    Plot,
-    Scatter,
-    Table,
-    Words,
-)
+from olaria.lessons.document import Values
+from olaria.lessons.figures import Bars, Choice, Cloud, Control, Curve, Images, Plot, Scatter, Table
 from olaria.lessons.images import MOST_BARS, index, strip, value
-from olaria.lessons.vae.scene import NUM_SAMPLES, NUM_STEPS, SIDE, Scene, most_spread
-from olaria.lessons.vae.ways import Way
+from olaria.lessons.vae.scene import NUM_ESTIMATES, NUM_SAMPLES, NUM_STEPS, SIDE, Scene, most_spread
+from olaria.lessons.vae.ways import Draws, Way
 from olaria.models.vae import binarize
 from olaria.sampling import latent
-
-Values = dict[str, Any]
 
 RADIUS = 2.0
 """Of the circle around the origin within which points are counted."""
@@ -46,6 +35,17 @@ FALL = 1.05
 """How many times its last value a term's highest one is where it has fallen."""
 NUM_REBUILT = 5
 """Test images that each of several runs rebuilds."""
+SETTINGS = {
+    "flow": N_("a prior that is learned"),
+    "above": N_("several layers of latent variables"),
+    "warmup": N_("β rises at the beginning"),
+    "free_bits": N_("nats of each dimension that are not charged"),
+    "beta": N_("a factor on the KL term"),
+    "importance_samples": N_("a bound of several draws"),
+    "classes": N_("a decoder conditioned on the class"),
+}
+"""Those of a model that the textbook's has not, and what each is."""
+_NONE = {"beta": 1.0, "importance_samples": 1}
 
 
 def all_codes(scene: Scene, way: Way) -> Values:
@@ -63,9 +63,11 @@ def all_codes(scene: Scene, way: Way) -> Values:
         codes = way.code(beside[1], numbers(scene.x))
         sets.append((beside[0], codes, most_spread(torch.from_numpy(codes))))
     clouds = tuple(_cloud(scene, *each) for each in sets)
-    x_label, y_label = (
-        (*(index("z", axis) for axis in axes), "")[:2] if beside is None else ("", "")
-    )
+    inside = [float((np.linalg.norm(each.points, axis=1) <= RADIUS).mean()) for each in clouds]
+    data = scene.asked.run.recipe.data.last_name
+    options = ["--data", data, "--set", f"model.latent={model.latent}"]
+    names, panels = scene.data.class_names, beside is not None
+    labels = ["", ""] if panels else [*(index("z", axis) for axis in axes), ""]
     return {
         "apart": apart,
         "count": len(found.z),
@@ -75,7 +77,7 @@ def all_codes(scene: Scene, way: Way) -> Values:
         "most": most,
         "full": apart and bool(informed > 0.9 * most),
         "answer": 0,
-        "inside": _inside(clouds[0].points),
+        "inside": inside[0],
         "radius": RADIUS,
         # The norm of two standard normal numbers, or of one.
         "expected": 1 - math.exp(-(RADIUS**2) / 2) if len(axes) == 2 else math.erf(RADIUS / 2**0.5),
@@ -84,24 +86,14 @@ def all_codes(scene: Scene, way: Way) -> Values:
         "flow": model.flow is not None,
         "active": way.active(),
         "least": ACTIVE_VARIANCE,
-        "alone": beside is None,
-        "train": _train_autoencoder(scene),
-        "beside": beside is not None,
-        "name": sets[-1][0],
-        "theirs": _inside(clouds[-1].points),
+        "train": command("train", "ae-mnist", options=options),
+        "beside": beside and beside[0],
+        "theirs": inside[-1],
         "means": mean,
         "z": found.z,
         "spread": spread,
         "spreads": _spreads(scene, spread, (std**2).mean(0)),
-        "map": Scatter(
-            "",
-            clouds,
-            scene.data.class_names,
-            x_label,
-            y_label,
-            panels=beside is not None,
-            circles=CIRCLES,
-        ),
+        "map": Scatter("", clouds, names, labels[0], labels[1], panels, CIRCLES),
     }
 
 
@@ -113,24 +105,10 @@ def _cloud(scene: Scene, name: str, codes: Array, axes: list[int]) -> Cloud:
     return Cloud(name, points, None if scene.y is None else scene.y.numpy())
 
 
-def _inside(points: Array) -> float:
-    return float((np.linalg.norm(points, axis=1) <= RADIUS).mean())
-
-
-def _train_autoencoder(scene: Scene) -> str:
-    """The command that trains one on the same images, with as many numbers in the code."""
-    data = scene.asked.run.recipe.data.last_name
-    options = ["--data", data, "--set", f"model.latent={scene.model.latent}"]
-    return command("train", "ae-mnist", options=options)
-
-
 def _spreads(scene: Scene, spread: Array, width: Array) -> Bars | Plot:
     """How much the means differ among images, and how wide the distributions are."""
     unit = Message(N_("variance"))
-    series = (
-        (Message(N_("variance of the means")), spread),
-        (Message(N_("mean variance")), width),
-    )
+    series = ((Message(N_("variance of the means")), spread), (Message(N_("mean variance")), width))
     if len(spread) <= MOST_BARS:
         return Bars("", scene.named(range(len(spread))), series, unit)
     ranks = np.arange(1.0, len(spread) + 1)
@@ -140,7 +118,9 @@ def _spreads(scene: Scene, spread: Array, width: Array) -> Bars | Plot:
 
 def between(scene: Scene, way: Way) -> Values:
     """The way from one code to another, and the whole plane of codes where it is one."""
-    model, ends = scene.model, scene.ends
+    model = scene.model
+    # Of two classes, or of one where the model is told it.
+    ends = list(scene.two(alike=bool(model.classes)))
     told = scene.told(torch.tensor(ends))
     codes = way.draw(numbers(scene.target[ends]), np.zeros((2, model.latent)), told).z
     t = np.linspace(0, 1, NUM_STEPS)[:, None]
@@ -154,19 +134,16 @@ def between(scene: Scene, way: Way) -> Values:
     usual = way.median_distance(drawn, drawn, 2)
     is_plane = model.latent == 2 and not model.classes
     plane = np.split(way.image(_grid(), None), SIDE) if is_plane else ()
+    places = tuple(value(share, 1) for share in t[:, 0])
+    control = Control("t", places, start=half, plays=True)
+    printed = half // 2, half, half + half // 2
     return {
         "here": here,
         "usual": usual,
         "count": len(drawn),
         "answer": 0 if here < FAR * usual else 1,
         "near": here < FAR * usual,
-        "is_plane": is_plane,
-        "path": Choice(
-            "",
-            (Control("t", tuple(value(share, 1) for share in t[:, 0]), start=half, plays=True),),
-            tuple(figures),
-            printed=(half // 2, half, half + half // 2),
-        ),
+        "path": Choice("", (control,), tuple(figures), printed),
         "plane": Images("", tuple(strip("", row) for row in plane)) if is_plane else None,
     }
 
@@ -194,7 +171,7 @@ def sampling(scene: Scene, way: Way) -> Values:
 
     prior, own = distances(scene.eps("distances", len(drawn)), drawn)
     their_prior = their_own = 0.0
-    name, other = scene.autoencoder or ("", None)
+    name, other = scene.autoencoder or (None, None)
     if other is not None:
         codes = way.code(other, numbers(scene.x))
         noise = torch.randn(codes.shape, generator=scene.generator("beside")).double().numpy()
@@ -208,9 +185,7 @@ def sampling(scene: Scene, way: Way) -> Values:
         "answer": 0 if prior < FAR * own else 1,
         "binary": scene.is_binary,
         "classes": bool(scene.model.classes),
-        "beside": other is not None,
-        "alone": other is None,
-        "name": name,
+        "beside": name,
         "their_prior": their_prior,
         "their_own": their_own,
         "pictures": Images("", tuple(rows)),
@@ -222,21 +197,14 @@ def sampling(scene: Scene, way: Way) -> Values:
 
 def beta(scene: Scene, _: Way) -> Values:
     """Both terms as this run logged them while β rose."""
-    run, config = scene.asked.run, scene.model.config
-    names = ("loss", "reconstruction_nats", "kl_nats")
-    rows = [
-        [row["step"], *(row["values"][name] for name in names), row["values"].get("free_nats", 0.0)]
-        for row in run.metrics()
-        if row["split"] == "train" and row["values"].keys() >= set(names)
-    ]
-    done = np.array(run.fractions())
+    (rows, done), config = scene.logged, scene.model.config
     end = int((done < config.warmup).sum())
     warm = 0 < end < len(done)
     told = {"logged": len(rows) > 1, "beta": config.beta, "warm": warm, "end": end}
     if len(rows) < 2:
         unknown = "peak at last overshoots pixels_first pixels answer of_code of_pixels"
         return {**told, **dict.fromkeys(unknown.split())}
-    steps, loss, nll, kl, free = np.array(rows, np.float64).T
+    steps, loss, nll, kl, free = rows.T
     peak = int(kl.argmax())
     falls = bool(kl[peak] > FALL * kl[-1])
     marks = ((Message(N_("β at its value")), float(end)),) if warm else ()
@@ -249,9 +217,7 @@ def beta(scene: Scene, _: Way) -> Values:
     factor = config.beta * np.where(risen < config.warmup, risen / (config.warmup or 1), 1)
     # A row is the mean of the steps since the one before, and a product of means is no mean of products.
     of_one = (np.diff(steps, prepend=0) == 1) | (np.append(0, factor[:-1]) == config.beta)
-    summed = Message(
-        N_("where β did not change since the row before, the loss is pixels + β · code")
-    )
+    summed = N_("where β did not change since the row before, the loss is pixels + β · code")
     return {
         **told,
         "peak": kl[peak],
@@ -263,7 +229,7 @@ def beta(scene: Scene, _: Way) -> Values:
         "answer": int(falls),
         "of_code": plot(N_("code"), kl),
         "of_pixels": plot(N_("pixels"), nll),
-        "checks": (Check(summed, loss[of_one], (nll + factor * (kl + free))[of_one]),),
+        "checks": (Check(Message(summed), loss[of_one], (nll + factor * (kl + free))[of_one]),),
     }
 
 
@@ -271,7 +237,7 @@ def betas(scene: Scene, way: Way) -> Values | None:
     """The same images and the same noise in runs of different β."""
     if not scene.others:
         return None
-    rows = list[tuple[Words | float, ...]]()
+    rows = list[tuple[Any, ...]]()
     strips = [strip(Message(N_("test images")), scene.target[:NUM_REBUILT])]
     for name, other in scene.others:
         its, factor = type(way)(other), other.model.config.beta
@@ -287,16 +253,11 @@ def betas(scene: Scene, way: Way) -> Values | None:
             strips.append(strip(Message(title, {"name": name, "beta": Number(factor)}), made))
     low, high = (np.array(row[1:4], float) for row in (rows[0], rows[-1]))
     pixels, kl = (high - low)[1:]
-    headings = (
-        Message(N_("run")),
-        "β",
-        Message(N_("pixels, nats")),
-        Message(N_("code, nats")),
-        Message(N_("together, −ELBO")),
-        Message(N_("active dimensions")),
-    )
+    terms = N_("pixels, nats"), N_("code, nats"), N_("together, −ELBO")
+    headings = tuple(map(Message, (N_("run"), "β", *terms, N_("active dimensions"))))
     differ = bool(low[0] < high[0])
-    right = 2 if kl >= 0 else 0 if pixels > 0 else 1
+    # The code gets cheaper and the pixels dearer, both cheaper, or neither.
+    right = 2 if kl >= 0 else int(pixels <= 0)
     return {
         "differ": differ,
         "low": low[0],
@@ -310,3 +271,66 @@ def betas(scene: Scene, way: Way) -> Values | None:
         "table": Table("", headings, tuple(rows)),
         "pictures": Images("", tuple(strips)),
     }
+
+
+# -- beyond the textbook ----------------------------------------------------------------------------
+
+
+def beyond(scene: Scene, way: Way) -> Values | None:
+    """The settings that go beyond, and what a flow and several layers do; None where there are none."""
+    config = scene.model.config
+    settings = {name: getattr(config, name) for name in SETTINGS}
+    used = {name: x for name, x in settings.items() if x and x != _NONE.get(name)}
+    if not used:
+        return None
+    x, _, y = scene.first
+    estimates = way.draw(x, scene.eps("estimates", NUM_ESTIMATES), y).kl.sum(1)
+    written = (", ".join(map(str, x)) if isinstance(x, tuple) else float(x) for x in used.values())
+    rows = zip(used, written, (Message(SETTINGS[name]) for name in used), strict=True)
+    headings = Message(N_("setting")), Message(N_("value")), Message(N_("what it is"))
+    flow, sizes = scene.model.flow is not None, scene.model.decoder.sizes
+    return {
+        **dict.fromkeys(SETTINGS),
+        **used,
+        "draws": NUM_ESTIMATES,
+        "mean_of": estimates.mean(),
+        "error": estimates.std(ddof=1) / np.sqrt(NUM_ESTIMATES),
+        "highest": estimates.max(),
+        "lowest": estimates.min(),
+        "layers": len(sizes),
+        "answer": 1 if flow else None,
+        "estimates": estimates,
+        "settings": Table("", headings, tuple(rows)),
+        "settling": _settling(estimates) if flow else None,
+        "carried": _carried(scene, way.drawn) if flow else None,
+        "by_layer": _by_layer(way.drawn, sizes) if config.above and not flow else None,
+    }
+
+
+def _settling(estimates: Array) -> Plot:
+    """What each draw says of a KL term, and the mean of the draws so far."""
+    draws = np.arange(1.0, len(estimates) + 1)
+    curves = (
+        Curve(Message(N_("one draw")), draws, estimates, "points"),
+        Curve(Message(N_("mean of the draws so far")), draws, estimates.cumsum() / draws),
+    )
+    return Plot("", curves, Message(N_("draw")), Message(N_("nats")))
+
+
+def _carried(scene: Scene, drawn: Draws) -> Scatter:
+    """Draws of h, and the same carried to z."""
+    labels = None if scene.y is None else scene.y.numpy()
+    clouds = tuple(
+        Cloud(name, points[:, scene.axes], labels)
+        for name, points in (("h", drawn.h), ("z = T(h)", drawn.z))
+    )
+    return Scatter("", clouds, scene.data.class_names, panels=True, circles=CIRCLES)
+
+
+def _by_layer(drawn: Draws, sizes: tuple[int, ...]) -> Bars:
+    """The mean KL term of each layer."""
+    layers = np.split(drawn.kl, np.cumsum(sizes)[:-1], 1)
+    means = np.array([layer.sum(1).mean() for layer in layers])
+    name = N_("layer {number}, {size} variables")
+    labels = tuple(Message(name, {"number": i, "size": size}) for i, size in enumerate(sizes, 1))
+    return Bars("", labels, ((Message(N_("KL term")), means),), Message(N_("nats per image")))

@@ -86,14 +86,12 @@ class Scene(Opened):
     @cached_property
     def posterior(self) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q, (N, latent) each."""
-        with torch.no_grad():
-            return self.model.posterior(self.target)
+        return self.model.posterior(self.target)
 
     @cached_property
     def codes(self) -> Tensor:
         """z of the posterior means, (N, latent)."""
-        with torch.no_grad():
-            return self.model.codes(self.target, self.told())
+        return self.model.codes(self.target, self.told())
 
     @cached_property
     def others(self) -> list[tuple[str, Scene]]:
@@ -116,6 +114,17 @@ class Scene(Opened):
             assert isinstance(model, AutoEncoder)
             return run.name, model
         return None
+
+    @cached_property
+    def logged(self) -> tuple[Array, Array]:
+        """Step, loss, pixels, code and nats not charged, (rows, 5), and the share of training done at each step."""
+        run, names = self.asked.run, ("loss", "reconstruction_nats", "kl_nats")
+        rows = [
+            [row["step"], *map(row["values"].get, names), row["values"].get("free_nats", 0.0)]
+            for row in run.metrics()
+            if row["split"] == "train" and row["values"].keys() >= set(names)
+        ]
+        return np.array(rows, np.float64), np.array(run.fractions())
 
     # -- choices ------------------------------------------------------------------------------------
 
@@ -141,19 +150,13 @@ class Scene(Opened):
         """The pixel value of the first image that costs the most."""
         x, y = self.target[:1], self.told(slice(1))
         noise = torch.from_numpy(self.first[1]).float()
-        with torch.no_grad():
-            z = self.model.draw(self.model.read(x), noise[None], y).z
-            return int(self.model.decode(z[0], y).log_prob(x).argmin())
+        z = self.model.draw(self.model.read(x), noise[None], y).z
+        return int(self.model.decode(z[0], y).log_prob(x).argmin())
 
     @cached_property
     def axes(self) -> list[int]:
         """The two dimensions of z that differ most among images, in their own order; one, where there is one."""
         return most_spread(self.codes)
-
-    @property
-    def ends(self) -> list[int]:
-        """Two images to walk between: of two classes, or of one where the model is told it."""
-        return list(self.two(alike=bool(self.model.classes)))
 
 
 def most_spread(codes: Tensor) -> list[int]:

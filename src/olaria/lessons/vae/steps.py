@@ -8,36 +8,23 @@ section 2.4, equation 10 and appendices B and C; Burda et al. 2016, equation 8 (
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from olaria.i18n import N_, Message
-from olaria.lessons import images
+from olaria.lessons.base import numbers
+from olaria.lessons.document import Values
 from olaria.lessons.evaluated import Evaluated, beside, evaluated
-from olaria.lessons.figures import (
-    Bars,
-    Choice,
-    Control,
-    Curve,
-    Gaussians,
-    Images,
-    Plot,
-    Table,
-    Words,
-)
-from olaria.lessons.images import index, strip, value
+from olaria.lessons.figures import Bars, Choice, Control, Curve, Gaussians, Images, Plot, Table
+from olaria.lessons.images import index, map_of_pixels, strip, value
 from olaria.lessons.twice import Row
-from olaria.lessons.vae.beyond import beyond
-from olaria.lessons.vae.many import all_codes, beta, betas, between, sampling
+from olaria.lessons.vae.many import all_codes, beta, betas, between, beyond, sampling
 from olaria.lessons.vae.scene import NUM_DRAWS, NUM_ESTIMATES, Scene
 from olaria.lessons.vae.ways import Draws, Way
 from olaria.models.vae import VAE
 from olaria.objectives.divergence import gaussian_kl
 from olaria.objectives.likelihood import importance_weighted_bound
 from olaria.sampling import latent
-
-Values = dict[str, Any]
 
 SCALES = (0.0, 0.5, 1.0, 2.0)
 """Of the noise: only 1 is the model's own."""
@@ -58,14 +45,13 @@ def one_image(scene: Scene, way: Way) -> Values:
     mean, std = way.posterior(x)
     found, shown, places = way.draw(x, eps, y), scene.shown, scene.places
     rows = np.stack((mean[0], std[0], eps[0], found.h[0]))[:, places].T
-    pictures: list[tuple[Words, Any]] = [
-        (Message(N_("the image")), scene.x[:1]),
-        (Message(N_("drawn black or white")), x),
-        (Message(N_("decoded")), way.image(found.z, y)),
-    ]
+    names = [N_("the image"), N_("drawn black or white"), N_("decoded")]
+    pictures = [numbers(scene.x[:1]), x, way.image(found.z, y)]
     if not scene.is_binary:
-        del pictures[1]
-    notes, row = zip(*pictures, strict=True)
+        del names[1], pictures[1]
+    row = strip(scene.words(0), np.concatenate(pictures), tuple(map(Message, names)))
+    headings = Message(N_("dimension")), "μ", "σ", "ε", Message("μ + σ ε")
+    draws = zip(scene.named(places), *rows.T.tolist(), strict=True)
     return {
         "image": scene.words(0),
         "pixels": x.size,
@@ -80,14 +66,8 @@ def one_image(scene: Scene, way: Way) -> Values:
         "answer": 1,
         "shown": len(shown),
         "mean": mean,
-        "pictures": Images("", (strip(scene.words(0), np.concatenate(row), notes),)),
-        "table": Table(
-            "",
-            (Message(N_("dimension")), "μ", "σ", "ε", Message("μ + σ ε")),
-            tuple(
-                (name, *row) for name, row in zip(scene.named(places), rows.tolist(), strict=True)
-            ),
-        ),
+        "pictures": Images("", (row,)),
+        "table": Table("", headings, tuple(draws)),
         "bars": Bars("", scene.named(shown), (("μ", mean[0, shown]), ("σ", std[0, shown]))),
     }
 
@@ -101,10 +81,12 @@ def gradient(scene: Scene, way: Way) -> Values:
     start = SCALES.index(1.0)
     slopes, table = way.slopes(eps[:1]), None
     if slopes is not None:
-        columns = zip(eps[0, places].tolist(), *slopes[:, places].tolist(), strict=True)
-        rows = ((name, *row) for name, row in zip(scene.named(places), columns, strict=True))
+        columns = eps[0, places].tolist(), *slopes[:, places].tolist()
         headings = Message(N_("dimension")), "ε", f"∂{letter}/∂μ", f"∂{letter}/∂σ"
+        rows = zip(scene.named(places), *columns, strict=True)
         table = Table("", headings, tuple(rows), equal=(1, 3))
+    factor = Control(Message(N_("factor on the noise")), tuple(map(value, SCALES)), start=start)
+    strips = (strip(Message(N_("draws")), each) for each in pictures)
     return {
         "letter": letter,
         "flow": scene.model.flow is not None,
@@ -114,15 +96,10 @@ def gradient(scene: Scene, way: Way) -> Values:
         "code": index(letter, places[0]),
         "eps": eps[0, places[0]],
         "answer": None if slopes is None else 1,
-        "known": slopes is not None,
         "noise": eps,
         "z": draws[start],
         "table": table,
-        "pictures": Choice(
-            "",
-            (Control(Message(N_("factor on the noise")), tuple(map(value, SCALES)), start=start),),
-            tuple(Images("", (strip(Message(N_("draws")), each),)) for each in pictures),
-        ),
+        "pictures": Choice("", (factor,), tuple(Images("", (each,)) for each in strips)),
     }
 
 
@@ -149,9 +126,7 @@ def pixels(scene: Scene, way: Way) -> Values:
         "target": x,
         "nats": nats,
         "pictures": Images("", (strip(scene.words(0), np.concatenate((x, mean)), notes),)),
-        "map": images.map_of_pixels(
-            nats.sum(0), "", Message(N_("nats")), signed=kind == "gaussian"
-        ),
+        "map": map_of_pixels(nats.sum(0), "", Message(N_("nats")), signed=kind == "gaussian"),
     }
 
 
@@ -166,16 +141,10 @@ def code(scene: Scene, way: Way) -> Values:
     base, own = way.without_code(x).sum(), way.draw(x, eps, y).nll[0]
     exact = (0.5 * np.log(2 * np.pi) + 0.5 * (mean**2 + std**2)).sum()
     name = index(scene.letter, most)
-    bars = Bars(
-        "", scene.named(shown), ((Message(N_("KL term")), closed[shown]),), Message(N_("nats"))
-    )
-    sliders = Gaussians(
-        "",
-        (float(mean[most]), float(std[most])),
-        (0.0, 1.0),
-        (f"q({name}|x)", f"p({name})"),
-        fixed_q=True,
-    )
+    series = (Message(N_("KL term")), closed[shown])
+    bars = Bars("", scene.named(shown), (series,), Message(N_("nats")))
+    own_q, names = (float(mean[most]), float(std[most])), (f"q({name}|x)", f"p({name})")
+    sliders = Gaussians("", own_q, (0.0, 1.0), names, fixed_q=True)
     return {
         "textbook": known,
         "total": total,
@@ -197,11 +166,11 @@ def code(scene: Scene, way: Way) -> Values:
         "estimates": estimate,
         "bars": bars if known else None,
         "sliders": sliders if known else None,
-        "halves": _halves(many, (exact, total - exact, total) if known else ("—", "—", "—")),
+        "halves": _halves(many, (exact, total - exact, total) if known else ("—",) * 3),
     }
 
 
-def _halves(many: Draws, exact: tuple[Words | float, ...]) -> Table:
+def _halves(many: Draws, exact: tuple[str | float, ...]) -> Table:
     """The KL term as a cross-entropy minus an entropy: estimated from draws, and exactly."""
     names = Message("−log p"), Message("log q"), Message(N_("their sum"))
     means = -many.log_p.mean(), many.log_q.mean(), many.kl.sum(1).mean()
@@ -220,10 +189,12 @@ def bound(scene: Scene, way: Way) -> Values:
     one, many = log_weights.mean(), way.weighed(log_weights)
     measured = evaluated(run, "reconstruction_nats", "kl_nats", "elbo_nats")
     mean_of = Message(N_("mean of {count} test images"), {"count": len(nll)})
-    rows: list[tuple[Words | float, ...]] = [
+    rows = [
         (Message(N_("this image, one draw")), nll[0], kl[0], total[0]),
         (mean_of, nll.mean(), kl.mean(), total.mean()),
     ]
+    points = Curve(Message(N_("test images")), kl, nll, "points")
+    x_label, y_label = Message(N_("nats for the code")), Message(N_("nats for the pixels"))
     if measured is not None:
         name = Message(N_("evaluation, {count} test images"), {"count": measured.count})
         nats, kl_nats, elbo_nats = measured.metrics.values()
@@ -249,12 +220,7 @@ def bound(scene: Scene, way: Way) -> Values:
         "kl_nats": kl,
         "bounds": np.array([one, many]),
         "table": Table("", headings, tuple(rows), digits=2),
-        "plot": Plot(
-            "",
-            (Curve(Message(N_("test images")), kl, nll, "points"),),
-            Message(N_("nats for the code")),
-            Message(N_("nats for the pixels")),
-        ),
+        "plot": Plot("", (points,), x_label, y_label),
     }
 
 

@@ -63,13 +63,11 @@ class ByTorch:
     def __init__(self, scene: Scene) -> None:
         self._scene, self._model = scene, scene.model
 
-    @torch.no_grad()
     def posterior(self, x: Array) -> tuple[Array, Array]:
         """Mean and deviation, (N, latent) each."""
         mean, log_var = self._model.posterior(_single(x))
         return numbers(mean), numbers((0.5 * log_var).exp())
 
-    @torch.no_grad()
     def draw(self, x: Array, eps: Array, y: Tensor | None) -> Draws:
         """With noise (K, latent)."""
         model, target = self._model, _single(x)
@@ -77,7 +75,7 @@ class ByTorch:
         h = z = found.z.flatten(0, 1)
         log_p = Normal(0.0, 1.0).log_prob(z).sum(1)
         if model.flow is not None:
-            told = _each(y, len(z))
+            told = None if y is None else y.expand(len(z))
             h = model.flow.inverse(z, told)
             log_p = log_p + model.flow(h, told)[1]
         log_q = log_p - found.log_ratio.flatten()
@@ -108,12 +106,10 @@ class ByTorch:
         """The mean of each pixel."""
         return numbers(latent.decode(self._model, _single(z), y))
 
-    @torch.no_grad()
     def pixel_nats(self, x: Array, z: Array, y: Tensor | None) -> Array:
         """-log p of each pixel value given z, (N, C, H, W)."""
         return -numbers(self._model.decode(_single(z), y).log_prob(_single(x)))
 
-    @torch.no_grad()
     def without_code(self, x: Array) -> Array:
         """-log p of each pixel value where every image gets the training images' mean, (N, C, H, W)."""
         logits = self._model.statistics.logit.expand(x.shape)
@@ -135,8 +131,9 @@ class ByTorch:
         """log q(h) of each draw under the codes of all images together, (N,)."""
         mean, log_var = (part.double() for part in self._scene.posterior)
         q = Normal(mean, (0.5 * log_var).exp())
-        each = [torch.logsumexp(q.log_prob(one).sum(1), 0) for one in torch.from_numpy(h)]
-        return numbers(torch.stack(each) - np.log(len(mean)))
+        blocks = torch.from_numpy(h)[:, None].split(50)
+        found = torch.cat([torch.logsumexp(q.log_prob(some).sum(2), 1) for some in blocks])
+        return numbers(found - np.log(len(mean)))
 
     def median_distance(self, z: Array, points: Array, rank: int) -> float:
         """From a code to the point that is its nearest (1), second nearest (2), …: the lower median."""
@@ -168,7 +165,8 @@ class ByNumPy:
         return found.mean, found.std
 
     def draw(self, x: Array, eps: Array, y: Tensor | None) -> Draws:
-        model, found, told = self._model, self._drawn(x, eps), _each(y, len(eps))
+        model, found = self._model, self._drawn(x, eps)
+        told = None if y is None else y.expand(len(eps))
         z, _ = networks.carried(model.flow, found.h, told)
         log_q, log_p = networks.log_q(found, eps), networks.log_p(model, found.h, told)
         kl = (log_q - log_p)[:, None] if model.flow else self.closed(found.mean, found.std)
@@ -208,16 +206,14 @@ class ByNumPy:
 
     def of_all(self, h: Array) -> Array:
         mean, log_var = map(numbers, self._scene.posterior)
-        found = []
-        for one in h:
-            logs = -0.5 * ((one - mean) ** 2 / np.exp(log_var) + log_var + np.log(2 * np.pi))
-            found.append(self.weighed(logs.sum(1)))
-        return np.array(found)
+        fixed = log_var + np.log(2 * np.pi)
+        logs = [-0.5 * ((one - mean) ** 2 / np.exp(log_var) + fixed).sum(1) for one in h]
+        return np.array(list(map(self.weighed, logs)))
 
     def median_distance(self, z: Array, points: Array, rank: int) -> float:
         rank = min(rank, len(points))
         far = [np.sort(np.sqrt(((points - one) ** 2).sum(1)))[rank - 1] for one in z]
-        return float(np.sort(far)[(len(far) - 1) // 2])
+        return float(np.quantile(far, 0.5, method="lower"))
 
     def code(self, model: AutoEncoder, x: Array) -> Array:
         if model.config.network == "conv" and len(x) > NUM_AGAIN:
@@ -233,15 +229,13 @@ class ByNumPy:
         if model.config.above:
             return networks.posterior(model, x.repeat(len(eps) // len(x), 0), eps)
         if model.config.network == "conv" and len(x) > NUM_AGAIN:
-            with torch.no_grad():
-                mean, log_var = map(numbers, model.posterior(_single(x)))
+            mean, log_var = map(numbers, model.posterior(_single(x)))
         else:
             once = networks.posterior(model, x, eps[: len(x)])
             mean, log_var = once.mean, once.log_var
         mean, log_var = (np.broadcast_to(part, eps.shape) for part in (mean, log_var))
         return Posterior(mean, log_var, mean + np.sqrt(np.exp(log_var)) * eps)
 
-    @torch.no_grad()
     def _logits(self, z: Array, y: Tensor | None) -> Array:
         model = self._model
         if model.config.network == "conv" and len(z) > 2 * NUM_AGAIN:
@@ -251,11 +245,6 @@ class ByNumPy:
 
 Way = ByTorch | ByNumPy
 """What the steps compute with."""
-
-
-def _each(y: Tensor | None, count: int) -> Tensor | None:
-    """The class of each draw: of one image it is the same."""
-    return None if y is None else y.expand(count)
 
 
 def _single(x: Array) -> Tensor:
