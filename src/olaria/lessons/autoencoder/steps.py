@@ -26,10 +26,10 @@ from olaria.lessons import images
 from olaria.lessons.autoencoder.scene import NUM_VOTERS, Scene
 from olaria.lessons.autoencoder.ways import Way
 from olaria.lessons.base import Array, numbers
-from olaria.lessons.document import Values
 from olaria.lessons.evaluated import Evaluated, beside, evaluated
 from olaria.lessons.figures import Choice, Cloud, Control, Curve, Images, Plot, Scatter, Table
 from olaria.lessons.images import index, strip, value
+from olaria.lessons.parts import Values
 from olaria.lessons.twice import Row
 from olaria.models.autoencoder import AutoEncoder, corrupted
 from olaria.objectives.reconstruction import squared_error

@@ -18,11 +18,11 @@ import numpy as np
 
 from olaria.i18n import N_, Message
 from olaria.lessons.base import Array, Check
-from olaria.lessons.document import Values
 from olaria.lessons.figures import Bars, Curve, Gaussians, Images, Plot, Strip, Table
 from olaria.lessons.images import index
 from olaria.lessons.kl.scene import MOST_BARS, NUM_DRAWS, PRIOR, Mixture, P, Q, Scene
 from olaria.lessons.kl.ways import ByTorch, Way
+from olaria.lessons.parts import Values
 from olaria.lessons.twice import Row
 from olaria.models.vae import VAE
 from olaria.objectives.divergence import Gaussian, grid, integrand, normal_kl

@@ -13,10 +13,10 @@ import numpy as np
 
 from olaria.i18n import N_, Message
 from olaria.lessons.base import numbers
-from olaria.lessons.document import Values
 from olaria.lessons.evaluated import Evaluated, beside, evaluated
 from olaria.lessons.figures import Bars, Choice, Control, Curve, Gaussians, Images, Plot, Table
 from olaria.lessons.images import index, map_of_pixels, strip, value
+from olaria.lessons.parts import Values
 from olaria.lessons.twice import Row
 from olaria.lessons.vae.many import all_codes, beta, betas, between, beyond, sampling
 from olaria.lessons.vae.scene import NUM_DRAWS, NUM_ESTIMATES, Scene
