@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 PHONE = 500
 """The narrowest window that this browser opens, in pixels."""
 
 
-def test_the_page_is_whole_in_a_browser(lesson: Any, in_page: Any) -> None:
-    axe = pytest.importorskip("axe_core_python")
-    code = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-    page = lesson.html("pt").replace("</head>", f"<script>{code}</script></head>")
-    watching = "<script>window.broken = []; onerror = m => broken.push(String(m));</script>"
+def test_the_page_is_whole_in_a_browser(
+    lesson: Any, in_page: Any, with_script: Any, axe: str
+) -> None:
+    watching = "window.broken = []; onerror = m => broken.push(String(m));"
+    page = with_script(with_script(lesson.html("pt"), watching, "<title>"), axe, "</head>")
     found = in_page(
-        page.replace("<head>", f"<head>{watching}"),
+        page,
         """
       const entries = performance.getEntriesByType("resource").map(e => e.name);
       for (const answer of document.querySelectorAll(".question li:last-child button")) answer.click();

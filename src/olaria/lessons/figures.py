@@ -6,6 +6,7 @@ arrays; what a figure shows, its table shows too, so that every picture can be r
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -281,6 +282,27 @@ class NextToken:
     shown: int = 12
 
 
-Figure = Plot | Bars | Heat | Images | Scatter | Tokens | Table | Choice | Gaussians | NextToken
+@dataclass(frozen=True)
+class Live:
+    """A part of the page that computes with the models of runs while the reader moves it.
+
+    Args:
+        caption: see :class:`Plot`.
+        part: the module of ``pages/play`` that draws it.
+        runs: names of the runs whose models it computes with.
+        settings: what it begins with, by name: words, numbers, arrays and lists of them.
+        below: what stands beneath it, and stands alone where nothing moves: on paper, in a report, without script.
+    """
+
+    caption: Words
+    part: str
+    runs: tuple[str, ...]
+    settings: Mapping[str, Any]
+    below: Figure
+
+
+Figure = (
+    Plot | Bars | Heat | Images | Scatter | Tokens | Table | Choice | Gaussians | NextToken | Live
+)
 FIGURES = get_args(Figure)
 """The types of a figure."""

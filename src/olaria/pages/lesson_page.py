@@ -1,5 +1,5 @@
-"""A lesson as one self-contained HTML document: it opens anywhere, loads nothing, and its interactive parts are plain
-script inside the file.
+"""A lesson as one self-contained HTML document: it opens anywhere and loads nothing. What moves in it are modules of
+``pages/play`` inside the file (:mod:`olaria.pages.link`), and no other script runs.
 
 In a report the same steps are laid out without script: of each choice the figures made for paper.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
@@ -21,6 +21,8 @@ from olaria.lessons.base import Block, Check, Formula, Mistake, Paragraph, Quest
 from olaria.pages import moving
 from olaria.pages.formulas import mathml
 from olaria.pages.labels import without_folders
+from olaria.pages.link import linked
+from olaria.pages.live import COLOURS, data_block, documents, live_words, main_module
 from olaria.pages.page import environment, rich_text, rich_words, sound, whole_words
 from olaria.pages.steps import View, Views
 
@@ -45,6 +47,7 @@ class LessonContext:
         name: its id; the anchors of its steps begin with it where a page holds several lessons.
         guesses: places of the answers that its reader guessed, one for each question, None for no guess; where there
             are some, a report shows them.
+        play: models that run in the page, by the names of their runs, as :mod:`olaria.export.play` gives them.
     """
 
     title: Message
@@ -54,6 +57,7 @@ class LessonContext:
     command: str = ""
     name: str = ""
     guesses: Sequence[int | None] = ()
+    play: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def questions(self) -> list[Question]:
@@ -75,7 +79,14 @@ def lesson_page(lesson: LessonContext, language: str = "en") -> str:
         language: ``en`` or ``pt``.
     """
     template = environment().get_template("lesson.html.j2")
-    checks = lesson.checks
+    checks, figures = lesson.checks, Views(language, lesson.play)
+    views = step_views(lesson.steps, figures)
+    words = {
+        "kept": translate(_KEPT, language),
+        "moving": moving.FRAME,
+        "colours": COLOURS,
+        "live": live_words(figures.parts, language),
+    }
     page = template.render(
         {
             **_words(language, static=False),
@@ -85,21 +96,15 @@ def lesson_page(lesson: LessonContext, language: str = "en") -> str:
             "title": rich_words(lesson.title, language),
             "introduction": rich_words(lesson.introduction, language),
             "runs": [(without_folders(n), rich_words(f, language)) for n, f in lesson.runs],
-            "views": step_views(lesson.steps, language),
+            "views": views,
             "count": sum(check.count for check in checks),
             "checks": len(checks),
             "broken": sum(not check.holds for check in checks),
             "largest": difference(max((c.difference for c in checks), default=0.0), language),
             "command": whole_words(without_folders(lesson.command)),
-            "kept_words": translate(_KEPT, language),
-            "moving": {
-                "reach": moving.REACH,
-                "points": moving.POINTS,
-                "upper": moving.UPPER,
-                "lower": moving.LOWER,
-                "upper_ticks": moving.UPPER_TICKS,
-                "lower_ticks": moving.LOWER_TICKS,
-            },
+            "script": linked(main_module(figures.parts)),
+            "words": data_block(words),
+            "play": documents(lesson.play) if figures.parts else [],
         }
     )
     return sound(page)
@@ -110,7 +115,8 @@ def lesson_section(lesson: LessonContext, language: str = "en", level: int = 3) 
     template = environment().get_template("_steps.html.j2")
     words = {**_words(language, static=True), "prefix": f"{lesson.name}-" if lesson.name else ""}
     module: Any = template.make_module(words)
-    return Markup(module.all(step_views(lesson.steps, language, lesson.guesses), level))
+    views = step_views(lesson.steps, Views(language), lesson.guesses)
+    return Markup(module.all(views, level))
 
 
 def lesson_style() -> Markup:
@@ -119,16 +125,17 @@ def lesson_style() -> Markup:
 
 
 def step_views(
-    steps: Sequence[Step], language: str, guesses: Sequence[int | None] = ()
+    steps: Sequence[Step], views: Views, guesses: Sequence[int | None] = ()
 ) -> list[View]:
     """What the template lays out of each step.
 
     Args:
         steps: in order.
-        language: of the words.
+        views: of their figures.
         guesses: see :class:`LessonContext`.
     """
-    views, said = Views(language), _Guesses(guesses, language)
+    language = views.language
+    said = _Guesses(guesses, language)
     return [
         {
             "title": rich_words(step.title, language),

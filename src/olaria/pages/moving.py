@@ -1,6 +1,6 @@
 """Two normal densities and the signed integrand of their divergence, drawn so that the page's script can move them.
 
-``templates/_lesson.js.j2`` draws the same again for other means and deviations: the same points, frames and round
+``play/gaussians.js`` draws the same again for other means and deviations: the same points, frames and round
 heights; a test compares both.
 """
 
@@ -30,6 +30,15 @@ _HEIGHT = 470
 UPPER_TICKS = (0.0, 0.5, 1.0)
 LOWER_TICKS = (-0.5, 0.0, 0.5, 1.0)
 """Of the frames' own height."""
+FRAME = {
+    "reach": REACH,
+    "points": POINTS,
+    "upper": UPPER,
+    "lower": LOWER,
+    "upperTicks": UPPER_TICKS,
+    "lowerTicks": LOWER_TICKS,
+}
+"""What the script is told of them."""
 
 
 def round_above(value: float) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from math import prod
 from typing import Any
@@ -20,6 +21,7 @@ from olaria.lessons.figures import (
     Gaussians,
     Heat,
     Images,
+    Live,
     NextToken,
     Plot,
     Scatter,
@@ -31,6 +33,7 @@ from olaria.lessons.texts import visible
 from olaria.objectives.divergence import Gaussian, divergence
 from olaria.pages import cells, drawing, moving
 from olaria.pages.labels import number
+from olaria.pages.live import data_block
 from olaria.pages.page import plain_words, rich_words
 from olaria.pages.palette import BLUE
 from olaria.pages.raster import image_uri
@@ -46,10 +49,19 @@ LONG_STRIP = 30
 
 
 class Views:
-    """Makes the views of one language."""
+    """Makes the views of one language.
 
-    def __init__(self, language: str) -> None:
-        self.language = language
+    Args:
+        language: of words and numbers.
+        play: names of the runs whose models the page holds; what needs another one does not move.
+
+    Attributes:
+        parts: the live parts that were asked for, in order.
+    """
+
+    def __init__(self, language: str, play: Collection[str] = ()) -> None:
+        self.language, self.play = language, tuple(play)
+        self.parts = dict[str, None]()
 
     def of(self, figure: Figure) -> View:
         """What the template needs of a figure; ``kind`` says which macro lays it out."""
@@ -79,6 +91,8 @@ class Views:
                 return self._gaussians(figure)
             case NextToken():
                 return self._next_token(figure)
+            case Live():
+                return self._live(figure)
 
     def _names(self, words: Sequence[Any]) -> list[Markup]:
         return cells.names(words, self.language)
@@ -270,6 +284,36 @@ class Views:
         ]
         data = [[visible(figure.tokens[i]), round(float(logits[i]), 5)] for i in order]
         return {"kind": "next-token", "rows": rows, "data": data, "shown": figure.shown}
+
+    def _live(self, figure: Live) -> View:
+        below = self.of(replace(figure.below, caption=figure.caption))
+        if not set(figure.runs) <= set(self.play):
+            return below
+        self.parts[figure.part] = None
+        return {
+            "kind": "live",
+            "part": figure.part,
+            "models": [self.play.index(name) + 1 for name in figure.runs],
+            "settings": data_block(self._plain_values(figure.settings)),
+            "below": below,
+            "tables": below["tables"],
+        }
+
+    def _plain_values(self, value: Any) -> Any:
+        """As JSON has them: words in the reader's language, numbers to six significant digits."""
+        match value:
+            case Mapping():
+                return {name: self._plain_values(each) for name, each in value.items()}
+            case np.ndarray():
+                return self._plain_values(value.tolist())
+            case list() | tuple():
+                return [self._plain_values(each) for each in value]
+            case Message():
+                return self._plain(value)
+            case float() | np.floating():
+                return float(f"{value:.6g}")
+            case _:
+                return value
 
 
 def _sharing(curves: Sequence[Curve]) -> list[list[Curve]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from olaria.errors import UsageError
+from olaria.errors import ConfigError, UsageError
 from olaria.i18n import N_, Message, Setting, command, detect_language
 from olaria.storage.endings import PAGE, refuse_other_endings
 from olaria.storage.files import refuse_overwriting
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 _FRAME_HEIGHT = 720
 """Of a page in a notebook, in pixels."""
+MOST_IN_FLOAT32 = 900_000
+"""Numbers of a model that travel in full; of a larger one they are rounded to 16 bits: a page stays below 6 MB."""
+MOST_IN_PAGE = 4_000_000
+"""Numbers of a model that a page holds at all, some 11 MB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +60,10 @@ class ExplainRequest(Request):
     )
     prompt: str | None = setting(
         N_("your own sentence, for lessons of language"), default=None, metavar=N_("TEXT")
+    )
+    static: bool = setting(
+        N_("leave the model out of the page: its figures stand still, and the file is small"),
+        default=False,
     )
     seed: int = seed_setting()
     data: AnyPlaces = places_setting()
@@ -127,16 +135,11 @@ class Explained(Result):
 
     def saved(self) -> Explained:
         """The same with its page: where the request says, else under a free name."""
-        from olaria.pages.fonts import undrawn
-
         if self.path is not None:
             return self
-        with (
-            undrawn() as lost,
-            new_place(self.request, f"olaria-{self.lesson}", ".html") as path,
-        ):
+        with new_place(self.request, f"olaria-{self.lesson}", ".html") as path:
             self.save(path)
-        return replace(self, path=path, notes=(*self.notes, *lost))
+        return replace(self, path=path)
 
     def to_json(self) -> dict[str, Any]:
         """Every check of every step, and where the page is."""
@@ -171,8 +174,8 @@ class Explained(Result):
         from html import escape
 
         return (
-            f'<iframe srcdoc="{escape(self.html())}" sandbox="allow-scripts" title="{escape(self.lesson)}" '
-            f'style="width:100%;height:{_FRAME_HEIGHT}px;border:0"></iframe>'
+            f'<iframe srcdoc="{escape(self.html())}" sandbox="allow-scripts allow-downloads" '
+            f'title="{escape(self.lesson)}" style="width:100%;height:{_FRAME_HEIGHT}px;border:0"></iframe>'
         )
 
 
@@ -257,17 +260,19 @@ def computed(
         )
     opened = tuple(opened_beside(request.runs, request.data))
     steps = entry(Asked(opened, prompt, request.seed, offline))
+    played, left_out = ({}, []) if request.static else _played(opened, steps)
     context = LessonContext(
         entry.title,
         entry.introduction,
         steps,
         [(run.name, _facts(run)) for run in opened],
-        _command(lesson, opened, prompt, request.seed),
+        _command(lesson, opened, prompt, request),
         lesson,
+        play=played,
     )
     # Of a sentence that nobody gave the page alone tells how much was read.
     notes = () if prompt is None else tuple(note for step in steps for note in step.notes)
-    return Explained(lesson, context, language, request, notes=notes)
+    return Explained(lesson, context, language, request, notes=(*notes, *left_out))
 
 
 def _facts(run: Run) -> Message:
@@ -285,7 +290,36 @@ def _facts(run: Run) -> Message:
     )
 
 
-def _command(lesson: str, runs: Sequence[Run], prompt: str | None, seed: int) -> str:
+def _played(
+    runs: Sequence[Run], steps: Sequence[Step]
+) -> tuple[dict[str, dict[str, Any]], list[Message]]:
+    """The models that live parts compute with, by the names of their runs; what is said of those left out."""
+    from olaria.export.play import play
+    from olaria.lessons.figures import Live
+
+    needed = {
+        name for step in steps for one in step.blocks if isinstance(one, Live) for name in one.runs
+    }
+    found, notes = dict[str, dict[str, Any]](), list[Message]()
+    for run in runs:
+        if run.name not in needed or run.name in found:
+            continue
+        count = sum(weight.numel() for weight in run.model().state_dict().values())
+        if count > MOST_IN_PAGE:
+            text = N_(
+                "run {name} has {count} numbers, more than the {most} that a page holds: its figures stand still"
+            )
+            notes.append(Message(text, {"name": run.name, "count": count, "most": MOST_IN_PAGE}))
+            continue
+        try:
+            found[run.name] = play(run, "float32" if count <= MOST_IN_FLOAT32 else "float16")
+        except ConfigError:  # a weight is beyond the largest number of 16 bits
+            found[run.name] = play(run, "float32")
+    return found, notes
+
+
+def _command(lesson: str, runs: Sequence[Run], prompt: str | None, request: ExplainRequest) -> str:
     options = [] if prompt is None else ["--prompt", prompt]
-    options += ["--seed", str(seed)] if seed else []
+    options += ["--seed", str(request.seed)] if request.seed else []
+    options += ["--static"] if request.static else []
     return command("explain", lesson, *(run.name for run in runs), options=options)

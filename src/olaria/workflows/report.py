@@ -291,7 +291,7 @@ def _lesson(
     refused: LessonError | None = None
     for chosen in _choices(LESSONS[name], tuple(runs)):
         try:
-            request = ExplainRequest(lesson=name, runs=chosen)
+            request = ExplainRequest(lesson=name, runs=chosen, static=True)
             found = computed(request, name, language, offline=offline)
         except (
             MissingError,

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -92,6 +99,58 @@ def small_report(small_context: ReportContext, small_language: str) -> str:
     return build_report(small_context, small_language)
 
 
+@pytest.fixture(scope="session")
+def images_in_node() -> Callable[..., list[Any]]:
+    """Jobs of ``play_images.mjs``, which runs the modules of a page in Node; their results in order."""
+    import json
+    import shutil
+    import subprocess
+    from pathlib import Path
+
+    import olaria.pages
+
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node, which runs the modules of a page, is not installed")
+    driver = Path(__file__).with_name("play_images.mjs")
+    modules = Path(olaria.pages.__file__).parent / "play"
+
+    def run(*jobs: dict[str, Any]) -> list[Any]:
+        done = subprocess.run(
+            [node, str(driver), str(modules)],
+            input=json.dumps(jobs).encode(),
+            capture_output=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        results: list[Any] = json.loads(done.stdout)
+        return results
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def played() -> Callable[..., dict[str, Any]]:
+    """The document of a model that is in no run, as the export of a run writes it."""
+    from types import SimpleNamespace
+
+    from olaria.export.play import play
+    from olaria.recipes import preset
+
+    def document(model: Any, dimensions: Any, precision: Any = "float32", **training: Any) -> Any:
+        recipe = preset("gan-ring", "tiny")
+        run = SimpleNamespace(
+            name="a-run",
+            family=model.family,
+            recipe=SimpleNamespace(training=recipe.training.model_copy(update=training)),
+            dimensions=lambda: dimensions,
+            model=lambda which=None: model,
+        )
+        return play(run, precision)  # type: ignore[arg-type]
+
+    return document
+
+
 @pytest.fixture(scope="module", params=["en", "pt"])
 def language(request: pytest.FixtureRequest) -> str:
     """Of the report; a test that asks for one is done in both."""
@@ -102,3 +161,59 @@ def language(request: pytest.FixtureRequest) -> str:
 def html(context: ReportContext, language: str) -> str:
     """The whole report of the module's own context, built once for each language."""
     return build_report(context, language)
+
+
+@pytest.fixture(scope="session")
+def text_in_node() -> Callable[..., list[Any]]:
+    """Jobs of ``play_text.mjs``, which runs the text modules of a page in Node: ``text_in_node([name, *inputs], ...)``.
+
+    ``document=`` is what the model and the tokenizer are opened from, ``tokenizer=`` a tokenizer alone. Of
+    ``documents=`` each gets the jobs, and a list of the results. Arrays come back as NumPy's.
+    """
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node, which runs the modules of a page, is not installed")
+    import olaria.pages
+
+    modules = Path(olaria.pages.__file__).parent / "play"
+
+    def run(
+        *jobs: list[Any], document: Any = None, tokenizer: Any = None, documents: Any = None
+    ) -> list[Any]:
+        scenes = [{"document": one, "tokenizer": tokenizer} for one in documents or [document]]
+        command = [node, str(Path(__file__).with_name("play_text.mjs")), str(modules)]
+        text = json.dumps({"scenes": scenes, "wanted": jobs}).encode()
+        done = subprocess.run(command, input=text, capture_output=True, timeout=120)
+        assert done.returncode == 0, done.stderr.decode()
+        results: list[Any] = json.loads(done.stdout, object_hook=_array)
+        return results if documents else results[0]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def text_document() -> Callable[..., dict[str, Any]]:
+    """The document of a model of text and its tokenizer, as the export of a run of them writes it."""
+    from olaria.export.play import play
+    from olaria.recipes import preset
+
+    def document(model: Any, tokenizer: Any, precision: Any = "float32") -> dict[str, Any]:
+        run = SimpleNamespace(
+            name="a-run",
+            family=model.family,
+            recipe=preset("bigram-shakespeare", "tiny"),
+            dimensions=lambda: tokenizer.vocab_size,
+            tokenizer=lambda: tokenizer,
+            model=lambda which=None: model,
+        )
+        return play(run, precision)
+
+    return document
+
+
+def _array(value: dict[str, Any]) -> Any:
+    if value.keys() == {"float32"}:
+        return np.frombuffer(base64.b64decode(value["float32"]), "<f4")
+    if value.keys() == {"data", "shape"}:
+        return value["data"].reshape(value["shape"])
+    return value

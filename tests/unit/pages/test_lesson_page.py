@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from typing import Any
 
 import html5lib
@@ -23,6 +25,7 @@ from olaria.lessons.figures import (
     Gaussians,
     Heat,
     Images,
+    Live,
     NextToken,
     Plot,
     Scatter,
@@ -74,6 +77,9 @@ FIGURES: dict[str, Figure] = {
         (Control("layer", ("1", "2"), "select", 1), Control("head", ("a", "b", "c"), plays=True)),
         tuple(Bars(f"number {i}", ("v",), (("s", np.array([float(i)])),)) for i in range(6)),
         printed=(0, 5),
+    ),
+    "live": Live(
+        "play", "live_plane", ("a run",), {"starts": np.ones((1, 2))}, Table("", ("a",), ((1.5,),))
     ),
     "gaussians": Gaussians("move", (0.3, 0.1), (0.0, 1.0), fixed_q=True),
     "next-token": NextToken("next", ("a", "b", "c"), np.array([0.0, 2.0, 1.0]), 2),
@@ -135,6 +141,35 @@ def with_words(words: str) -> tuple[Figure, ...]:
         NextToken(words, (words,), np.ones(1)),
         Scatter(words, (Cloud(words, np.zeros((1, 2)), np.zeros(1, int)),), (words,)),
     )
+
+
+def test_a_live_part_has_its_model_its_module_and_a_figure_beneath() -> None:
+    context = replace(lesson(FIGURES["live"]), play={"a run": {"weights": HOSTILE}})
+    page = lesson_page(context)
+    assert 'data-live="live_plane" data-models="1"' in page and '>{"starts":[[1.0,1.0]]}<' in page
+    assert "import { part as live_plane }" in page and '"olaria/live_plane.js":"data:' in page
+    document = re.search(
+        r'<script type="application/json" id="play-1" data-run="a run">(.*?)</script>', page, re.S
+    )
+    assert document is not None and json.loads(document[1]) == {"weights": HOSTILE}
+    below = page.split('data-live="live_plane"')[1]
+    assert below.index("<table>") < below.index("<figcaption>play</figcaption>")
+
+
+@pytest.mark.parametrize("play", [{}, {"another run": {}}])
+def test_without_its_model_a_live_part_is_the_figure_beneath_it(play: dict[str, Any]) -> None:
+    context = replace(lesson(FIGURES["live"]), play=play)
+    for page in (lesson_page(context), lesson_section(replace(context, play={"a run": {}}))):
+        main = page.split("<main")[-1].split("</main>")[0]
+        assert "<script" not in main and "data-live" not in main and "live_plane" not in page
+        assert "<figcaption>play</figcaption>" in main and ">1.5<" in main
+
+
+def test_the_name_of_a_hostile_run_stays_a_name() -> None:
+    figure = replace(FIGURES["live"], runs=(HOSTILE,), settings={"text": HOSTILE})  # type: ignore[call-arg]
+    page = lesson_page(replace(lesson(figure), play={HOSTILE: {}}))
+    assert "data-live" in page and "<script>alert" not in page
+    html5lib.HTMLParser(strict=True).parse(page)
 
 
 def test_hostile_words_stay_words() -> None:

@@ -41,7 +41,9 @@ def test_a_sentence_for_a_lesson_that_reads_none_is_refused() -> None:
 def test_it_shows_itself_in_a_notebook_in_a_frame_of_its_own() -> None:
     found = explain("kl", language="pt")
     shown = found._repr_html_()
-    assert shown.startswith("<iframe srcdoc=") and 'sandbox="allow-scripts"' in shown
+    assert (
+        shown.startswith("<iframe srcdoc=") and 'sandbox="allow-scripts allow-downloads"' in shown
+    )
     page = html.unescape(re.search(r'srcdoc="([^"]*)"', shown)[1])  # type: ignore[index]
     assert page == found.html() and 'lang="pt-BR"' in page
     assert "6 steps" in repr(found)
@@ -97,6 +99,30 @@ def test_the_page_of_a_lesson_is_made_without_matplotlib() -> None:
 def test_no_english_is_left_in_portuguese() -> None:
     english, portuguese = explain("kl", language="en").html(), explain("kl", language="pt").html()
     for text in re.findall(
-        r">([^<>{}]{25,})<", re.sub(r"<pre.*?</pre>", "", english.split("<script>")[0], flags=re.S)
+        r">([^<>{}]{25,})<", re.sub(r"<pre.*?</pre>", "", english.split("<script")[0], flags=re.S)
     ):
         assert text not in portuguese or not re.search(r" (the|of|is|and) ", text), text
+
+
+def test_a_page_holds_the_model_unless_it_is_to_be_static(tiny_run: Any) -> None:
+    run = tiny_run("ae-mnist")
+    live = explain("autoencoder", runs=(run,), language="en")
+    static = explain("autoencoder", runs=(run,), language="en", static=True)
+    assert set(live.context.play) == {run.name} and not static.context.play
+    page, still = live.html(), static.html()
+    assert 'id="play-1"' in page and "play-1" not in still and "data-live" not in still
+    assert len(still) < len(page) and "--static" in still and "--static" not in page
+    assert [step.title for step in live.steps] == [step.title for step in static.steps]
+
+
+def test_a_model_that_is_too_large_for_a_page_is_told(
+    tiny_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tiny_run("ae-mnist")
+    monkeypatch.setattr("olaria.workflows.explain.MOST_IN_FLOAT32", 1)
+    rounded = explain("autoencoder", runs=(run,), language="en")
+    assert rounded.context.play[run.name]["precision"] == "float16" and not rounded.notes
+    monkeypatch.setattr("olaria.workflows.explain.MOST_IN_PAGE", 1)
+    still = explain("autoencoder", runs=(run,), language="en")
+    assert not still.context.play and "stand still" in still.notes[0].text("en")
+    assert "data-live" not in still.html()

@@ -29,6 +29,7 @@ from olaria.lessons.base import Array, numbers
 from olaria.lessons.evaluated import Evaluated, beside, evaluated
 from olaria.lessons.figures import Choice, Cloud, Control, Curve, Images, Plot, Scatter, Table
 from olaria.lessons.images import index, strip, value
+from olaria.lessons.live import latent_plane
 from olaria.lessons.parts import Values
 from olaria.lessons.twice import Row
 from olaria.models.autoencoder import AutoEncoder, corrupted
@@ -141,6 +142,7 @@ def halfway(scene: Scene, way: Way) -> Values:
         "z": codes,
         "decoded": decoded,
         "pictures": Images("", (row,)),
+        "live": latent_plane(scene, scene.codes, lambda z, _: way.image(z)),
     }
 
 

@@ -29,6 +29,7 @@ from olaria.lessons.evaluated import loss_beside
 from olaria.lessons.figures import Bars, Choice, Control, Curve, Heat, NextToken, Plot, Table
 from olaria.lessons.gpt.scene import Ids, Scene
 from olaria.lessons.gpt.ways import Way
+from olaria.lessons.live import prompt
 from olaria.sampling.autoregressive import SamplingConfig
 
 Values = dict[str, Any]
@@ -175,6 +176,9 @@ def generation(scene: Scene, way: Way) -> Values:
         "filters": filters,
         "loop": Table("", tuple(map(Message, headings)), rows, digits=3),
         "next_token": NextToken("", tuple(scene.spell(np.arange(len(logits)))), logits),
+        "live": prompt(
+            scene.asked, scene.read.sentence.text, scene.names, scene.spell(taken), chances
+        ),
         "table": Table(
             "",
             tuple(map(Message, columns)),

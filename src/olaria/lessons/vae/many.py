@@ -20,6 +20,7 @@ from olaria.i18n import N_, Message, Number, command
 from olaria.lessons.base import Array, Check, numbers
 from olaria.lessons.figures import Bars, Choice, Cloud, Control, Curve, Images, Plot, Scatter, Table
 from olaria.lessons.images import MOST_BARS, index, strip, value
+from olaria.lessons.live import latent_plane
 from olaria.lessons.parts import Values
 from olaria.lessons.vae.scene import NUM_ESTIMATES, NUM_SAMPLES, NUM_STEPS, SIDE, Scene, most_spread
 from olaria.lessons.vae.ways import Draws, Way
@@ -145,6 +146,7 @@ def between(scene: Scene, way: Way) -> Values:
         "near": here < FAR * usual,
         "path": Choice("", (control,), tuple(figures), printed),
         "plane": Images("", tuple(strip("", row) for row in plane)) if is_plane else None,
+        "live": latent_plane(scene, scene.codes, way.image),
     }
 
 

@@ -1,0 +1,124 @@
+"""What a page needs of the models of images and of points, so that they run in it; see :mod:`olaria.export.play`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+from torch.nn.utils import parametrize
+
+from olaria.export.played import Inputs, Played, Proof, short
+from olaria.models.autoencoder import AutoEncoder
+from olaria.models.base import ImageModel
+from olaria.models.gan import GAN
+from olaria.models.plane import PlaneGAN
+from olaria.models.vae import VAE
+from olaria.models.vq import VQ
+
+NUM_CODES, NUM_IMAGES, NUM_POINTS = 4, 2, 64
+"""Latent vectors and points that a proof computes with, and images, which are longer as text."""
+
+
+def _inputs(model: ImageModel) -> Iterator[tuple[Tensor, Tensor | None, dict[str, int]]]:
+    """Latent vectors with a class each, where there are classes: z (1, latent), y (1,), and y as the page gets it."""
+    noise = torch.randn(NUM_CODES, model.latent, generator=Generator().manual_seed(0))
+    for row, z in enumerate(short(noise)):
+        label = row % model.classes if model.classes else None
+        y = None if label is None else torch.tensor([label])
+        yield z[None], y, {} if label is None else {"y": label}
+
+
+def _pictures(model: ImageModel) -> Iterator[tuple[Tensor, Tensor | None, dict[str, int]]]:
+    """Images that the model makes, half of each replaced by noise: x (1, C, H, W); classes as of :func:`_inputs`."""
+    draw = Generator().manual_seed(1)
+    for z, y, named in list(_inputs(model))[:NUM_IMAGES]:
+        x = model.images(z, y)
+        noise = torch.rand(x.shape, generator=draw)
+        yield short(torch.where(noise < 0.5, x, noise)), y, named
+
+
+def _decoded(model: ImageModel, call: str) -> list[Proof]:
+    return [
+        Proof(call, {"z": z[0], **named}, model.images(z, y)[0]) for z, y, named in _inputs(model)
+    ]
+
+
+def _autoencoder(model: AutoEncoder) -> Played:
+    proofs = _decoded(model, "decode")
+    for x, _, _ in _pictures(model):
+        proofs.append(Proof("encode", {"x": x[0]}, model.encode(x)[0], "mean"))
+    return Played(model.state_dict(), proofs)
+
+
+def _vae(model: VAE) -> Played:
+    proofs = _decoded(model, "decode")
+    noise = short(torch.randn(model.latent, generator=Generator().manual_seed(2)))
+    for x, y, named in _pictures(model):
+        inputs: Inputs = {"x": x[0], **named}
+        q = model.encode(x)
+        proofs.append(Proof("encode", inputs, q.mean[0], "mean"))
+        proofs.append(Proof("encode", inputs, q.stddev[0], "std"))
+        proofs.append(Proof("encode", inputs, model.codes(x, y)[0], "code"))
+        drawn = model.draw(model.read(x), noise[None, None], y).z[0, 0]
+        proofs.append(Proof("redraw", {"x": x[0], "eps": noise, **named}, drawn))
+    return Played(model.state_dict(), proofs)
+
+
+def _vq(model: VQ) -> Played:
+    proofs = _decoded(model, "decode")
+    entries = torch.randint(model.config.codes, model.grid, generator=Generator().manual_seed(2))
+    proofs.append(Proof("paint", {"codes": entries}, model.logits(entries[None]).sigmoid()[0]))
+    for x, _, _ in _pictures(model):
+        # Not the codes: where two entries are equally near, a rounding decides.
+        vectors = model.encoder(x - model.statistics.mean)[0].permute(1, 2, 0)
+        proofs.append(Proof("encode", {"x": x[0]}, vectors, "vectors"))
+    return Played(model.state_dict(), proofs)
+
+
+def _gan(model: GAN) -> Played:
+    proofs = _decoded(model, "generate")
+    for x, y, named in _pictures(model):
+        proofs.append(Proof("judge", {"x": x[0], **named}, model.discriminate(x, y)))
+        if model.classes and model.config.conditioning == "auxiliary":
+            logits = model.class_rows(model.discriminator.describe(2 * x - 1))[0]
+            proofs.append(Proof("classify", {"x": x[0]}, logits))
+    return Played(model.state_dict(), proofs)
+
+
+def _plane_gan(model: PlaneGAN) -> Played:
+    noise = torch.randn(NUM_POINTS, model.latent, generator=Generator().manual_seed(0))
+    z = short(noise)
+    made = model.generator(z)
+    points = short(made + torch.randn(made.shape, generator=Generator().manual_seed(1)))
+    proofs = [
+        Proof("generate", {"z": z}, made),
+        Proof("judge", {"x": points}, model.discriminate(points)),
+    ]
+    return Played(model.state_dict(), proofs)
+
+
+def spectral_norms(model: PlaneGAN) -> dict[str, Tensor]:
+    """What the spectral norms of a game are of, and their vectors: the game goes on in the page.
+
+    Args:
+        model: as it was trained.
+    """
+    tensors: dict[str, Tensor] = {}
+    for name, layer in model.named_modules():
+        if parametrize.is_parametrized(layer, "weight"):
+            weight: Any = layer.parametrizations["weight"]
+            tensors[f"{name}.original"] = weight.original
+            tensors[f"{name}.u"], tensors[f"{name}.v"] = weight[0]._u, weight[0]._v
+    return tensors
+
+
+PLAYED: dict[str, Callable[[Any], Played]] = {
+    "autoencoder": _autoencoder,
+    "vae": _vae,
+    "vq": _vq,
+    "gan": _gan,
+    "plane-gan": _plane_gan,
+}
+"""Family to the function of a plain copy of its model that says what is written."""

@@ -1,0 +1,64 @@
+/** Drawing on a canvas: sharp on every screen, images with square pixels. */
+
+import { make } from "./elements.js";
+
+/**
+ * A canvas of so many CSS pixels, which may shrink with the page.
+ * @param {number} width
+ * @param {number} height
+ * @param {Record<string, any>} [attributes]
+ * @returns {HTMLCanvasElement}
+ */
+export function makeCanvas(width, height, attributes = {}) {
+  const scale = Math.max(1, Math.min(3, globalThis.devicePixelRatio || 1));
+  const canvas = make("canvas", { width: Math.round(width * scale), height: Math.round(height * scale), ...attributes });
+  canvas.style.maxWidth = "100%";
+  canvas.style.width = `${width}px`;
+  canvas.getContext("2d").scale(scale, scale);
+  return canvas;
+}
+
+/**
+ * An image (C, H, W) with values in [0, 1] on a canvas, as large as the canvas.
+ * @param {HTMLCanvasElement} canvas
+ * @param {ArrayLike<number>} pixels
+ * @param {number[]} shape [C, H, W]; C is 1 or 3
+ */
+export function drawImage(canvas, pixels, [channels, height, width]) {
+  const small = document.createElement("canvas");
+  small.width = width;
+  small.height = height;
+  const data = new ImageData(width, height), size = height * width;
+  for (let i = 0; i < size; i++) {
+    for (let c = 0; c < 3; c++) data.data[4 * i + c] = 255 * pixels[(channels === 3 ? c : 0) * size + i] + 0.5;
+    data.data[4 * i + 3] = 255;
+  }
+  small.getContext("2d").putImageData(data, 0, 0);
+  const context = canvas.getContext("2d");
+  context.save();
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.imageSmoothingEnabled = false;
+  context.drawImage(small, 0, 0, canvas.width, canvas.height);
+  context.restore();
+}
+
+/**
+ * Several canvases side by side, on white.
+ * @param {HTMLCanvasElement[]} canvases
+ * @returns {HTMLCanvasElement}
+ */
+export function sideBySide(canvases) {
+  const gap = 20, height = Math.max(...canvases.map((one) => one.height));
+  const whole = document.createElement("canvas");
+  whole.width = canvases.reduce((sum, one) => sum + one.width + gap, -gap);
+  whole.height = height;
+  const context = whole.getContext("2d");
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, whole.width, height);
+  let left = 0;
+  for (const one of canvases) {
+    context.drawImage(one, left, (height - one.height) / 2);
+    left += one.width + gap;
+  }
+  return whole;
+}

@@ -1,0 +1,122 @@
+/**
+ * What a page shows, kept in its address after `#`, so that a link shows the same: `#plane.at=0.5,-1&hide=controls`.
+ *
+ * Defaults are left out. A `#` without `=` is the anchor of a step, and is left alone.
+ */
+
+const WAIT_MS = 300; // after the last change: browsers refuse a hundred changes in a few seconds
+
+/**
+ * How a value is written in the address. Reading gives null where the text is no such value.
+ * @typedef {object} Form
+ * @property {(text: string) => any} read
+ * @property {(value: any) => string} write
+ */
+
+/** @type {Record<string, Form>} */
+export const FORMS = {
+  text: { read: (text) => text, write: (value) => value },
+  number: { read: (text) => asNumber(text), write: (value) => short(value) },
+  numbers: {
+    read: (text) => {
+      const found = text.split(",").map(asNumber);
+      return found.includes(null) ? null : found;
+    },
+    write: (values) => Array.from(values, short).join(","),
+  },
+};
+
+/** @param {string} text */
+function asNumber(text) {
+  const value = Number(text);
+  return text.trim() && Number.isFinite(value) ? value : null;
+}
+
+/** @param {number} value */
+const short = (value) => String(Number(value.toFixed(3)));
+
+/**
+ * The values that an address names.
+ * @param {string} hash with its `#`
+ * @returns {Map<string, string>}
+ */
+export function readHash(hash) {
+  return hash.includes("=") ? new Map(new URLSearchParams(hash.slice(1))) : new Map();
+}
+
+/**
+ * @param {Map<string, string>} values
+ * @returns {string} with its `#`; empty where there are none
+ */
+export function writeHash(values) {
+  return values.size ? `#${new URLSearchParams([...values])}` : "";
+}
+
+/** The address of the page. */
+export class Link {
+  constructor() {
+    this.values = readHash(location.hash);
+    this.timer = 0;
+    /** @type {(() => void)[]} called where the reader opens another link */
+    this.listeners = [];
+    addEventListener("hashchange", () => {
+      if (location.hash === this.written || !location.hash.includes("=")) return;
+      this.values = readHash(location.hash);
+      for (const listener of this.listeners) listener();
+    });
+  }
+
+  /**
+   * @param {string} key
+   * @param {string | null} text none where it is the default
+   */
+  set(key, text) {
+    if (text === null) this.values.delete(key);
+    else this.values.set(key, text);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.write(), WAIT_MS);
+  }
+
+  write() {
+    this.written = writeHash(this.values);
+    try {
+      history.replaceState(null, "", this.written || location.pathname + location.search);
+    } catch {
+      location.hash = this.written; // in a notebook's frame the history is closed
+    }
+  }
+}
+
+/**
+ * The values of a part of the page, by name, each with its default.
+ * @param {Link} link
+ * @param {string} id of the part; its keys in the address begin with it
+ * @param {Record<string, {form: Form, start: any, fits?: (value: any) => boolean}>} fields
+ */
+export function stateOf(link, id, fields) {
+  /** @type {Record<string, any>} */
+  const values = {};
+  const read = (name) => {
+    const { form, start, fits } = fields[name];
+    const text = link.values.get(`${id}.${name}`);
+    const found = text === undefined ? null : form.read(text);
+    return found === null || (fits && !fits(found)) ? structuredClone(start) : found;
+  };
+  const restore = () => { for (const name of Object.keys(fields)) values[name] = read(name); };
+  restore();
+  return {
+    values,
+    restore,
+    /** Write what differs from the beginning. */
+    keep() {
+      for (const [name, { form, start }] of Object.entries(fields)) {
+        const text = form.write(values[name]);
+        link.set(`${id}.${name}`, text === form.write(start) ? null : text);
+      }
+    },
+    reset() {
+      for (const [name, { start }] of Object.entries(fields)) values[name] = structuredClone(start);
+      this.keep();
+    },
+  };
+}

@@ -1,0 +1,142 @@
+/**
+ * Live parts of a page: each computes with the model of a run, and starts once the model has proved that it computes
+ * here what Python computed. Beneath each stands its static figure, whatever happens here.
+ *
+ * A part is a function of a `Stage`. It draws into `stage.room`, and returns what the page asks of it (`Player`).
+ */
+
+import { all, given, make } from "./elements.js";
+import { Link, stateOf } from "./link_state.js";
+import { create, proving, TOLERANCE } from "./models.js";
+import { filled, tiny, written } from "./numbers.js";
+import { open, PlayError } from "./weights.js";
+
+/**
+ * @typedef {object} Stage
+ * @property {HTMLElement} room to draw into
+ * @property {any[]} models of its runs
+ * @property {any[]} opened their documents
+ * @property {any} settings that the lesson gives
+ * @property {Record<string, string>} words in the reader's language
+ * @property {any} colours
+ * @property {(fields: Record<string, any>) => any} state see `stateOf`
+ */
+
+/**
+ * @typedef {object} Player
+ * @property {() => void} show draw what the state says
+ * @property {any} state
+ * @property {() => HTMLCanvasElement} picture of what is seen
+ * @property {() => (string | number)[][]} table of what is seen
+ */
+
+/**
+ * Start the live parts of the page, one after the other, so that the page stays quick.
+ * @param {Record<string, (stage: Stage) => Player>} parts by name
+ */
+export function startLive(parts) {
+  const { live: words, colours } = given("words");
+  const link = new Link(), models = new Map(), counts = new Map();
+  document.documentElement.classList.toggle("hide-controls", link.values.get("hide") === "controls");
+  const model = (number) => {
+    if (!models.has(number)) models.set(number, proved(number));
+    return models.get(number);
+  };
+  const startAll = async () => {
+    for (const box of all(document, "[data-live]")) {
+      const name = box.dataset.live, count = (counts.get(name) ?? 0) + 1;
+      counts.set(name, count);
+      await breath();
+      await startPart(box, name.replace("live_", "") + (count > 1 ? count : ""), parts[name], model, link, words, colours);
+    }
+  };
+  startAll();
+}
+
+/** Let the page draw and answer, between two pieces of work. */
+const breath = () => new Promise((done) => setTimeout(done, 0));
+
+/**
+ * The model of a run, once its numbers are those of Python. The numbers are computed in pieces.
+ * @param {string} number of its document in the page
+ */
+async function proved(number) {
+  const opened = open(given(`play-${number}`));
+  await breath();
+  const model = create(opened), steps = proving(opened, model);
+  for (;;) {
+    await breath();
+    const { done, value: proof } = steps.next();
+    if (done) return { opened, model, proof };
+  }
+}
+
+async function startPart(box, id, part, model, link, words, colours) {
+  const told = box.querySelector(".live-told"), settings = JSON.parse(box.querySelector("script").textContent);
+  const tell = (state, text) => { box.dataset.state = state; told.textContent = text; };
+  try {
+    const found = await Promise.all(box.dataset.models.split(" ").map(model));
+    const wrong = found.find(({ proof }) => !proof.holds);
+    if (wrong) return tell("off", refusal(wrong, words));
+    const room = make("div.live-room");
+    const player = part({
+      room,
+      settings,
+      words,
+      colours,
+      models: found.map((each) => each.model),
+      opened: found.map((each) => each.opened),
+      state: (fields) => stateOf(link, id, fields),
+    });
+    room.append(actions(player, id, words));
+    box.prepend(room);
+    player.show();
+    link.listeners.push(() => { player.state.restore(); player.show(); });
+    tell("on", proofWords(found, words));
+    if ([...link.values.keys()][0]?.startsWith(`${id}.`)) box.scrollIntoView({ block: "center" });
+  } catch (error) {
+    box.querySelector(".live-room")?.remove();
+    const damaged = error instanceof PlayError && error.reason === "weights";
+    tell("off", damaged ? words.damaged : filled(words.lacking, { reason: String(error.message ?? error) }));
+  }
+}
+
+function refusal({ opened, proof }, words) {
+  if (!opened.intact) return words.damaged;
+  return proof.largest <= TOLERANCE ? words.otherTokens : filled(words.differs, { difference: tiny(proof.largest) });
+}
+
+function proofWords(found, words) {
+  const count = found.reduce((sum, { proof }) => sum + proof.count, 0);
+  const largest = Math.max(...found.map(({ proof }) => proof.largest));
+  const text = filled(words.proved, { count: written(count, 0), difference: tiny(largest) });
+  return found.some(({ opened }) => opened.precision === "float16") ? `${text} ${words.rounded}` : text;
+}
+
+/** Buttons that every part has. */
+function actions(player, id, words) {
+  const button = (text, onclick) => make("button", { type: "button", onclick }, text);
+  return make(
+    "p.actions",
+    {},
+    button(words.back, () => { player.state.reset(); player.show(); }),
+    button(words.picture, () => player.picture().toBlob((blob) => save(blob, `olaria-${id}.png`), "image/png")),
+    button(words.numbers, () => save(new Blob([csv(player.table())], { type: "text/csv" }), `olaria-${id}.csv`)),
+  );
+}
+
+/**
+ * Rows as CSV, RFC 4180: what holds a comma, a quotation mark or a line end is quoted.
+ * @param {(string | number)[][]} rows
+ */
+export const csv = (rows) => rows.map((row) => row.map((cell) => {
+  const text = String(cell);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}).join(",")).join("\r\n") + "\r\n";
+
+/** Hand a file to the reader. */
+function save(blob, name) {
+  const url = URL.createObjectURL(blob);
+  make("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

@@ -1,0 +1,53 @@
+/** Numbers as the reader writes them, and rows of numbers. */
+
+/**
+ * As `labels.number` of Python writes it: four significant digits, less the zeros at the end, or so many decimals.
+ * @param {number} value
+ * @param {number} [digits] decimals
+ * @param {string} [language] of the page, unless given
+ */
+export const written = (value, digits, language = document.documentElement.lang) => {
+  if (!Number.isFinite(value)) return "—";
+  const most = digits ?? Math.max(0, 3 - (value ? Math.floor(Math.log10(Math.abs(value))) : 0));
+  const text = value.toLocaleString(language, {
+    minimumFractionDigits: digits ?? 0,
+    maximumFractionDigits: Math.min(most, 20),
+  });
+  return /[1-9]/.test(text) ? text.replace("-", "−") : text.replace("-", "");
+};
+
+/**
+ * A small number as a power of ten, as `difference` of Python writes it: 2.5·10⁻⁷.
+ * @param {number} value
+ * @param {string} [language]
+ */
+export const tiny = (value, language = document.documentElement.lang) => {
+  if (!(value > 0 && value < Infinity)) return value === 0 ? "0" : "∞";
+  const [digits, exponent] = value.toExponential(1).split("e");
+  const power = [...String(Number(exponent))].map((sign) => sign === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(sign)]).join("");
+  return `${written(Number(digits), 1, language)}·10${power}`;
+};
+
+/**
+ * Words of the page with their fields filled in.
+ * @param {string} words with named fields, `{kept} of {all}`
+ * @param {Record<string, string>} fields
+ */
+export const filled = (words, fields) => words.replace(/\{(\w+)\}/g, (whole, name) => fields[name] ?? whole);
+
+/**
+ * So many numbers, evenly, both ends among them.
+ * @param {number} from
+ * @param {number} to
+ * @param {number} count
+ */
+export const span = (from, to, count) => Array.from({ length: count }, (_, i) => from + (to - from) * i / (count - 1));
+
+/**
+ * The least of 1, 2 and 5 times a power of ten that is not below a number.
+ * @param {number} value
+ */
+export const roundAbove = (value) => {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return [1, 2, 5, 10].map((m) => m * power).find((m) => m >= value * (1 - 1e-9)) ?? 10 * power;
+};

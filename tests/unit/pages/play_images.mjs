@@ -1,0 +1,87 @@
+// Runs models of images and points of pages/play for the tests: jobs as JSON from the standard input, their results to
+// the standard output.
+
+import { readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+
+const folder = process.argv[2];
+const load = (name) => import(pathToFileURL(`${folder}/${name}.js`).href);
+const [weights, tensor, models, fresh, plane] = await Promise.all(
+  ["weights", "tensor", "models", "fresh", "points"].map(load),
+);
+
+const plain = (value) => {
+  if (ArrayBuffer.isView(value)) return [...value];
+  if (Array.isArray(value)) return value.map(plain);
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, plain(part)]));
+};
+
+// Lehmer's generator.
+const uniforms = (state = 1) => () => (state = (state * 48271) % 0x7fffffff) / 0x7fffffff;
+
+// The same numbers that Python drew, one recorded array after the other.
+const recorded = ({ real, noise, uniform, batchSize }) => {
+  const next = (arrays) => () => Float32Array.from(arrays.shift());
+  return { batchSize, real: next(real), noise: next(noise), uniform: next(uniform) };
+};
+
+const jobs = {
+  prove: ({ document }) => {
+    const opened = weights.open(document);
+    return { ...models.prove(opened, models.create(opened)), intact: opened.intact };
+  },
+  call: ({ document, calls }) => {
+    const model = models.create(weights.open(document));
+    return calls.map(([name, ...inputs]) => model[name](...inputs));
+  },
+  map: ({ name, values }) => tensor.apply(Float32Array.from(values), tensor[name]),
+  row: ({ name, values, options }) => tensor[name](Float32Array.from(values), ...options),
+  train: ({ document, source, steps, fractions }) => {
+    const game = models.create(weights.open(document));
+    const moments = game.train(recorded(source));
+    const losses = [];
+    let last = null;
+    while (game.step < steps) {
+      game.fraction = fractions[game.step];
+      last = moments.next().value;
+      const { side, stage, loss, penalty, gradient } = last;
+      if (stage === "updated") losses.push({ side, loss, penalty, gradient });
+    }
+    const { generator, discriminator } = game.players;
+    return {
+      weights: [generator, discriminator].map((network) => network.parameters()),
+      averages: game.averages,
+      losses,
+      last,
+      points: game.generate(source.shown),
+      averaged: game.generateAveraged(source.shown),
+      logits: game.judge(source.places),
+    };
+  },
+  points: ({ name, count }) => {
+    const { modes, std } = plane.POINT_SETS[name];
+    const points = plane.drawPoints(name, count, uniforms());
+    return { points, modes, std, ...(modes && plane.clusters(points, modes, 0.4 * std)) };
+  },
+  play: ({ points, settings, steps }) => {
+    const uniform = uniforms();
+    const game = fresh.freshPlaneGan(points, uniform, { ...fresh.SETTINGS, ...settings });
+    const source = fresh.pointSource(points, 64, uniform);
+    for (const moment of game.train(source)) {
+      if (!Number.isFinite(moment.loss ?? 0)) break;
+      if (game.step === steps) break;
+    }
+    return { step: game.step, points: game.generateAveraged(source.noise(2 * 500)) };
+  },
+};
+
+const wanted = JSON.parse(readFileSync(0, "utf8"));
+const results = wanted.map((job) => {
+  try {
+    return plain(jobs[job.job](job));
+  } catch (error) {
+    return { error: error.reason ?? String(error.stack) };
+  }
+});
+process.stdout.write(JSON.stringify(results, (_, value) => (value === Infinity ? "Infinity" : value)));

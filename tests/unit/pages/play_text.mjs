@@ -1,0 +1,98 @@
+// Runs text models, tokenizers and sampling rules of pages/play for the tests: jobs as JSON from the standard input,
+// their results to the standard output. Arrays travel as base64 of float32.
+
+import { readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+
+const folder = process.argv[2];
+const load = (name) => import(pathToFileURL(`${folder}/${name}.js`).href);
+const modules = ["weights", "tokens", "byte_pairs", "sampling"];
+const [weights, tokens, bytePairs, sampling] = await Promise.all(modules.map(load));
+const { create, prove } = await load("models");
+const averaging = await load("averaging");
+const { nearest } = await load("vectors");
+
+const floats = (text) => weights.toFloats(weights.decodeBase64(text));
+const packed = (data) => ({
+  float32: Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64"),
+});
+// Getters are read here, and what is a function is left out.
+const plain = (value) => {
+  if (value instanceof Float32Array) return packed(value);
+  if (value instanceof Uint8Array) return [...value];
+  if (Array.isArray(value)) return value.map(plain);
+  if (value === null || typeof value !== "object") return value;
+  const entries = Object.entries(value).filter(([, part]) => typeof part !== "function");
+  return Object.fromEntries(entries.map(([name, part]) => [name, plain(part)]));
+};
+
+const jobs = {
+  prove: ({ model, opened }) => ({ ...prove(opened, model), intact: opened.intact }),
+  call: ({ model }, name, ...inputs) => model[name](...inputs),
+  generate: ({ model }, start, options) => {
+    const drawn = [...model.generate(start, options)];
+    return {
+      ids: drawn.map(({ id }) => id),
+      slid: drawn.flatMap(({ slid }, at) => (slid ? [at] : [])),
+    };
+  },
+  drawn: ({ model }, start, options) => [...model.generate(start, options)],
+  speed: ({ model }, start, count) => {
+    for (const _ of model.generate(start, { maxTokens: 60 }));
+    let begun = performance.now();
+    for (const _ of model.generate(start, { maxTokens: count }));
+    const perSecond = (1000 * count) / (performance.now() - begun);
+    const ids = Array.from({ length: 64 }, (_, at) => start[at % start.length]);
+    for (let warm = 0; warm < 3; warm++) model.trace(ids);
+    const times = Array.from({ length: 9 }, () => {
+      begun = performance.now();
+      model.trace(ids).layers.forEach((layer) => layer.logits);
+      return performance.now() - begun;
+    });
+    return { perSecond, trace: times.sort((a, b) => a - b)[4] };
+  },
+  averages: ({ model }, ids, factor) => {
+    const { input, scores } = model.trace(ids).layers[0];
+    const head = model.matrices(0, 0);
+    return {
+      input,
+      scores,
+      loops: averaging.averageByLoops(input),
+      product: averaging.averageByProduct(input),
+      softmax: averaging.averageBySoftmax(input),
+      head,
+      attention: head && averaging.averageByAttention(input, head, factor),
+    };
+  },
+  nearest: ({ model }, id, options) => nearest(model.embedding, id, options),
+  encode: ({ tokenizer }, texts) => texts.map((text) => tokenizer.encode(text)),
+  decode: ({ tokenizer }, rows) => rows.map((ids) => tokenizer.decode(ids)),
+  pieces: ({ tokenizer }, ids) =>
+    ids.map((id) => ({ text: tokenizer.piece(id), bytes: tokenizer.bytes(id) })),
+  stream: ({ tokenizer }, rows, stop) =>
+    rows.map((ids) => {
+      const stream = tokens.textStream(tokenizer, stop);
+      return [...ids.map((id) => stream.push(id)), stream.finish()];
+    }),
+  split: (_, texts) => texts.map((text) => bytePairs.splitPieces(text)),
+  probabilities: (_, rows) =>
+    rows.map(({ logits, text, options }) =>
+      sampling.nextProbabilities(floats(logits), text, options),
+    ),
+  choose: (_, probabilities, draws) =>
+    draws.map((uniform) => sampling.choose(floats(probabilities), uniform)),
+  uniforms: (_, seed, count) => Array.from({ length: count }, sampling.uniforms(seed)),
+};
+
+const { scenes, wanted } = JSON.parse(readFileSync(0, "utf8"));
+const results = scenes.map(({ document, tokenizer }) => {
+  const opened = document ? weights.open(document) : null;
+  const known = tokenizer ?? document?.tokenizer;
+  const scene = {
+    opened,
+    model: opened && create(opened),
+    tokenizer: known && tokens.tokenizer(known),
+  };
+  return wanted.map(([name, ...inputs]) => plain(jobs[name](scene, ...inputs)));
+});
+process.stdout.write(JSON.stringify(results));

@@ -1,0 +1,91 @@
+"""Formulas that stand in Python and in the page's script: both give the same numbers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from olaria.objectives.divergence import Gaussian, divergence, integrand
+from olaria.pages.labels import number
+from olaria.pages.lesson_page import difference
+from olaria.pages.moving import round_above
+from olaria.sampling.autoregressive import SamplingConfig, filter_logits
+
+GAUSSIANS = [
+    (0.0, 1.0, 1.0, 1.5),
+    (-2.5, 0.2, 0.0, 1.0),
+    (3.0, 3.9, -4.0, 0.6),
+    (1.0, 1.0, 1.0, 1.0),
+]
+FILTERS = [(1.0, 40, 1.0), (0.5, 40, 1.0), (2.0, 5, 1.0), (1.0, 40, 0.5), (1.3, 12, 0.7)]
+LOGITS = np.sort(np.random.default_rng(0).normal(size=40) * 2)[::-1]
+NUMBERS = [0.0, 1.0, -0.5, 0.42, 2.1, 1234.5678, -1e-7, 3e-5, 1e6, 99999.5]
+
+
+def in_node(code: str) -> Any:
+    """What a module prints as JSON; ``./…`` are the modules of the pages."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("no Node: apt-get install nodejs")
+    ended = subprocess.run(
+        [node, "--input-type=module", "--eval", code],
+        cwd=str(resources.files("olaria.pages").joinpath("play")),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
+def test_areas_and_the_closed_form_are_pythons() -> None:
+    found = in_node(
+        f"""
+import {{ areas, closedForm, integrand }} from "./gaussians.js";
+console.log(JSON.stringify({json.dumps(GAUSSIANS)}.map(([a, b, c, d]) =>
+  [closedForm([a, b], [c, d]), ...areas([a, b], [c, d]), integrand(0.3, [a, b], [c, d])])));"""
+    )
+    for case, told in zip(GAUSSIANS, found, strict=True):
+        p, q = Gaussian(*case[:2]), Gaussian(*case[2:])
+        area = divergence(p, q)
+        at = float(integrand(p, q, np.array([0.3]))[0])
+        expected = (area.closed_form_nats, area.positive_nats, area.negative_nats, at)
+        assert told == pytest.approx(expected, rel=1e-5, abs=1e-5), case
+
+
+def test_the_filter_is_the_samplers() -> None:
+    found = in_node(
+        f"""
+import {{ filtered }} from "./next_token.js";
+const logits = {json.dumps(LOGITS.tolist())};
+console.log(JSON.stringify({json.dumps(FILTERS)}.map((rule) => filtered(logits, ...rule))));"""
+    )
+    for (t, k, p), told in zip(FILTERS, found, strict=True):
+        config = SamplingConfig(temperature=t, top_k=k, top_p=p)
+        kept = filter_logits(torch.tensor(LOGITS.copy())[None], config)
+        assert told == pytest.approx(kept.softmax(-1)[0].tolist(), abs=1e-6), (t, k, p)
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_numbers_are_written_as_python_writes_them(language: str) -> None:
+    tag = {"en": "en", "pt": "pt-BR"}[language]
+    small = [abs(value) for value in NUMBERS]
+    found = in_node(
+        f"""
+import {{ roundAbove, tiny, written }} from "./numbers.js";
+const numbers = {json.dumps(NUMBERS)}, small = {json.dumps(small)};
+console.log(JSON.stringify([
+  numbers.map((x) => written(x, undefined, "{tag}")), numbers.map((x) => written(x, 3, "{tag}")),
+  small.map((x) => tiny(x, "{tag}")), small.filter((x) => x).map(roundAbove)]));"""
+    )
+    assert found[0] == [number(value, language) for value in NUMBERS]
+    assert found[1] == [number(value, language, 3) for value in NUMBERS]
+    assert found[2] == [difference(value, language) for value in small]
+    assert found[3] == pytest.approx([round_above(value) for value in small if value])

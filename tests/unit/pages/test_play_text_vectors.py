@@ -1,0 +1,112 @@
+"""What a page computes of vectors besides a model's own layers: the four averages, and neighbours of tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from olaria.data.tokenizer import CharTokenizer
+from olaria.families.gpt import GPTConfig
+from olaria.families.language import BigramConfig, LanguageConfig
+from olaria.i18n import Message
+from olaria.lessons.tokens.scene import Rows, cosines
+from olaria.models.gpt import GPT
+from olaria.models.language import Bigram, LanguageModel
+from olaria.nn.averaging import (
+    average_by_attention,
+    average_by_loops,
+    average_by_product,
+    average_by_softmax,
+)
+
+TOKENIZER = CharTokenizer("abcdefghijklmnopqrstuvw")
+SIZE = TOKENIZER.vocab_size
+IDS = [3, 1, 4, 1, 5, 9, 2, 6]
+BUILT = {
+    "average": lambda: LanguageModel(LanguageConfig(context=9, width=8).on("average"), SIZE),
+    "head": lambda: LanguageModel(LanguageConfig(context=9, width=8).on("head"), SIZE),
+    "norm": lambda: LanguageModel(LanguageConfig(context=9, width=8).on("norm"), SIZE),
+    "fast": lambda: GPT(GPTConfig(context=9, width=16, num_layers=1), SIZE),
+    "bigram": lambda: Bigram(BigramConfig(), SIZE),
+}
+
+
+def built(name: str) -> Any:
+    """A model with weights that leave nothing at zero."""
+    torch.manual_seed(1)
+    model = BUILT[name]()
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    return model.eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("name", ["head", "norm", "fast"])
+def test_the_four_averages_are_those_of_python(
+    text_in_node: Any, text_document: Any, name: str, factor: float
+) -> None:
+    model = built(name)
+    document = text_document(model, TOKENIZER)
+    (found,) = text_in_node(["averages", IDS, factor], document=document)
+    x = torch.from_numpy(found["input"].copy())[None]
+    size = model.config.width // model.config.num_heads
+    query, key, value = (part[:size].T for part in model.blocks[0].qkv.weight.chunk(3))
+    expected = average_by_attention(x, factor * query, key, value)[0]
+    np.testing.assert_allclose(found["attention"]["mean"], expected, atol=1e-5)
+    still = {"loops": average_by_loops, "product": average_by_product}
+    for way, average in {**still, "softmax": average_by_softmax}.items():
+        mean = found[way] if way == "loops" else found[way]["mean"]
+        np.testing.assert_allclose(mean, average(x)[0], atol=1e-6)
+    for way, matrix in (("query", query), ("key", key), ("value", value)):
+        np.testing.assert_array_equal(found["head"][way], matrix)
+    for way in ("product", "softmax", "attention"):
+        weights = found[way]["weights"]
+        np.testing.assert_allclose(weights.sum(1), 1, atol=1e-6)
+        assert not np.triu(weights, 1).any()
+
+
+def test_the_head_is_the_models_own_where_nothing_is_added_to_it(
+    text_in_node: Any, text_document: Any
+) -> None:
+    """On the rung of one head, version 4 is what the model computes."""
+    document = text_document(built("head"), TOKENIZER)
+    found, trace = text_in_node(["averages", IDS, 1], ["call", "trace", IDS], document=document)
+    np.testing.assert_allclose(
+        found["attention"]["mean"], trace["layers"][0]["attention"], atol=1e-6
+    )
+
+
+def test_a_layer_that_only_averages_has_no_matrices(text_in_node: Any, text_document: Any) -> None:
+    found, trace = text_in_node(
+        ["averages", IDS, 1],
+        ["call", "trace", IDS],
+        document=text_document(built("average"), TOKENIZER),
+    )
+    assert found["head"] is None
+    np.testing.assert_allclose(found["loops"], trace["layers"][0]["attention"], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["norm", "bigram"])
+def test_neighbours_are_those_of_the_lesson(
+    text_in_node: Any, text_document: Any, name: str
+) -> None:
+    model = built(name)
+    table = model.table if name == "bigram" else model.embedding
+    table.weight[7] = 0
+    is_centred = name == "bigram"
+    rows = Rows(Message(""), table.weight, is_centred).vectors(torch.arange(SIZE))
+    alike = cosines(rows, rows)
+    jobs = [["nearest", i, {"count": SIZE, "isCentred": is_centred}] for i in range(SIZE)]
+    few = ["nearest", 2, {"count": 2, "among": [1, 2, 5, 9], "isCentred": is_centred}]
+    *results, chosen = text_in_node(*jobs, few, document=text_document(model, TOKENIZER))
+    for i, found in enumerate(results):
+        assert len({row["id"] for row in found}) == SIZE - 1
+        expected = [float(alike[i, row["id"]]) for row in found]
+        np.testing.assert_allclose([row["cosine"] for row in found], expected, atol=1e-6)
+        assert (np.diff(expected) <= 1e-6).all()
+    best = sorted((1, 5, 9), key=lambda other: -float(alike[2, other]))
+    assert [row["id"] for row in chosen] == best[:2]
