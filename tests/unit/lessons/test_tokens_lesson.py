@@ -18,16 +18,14 @@ from olaria.errors import LessonError
 from olaria.lessons import LESSONS
 from olaria.lessons.base import Asked, Question, Step
 from olaria.lessons.figures import Choice, Table, Tokens
-from olaria.lessons.tokens.kinds import kind_of
-from olaria.lessons.tokens.scene import Scene, cosines
+from olaria.lessons.tokens.scene import Scene, cosines, kind_of
 from olaria.lessons.tokens.steps import after, byte_pairs
-from olaria.lessons.tokens.vectors import alike_tokens
+from olaria.lessons.tokens.vectors import alike_tokens, mean_cosine
 from olaria.lessons.tokens.ways import (
     ByNumPy,
     ByTorch,
     bytes_by_hand,
     ids_by_hand,
-    mean_cosine,
     replayed,
 )
 from olaria.lessons.twice import compared
@@ -254,21 +252,11 @@ def test_mean_cosines_are_those_of_the_matrix() -> None:
     alike = cosines(vectors, vectors)
     theirs = cosine_similarity(vectors.numpy())
     np.testing.assert_allclose(alike, theirs, atol=1e-6)
-    sets = torch.tensor([[1.0] * 7, [1.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0]])
-    few = theirs[np.ix_([0, 2, 3], [0, 2, 3])]
-    expected = [table[np.triu_indices(len(table), 1)].mean() for table in (theirs, few)]
-    np.testing.assert_allclose(mean_cosine(alike, sets), expected, atol=1e-6)
-
-
-def test_largest_are_those_of_the_matrix(tiny_run: TinyRun) -> None:
-    scene = Scene.of(Asked((tiny_run("gpt-shakespeare", steps=10),), offline=True))
-    vectors = np.random.default_rng(3).normal(size=(7, 5))
-    theirs = cosine_similarity(vectors)
-    for way in (ByTorch(scene), ByNumPy(scene)):
-        alike = way.cosines(vectors, vectors)
-        np.testing.assert_allclose(alike, theirs, atol=1e-6)
-        np.fill_diagonal(alike, -np.inf)
-        np.testing.assert_allclose(way.largest(alike, 1)[:, 0], alike.max(1), atol=1e-6)
+    for sets in ([list(range(7))], [[0, 2, 3], [6, 1, 4]]):
+        tables = [theirs[np.ix_(some, some)] for some in sets]
+        expected = [(table.sum() - len(table)) / (table.size - len(table)) for table in tables]
+        found = mean_cosine(alike.numpy(), np.array(sets))
+        np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("preset", ["gpt2-shakespeare", "gpt-shakespeare"])
@@ -278,13 +266,13 @@ def test_kinds_that_are_there_are_found_and_others_are_not(tiny_run: TinyRun, pr
     assert len(scene.views) == (2 if preset == "gpt-shakespeare" else 1)
     assert set(scene.kinds) == {0, 1}  # the toy language is written in lower case
     noise = torch.randn(scene.table.weight.shape, generator=torch.Generator().manual_seed(0))
-    for view in scene.views:
-        view.weight.copy_(noise)
+    for weight in scene.views.values():
+        weight.copy_(noise)
     values = alike_tokens(scene, ByTorch(scene))
     assert values is not None and values["above"] == 0
     noise[scene.ids[scene.kinds[0]]] += 3 * noise[0]
-    for view in scene.views:
-        view.weight.copy_(noise)
+    for weight in scene.views.values():
+        weight.copy_(noise)
     made, again = (alike_tokens(scene, way) for way in (ByTorch(scene), ByNumPy(scene)))
     assert made is not None and again is not None
     assert all(check.holds for check in compared(made, again))
@@ -300,14 +288,11 @@ def test_kinds_of_tokens() -> None:
 
 
 MEASURES = {
-    "utf8": [0],
-    "encode": [1, 2, 3, 4],
+    "encode": [0, 1, 2, 3, 4],
     "merges": [2, 3],
     "rows": [5],
     "vectors": [6, 7, 8],
     "cosines": [6, 7],
-    "within": [7],
-    "largest": [6],
     "plane": [8],
 }
 
@@ -318,8 +303,6 @@ def test_a_wrong_measure_fails_checks(
 ) -> None:
     def wrong(found: Any) -> Any:
         match method:
-            case "utf8":
-                return found[::-1]
             case "encode":
                 return [*found, found[-1]]
             case "merges":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,9 +13,9 @@ from torch import Tensor
 from olaria.data.base import PairData, TextData
 from olaria.errors import LessonError
 from olaria.i18n import N_, Message
-from olaria.lessons.base import Asked, evenly, refusal
-from olaria.lessons.figures import Choice, Control, Figure, Tokens, Words
-from olaria.lessons.inside import Look, open_language, open_translation, read_language, windows_of
+from olaria.lessons.base import Array, Asked, evenly, refusal
+from olaria.lessons.figures import Choice, Control, Figure, Heat, Tokens, Words
+from olaria.lessons.inside import Look, open_language, open_translation, windows_of
 from olaria.lessons.texts import labels_of, sentence_of
 from olaria.models.gpt import GPT
 from olaria.models.language import LanguageModel
@@ -31,10 +32,10 @@ MOST_FOLLOWED = 16
 """Pairs of layer and head that are followed number by number."""
 MOST_MAPS = 40
 """Pairs of layer and head whose weights are drawn."""
-MOST_REMOVED = 24
+MOST_REMOVED = 16
 """Heads that are removed, one at a time."""
-NUM_PIECES, PIECE_TOKENS = 8, 64
-"""Of the validation text, for what is measured over texts."""
+NUM_PIECES, PIECE_TOKENS = 4, 64
+"""Of the validation text, for what is measured over texts: each removed head reads them all again."""
 
 Net = GPT | LanguageModel | Translation
 Ids = tuple[Tensor, ...]
@@ -51,13 +52,9 @@ def looks_of(model: Net, ids: Ids) -> dict[str, Look]:
 
 @dataclass(frozen=True)
 class Offer:
-    """The attentions and heads among which a reader chooses.
+    """Attentions, by their places among all, and heads of each, from the first, among which a reader chooses.
 
-    Args:
-        places: of the attentions among all.
-        num_heads: of each, from the first.
-        names: of the attentions.
-        start: place among those offered, and head, that are shown first.
+    The place among those offered and the head of ``start`` are shown first.
     """
 
     places: tuple[int, ...]
@@ -82,11 +79,10 @@ class Subject:
 
     Args:
         run: the run.
-        ids: what is read.
+        model: of the run.
+        ids: what is read; ``tokens`` are its figures, ``notes`` tell what was left out.
         looks: every attention, by the name of its module.
         sides: names of the positions that ask, and of those that are read, by kind of attention.
-        tokens: what is read, as figures.
-        notes: of tokens that were left out.
     """
 
     run: Run
@@ -95,7 +91,7 @@ class Subject:
     looks: Mapping[str, Look]
     sides: Mapping[str, tuple[tuple[Words, ...], tuple[Words, ...]]]
     tokens: tuple[Tokens, ...]
-    notes: tuple[Message, ...] = ()
+    notes: tuple[Message, ...]
 
     @property
     def each(self) -> tuple[Look, ...]:
@@ -111,9 +107,10 @@ class Subject:
         """Names of the query positions and of the key positions of an attention."""
         return self.sides[self.each[place].kind]
 
-    def of_kind(self, kind: str) -> tuple[int, ...]:
-        """Places of the attentions of a kind."""
-        return tuple(place for place, look in enumerate(self.each) if look.kind == kind)
+    def map(self, place: int, values: Array, **form: Any) -> Heat:
+        """A number for each query and key of an attention, (T, S); see :class:`Heat` for its form."""
+        titles = Message(N_("query position")), Message(N_("key position"))
+        return Heat("", values, *self.labels(place), *titles, **form)
 
     def offer(self, most: int, places: Sequence[int] | None = None) -> Offer:
         """At most so many pairs of layer and head, the layers spread evenly.
@@ -135,23 +132,14 @@ class Subject:
 
 @dataclass(frozen=True)
 class Scene:
-    """A run on a sentence.
-
-    Args:
-        asked: of the lesson.
-        own: the run that is opened up.
-    """
+    """A run on the user's sentence; where it only averages, or the sentence is too short, a ``LessonError``."""
 
     asked: Asked
     own: Subject
 
     @classmethod
     def of(cls, asked: Asked) -> Scene:
-        """The lesson's run on the user's sentence.
-
-        Raises:
-            LessonError: the run is of the rung that averages, or the sentence too short.
-        """
+        """The lesson's run on the user's sentence."""
         return cls(asked, subject_of(asked, asked.run))
 
     @cached_property
@@ -171,30 +159,31 @@ class Scene:
     @cached_property
     def pieces(self) -> tuple[Ids, ...]:
         """Pieces of the validation text, or pairs of it."""
-        return tuple(self._pieces())
-
-    def _pieces(self) -> Iterator[Ids]:
         run, model = self.own.run, self.own.model
         tokenizer, unseen = run.tokenizer(), run.recipe.data.unseen
-        data = run.data(offline=self.asked.offline)
-        length = min(PIECE_TOKENS, model.context)
-        if not isinstance(model, Translation):
-            assert isinstance(data, TextData)
-            for ids in windows_of(data.validation, tokenizer, NUM_PIECES, length, unseen):
-                yield (ids,)
-            return
-        assert isinstance(data, PairData)
-        for pair in data.validation[:NUM_PIECES]:
-            source, target = (tokenizer.encode(text, unseen)[:length] for text in pair)
-            yield model.specials.sources([source])[0], model.specials.targets([target])[0]
+        data, length = run.data(offline=self.asked.offline), min(PIECE_TOKENS, model.context)
+        if isinstance(model, Translation):
+            assert isinstance(data, PairData)
+            sources, targets = (
+                [tokenizer.encode(text, unseen)[:length] for text in side]
+                for side in zip(*data.validation[:NUM_PIECES], strict=True)
+            )
+            every = zip(sources, targets, strict=True)
+            specials = model.specials
+            return tuple((specials.sources([s])[0], specials.targets([t])[0]) for s, t in every)
+        assert isinstance(data, TextData)
+        windows = windows_of(data.validation, tokenizer, NUM_PIECES, length, unseen)
+        return tuple((ids,) for ids in windows)
 
 
 def subject_of(asked: Asked, run: Run) -> Subject:
     """A run on the user's sentence."""
     model = run.model()
+    assert isinstance(model, GPT | LanguageModel | Translation)
+    if model.context < 2:
+        raise refusal(run, FAMILIES, PRESET)
     if isinstance(model, Translation):
         return _translation(asked, run, model)
-    assert isinstance(model, GPT | LanguageModel)
     if isinstance(model, LanguageModel) and not model.config.has("head"):
         raise LessonError(
             N_(
@@ -204,29 +193,25 @@ def subject_of(asked: Asked, run: Run) -> Subject:
             name=run.name,
             preset=PRESET,
         )
-    read = read_language(asked, run, model, MOST_TOKENS)
-    ids = (read.sentence.ids,)
-    tokens = (Tokens("", read.sentence.tokens),)
-    sides = {"past": (read.names, read.names)}
-    return Subject(run, model, ids, looks_of(model, ids), sides, tokens, read.sentence.notes)
+    sentence = sentence_of(asked, run, MOST_TOKENS)
+    names, ids = labels_of(sentence.tokens), (sentence.ids,)
+    sides, tokens = {"past": (names, names)}, (Tokens("", sentence.tokens),)
+    return Subject(run, model, ids, looks_of(model, ids), sides, tokens, sentence.notes)
 
 
 def _translation(asked: Asked, run: Run, model: Translation) -> Subject:
     """The source is the sentence, the target what the model itself writes; both cut to be readable."""
-    if model.context < 2:
-        raise refusal(run, FAMILIES, PRESET)
     sentence = sentence_of(asked, run, MOST_TOKENS - 1)
     source = model.specials.sources([sentence.ids])[0]
     written = greedy(model, source[None], min(MOST_TOKENS - 1, model.context))[0]
     written = written[written < model.vocab_size]
-    target = torch.cat((torch.tensor([model.specials.bos]), written))
+    ids = (source, torch.cat((torch.tensor([model.specials.bos]), written)))
     target_tokens = tuple(sentence.tokenizer.decode([token]) for token in written.tolist())
     sources: tuple[Words, ...] = (*labels_of(sentence.tokens), Message(N_("⟨end⟩")))
     targets: tuple[Words, ...] = (Message(N_("⟨start⟩")), *labels_of(target_tokens))
     sides = {"both": (sources, sources), "past": (targets, targets), "cross": (targets, sources)}
     tokens = tuple(Tokens("", some) for some in (sentence.tokens, target_tokens) if some)
-    looks = looks_of(model, (source, target))
-    return Subject(run, model, (source, target), looks, sides, tokens, sentence.notes)
+    return Subject(run, model, ids, looks_of(model, ids), sides, tokens, sentence.notes)
 
 
 def later_queries(length: int) -> slice:

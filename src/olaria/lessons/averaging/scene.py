@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from statistics import median
+from timeit import repeat
 
 import numpy as np
 import torch
@@ -17,12 +17,7 @@ from olaria.lessons.inside import Opened, open_language
 from olaria.lessons.texts import Sentence, labels_of, sentence_of, spelt
 from olaria.models.gpt import GPT
 from olaria.models.language import LanguageModel
-from olaria.nn.averaging import (
-    average_by_attention,
-    average_by_loops,
-    average_by_product,
-    average_by_softmax,
-)
+from olaria.nn import averaging
 
 TOY = np.array([[1.0, 0.0], [0.0, 2.0], [2.0, 1.0]])
 """A sequence of three vectors of two numbers, whose means are told at a glance: (1, 0), (½, 1), (1, 1)."""
@@ -38,14 +33,9 @@ Head = tuple[Array, Array, Array]
 
 @dataclass(frozen=True)
 class Scene:
-    """A sentence, the run's model, and the matrices of version 4.
+    """The run's model, the user's sentence, what happens inside as it is read, and the matrices of version 4.
 
-    Args:
-        model: of the run.
-        sentence: the user's.
-        opened: what happens inside the model as it reads the sentence.
-        head: of the run's first head; where it has none, drawn.
-        seed: of what is drawn.
+    They are those of the run's first head; where it has none, they are drawn with the seed.
     """
 
     model: GPT | LanguageModel
@@ -85,16 +75,6 @@ class Scene:
         """Whether the run only averages, so that the matrices of version 4 are drawn."""
         return not self.opened.looks
 
-    @property
-    def has_biases(self) -> bool:
-        """Whether queries and keys have biases: of the rung of GPT-2."""
-        return isinstance(self.model, LanguageModel) and self.model.config.has("gpt")
-
-    @property
-    def is_local(self) -> bool:
-        """Whether a query reads only the nearest keys of a long text."""
-        return isinstance(self.model, GPT) and self.model.is_local
-
     @cached_property
     def changed(self) -> Tensor:
         """The sentence with another last token: the first of it that differs, or the vocabulary's next."""
@@ -104,11 +84,10 @@ class Scene:
         return ids
 
     @property
-    def replaced(self) -> tuple[str, str]:
+    def replaced(self) -> tuple[str, ...]:
         """The last token, and the other."""
         both = torch.stack((self.sentence.ids[-1], self.changed[-1]))
-        old, new = labels_of(spelt(self.sentence.tokenizer, both))
-        return old, new
+        return labels_of(spelt(self.sentence.tokenizer, both))
 
     @cached_property
     def favourite(self) -> int:
@@ -121,20 +100,18 @@ class Scene:
     def seconds(self) -> Array:
         """Of each version at each length, (lengths, 4): medians, here and now."""
         query, key, value = (torch.from_numpy(part).float() for part in self.head)
-        attend = partial(average_by_attention, query=query, key=key, value=value)
-        versions = (average_by_loops, average_by_product, average_by_softmax, attend)
-        draws = Generator().manual_seed(self.seed)
-        width = self.model.config.width
+        versions = (
+            averaging.average_by_loops,
+            averaging.average_by_product,
+            averaging.average_by_softmax,
+            partial(averaging.average_by_attention, query=query, key=key, value=value),
+        )
+        draws, width = Generator().manual_seed(self.seed), self.model.config.width
         sequences = (torch.randn(1, count, width, generator=draws) for count in LENGTHS)
         with torch.no_grad():
             return np.array([[_seconds(version, x) for version in versions] for x in sequences])
 
 
 def _seconds(version: Callable[[Tensor], Tensor], x: Tensor) -> float:
-    version(x)  # the first call also makes room
-    times = []
-    for _ in range(REPETITIONS):
-        start = time.perf_counter()
-        version(x)
-        times.append(time.perf_counter() - start)
-    return median(times)
+    # The first call also makes room.
+    return median(repeat(lambda: version(x), number=1, repeat=1 + REPETITIONS)[1:])

@@ -9,43 +9,98 @@ Sources: Vaswani et al. 2017, equation 1 and table 1; Elman 1990 (recurrent netw
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from olaria.i18n import N_, Message
-from olaria.lessons.averaging.scene import LENGTHS, REPETITIONS, Scene
-from olaria.lessons.averaging.toy import (
-    FACTORS,
-    VERSIONS,
-    by_hand,
-    chosen_weights,
-    growing,
-    product,
-    softmax,
-    weights_map,
-)
+from olaria.i18n import N_, Message, Number
+from olaria.lessons.averaging.scene import LENGTHS, REPETITIONS, TOY, Scene
 from olaria.lessons.averaging.ways import Way
 from olaria.lessons.base import Array, Check
+from olaria.lessons.document import Values
 from olaria.lessons.figures import Bars, Choice, Control, Curve, Heat, Plot, Table, Words
 from olaria.lessons.twice import Row
 from olaria.models.gpt import GPT
+from olaria.models.language import LanguageModel
+from olaria.nn import averaging
 from olaria.nn.attention import attention, causal_mask
-from olaria.nn.averaging import (
-    average_by_attention,
-    average_by_loops,
-    average_by_product,
-    average_by_softmax,
-)
 
-Values = dict[str, Any]
-
+VERSIONS = (N_("1: loops"), N_("2: matrix product"), N_("3: softmax"), N_("4: self-attention"))
+FACTORS = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Sizes of the queries, beside their own."""
 KEPT = 0.5
 """Share of itself that the recurrent state of the example keeps."""
 UPDATES = 10
 SHARES = (0.01, 0.2)
 """Between the answers to how much is left after so many updates."""
+_UNIT = np.eye(2)
+_POSITIONS = tuple(str(t + 1) for t in range(len(TOY)))
+
+
+# -- on three vectors of two numbers ---------------------------------------------------------------
+
+
+def by_hand(_scene: Scene, way: Way) -> Values:
+    """Version 1 on three vectors of two numbers."""
+    means, sums = way.loops(TOY), np.cumsum(TOY, 0)
+    guesses = np.stack((sums[1], means[1], TOY.mean(0)))
+    heads = (N_("position"), N_("vector x"), N_("sum so far"), N_("mean so far, y"))
+    rows = zip(_POSITIONS, map(_pair, TOY), map(_pair, sums), map(_pair, means), strict=True)
+    text = Message(N_("the means, by hand"))
+    return {
+        **dict(zip("abcdef", guesses.ravel().tolist(), strict=True)),
+        "answer": _nearest(guesses, way.loops(TOY[:2])[-1]),
+        "x": TOY,
+        "means": means,
+        "table": _table(heads, rows),
+        "checks": (Check(text, means, [[1.0, 0.0], [0.5, 1.0], [1.0, 1.0]]),),
+    }
+
+
+def product(_scene: Scene, way: Way) -> Values:
+    """Version 2: the weights of the means, in a matrix."""
+    means, weights = way.product(TOY), way.product(np.eye(len(TOY)))
+    return {
+        "answer": _nearest(np.array([[0, 1, 0], [1 / 2, 1 / 2, 0], [1 / 3] * 3]), weights[1]),
+        "means": means,
+        "weights": weights,
+        "matrix": _map(weights, _POSITIONS),
+        "table": _equal(VERSIONS, [way.loops(TOY), means]),
+    }
+
+
+def softmax(_scene: Scene, way: Way) -> Values:
+    """Version 3: the same weights, made of scores."""
+    means, weights = way.softmax(TOY), way.softmax(np.eye(len(TOY)))
+    scores = np.where(np.tri(len(TOY)) > 0, 0.0, -np.inf)
+    names = Message(N_("scores")), Message(N_("weights"))
+    shown = Control(Message(N_("shown")), names, "select", start=1)
+    return {
+        "answer": 0 if weights[0, -1] == 0 else 1,
+        "means": means,
+        "weights": weights,
+        "matrices": _maps(shown, (scores, weights), _POSITIONS),
+        "table": _equal(VERSIONS, [way.loops(TOY), way.product(TOY), means]),
+    }
+
+
+def chosen_weights(_scene: Scene, way: Way) -> Values:
+    """Version 4, with queries, keys and values that are the vectors themselves; then with queries of zero."""
+    still, means = way.attend(TOY, 0 * _UNIT, _UNIT, _UNIT), way.loops(TOY)
+    stages = np.stack([way.weights(TOY, factor * _UNIT, _UNIT) for factor in FACTORS])
+    names = (*VERSIONS[:3], N_("4, with Q = 0"))
+    outputs = way.attend(TOY, _UNIT, _UNIT, _UNIT)
+    return {
+        "score": TOY[2] @ TOY[2],
+        "other": TOY[2] @ TOY[0],
+        "most": stages[-1, 2, 2],
+        "answer": _nearest(np.stack((np.zeros_like(TOY), means, TOY)), still),
+        "weights": stages,
+        "outputs": outputs,
+        "maps": _growing(stages, _POSITIONS),
+        "table": _equal(names, [means, way.product(TOY), way.softmax(TOY), still]),
+        "own": _equal(VERSIONS[3:], [outputs], marked=False),
+    }
 
 
 # -- on the run's own vectors ----------------------------------------------------------------------
@@ -54,88 +109,58 @@ SHARES = (0.01, 0.2)
 def own_vectors(scene: Scene, way: Way) -> Values:
     """All versions on what the first layer of the run reads of the sentence."""
     x, (query, key, value) = way.read(scene.sentence.ids), scene.head
-    versions = [way.loops(x), way.product(x), way.softmax(x)]
-    averaged, still = way.loops(x @ value), way.attend(x, 0 * query, key, value)
-    lengths = np.sqrt((versions[0] ** 2).mean(1))
+    means, still = way.loops(x), way.attend(x, 0 * query, key, value)
+    pairs = (means, way.product(x)), (means, way.softmax(x)), (way.loops(x @ value), still)
+    apart = max(_apart(*pair) for pair in pairs)
+    lengths = np.sqrt((means**2).mean(1))
+    first, last = lengths[[0, -1]]
     stages = np.stack([way.weights(x, factor * query, key) for factor in FACTORS])
-    last = stages[-1, -1]
-    positive = last[last > 1e-12]
-    entropy = -(positive * np.log(positive)).sum()
-    apart = [_apart(versions[0], version) for version in versions[1:]] + [_apart(averaged, still)]
-    own = 0.0 if scene.is_drawn else _apart(way.own_weights(scene.sentence.ids), stages[-1])
+    read, even = stages[-1, -1], np.full(scene.length, 1 / scene.length)
+    positive = read[read > 1e-12]
+    is_own = not scene.is_drawn and _apart(way.own_weights(scene.sentence.ids), stages[-1]) < 1e-5
+    series = (Message(N_("mean")), even), (Message(N_("attention")), read)
     return {
         "notes": scene.sentence.notes,
         "count": scene.length,
         "width": x.shape[1],
-        "size": x.size,
-        "equal": max(apart) < 1e-5,
-        "first": lengths[0],
-        "last": lengths[-1],
-        "answer": 1
-        if abs(lengths[-1] - lengths[0]) < 0.05 * lengths[0]
-        else 2 * int(lengths[-1] > lengths[0]),
-        "most": last[scene.favourite],
+        "equal": apart < 1e-5,
+        "apart": apart,
+        "first": first,
+        "last": last,
+        "answer": 1 if abs(last - first) < 0.05 * first else 2 * int(last > first),
+        "most": read[scene.favourite],
         "token": scene.labels[scene.favourite],
         "uniform": 1 / scene.length,
-        "effective": np.exp(entropy),
+        "effective": np.exp(-(positive * np.log(positive)).sum()),
         "drawn": scene.is_drawn,
         "seed": scene.seed,
-        "whole": not scene.is_drawn and own < 1e-5,
+        "whole": is_own,
         "x": x,
-        "means": versions[0],
+        "means": means,
         "outputs": still,
         "lengths": lengths,
         "weights": stages,
-        "table": Table(
-            "",
-            (Message(N_("compared")), Message(N_("numbers")), Message(N_("largest difference"))),
-            (
-                (Message(N_("version 2 with version 1")), x.size, apart[0]),
-                (Message(N_("version 3 with version 1")), x.size, apart[1]),
-                (Message(N_("version 4 with Q = 0, and version 1 of V")), still.size, apart[2]),
-            ),
-            digits=6,
-        ),
-        "maps": growing(stages, scene.labels),
-        "bars": Bars(
-            "",
-            scene.labels,
-            (
-                (Message(N_("mean")), np.full(scene.length, 1 / scene.length)),
-                (Message(N_("attention")), last),
-            ),
-            Message(N_("weight")),
-        ),
+        "maps": _growing(stages, scene.labels),
+        "bars": Bars("", scene.labels, series, Message(N_("weight"))),
     }
 
 
 def no_future(scene: Scene, way: Way) -> Values:
     """Another last token changes nothing before it, in any version."""
     x, y = (way.read(ids) for ids in (scene.sentence.ids, scene.changed))
-    versions: list[Callable[[Array], Array]] = [
-        way.loops,
-        way.product,
-        way.softmax,
-        lambda x: way.attend(x, *scene.head),
-    ]
+    versions = (way.loops, way.product, way.softmax, lambda x: way.attend(x, *scene.head))
     changes = np.stack([np.abs(version(y) - version(x)).max(1) for version in versions])
     old, new = scene.replaced
+    titles = Message(N_("version")), Message(N_("position"))
     return {
         "old": old,
         "new": new,
         "count": scene.length - 1,
         "before": changes[:, :-1].max(),
         "moved": changes[3, -1],
-        "answer": (0, 1, 2, 2, 2)[int((changes[:, :-1].max(1) > 1e-6).sum())],
+        "answer": min(2, int((changes[:, :-1].max(1) > 1e-6).sum())),
         "changes": changes,
-        "map": Heat(
-            "",
-            changes,
-            tuple(map(Message, VERSIONS)),
-            scene.labels,
-            Message(N_("version")),
-            Message(N_("position")),
-        ),
+        "map": Heat("", changes, tuple(map(Message, VERSIONS)), scene.labels, *titles),
     }
 
 
@@ -145,138 +170,127 @@ def no_future(scene: Scene, way: Way) -> Values:
 def from_recurrence(scene: Scene, way: Way) -> Values:
     """The weight of the first vector: through a state that is updated at each step, in a mean, and in attention."""
     count, x = max(scene.length, UPDATES + 1), way.read(scene.sentence.ids)
-    query, key, value = scene.head
-    state = way.carried(np.eye(count), KEPT)[:, 0]
-    mean = way.loops(np.eye(count))[:, 0]
+    query, key, _ = scene.head
+    state, mean = way.carried(np.eye(count), KEPT)[:, 0], way.loops(np.eye(count))[:, 0]
     read = way.weights(x, query, key)[:, 0]
-    left = float(state[UPDATES])
-    order = np.roll(np.arange(scene.length - 1), 1)
-    shuffled = way.attend(np.concatenate((x[:-1][order], x[-1:])), query, key, value)
     places = np.arange(1, count + 1, dtype=float)
+    curves = (
+        Curve(Message(N_("recurrent state that keeps a half")), places, state),
+        Curve(Message(N_("mean")), places, mean),
+        Curve(Message(N_("attention, on the sentence")), places[: scene.length], read, "points"),
+    )
+    axes = Message(N_("query position")), Message(N_("weight of the first vector"))
+    order = [*np.roll(np.arange(scene.length - 1), 1), -1]
+    text = N_("the last output of attention, with the positions before it in another order")
+    shuffled, straight = (way.attend(some, *scene.head)[-1] for some in (x[order], x))
     return {
         "updates": UPDATES,
-        "left": left,
-        "answer": int(np.searchsorted(SHARES, left)),
-        "count": scene.length,
+        "left": state[UPDATES],
+        "answer": int(np.searchsorted(SHARES, state[UPDATES])),
         "steps": scene.length - 1,
         "state": state,
         "read": read,
-        "table": Table(
-            "",
-            (
-                Message(N_("how the last position learns of the first")),
-                Message(N_("recurrent network")),
-                Message(N_("attention")),
-            ),
-            (
-                (Message(N_("steps from the first position to the last")), scene.length - 1, 1),
-                (
-                    Message(N_("numbers kept of the past")),
-                    x.shape[1],
-                    scene.length * (key.shape[1] + value.shape[1]),
-                ),
-                (
-                    Message(N_("steps one after the other to read the sentence in training")),
-                    scene.length,
-                    1,
-                ),
-            ),
-        ),
-        "plot": Plot(
-            "",
-            (
-                Curve(Message(N_("recurrent state that keeps a half")), places, state),
-                Curve(Message(N_("mean")), places, mean),
-                Curve(
-                    Message(N_("attention, on the sentence")),
-                    places[: scene.length],
-                    read,
-                    "points",
-                ),
-            ),
-            Message(N_("query position")),
-            Message(N_("weight of the first vector")),
-        ),
-        "checks": (
-            Check(
-                Message(
-                    N_(
-                        "the last output of attention, with the positions before it in another order"
-                    )
-                ),
-                shuffled[-1],
-                way.attend(x, query, key, value)[-1],
-            ),
-        ),
+        "plot": Plot("", curves, *axes),
+        "checks": (Check(Message(text), shuffled, straight),),
     }
 
 
 def cost(scene: Scene, way: Way) -> Values:
     """How long each version takes at growing length; no twin can hold a clock, but operations can be counted."""
-    seconds = scene.seconds  # measured once: a clock never gives the same twice
-    length, width = LENGTHS[len(LENGTHS) // 2], scene.model.config.width
+    microseconds = 1e6 * scene.seconds  # measured once: a clock never gives the same twice
+    middle = len(LENGTHS) // 2
+    length = LENGTHS[middle]
     used = int((way.product(np.eye(length)) > 0).sum())
-    scores = np.array([way.weights(np.zeros((n, 1)), *2 * [np.ones((1, 1))]).size for n in LENGTHS])
-    rows = list[tuple[Words | float, ...]]()
-    for count, row in zip(LENGTHS, 1e6 * seconds, strict=True):
-        rows.append((str(count), *map(float, row)))
+    one = np.ones((1, 1))
+    scores = [way.weights(np.zeros((n, 1)), one, one).size for n in LENGTHS[:2]]
+    text = Message(N_("weights that are not zero: the sum of 1, 2, … up to the length"))
+    rows = zip(map(str, LENGTHS), *microseconds.T.tolist(), strict=True)
     return {
         "length": length,
-        "width": width,
-        "loops": 1e6 * seconds[len(LENGTHS) // 2, 0],
-        "product": 1e6 * seconds[len(LENGTHS) // 2, 1],
-        "attention": 1e6 * seconds[len(LENGTHS) // 2, 3],
+        "width": scene.model.config.width,
+        "loops": microseconds[middle, 0],
+        "product": microseconds[middle, 1],
+        "attention": microseconds[middle, 3],
         "repetitions": REPETITIONS,
         "used": used,
         "multiplied": length**2,
-        "answer": (2, 4, 8).index(int(scores[1] // scores[0])),
-        "shortest": LENGTHS[0],
-        "longest": LENGTHS[-1],
-        "seconds": seconds,
-        "table": Table(
-            "", (Message(N_("positions")), *map(Message, VERSIONS)), tuple(rows), digits=0
-        ),
-        "bars": Bars(
-            "",
-            tuple(map(Message, VERSIONS)),
-            tuple(
-                (Message(N_("{count} positions"), {"count": LENGTHS[place]}), 1e6 * seconds[place])
-                for place in (0, -1)
-            ),
-            "µs",
-            by_factors=True,
-        ),
-        "checks": (
-            Check(
-                Message(N_("weights that are not zero: the sum of 1, 2, … up to the length")),
-                used,
-                length * (length + 1) / 2,
-            ),
-        ),
+        "answer": (2, 4, 8).index(scores[1] // scores[0]),
+        "seconds": scene.seconds,
+        "table": _table((N_("positions"), *VERSIONS), rows, digits=0),
+        "checks": (Check(text, used, length * (length + 1) / 2),),
     }
 
 
 def beyond(scene: Scene, way: Way) -> Values | None:
     """What the run's own head does that version 4 does not."""
-    if scene.is_drawn or not (isinstance(scene.model, GPT) or scene.has_biases):
+    model = scene.model
+    has_biases = isinstance(model, LanguageModel) and model.config.has("gpt")
+    if not (isinstance(model, GPT) or has_biases):
         return None
     ids, (query, key, _) = scene.sentence.ids, scene.head
-    version, own = way.weights(way.read(ids), query, key), way.own_weights(ids)
-    shown = (VERSIONS[3], N_("head 1 of layer 1"))
+    both = way.weights(way.read(ids), query, key), way.own_weights(ids)
+    shown = Message(VERSIONS[3]), Message(N_("head 1 of layer 1"))
+    control = Control(Message(N_("weights of")), shown, "select", start=1)
     return {
-        "gpt": isinstance(scene.model, GPT),
-        "biases": scene.has_biases,
-        "local": scene.is_local,
-        "apart": _apart(version, own),
+        "gpt": isinstance(model, GPT),
+        "biases": has_biases,
+        "local": isinstance(model, GPT) and model.is_local,
+        "apart": _apart(*both),
         "root": np.sqrt(query.shape[1]),
-        "weights": own,
-        "maps": Choice(
-            "",
-            (Control(Message(N_("weights of")), tuple(map(Message, shown)), "select", start=1),),
-            (weights_map(version, scene.labels), weights_map(own, scene.labels)),
-            (0, 1),
-        ),
+        "weights": both[1],
+        "maps": _maps(control, both, scene.labels),
     }
+
+
+# -- figures ---------------------------------------------------------------------------------------
+
+
+def _pair(vector: Array) -> Message:
+    """A vector of two numbers."""
+    first, second = map(Number, vector.tolist())
+    return Message(N_("({first}, {second})"), {"first": first, "second": second})
+
+
+def _table(
+    heads: Iterable[str], rows: Iterable[tuple[Words | float, ...]], digits: int | None = None
+) -> Table:
+    return Table("", tuple(map(Message, heads)), tuple(rows), digits)
+
+
+def _equal(names: Sequence[str], columns: Sequence[Array], *, marked: bool = True) -> Table:
+    """The vectors of each position, (T, 2), for versions that say they are equal."""
+    heads = (N_("position"), *names[: len(columns)])
+    rows = zip(_POSITIONS, *(map(_pair, column) for column in columns), strict=True)
+    equal = tuple(range(1, len(heads))) if marked else ()
+    return Table("", tuple(map(Message, heads)), tuple(rows), equal=equal)
+
+
+def _map(weights: Array, labels: tuple[str, ...]) -> Heat:
+    """Weights, or scores, of each query position on each key position."""
+    titles = Message(N_("query position")), Message(N_("key position"))
+    return Heat("", weights, labels, labels, *titles)
+
+
+def _maps(
+    control: Control,
+    maps: Iterable[Array],
+    labels: tuple[str, ...],
+    printed: tuple[int, ...] = (0, 1),
+) -> Choice:
+    return Choice("", (control,), tuple(_map(some, labels) for some in maps), printed)
+
+
+def _growing(stages: Array, labels: tuple[str, ...]) -> Choice:
+    """Weights as the queries grow from zero to their own size."""
+    percent = tuple(Message(N_("{percent}%"), {"percent": round(100 * f)}) for f in FACTORS)
+    last = len(FACTORS) - 1
+    control = Control(Message(N_("size of the queries")), percent, start=last, plays=True)
+    return _maps(control, stages, labels, (0, len(FACTORS) // 2, last))
+
+
+def _nearest(guesses: Array, value: Array) -> int:
+    """Which of some guesses is the value."""
+    return int(np.abs(guesses - value).reshape(len(guesses), -1).sum(1).argmin())
 
 
 def _apart(one: Array, other: Array) -> float:
@@ -284,14 +298,14 @@ def _apart(one: Array, other: Array) -> float:
 
 
 STEPS = (
-    Row(by_hand, (average_by_loops,)),
-    Row(product, (average_by_product,)),
-    Row(softmax, (causal_mask, average_by_softmax)),
-    Row(chosen_weights, (average_by_attention, attention)),
-    Row(own_vectors, (average_by_softmax, average_by_attention)),
+    Row(by_hand, (averaging.average_by_loops,)),
+    Row(product, (averaging.average_by_product,)),
+    Row(softmax, (causal_mask, averaging.average_by_softmax)),
+    Row(chosen_weights, (averaging.average_by_attention, attention)),
+    Row(own_vectors, (averaging.average_by_softmax, averaging.average_by_attention)),
     Row(no_future, (causal_mask,)),
-    Row(from_recurrence, (average_by_attention,)),
-    Row(cost, (average_by_loops, average_by_product, average_by_softmax, average_by_attention)),
+    Row(from_recurrence, (averaging.average_by_attention,)),
+    Row(cost, (averaging.average_by_loops, averaging.average_by_attention)),
     Row(beyond, (attention,)),
 )
 """In the order of the documents."""

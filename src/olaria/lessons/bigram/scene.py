@@ -13,7 +13,7 @@ from torch import Generator
 
 from olaria.data import TextData
 from olaria.lessons.base import Array, Asked
-from olaria.lessons.bigram.counts import Ids, PairCounts, entropy, following
+from olaria.lessons.bigram.counts import Ids, PairCounts, following
 from olaria.lessons.texts import Sentence, labels_of, sentence_of, spelt
 from olaria.models.language import Bigram
 from olaria.sampling.autoregressive import SamplingConfig, generate
@@ -38,17 +38,7 @@ LEAST_TIMES = 50
 
 @dataclass(frozen=True)
 class Scene:
-    """A bigram and the texts that its table is compared with.
-
-    Args:
-        asked: for the lesson.
-        model: of the run.
-        sentence: the user's.
-        counts: of the training text.
-        train: the text that was counted.
-        validation: the beginning of the validation text, as the model reads it.
-        validation_counts: of its pairs.
-    """
+    """A bigram, and the texts that its table is compared with: each as far as it is read, and its pairs."""
 
     asked: Asked
     model: Bigram
@@ -109,21 +99,6 @@ class Scene:
         followed = [token for token in asked if self.counts.firsts[token]]
         return np.array(followed or self.frequent(SHOWN_ROWS))
 
-    @cached_property
-    def likeliest(self) -> Ids:
-        """What follows each of them in the training text, the most frequent first, (N, V)."""
-        everyone = np.arange(self.vocab_size)
-        p = self.counts.probability(self.rows[:SHOWN_ROWS, None], everyone[None])
-        return np.argsort(-p, 1, kind="stable")
-
-    @cached_property
-    def by_entropy(self) -> list[int]:
-        """Places among the frequent tokens, the one after which the text goes on most surely first."""
-        everyone = np.arange(self.vocab_size)
-        p = self.counts.probability(self.frequent()[:, None], everyone[None])
-        order: list[int] = entropy(p).argsort(kind="stable").tolist()
-        return order
-
     # -- draws --------------------------------------------------------------------------------------
 
     @cached_property
@@ -165,20 +140,15 @@ class Scene:
         for source in (self.sentence.ids.numpy(), self.validation_counts.ids, self.counts.ids):
             ids = source[:SEARCHED_TOKENS]
             pairs, places = np.unique(np.stack((ids[1:], ids[:-1])), axis=1, return_index=True)
-            is_known = self.counts.of(pairs[1], pairs[0]) >= LEAST_TIMES
-            times = np.bincount(pairs[0][is_known], minlength=self.vocab_size)
-            is_asked = is_known & (times[pairs[0]] > 1)
-            ends = [ids[max(0, place + 2 - CONTEXT) : place + 2] for place in places[is_asked]]
-            after = [following(self.counts.ids, context, self.vocab_size) for context in ends]
-            apart = [
-                (overlap(after[i], after[j]), i, j)
-                for i, j in combinations(range(len(ends)), 2)
-                if ends[i][-1] == ends[j][-1]
-            ]
-            if apart:
-                _, i, j = min(apart)
-                return ends[i], ends[j]
+            known = places[self.counts.of(pairs[1], pairs[0]) >= LEAST_TIMES]
+            ends = (ids[max(0, place + 2 - CONTEXT) : place + 2] for place in known)
+            alike = [both for both in combinations(ends, 2) if both[0][-1] == both[1][-1]]
+            if alike:
+                return min(alike, key=self._overlap)
         return None
+
+    def _overlap(self, contexts: tuple[Ids, Ids]) -> float:
+        return overlap(*(following(self.counts.ids, ids, self.vocab_size) for ids in contexts))
 
 
 def overlap(p: Array, q: Array) -> float:

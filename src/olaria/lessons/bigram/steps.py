@@ -15,22 +15,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
-from olaria.evaluation.text import text_loss
 from olaria.i18n import N_, Message
 from olaria.lessons.base import Array, Check
 from olaria.lessons.bigram.counts import PairCounts, entropy
 from olaria.lessons.bigram.scene import SHOWN_NEXT, SHOWN_ROWS, Scene
 from olaria.lessons.bigram.ways import Way
 from olaria.lessons.bigram.writes import WRITES
+from olaria.lessons.document import Values
 from olaria.lessons.evaluated import loss_beside
 from olaria.lessons.figures import Bars, Choice, Control, Heat, Table, Tokens, Words
 from olaria.lessons.twice import Row
 from olaria.models.language import Bigram
 from olaria.objectives.likelihood import cross_entropy
-
-Values = dict[str, Any]
 
 WORD = "abracadabra"
 """Small enough to be counted by hand, and a word of both languages."""
@@ -46,7 +43,7 @@ def by_hand(_scene: Scene, way: Way) -> Values:
     a, b = letters.index("a"), letters.index("b")
     p = counts[a, b] / counts[a].sum()
     guesses = (2 / WORD.count("a"), 2 / (WORD.count("a") - 1), 2 / (len(WORD) - 1))
-    names = tuple(letters)
+    names, text = tuple(letters), Message(N_("all counts together are the pairs"))
     return {
         "word": WORD,
         "length": len(WORD),
@@ -58,15 +55,10 @@ def by_hand(_scene: Scene, way: Way) -> Values:
         "shifted": Table(
             "",
             (Message(N_("position")), *(str(t) for t in range(1, len(WORD)))),
-            (
-                (Message(N_("input")), *WORD[:-1]),
-                (Message(N_("target")), *WORD[1:]),
-            ),
+            ((Message(N_("input")), *WORD[:-1]), (Message(N_("target")), *WORD[1:])),
         ),
         "grid": Heat("", counts, names, names, *_TITLES, digits=0),
-        "checks": (
-            Check(Message(N_("all counts together are the pairs")), counts.sum(), len(WORD) - 1),
-        ),
+        "checks": (Check(text, counts.sum(), len(WORD) - 1),),
     }
 
 
@@ -77,6 +69,7 @@ def counting(scene: Scene, way: Way) -> Values:
     most = int(counts.times.argmax())
     left, right = scene.names(int(ids[most]) for ids in counts.pairs)
     found, possible = len(counts.codes), scene.vocab_size**2
+    text = Message(N_("all counts together are the tokens of the text, less one"))
     return {
         "count": len(counts.ids) - 1,
         "left": left,
@@ -89,13 +82,7 @@ def counting(scene: Scene, way: Way) -> Values:
         "shown": len(shown),
         "counts": table,
         "pairs": _heat(scene, table, digits=0),
-        "checks": (
-            Check(
-                Message(N_("all counts together are the tokens of the text, less one")),
-                int(counts.times.sum()),
-                len(counts.ids) - 1,
-            ),
-        ),
+        "checks": (Check(text, counts.times.sum(), len(counts.ids) - 1),),
     }
 
 
@@ -112,9 +99,6 @@ def _bars(names: Sequence[Words], values: Array, unit: str, caption: Words = "")
     return Bars(caption, tuple(names), tuple(zip(series, values, strict=True)), Message(unit))
 
 
-_FOLLOWS = N_("What follows “{token}”.")
-
-
 def surprise(scene: Scene, way: Way) -> Values:
     """What each token of the sentence costs: its surprise, whose mean is the loss."""
     ids, names = scene.sentence.ids.numpy(), scene.names(scene.sentence.ids)
@@ -123,12 +107,10 @@ def surprise(scene: Scene, way: Way) -> Values:
     order = scene.surprising
     asked, answer = _three(order, [tuple(names[i : i + 2]) for i in range(len(p))])
     least, most = order[0], order[-1]
-    fields = dict[str, str]()
-    for number, place in enumerate(asked, 1):
-        fields |= {f"before_{number}": names[place], f"token_{number}": names[place + 1]}
     notes = tuple(Message(N_("after “{context}”"), {"context": name}) for name in names[:-1])
     return {
-        **fields,
+        **{f"before_{number}": names[place] for number, place in enumerate(asked, 1)},
+        **{f"token_{number}": names[place + 1] for number, place in enumerate(asked, 1)},
         "answer": answer,
         "count": len(p),
         "before": names[most],
@@ -145,20 +127,7 @@ def surprise(scene: Scene, way: Way) -> Values:
         "surprise": nats,
         "sentence": Tokens("", scene.sentence.tokens[1:], nats, notes, Message(N_("nats"))),
         "notes": scene.sentence.notes,
-        "checks": (
-            Check(
-                Message(N_("the mean surprise is the loss that training lowers")),
-                nats.mean(),
-                _loss(scene),
-            ),
-        ),
     }
-
-
-@torch.no_grad()
-def _loss(scene: Scene) -> float:
-    ids = scene.sentence.ids[None]
-    return float(cross_entropy(scene.model(ids[:, :-1]), ids[:, 1:]))
 
 
 def _three(order: Sequence[int], names: Sequence[Any]) -> tuple[list[int], int | None]:
@@ -180,6 +149,7 @@ def learning(scene: Scene, way: Way) -> Values:
     half, rows = len(shown) // 2, np.abs(apart).mean(1)
     frequent, rare = rows[: max(1, half)].mean(), rows[half:].mean()
     views = (N_("counted"), N_("learned by the model"), N_("learned minus counted"))
+    control = Control(Message(N_("table")), tuple(map(Message, views)), "select")
     figures = _heat(scene, counted), _heat(scene, learned), _heat(scene, apart, 3, signed=True)
     return {
         "mean": np.abs(apart).mean(),
@@ -190,33 +160,29 @@ def learning(scene: Scene, way: Way) -> Values:
         "answer": int(rare > frequent) if half else None,
         "counted": counted,
         "learned": learned,
-        "tables": Choice(
-            "",
-            (Control(Message(N_("table")), tuple(map(Message, views)), "select"),),
-            figures,
-            (0, 1),
-        ),
+        "tables": Choice("", (control,), figures, (0, 1)),
     }
 
 
 def gap(scene: Scene, way: Way) -> Values:
     """The loss of five tables: on the counted text none is below the counted one."""
-    loss = way.losses()
-    divergence = way.divergence()
+    loss, divergence = way.losses(), way.divergence()
     unseen = int((scene.counts.of(*scene.validation_counts.pairs) == 0).sum())
     count = len(scene.validation_counts.ids)
     names = (
-        N_("all tokens equal"),
-        N_("how frequent a token is, whatever stands before"),
-        N_("counted pairs"),
-        N_("counted pairs, one added to each"),
-        N_("learned by the model"),
+        Message(N_("all tokens equal")),
+        Message(N_("how frequent a token is, whatever stands before")),
+        Message(N_("counted pairs")),
+        Message(N_("counted pairs, one added to each")),
+        Message(N_("learned by the model")),
     )
     heads = (
         N_("table"),
         N_("training text (nats per token)"),
         N_("validation text (nats per token)"),
     )
+    rows = tuple((name, *row) for name, row in zip(names, loss.tolist(), strict=True))
+    text = Message(N_("learned minus counted is the mean KL divergence of the rows"))
     return {
         "counted": loss[2, 0],
         "learned": loss[4, 0],
@@ -228,45 +194,25 @@ def gap(scene: Scene, way: Way) -> Values:
         "answer": 1,
         "count": count,
         "loss_nats": loss,
-        "losses": Table(
-            "",
-            tuple(map(Message, heads)),
-            tuple((Message(name), *map(float, row)) for name, row in zip(names, loss, strict=True)),
-            4,
-        ),
-        "checks": (
-            Check(
-                Message(N_("learned minus counted is the mean KL divergence of the rows")),
-                loss[4, 0] - loss[2, 0],
-                divergence,
-            ),
-            Check(
-                Message(
-                    N_("the model's loss on the validation text, as an evaluation measures it")
-                ),
-                loss[4, 1],
-                _evaluated(scene),
-            ),
-        ),
+        "losses": Table("", tuple(map(Message, heads)), rows, 4),
+        "checks": (Check(text, loss[4, 0] - loss[2, 0], divergence),),
     }
-
-
-def _evaluated(scene: Scene) -> float:
-    ids = torch.from_numpy(scene.validation_counts.ids)
-    context = scene.model.context
-    found = text_loss(scene.model, ids, context=context, num_chars=1, num_bytes=1)
-    return found.loss_nats_per_token
 
 
 def one_row(scene: Scene, way: Way) -> Values:
     """What follows a token of the sentence, counted and learned."""
     followed, tokens = scene.rows, scene.rows[:SHOWN_ROWS]
     counted, learned = way.counted(tokens), way.learned(tokens)
-    order = scene.likeliest[:, :SHOWN_NEXT]
+    order = np.argsort(-counted, 1, kind="stable")[:, :SHOWN_NEXT]  # counts are exact both ways
     rows = np.stack([np.take_along_axis(table, order, 1) for table in (counted, learned)], 2)
     labels, nexts = scene.names(tokens), [scene.names(row) for row in order]
     asked = sorted(order[0, :3])
     singles = np.bincount(scene.counts.ids, minlength=scene.vocab_size)
+    captions = [Message(N_("What follows “{token}”."), {"token": label}) for label in labels]
+    bars = tuple(
+        _bars(names, values.T, N_("probability"), caption)
+        for caption, names, values in zip(captions, nexts, rows, strict=True)
+    )
     return {
         "token": labels[0],
         "times": int(scene.counts.firsts[tokens[0]]),
@@ -283,25 +229,17 @@ def one_row(scene: Scene, way: Way) -> Values:
         "different": len(followed),
         "all": len(tokens) == len(followed),
         "rows": rows,
-        "next_tokens": Choice(
-            "",
-            (Control(_TITLES[0], labels, "select"),),
-            tuple(
-                _bars(names, values.T, N_("probability"), Message(_FOLLOWS, {"token": label}))
-                for label, names, values in zip(labels, nexts, rows, strict=True)
-            ),
-        ),
+        "next_tokens": Choice("", (Control(_TITLES[0], labels, "select"),), bars),
     }
 
 
 def choices(scene: Scene, way: Way) -> Values:
     """The entropy of the rows: how open the next token is."""
-    shown, order = scene.frequent(), scene.by_entropy
-    found = np.stack([way.entropy(way.counted(shown)), way.entropy(way.learned(shown))])
+    shown = scene.frequent()
+    found = np.stack([entropy(way.counted(shown)), entropy(way.learned(shown))])
+    order = found[0].argsort(kind="stable").tolist()  # counts are exact both ways
     names, (least, most) = scene.names(shown), (order[0], order[-1])
     asked, answer = _three(order, names)
-    mean, singles = way.losses()[2, 0], (scene.counts.times, scene.counts.firsts)
-    apart = [float(way.entropy(x[None] / x.sum())[0]) for x in singles]
     return {
         **{f"token_{i}": names[place] for i, place in enumerate(asked, 1)},
         "answer": answer,
@@ -311,17 +249,10 @@ def choices(scene: Scene, way: Way) -> Values:
         "most": names[most],
         "open": found[0, most],
         "many": math.exp(found[0, most]),
-        "mean": mean,
+        "mean": way.losses()[2, 0],
         "shown": len(shown),
         "entropy_nats": found,
         "entropies": _bars(names, found, N_("nats")),
-        "checks": (
-            Check(
-                Message(N_("the mean is the entropy of pairs less that of single tokens")),
-                mean,
-                apart[0] - apart[1],
-            ),
-        ),
     }
 
 
@@ -330,7 +261,7 @@ STEPS = (
     Row(counting, (PairCounts.of_text, PairCounts.of)),
     Row(surprise, (Bigram.forward, cross_entropy)),
     Row(learning, (PairCounts.probability, Bigram.forward)),
-    Row(gap, (PairCounts.nats_per_token, text_loss)),
+    Row(gap, (PairCounts.nats_per_token,)),
     Row(one_row, (PairCounts.probability, Bigram.forward)),
     Row(choices, (entropy,)),
     *WRITES,

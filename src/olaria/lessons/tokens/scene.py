@@ -7,21 +7,23 @@ much stays, and a head often begins at zero.
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
 from olaria.data import TextData
 from olaria.data.base import PairData
 from olaria.data.bpe import NUM_BYTES, BPETokenizer, train_bpe
 from olaria.data.tokenizer import AnyTokenizer
-from olaria.i18n import N_, Message
+from olaria.i18n import N_
 from olaria.lessons.base import Asked
 from olaria.lessons.texts import Sentence, labels_of, sentence_of, spelt
-from olaria.lessons.tokens.kinds import NUM_KINDS, kind_of
 from olaria.models.base import Model
 from olaria.models.gpt import GPT
 from olaria.models.language import Bigram, LanguageModel
@@ -43,26 +45,36 @@ LEAST_OF_KIND = 3
 NUM_SETS = 200
 """Random sets of tokens that a kind of token is set beside."""
 NUM_NEIGHBOURS = 8
+Ids = NDArray[np.int64]
+
+KINDS = (
+    ("aeiou", N_("lower-case vowels")),
+    ("bcdfg…", N_("lower-case consonants")),
+    ("ABC…", N_("capital letters")),
+    ("012…", N_("digits")),
+    (".,;!…", N_("punctuation")),
+    ("␣the…", N_("several letters after a space")),
+    ("ing…", N_("several letters without a space")),
+)
+"""Of tokens: a name for a legend, and in words."""
 
 
-@dataclass(frozen=True)
-class Rows:
-    """A table with a row for each token.
+def kind_of(token: str) -> int:
+    """Which entry of the table of kinds a token is of; -1 for another.
 
-    Args:
-        title: what it is.
-        weight: as the model has learned it, (rows, D).
-        is_centred: whether rows are compared without their mean.
+    >>> [kind_of(token) for token in ("é", "t", "T", "7", "!", " the", "ing", " ")]
+    [0, 1, 2, 3, 4, 5, 6, -1]
     """
-
-    title: Message
-    weight: Tensor
-    is_centred: bool = False
-
-    def vectors(self, ids: Tensor) -> Tensor:
-        """Some rows as they are compared, (N, D)."""
-        rows = self.weight[ids]
-        return rows - rows.mean(1, keepdim=True) if self.is_centred else rows
+    if len(token) == 1:
+        base = unicodedata.normalize("NFD", token)[0]
+        if base.isascii() and base.islower():
+            return 0 if base in "aeiou" else 1
+        if token.isupper():
+            return 2
+        return 3 if token.isdigit() else 4 if unicodedata.category(token)[0] == "P" else -1
+    if token.startswith(" ") and token[1:].isalpha():
+        return 5
+    return 6 if token.isalpha() else -1
 
 
 def table_of(model: Model) -> nn.Embedding:
@@ -92,13 +104,8 @@ def cosines(a: Tensor, b: Tensor) -> Tensor:
 class Scene:
     """A run of a model of language.
 
-    Args:
-        asked: for the lesson.
-        model: of the run.
-        sentence: the user's; its text encodes to its ids.
-        train: pieces of the training text, each read alone.
-        validation: the beginning of the validation text.
-        tokenizer: of the run.
+    The sentence's text encodes to its ids; each piece of the training text is read alone; of the validation text there
+    is the beginning.
     """
 
     asked: Asked
@@ -161,22 +168,24 @@ class Scene:
         read = torch.cat([self.tokenizer.encode(text, unseen) for text in self.train])
         times = torch.bincount(read, minlength=len(self.table.weight))
         # As a bigram begins, a row of zeros has no direction and no cosine.
-        vectors = self._embedding.vectors(torch.arange(len(times)))
+        vectors = self.vectors(self.table.weight.detach(), torch.arange(len(times)))
         times[vectors.abs().amax(1) == 0] = 0
         order = times.argsort(descending=True, stable=True)
         return order[: int((times > 0).sum())][:MOST_TOKENS]
 
-    @property
-    def _embedding(self) -> Rows:
-        return Rows(Message(N_("embedding")), self.table.weight.detach(), self.is_bigram)
-
     @cached_property
-    def views(self) -> tuple[Rows, ...]:
+    def views(self) -> dict[str, Tensor]:
         """The tables whose rows are compared: the embedding, and the head where it is another that has been trained."""
+        views = {N_("embedding"): self.table.weight.detach()}
         head = getattr(self.model, "head", None)  # none where the embedding is the head
-        if head is None or not (head.weight[self.ids].abs().amax(1) > 0).all():
-            return (self._embedding,)
-        return self._embedding, Rows(Message(N_("output head")), head.weight.detach())
+        if head is not None and (head.weight[self.ids].abs().amax(1) > 0).all():
+            views[N_("output head")] = head.weight.detach()
+        return views
+
+    def vectors(self, weight: Tensor, ids: Tensor) -> Tensor:
+        """Some rows of a table as they are compared, (N, D)."""
+        rows = weight[ids]
+        return rows - rows.mean(1, keepdim=True) if self.is_bigram else rows
 
     # -- choices and draws --------------------------------------------------------------------------
 
@@ -192,23 +201,24 @@ class Scene:
         return torch.tensor((asked or self.ids.tolist())[:SHOWN_TOKENS])
 
     @cached_property
+    def _alike(self) -> Tensor:
+        """Cosines of each query with all other tokens, (tables, queries, N)."""
+        own = self.queries[:, None] == self.ids
+        found = (
+            cosines(self.vectors(weight, self.queries), self.vectors(weight, self.ids))
+            for weight in self.views.values()
+        )
+        return torch.stack([alike.masked_fill(own, -torch.inf) for alike in found])
+
+    @cached_property
     def nearest(self) -> Tensor:
         """Places among the ids of all other tokens, the nearest to each query first, (tables, queries, N - 1)."""
-        found = []
-        for view in self.views:
-            alike = cosines(view.vectors(self.queries), view.vectors(self.ids))
-            alike[self.queries[:, None] == self.ids] = torch.inf
-            found.append(alike.argsort(dim=1, descending=True, stable=True)[:, 1:])
-        return torch.stack(found)
+        return self._alike.argsort(dim=2, descending=True, stable=True)[..., :-1]
 
     @cached_property
     def closest(self) -> int:
         """The query that has the nearest neighbour in the last table."""
-        view = self.views[-1]
-        neighbours = self.ids[self.nearest[-1, :, 0]]
-        return int(
-            cosines(view.vectors(self.queries), view.vectors(neighbours)).diagonal().argmax()
-        )
+        return int(self._alike[-1].amax(1).argmax())
 
     @cached_property
     def chance(self) -> Tensor:
@@ -216,20 +226,18 @@ class Scene:
         return torch.randn(len(self.ids), self.table.weight.shape[1], generator=self.generator())
 
     @cached_property
-    def kinds(self) -> dict[int, Tensor]:
+    def kinds(self) -> dict[int, Ids]:
         """Places among the ids of each kind of token that has enough of them; none where tokens are no text."""
         if self.asked.run.recipe.kind == "codes":
             return {}
-        kinds = torch.tensor([kind_of(token) for token in spelt(self.tokenizer, self.ids)])
-        found = {kind: (kinds == kind).nonzero().flatten() for kind in range(NUM_KINDS)}
+        kinds = np.array([kind_of(token) for token in spelt(self.tokenizer, self.ids)])
+        found = {kind: np.flatnonzero(kinds == kind) for kind in range(len(KINDS))}
         most = len(kinds) - 1
         return {k: places for k, places in found.items() if LEAST_OF_KIND <= len(places) <= most}
 
     @cached_property
-    def sets(self) -> list[Tensor]:
+    def sets(self) -> list[Ids]:
         """Of each kind, places of random sets of as many tokens, (NUM_SETS, n)."""
-        generator = self.generator()
-        return [
-            torch.rand(NUM_SETS, len(self.ids), generator=generator).argsort(1)[:, : len(own)]
-            for own in self.kinds.values()
-        ]
+        generator, shape = self.generator(), (NUM_SETS, len(self.ids))
+        draws = (torch.rand(shape, generator=generator).argsort(1).numpy() for _ in self.kinds)
+        return [order[:, : len(own)] for order, own in zip(draws, self.kinds.values(), strict=True)]

@@ -1,9 +1,8 @@
 r"""The steps of the lesson of tokens from a text to ids; the prose is in ``text.en.md`` and ``text.pt.md``.
 
-Arrays: ``ids`` of the sentence, (T,), and ``characters``, the code points of what they are decoded to; ``times`` that
-the pair of each of the first merges came; ``tokens_per_char`` after each of ``num_merges`` merges; ``num_tokens`` of a
-sentence and ``vocab_size``, a number for each tokenizer. The steps from the ids on are in
-:mod:`olaria.lessons.tokens.vectors`.
+Arrays: ``ids`` of the sentence, (T,); ``times`` that the pair of each of the first merges came; ``tokens_per_char``
+after each of ``num_merges`` merges; ``num_tokens`` of a sentence and ``vocab_size``, a number for each tokenizer. The
+steps from the ids on are in :mod:`olaria.lessons.tokens.vectors`.
 
 Sources: Gage 1994; Sennrich, Haddow & Birch 2016, algorithm 1 (byte pairs); Radford et al. 2019, section 2.2 (bytes).
 """
@@ -11,8 +10,8 @@ Sources: Gage 1994; Sennrich, Haddow & Birch 2016, algorithm 1 (byte pairs); Rad
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +19,6 @@ import torch
 from olaria.data.bpe import (
     NUM_BYTES,
     BPETokenizer,
-    byte_letters,
     learn_merges,
     split_pieces,
     train_bpe,
@@ -28,14 +26,13 @@ from olaria.data.bpe import (
 from olaria.data.tokenizer import AnyTokenizer, ByteTokenizer, CharTokenizer, fit_tokenizer
 from olaria.i18n import N_, Message
 from olaria.lessons.base import Check
+from olaria.lessons.document import Values
 from olaria.lessons.figures import Choice, Control, Curve, Plot, Table, Tokens, Words
-from olaria.lessons.texts import spelt, visible
+from olaria.lessons.texts import labels_of, spelt, visible
 from olaria.lessons.tokens.scene import Scene
 from olaria.lessons.tokens.vectors import VECTORS
 from olaria.lessons.tokens.ways import Way, replayed
 from olaria.lessons.twice import Row
-
-Values = dict[str, Any]
 
 WORD = "ção"
 """The end of many Portuguese words; two of its characters are no ASCII."""
@@ -53,56 +50,48 @@ KINDS = ("char", "byte", "word", "bpe")
 
 def bytes_of_a_word(_scene: Scene, way: Way) -> Values:
     """Characters and their bytes in UTF-8."""
-    parts = [way.utf8(character) for character in WORD]
-    found = way.utf8(WORD)
+    found = bytes(way.encode(ByteTokenizer(), WORD))
+    parts = [bytes(way.encode(ByteTokenizer(), character)) for character in WORD]
     heads = (N_("character"), N_("Unicode"), N_("bytes (hexadecimal)"), N_("bytes (decimal)"))
-    rows = tuple(
-        (
-            character,
-            f"U+{ord(character):04X}",
-            " ".join(f"{byte:02X}" for byte in part),
-            " ".join(map(str, part)),
-        )
+    rows = (
+        (character, f"U+{ord(character):04X}", _hexadecimal(part), " ".join(map(str, part)))
         for character, part in zip(WORD, parts, strict=True)
     )
+    decoded = found.decode("utf-8", "replace")
+    text = Message(N_("Python decodes the bytes to the same characters"))
     return {
         "word": WORD,
         "characters": len(WORD),
         "bytes": len(found),
-        "hexadecimal": " ".join(f"{byte:02X}" for byte in found),
-        "answer": [3, 5, 6].index(len(found)),
-        "table": Table("", tuple(map(Message, heads)), rows),
-        "checks": (
-            Check(
-                Message(
-                    N_("the bytes of the characters, one after the other, are those of the word")
-                ),
-                found,
-                [byte for part in parts for byte in part],
-            ),
-            Check(
-                Message(N_("Python decodes the bytes to the same characters")),
-                [ord(character) for character in bytes(found).decode("utf-8", "replace")],
-                [ord(character) for character in WORD],
-            ),
-        ),
+        "hexadecimal": _hexadecimal(found),
+        "answer": 1 if len(found) == 5 else 0,
+        "table": _table(heads, rows),
+        "checks": (Check(text, [*map(ord, decoded)], [*map(ord, WORD)]),),
     }
+
+
+def _hexadecimal(some: bytes) -> str:
+    return some.hex(" ").upper()
+
+
+def _table(heads: Iterable[str], rows: Iterable[tuple[Words | float, ...]]) -> Table:
+    return Table("", tuple(map(Message, heads)), tuple(rows))
 
 
 def your_sentence(scene: Scene, way: Way) -> Values:
     """The sentence as tokens with their ids, and back."""
     sentence, tokenizer = scene.sentence, scene.tokenizer
     ids = way.encode(tokenizer, sentence.text)
-    decoded = tokenizer.decode(ids)
     times = Counter(ids)  # in the order of the sentence
     shown = list(times)[:SHOWN_TOKENS]
-    texts = spelt(tokenizer, torch.tensor(shown))
     heads = (N_("id"), N_("bytes (hexadecimal)"), N_("token"), N_("times in the sentence"))
-    rows = tuple(
-        (i, tokenizer.bytes_of([i]).hex(" ").upper(), visible(token), times[i])
-        for i, token in zip(shown, texts, strict=True)
+    rows = (
+        (i, _hexadecimal(tokenizer.bytes_of([i])), token, times[i])
+        for i, token in zip(shown, scene.names(torch.tensor(shown)), strict=True)
     )
-    points = np.array([ord(character) for character in decoded], np.int64)
+    notes = tuple(Message(N_("id {id}"), {"id": i}) for i in ids)
+    text = N_("the decoded characters are those of the sentence, by their code points")
+    decoded, expected = ([*map(ord, x)] for x in (tokenizer.decode(ids), sentence.text))
     return {
         "vocab": tokenizer.vocab_size,
         **{kind: tokenizer.kind == kind for kind in KINDS},
@@ -110,55 +99,36 @@ def your_sentence(scene: Scene, way: Way) -> Values:
         "chars": len(sentence.text),
         "count": len(ids),
         "answer": KINDS.index(tokenizer.kind),
-        "shown": len(rows),
+        "shown": len(shown),
         "ids": np.array(ids),
-        "characters": points,
-        "tokens": Tokens(
-            "",
-            sentence.tokens,
-            notes=tuple(Message(N_("id {id}"), {"id": i}) for i in ids),
-        ),
-        "table": Table("", tuple(map(Message, heads)), rows),
+        "tokens": Tokens("", sentence.tokens, notes=notes),
+        "table": _table(heads, rows),
         "notes": sentence.notes,
-        "checks": (
-            Check(
-                Message(
-                    N_("the decoded characters are those of the sentence, by their code points")
-                ),
-                points,
-                [ord(character) for character in sentence.text],
-            ),
-        ),
+        "checks": (Check(Message(text), decoded, expected),),
     }
 
 
 def one_merge(_scene: Scene, way: Way) -> Values:
     """The first byte pair of a short text, found by counting."""
     ((left, right, times),) = way.merges(HAND, 1)
-    plain = BPETokenizer({name: i for i, name in enumerate(sorted(byte_letters()))}, [])
     merged = train_bpe(HAND, NUM_BYTES + 1)
-    before, after = (way.encode(tokenizer, HAND) for tokenizer in (plain, merged))
+    old, new = (way.encode(tokenizer, HAND) for tokenizer in (after(merged, 0), merged))
     pairs = Counter(pair for piece in split_pieces(HAND) for pair in pairwise(piece))
     heads = (N_("left part"), N_("right part"), N_("times side by side"))
-    rows = tuple((visible(a), visible(b), n) for (a, b), n in pairs.most_common(6))
+    rows = ((visible(a), visible(b), n) for (a, b), n in pairs.most_common(6))
+    saved = Check(Message(N_("each merge saves one token")), len(old) - len(new), times)
     return {
         "text": HAND,
         "left": left,
         "right": right,
         "times": times,
         "second": pairs.most_common(2)[1][1],
-        "before": len(before),
-        "after": len(after),
+        "before": len(old),
+        "after": len(new),
         "answer": [("h", "o"), ("o", "t"), ("t", "o")].index((left, right)),
-        "pairs": Table("", tuple(map(Message, heads)), rows),
-        "merged": Tokens("", spelt(merged, torch.tensor(after))),
-        "checks": (
-            Check(
-                Message(N_("each merge saves one token")),
-                len(before) - len(after),
-                times,
-            ),
-        ),
+        "pairs": _table(heads, rows),
+        "merged": Tokens("", spelt(merged, torch.tensor(new))),
+        "checks": (saved,),
     }
 
 
@@ -169,19 +139,22 @@ def byte_pairs(scene: Scene, way: Way) -> Values | None:
         return None
     merges = way.merges(scene.source, SHOWN_MERGES)
     steps = np.unique([*range(0, len(learned.merges), MERGE_STEP), len(learned.merges)])
-    lengths = [len(way.encode(after(learned, k), other)) / len(other) for k in steps]
-    states = list(replayed(scene.source, [merge[:2] for merge in merges]))[:-1]
-    heads = (N_("left part"), N_("right part"), N_("new token"), N_("times side by side"))
-    rows = list[tuple[Words | float | int, ...]]()
-    for left, right, times in merges:
-        names = (left, right, left + right)
-        ids = torch.tensor([learned.vocabulary.index(name) for name in names])
-        rows.append((*map(visible, spelt(learned, ids)), times))
+    lengths = np.array([len(way.encode(after(learned, k), other)) / len(other) for k in steps])
     saved = 1 - lengths[-1] / lengths[0]
+    states = replayed(scene.source, [merge[:2] for merge in merges])
+    times = [times for *_, times in merges]
+    most = [max(_pairs_of(state).values()) for (state, _), _ in zip(states, merges, strict=False)]
+    heads = (N_("left part"), N_("right part"), N_("new token"), N_("times side by side"))
+    rows = list[tuple[Words | float, ...]]()
+    for left, right, count in merges:
+        ids = torch.tensor([learned.vocabulary.index(x) for x in (left, right, left + right)])
+        rows.append((*labels_of(spelt(learned, ids)), count))
+    unit = Message(N_("tokens per character"))
+    text = N_("no other pair comes more often, all of them counted before each merge")
     return {
         "left": rows[0][0],
         "right": rows[0][1],
-        "first": merges[0][2],
+        "first": times[0],
         "chars": len(scene.source),
         "merges": len(learned.merges),
         "shown": len(rows),
@@ -190,25 +163,12 @@ def byte_pairs(scene: Scene, way: Way) -> Values | None:
         "after": lengths[-1],
         "saved": saved,
         "answer": int(np.searchsorted((0.1, 0.5), saved)),
-        "times": np.array([times for *_, times in merges]),
+        "times": np.array(times),
         "num_merges": steps,
-        "tokens_per_char": np.array(lengths),
-        "table": Table("", tuple(map(Message, heads)), tuple(rows)),
-        "plot": Plot(
-            "",
-            (Curve(Message(N_("tokens per character")), steps, np.array(lengths)),),
-            Message(N_("merges learned")),
-            Message(N_("tokens per character")),
-        ),
-        "checks": (
-            Check(
-                Message(
-                    N_("no other pair comes more often, all of them counted before each merge")
-                ),
-                [times for *_, times in merges],
-                [max(_pairs_of(state).values()) for state, _ in states],
-            ),
-        ),
+        "tokens_per_char": lengths,
+        "table": _table(heads, rows),
+        "plot": Plot("", (Curve(unit, steps, lengths),), Message(N_("merges learned")), unit),
+        "checks": (Check(Message(text), times, most),),
     }
 
 
@@ -226,23 +186,20 @@ def _pairs_of(state: str) -> Counter[tuple[str, str]]:
 def four_ways(scene: Scene, way: Way) -> Values:
     """One sentence as characters, words, bytes and byte pairs; and in the run's own way, where that is another."""
     is_own = scene.asked.prompt is not None
-    text, source, own = (
-        scene.sentence.text if is_own else EXAMPLE,
-        "\n".join(scene.train),
-        scene.tokenizer,
-    )
-    tokenizers: list[tuple[str, AnyTokenizer]] = [
-        (N_("characters"), fit_tokenizer("char", source, other=text)),
-        (N_("words"), fit_tokenizer("word", source, other=text)),
-        (N_("bytes"), ByteTokenizer()),
-        (N_("byte pairs, learned here"), scene.learned),
-    ]
-    if own.kind == "bpe":
-        tokenizers.append((N_("byte pairs, of the run"), own))
-    names = tuple(Message(name) for name, _ in tokenizers)
-    encoded = [way.encode(tokenizer, text) for _, tokenizer in tokenizers]
+    text = scene.sentence.text if is_own else EXAMPLE
+    source = "\n".join(scene.train)
+    tokenizers: dict[str, AnyTokenizer] = {
+        N_("characters"): fit_tokenizer("char", source, other=text),
+        N_("words"): fit_tokenizer("word", source, other=text),
+        N_("bytes"): ByteTokenizer(),
+        N_("byte pairs, learned here"): scene.learned,
+    }
+    if scene.tokenizer.kind == "bpe":
+        tokenizers[N_("byte pairs, of the run")] = scene.tokenizer
+    names, every = tuple(map(Message, tokenizers)), [*tokenizers.values()]
+    encoded = [way.encode(tokenizer, text) for tokenizer in every]
     counts = np.array([len(ids) for ids in encoded])
-    sizes = np.array([tokenizer.vocab_size for _, tokenizer in tokenizers])
+    sizes = np.array([tokenizer.vocab_size for tokenizer in every])
     width = scene.table.weight.shape[1]
     weights = sizes * (sizes if scene.is_bigram else width)
     heads = (
@@ -252,45 +209,30 @@ def four_ways(scene: Scene, way: Way) -> Values:
         N_("tokens it knows"),
         N_("parameters of the table"),
     )
-    rows = tuple(
+    rows = (
         (name, int(n), len(text) / n, int(size), int(weight))
         for name, n, size, weight in zip(names, counts, sizes, weights, strict=True)
     )
+    cuts = tuple(
+        Tokens(name, spelt(tokenizer, torch.tensor(ids)))
+        for name, tokenizer, ids in zip(names, every, encoded, strict=True)
+    )
+    control = Control(Message(N_("tokenizer")), names, "select", len(names) - 1)
+    known = N_("the tokens known, counted as the different texts that the ids stand for")
+    different = [len({t.bytes_of([i]) for i in range(t.vocab_size)}) for t in every[:4]]
     return {
         "is_own": is_own,
         "text": text,
-        "chars": int(counts[0]),
-        "words": int(counts[1]),
-        "bytes": int(counts[2]),
-        "pairs": int(counts[3]),
+        **dict(zip(("chars", "words", "bytes", "pairs"), counts.tolist(), strict=False)),
         "merges": len(scene.learned.merges),
         "width": width,
         "bigram": scene.is_bigram,
         "answer": int(counts[:4].argmin()),
         "num_tokens": counts,
         "vocab_size": sizes,
-        "cuts": Choice(
-            "",
-            (Control(Message(N_("tokenizer")), names, "select", len(names) - 1),),
-            tuple(
-                Tokens(name, spelt(tokenizer, torch.tensor(ids)))
-                for name, (_, tokenizer), ids in zip(names, tokenizers, encoded, strict=True)
-            ),
-            tuple(range(len(names))),
-        ),
-        "costs": Table("", tuple(map(Message, heads)), rows),
-        "checks": (
-            Check(
-                Message(
-                    N_("the tokens known, counted as the different texts that the ids stand for")
-                ),
-                sizes[:4],
-                [
-                    len({tokenizer.bytes_of([i]) for i in range(tokenizer.vocab_size)})
-                    for _, tokenizer in tokenizers[:4]
-                ],
-            ),
-        ),
+        "cuts": Choice("", (control,), cuts, tuple(range(len(names)))),
+        "costs": _table(heads, rows),
+        "checks": (Check(Message(known), sizes[:4], different),),
     }
 
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -28,67 +28,30 @@ from olaria.data.bpe import (
     split_pieces,
     train_bpe,
 )
-from olaria.data.tokenizer import WORDS, ByteTokenizer, CharTokenizer, WordTokenizer
+from olaria.data.tokenizer import WORDS, CharTokenizer, WordTokenizer
 from olaria.data.tokens import Tokenizer, utf8
 from olaria.evaluation.projection import PrincipalComponents
 from olaria.lessons.base import Array, numbers
-from olaria.lessons.tokens.scene import Rows, Scene, cosines
+from olaria.lessons.tokens.scene import Scene, cosines
 
 Merge = tuple[str, str, int]
 """The names of two tokens, in the letters of bytes, and how often they stood side by side."""
 _PRIVATE = 0xE000  # code points that no text uses: a sign for each merged token
 
 
-class Way(Protocol):
-    """What the steps compute with."""
+@dataclass(frozen=True)
+class ByTorch:
+    """With the tokenizers and the model."""
 
-    def utf8(self, text: str) -> list[int]:
-        """The bytes of a text."""
+    scene: Scene
 
     def encode(self, tokenizer: Tokenizer, text: str) -> list[int]:
         """The ids of a text."""
-
-    def merges(self, text: str, most: int) -> list[Merge]:
-        """The first byte pairs that are merged."""
-
-    def rows(self, ids: Tensor) -> Array:
-        """The rows of the model's table that ids pick."""
-
-    def vectors(self, view: Rows, ids: Tensor) -> Array:
-        """Some rows as they are compared."""
-
-    def cosines(self, a: Array, b: Array) -> Array:
-        """Of each vector with each."""
-
-    def within(self, alike: Array, sets: Tensor) -> Array:
-        """Mean cosine of all pairs of different tokens in each set of places (K, n), from all cosines; (K,)."""
-
-    def largest(self, alike: Array, most: int) -> Array:
-        """The largest of each row, the largest first, from all cosines, (N, most)."""
-
-    def plane(self, rows: Array) -> tuple[Array, Array]:
-        """Rows to their first two principal components, (N, 2), and the share of the variance in each."""
-
-
-class ByTorch:
-    """With the tokenizers and the model.
-
-    Args:
-        scene: whose model.
-    """
-
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
-
-    def utf8(self, text: str) -> list[int]:
-        found: list[int] = ByteTokenizer().encode(text).tolist()
-        return found
-
-    def encode(self, tokenizer: Tokenizer, text: str) -> list[int]:
         found: list[int] = tokenizer.encode(text).tolist()
         return found
 
     def merges(self, text: str, most: int) -> list[Merge]:
+        """The first byte pairs that are merged."""
         merges = train_bpe(text, NUM_BYTES + most).merges
         return [
             (left, right, len(re.findall(f"(?={re.escape(pair)})", state)))
@@ -96,38 +59,28 @@ class ByTorch:
         ]
 
     def rows(self, ids: Tensor) -> Array:
-        return numbers(self._scene.table(ids))
+        """The rows of the model's table that ids pick."""
+        return numbers(self.scene.table(ids))
 
-    def vectors(self, view: Rows, ids: Tensor) -> Array:
-        return numbers(view.vectors(ids))
+    def vectors(self, weight: Tensor, ids: Tensor) -> Array:
+        """Some rows of a table as they are compared."""
+        return numbers(self.scene.vectors(weight, ids))
 
     def cosines(self, a: Array, b: Array) -> Array:
+        """Of each vector with each."""
         return numbers(cosines(_single(a), _single(b)))
 
-    def within(self, alike: Array, sets: Tensor) -> Array:
-        members = torch.zeros(len(sets), len(alike)).scatter(1, sets, 1.0)
-        return numbers(mean_cosine(_single(alike), members))
-
-    def largest(self, alike: Array, most: int) -> Array:
-        return numbers(torch.from_numpy(alike).topk(most, 1).values)
-
     def plane(self, rows: Array) -> tuple[Array, Array]:
+        """Rows to their first two principal components, (N, 2), and the share of the variance in each."""
         found = PrincipalComponents.fitted(_single(rows), 2)
         return numbers(found.encode(_single(rows))), numbers(found.shares)
 
 
+@dataclass(frozen=True)
 class ByNumPy:
-    """The twin: each token looked for in its list, each pair counted anew, each cosine from its definition.
+    """The twin: each token looked for in its list, each pair counted anew, each cosine from its definition."""
 
-    Args:
-        scene: whose weights.
-    """
-
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
-
-    def utf8(self, text: str) -> list[int]:
-        return [byte for character in text for byte in bytes_by_hand(ord(character))]
+    scene: Scene
 
     def encode(self, tokenizer: Tokenizer, text: str) -> list[int]:
         return ids_by_hand(tokenizer, text)
@@ -154,25 +107,16 @@ class ByNumPy:
         return found
 
     def rows(self, ids: Tensor) -> Array:
-        rows: Array = numbers(self._scene.table.weight)[ids.numpy()]
-        return rows
+        return numbers(self.scene.table.weight[ids])
 
-    def vectors(self, view: Rows, ids: Tensor) -> Array:
-        rows: Array = numbers(view.weight)[ids.numpy()]
-        return rows - rows.sum(1, keepdims=True) / rows.shape[1] if view.is_centred else rows
+    def vectors(self, weight: Tensor, ids: Tensor) -> Array:
+        rows = numbers(weight[ids])
+        return rows - rows.sum(1, keepdims=True) / rows.shape[1] if self.scene.is_bigram else rows
 
     def cosines(self, a: Array, b: Array) -> Array:
         lengths = [np.sqrt((x**2).sum(1)) for x in (a, b)]
         found: Array = a @ b.T / np.outer(*lengths)
         return found
-
-    def within(self, alike: Array, sets: Tensor) -> Array:
-        a, b = np.triu_indices(sets.shape[1], 1)
-        pairs = alike[sets.numpy()[:, a], sets.numpy()[:, b]]
-        return np.asarray(pairs.mean(1))
-
-    def largest(self, alike: Array, most: int) -> Array:
-        return np.sort(alike, 1)[:, ::-1][:, :most]
 
     def plane(self, rows: Array) -> tuple[Array, Array]:
         _, scales, axes = np.linalg.svd(rows - rows.mean(0), full_matrices=False)
@@ -181,26 +125,12 @@ class ByNumPy:
         return (rows - rows.mean(0)) @ axes.T, shares
 
 
+Way = ByTorch | ByNumPy
+"""What the steps compute with."""
+
+
 def _single(x: Array) -> Tensor:
     return torch.from_numpy(x).float()
-
-
-def mean_cosine(alike: Tensor, sets: Tensor) -> Tensor:
-    r"""Mean cosine of all pairs within sets of vectors.
-
-    .. math:: \frac{\sum_{i, j \in S} \cos(e_i, e_j) - |S|}{|S| (|S| - 1)}
-
-    The sum holds every pair twice, and each vector with itself.
-
-    Args:
-        alike: cosines of all vectors, (N, N).
-        sets: 1 for what is of a set, else 0, (..., N).
-
-    Returns:
-        (...).
-    """
-    count = sets.sum(-1)
-    return ((sets @ alike * sets).sum(-1) - count) / (count * (count - 1))
 
 
 def replayed(text: str, merges: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
