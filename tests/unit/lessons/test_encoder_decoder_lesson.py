@@ -17,13 +17,12 @@ from olaria.lessons.base import Asked, Question, Step
 from olaria.lessons.by_numpy.transformers import decode, encode, weights_of
 from olaria.lessons.figures import Choice, Heat, Table
 from olaria.lessons.inside import open_translation
-from olaria.lessons.translation.pieces import Cut, cut, pooled, walk_of
-from olaria.lessons.translation.scene import Scene
+from olaria.lessons.translation.pieces import Cut, cut, pooled
+from olaria.lessons.translation.scene import Scene, of_kind
 from olaria.lessons.translation.ways import ByTorch
 from olaria.models.translation import CrossAttention, Translation
 from olaria.runs import Run
-from olaria.sampling import translation as sampling
-from olaria.sampling.translation import DecodingConfig, translate
+from olaria.sampling.translation import translate
 
 from .sound import assert_sound, failing
 
@@ -106,8 +105,7 @@ def test_every_kind_of_run(
 def test_a_run_of_words(words: Run) -> None:
     steps = steps_of(words)
     must_hold(steps)
-    # Tokens are words: one map, and how its weights lie.
-    assert len(steps["attention_map"].figures) == 2
+    assert len(steps["attention_map"].figures) == 1
 
 
 def test_the_lesson_on_its_own_sentence(steps: Steps, dates: Run) -> None:
@@ -131,7 +129,7 @@ def test_a_sentence_without_a_target_takes_what_the_model_writes(dates: Run) -> 
 
 
 @pytest.mark.parametrize(
-    ("method", "right"), [("parts", [0, 3, 5, 6, 8]), ("log_probs", [1, 2, 4, 9])]
+    ("method", "right"), [("parts", [0, 3, 5, 6, 7]), ("log_probs", [1, 2, 4, 8])]
 )
 def test_a_factor_in_one_way_fails_the_steps_that_use_it(
     dates: Run, monkeypatch: pytest.MonkeyPatch, method: str, right: list[int]
@@ -146,7 +144,7 @@ def test_a_factor_in_one_way_fails_the_steps_that_use_it(
 
     monkeypatch.setattr(ByTorch, method, wrong)
     steps = LESSON(Asked((dates,)))
-    assert failing(steps) == [i for i in range(10) if i not in right]
+    assert failing(steps) == [i for i in range(9) if i not in right]
 
 
 def test_a_turned_sign_in_the_model_fails_what_is_made_of_its_output(
@@ -154,14 +152,7 @@ def test_a_turned_sign_in_the_model_fails_what_is_made_of_its_output(
 ) -> None:
     right = CrossAttention.forward
     monkeypatch.setattr(CrossAttention, "forward", lambda *given: -right(*given))
-    assert failing(LESSON(Asked((dates,)))) == [0, 3, 5, 6, 7, 8]
-
-
-def test_another_length_factor_fails_the_beams(dates: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        sampling, "length_factor", lambda length, alpha: ((6 + length) / 6) ** alpha
-    )
-    assert failing(LESSON(Asked((dates,)))) == [TEXTS.names.index("beams")]
+    assert failing(LESSON(Asked((dates,)))) == [0, 3, 5, 6, 7]
 
 
 # -- its numbers by other routes -------------------------------------------------------------------
@@ -170,7 +161,7 @@ def test_another_length_factor_fails_the_beams(dates: Run, monkeypatch: pytest.M
 def test_the_written_text_is_that_of_the_package(steps: Steps, dates: Run) -> None:
     model: Any = dates.model()
     scene = Scene.of(Asked((dates,)))
-    if scene.is_ended:
+    if scene.target[-1] == model.specials.eos:
         (text,) = translate(model, dates.tokenizer(), [scene.text])
         assert scene.text_of(scene.target) == text
     assert steps["greedy_decoding"].arrays["target"].tolist() == scene.target.tolist()
@@ -202,7 +193,7 @@ def test_probabilities_are_those_of_the_loss(steps: Steps, dates: Run) -> None:
 def test_the_sum_by_hand_is_what_torchs_attention_makes(steps: Steps, dates: Run) -> None:
     """Rows of the table give the weights and the output, as a pocket calculator would."""
     scene = Scene.of(Asked((dates,)))
-    layer, head, row = scene.firmest
+    layer, head, row, _ = np.unravel_index(scene.cross.argmax(), scene.cross.shape)
     table = steps["by_hand"].figures[0]
     assert isinstance(table, Table)
     *parts, total = ([float(x or 0) for x in row[1:]] for row in table.rows)
@@ -213,7 +204,7 @@ def test_the_sum_by_hand_is_what_torchs_attention_makes(steps: Steps, dates: Run
         assert weight == pytest.approx(exponential / total[1])
         assert product == pytest.approx(weight * value)
     assert sum(row[4] for row in parts) == pytest.approx(total[4])
-    look = scene.looks("cross")[layer]
+    look = of_kind("cross", scene.inside)[layer]
     q, k, v = look.q[None], look.k[None], look.v[None]
     expected = F.scaled_dot_product_attention(q, k, v)[0, head, row, 0]
     assert total[4] == pytest.approx(float(expected), abs=1e-5)
@@ -287,16 +278,6 @@ def test_nothing_to_read_is_cross_attention_that_adds_nothing(
     np.testing.assert_allclose(steps["without_source"].arrays["nats_none"], nats, atol=1e-5)
 
 
-def test_scores_are_log_probabilities_over_the_factor(steps: Steps) -> None:
-    arrays = steps["beams"].arrays
-    table = steps["beams"].figures[0]
-    assert isinstance(table, Table)
-    lengths = np.array([row[2] for row in table.rows], float)
-    alpha = DecodingConfig().length_penalty
-    expected = arrays["log_probs"] / ((5 + lengths) / 6) ** alpha
-    np.testing.assert_allclose(arrays["scores"], expected, atol=1e-5)
-
-
 def test_after_a_mistake_the_rest_is_greedy_again(dates: Run) -> None:
     scene = Scene.of(Asked((dates,)))
     place, ids = scene.mistaken
@@ -325,9 +306,6 @@ def test_a_source_that_matters_is_said_to_matter(
     text = steps["without_source"].text.text()
     assert "cause" in text and "hardly learned" not in text
     assert question_of(steps["without_source"]).right == 0
-    beams = steps["beams"].figures[0]
-    assert isinstance(beams, Table)
-    assert "xyx" in [row[1] for row in beams.rows]
     lost = steps["hidden"].arrays["lost_nats"]
     assert lost.sum(0).argmax() == 0
     assert "hardly learned" in steps_of(dates)["without_source"].text.text()
@@ -343,14 +321,18 @@ def test_a_map_that_agrees_is_not_called_the_cause() -> None:
     assert "concorda com a intervenção" in step.text.text("pt")
 
 
-def test_the_walk_of_the_largest_weights() -> None:
-    source = ["a", "b", "c", "<eos>"]
-    ahead = walk_of(np.arange(4), source, source)
-    np.testing.assert_allclose(ahead, [1, 0, 0, 1, 0.25])
-    mirrored = walk_of(np.array([2, 1, 0, 3]), source, ["c", "b", "a", "<eos>"])
-    np.testing.assert_allclose(mirrored, [1 / 3, 0, 2 / 3, 1, 0.75])
-    still = walk_of(np.array([[1, 1]]), source, ["b", "x"])
-    np.testing.assert_allclose(still, [[0, 1, 0, 0.5, 0.5]])
+@pytest.mark.parametrize(("move", "right"), [(1, 0), (0, 1), (-1, 2)])
+def test_how_the_largest_mean_weight_moves(
+    dates: Run, monkeypatch: pytest.MonkeyPatch, move: int, right: int
+) -> None:
+    scene = Scene.of(Asked((dates,)))
+    places = 10 + move * np.arange(len(scene.target) - 1)
+    cross = np.eye(len(scene.source))[places]
+    monkeypatch.setattr(Scene, "cross", property(lambda _: cross[None, None]))
+    step = steps_of(dates)["attention_map"]
+    assert question_of(step).right == right
+    shares = f"right in {100 * (move > 0)}% of the steps and left in {100 * (move < 0)}%"
+    assert shares in step.text.text()
 
 
 # -- long sentences --------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from olaria.errors import LessonError
 from olaria.lessons import LESSONS
 from olaria.lessons.base import Asked, Question, Step
 from olaria.lessons.figures import NextToken, Table, Tokens
-from olaria.lessons.gpt.out import octaves, settled_at
+from olaria.lessons.gpt.out import octaves
 from olaria.lessons.gpt.scene import lens
 from olaria.lessons.gpt.ways import ByTorch
 from olaria.lessons.inside import open_language
@@ -102,7 +102,7 @@ def test_refusals(tiny_run: TinyRun) -> None:
 WRONG = {
     "logits": ["targets", "by_position", "generation"],
     "nats": ["targets", "prediction", "by_position"],
-    "read_off": ["stream", "prediction", "logit_lens"],
+    "read_off": ["prediction", "logit_lens"],
     "probabilities": ["prediction", "generation", "logit_lens"],
     "left_over": ["generation"],
 }
@@ -116,7 +116,7 @@ def test_a_wrong_measure_fails_checks(
 
     def wrong(*words: Any) -> Any:
         found = true(*words)
-        return (*found[:2], 1.5 * found[2]) if isinstance(found, tuple) else 1.5 * found + 0.01
+        return (found[0], 1.5 * found[1]) if isinstance(found, tuple) else 1.5 * found + 0.01
 
     monkeypatch.setattr(ByTorch, method, wrong)
     steps = failing(steps_of(tiny_run("gpt-shakespeare", LOCAL)))
@@ -286,7 +286,6 @@ def test_how_far_back_a_position_reads(tiny_run: TinyRun) -> None:
     assert "lower rung" in step_of(tiny_run("norm-shakespeare"), "beyond").text.text()
 
 
-def test_helpers() -> None:
+def test_groups_of_positions_double() -> None:
     assert octaves(1) == [(1, 1)] and octaves(64)[-1] == (33, 64)
     assert [place for a, b in octaves(50) for place in range(a, b + 1)] == [*range(1, 51)]
-    assert settled_at(np.array([[3], [3], [3]])).tolist() == [0]

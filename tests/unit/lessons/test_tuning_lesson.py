@@ -13,13 +13,14 @@ import torch
 import torch.nn.functional as F
 
 from olaria.errors import LessonError
+from olaria.evaluation.text import text_loss
 from olaria.families.gpt import GPTConfig
 from olaria.families.language import RUNGS, BigramConfig, LanguageConfig
 from olaria.lessons import LESSONS
 from olaria.lessons.base import Asked, Question, Step
 from olaria.lessons.by_numpy.transformers import language_logits, weights_of
 from olaria.lessons.figures import Plot
-from olaria.lessons.tuning.base import open_tuned
+from olaria.lessons.tuning.base import open_tuned, without_adapters
 from olaria.lessons.tuning.ways import ByTorch
 from olaria.models.gpt import GPT
 from olaria.models.language import Bigram, LanguageModel
@@ -70,7 +71,7 @@ def steps(whole: Run) -> tuple[Step, ...]:
 
 NAMES = (
     *("same_prompt", "curves", "predictions", "trained"),
-    *("moved", "low_rank", "directions", "forgetting"),
+    *("moved", "low_rank", "forgetting"),
 )
 
 
@@ -107,7 +108,7 @@ def test_every_kind_of_run(
     run = tiny_run(preset, *LATE, *settings, data=texts[text], start=start, steps=3)
     steps = LESSON(Asked((run,)))
     assert_sound(steps, figures=True, unchecked=lambda step: True)
-    assert len(steps) == 8
+    assert len(steps) == 7
     assert sum(len(step.checks) for step in steps) >= 8
 
 
@@ -128,6 +129,21 @@ def test_what_was_trained(whole: Run, lora: Run, base: Run, steps: tuple[Step, .
     assert "No token was added" in kept.text.text()
     added = len(set(NEW) - set(base.tokenizer().to_json()["alphabet"]))
     assert f"{added} tokens were added" in step(steps, "trained").text.text()
+
+
+def test_rows_of_new_tokens_begin_as_the_mean_of_the_old(whole: Run, base: Run) -> None:
+    tuned = open_tuned(Asked((whole,)))
+    assert tuned.start is not None and tuned.num_added > 0
+    state, old = tuned.start.state_dict(), base.model().state_dict()
+    for name in ("embedding.weight", "head.weight"):
+        rows = state[name][-tuned.num_added :]
+        torch.testing.assert_close(rows, old[name].mean(0).expand_as(rows))
+
+
+def test_weights_beside_adapters_are_the_bases(lora: Run, base: Run) -> None:
+    tuned, old = open_tuned(Asked((lora,))), base.model().state_dict()
+    frozen = without_adapters(tuned.stored)
+    assert tuned.adapters and all(torch.equal(frozen[name], old[name]) for name in tuned.adapters)
 
 
 def test_a_new_token_is_at_most_as_likely_as_an_average_one(
@@ -164,6 +180,8 @@ def test_the_losses_are_those_of_the_texts(whole: Run, base: Run, steps: tuple[S
         nats.append(F.cross_entropy(model(window[None, :-1])[0], window[1:], reduction="none"))
     found = step(steps, "forgetting")
     np.testing.assert_allclose(found.arrays["nats_after_new"], torch.cat(nats), atol=1e-5)
+    evaluated = text_loss(model, ids, context=32, num_chars=1, num_bytes=1)
+    assert found.arrays["nats_after_new"].mean() == pytest.approx(evaluated.loss_nats_per_token)
     old: Any = base.data()
     assert len(found.arrays["nats_before_old"]) == 512 <= len(old.validation)
     gain = found.arrays["nats_before_new"].mean() - found.arrays["nats_after_new"].mean()
@@ -187,8 +205,8 @@ def test_weights_moved_as_their_states_say(lora: Run, base: Run) -> None:
     assert shares[0] == 0  # the embedding has no adapter
     name = max(zip(expected, old, strict=True))[1]
     values = torch.linalg.svdvals(new[name] - old[name])
-    found = step(steps, "directions")
-    np.testing.assert_allclose(found.arrays["singular_values"], values[:2], atol=1e-5)
+    found = step(steps, "low_rank")
+    np.testing.assert_allclose(found.arrays["singular_values"], values, atol=1e-5)
     assert values[1] > 1e-3 * values[0] and values[2] < 1e-4 * values[0]
     assert "of rank 2 makes no more than 2" in found.text.text()
 
@@ -272,7 +290,7 @@ def test_adapters_carry_their_base_with_them(lora: Run, tmp_path: Path) -> None:
     alone = LESSON(Asked((gone(lora, tmp_path),), "the cat sees"))
     assert_sound(alone, figures=True, unchecked=lambda step: True)
     there = LESSON(Asked((lora,), "the cat sees"))
-    assert len(alone) == len(there) == 8
+    assert len(alone) == len(there) == 7
     for name in ("nats_before", "nats_after"):
         one, two = (step(some, "same_prompt").arrays[name] for some in (alone, there))
         np.testing.assert_array_equal(one, two)
@@ -287,7 +305,7 @@ def test_what_is_left_when_the_base_is_gone(whole: Run, base: Run, tmp_path: Pat
     assert_sound(steps, figures=True, unchecked=lambda step: True)
     assert len(steps) == 3 and "cannot be shown" in steps[2].text.text()
     given = LESSON(Asked((alone, base)))
-    assert len(given) == 8
+    assert len(given) == 7
     np.testing.assert_array_equal(
         given[0].arrays["nats_before"], LESSON(Asked((whole,)))[0].arrays["nats_before"]
     )
@@ -341,9 +359,9 @@ def test_a_changed_weight_fails_the_checks(whole: Run, monkeypatch: pytest.Monke
     [
         ("probabilities", ["same_prompt", "predictions", "trained"]),
         ("nats", ["forgetting"]),
-        ("change", ["moved", "low_rank", "directions"]),
+        ("change", ["moved", "low_rank"]),
         ("weight", ["moved"]),
-        ("singular_values", ["directions"]),
+        ("singular_values", ["low_rank"]),
         ("parts", ["low_rank"]),
     ],
 )

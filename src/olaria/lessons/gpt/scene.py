@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,24 +14,19 @@ from torch import Generator, Tensor
 from olaria.data.base import TextData
 from olaria.families.gpt import GPTConfig
 from olaria.families.language import Rung
-from olaria.lessons.base import Asked, evenly
+from olaria.lessons.base import Array, Asked, evenly, numbers
 from olaria.lessons.inside import Read, read_language, windows_of
 from olaria.lessons.texts import spelt, visible
 from olaria.models.gpt import GPT
 from olaria.models.language import LanguageModel
 from olaria.sampling.autoregressive import SamplingConfig, generate
 
-MOST_TOKENS = 24
-"""Of the sentence."""
-NUM_DRAWN = 8
-"""Tokens that the loop draws."""
-MOST_POSITIONS = 64
-"""Tokens after which the loss is measured."""
-MOST_WINDOWS, LEAST_WINDOWS = 128, 8
-MOST_LOGITS = 2**22
-"""Of all windows together: a large vocabulary is measured on fewer of them."""
-MOST_STAGES = 5
-"""Of the lens: the embedding, the last layer, and a few between."""
+MOST_TOKENS = 24  # of the sentence
+NUM_DRAWN = 8  # tokens that the loop draws
+MOST_POSITIONS = 64  # tokens after which the loss is measured
+MOST_WINDOWS, LEAST_WINDOWS = 64, 8
+MOST_LOGITS = 2**22  # of all windows together: a large vocabulary is measured on fewer of them
+MOST_STAGES = 5  # of the lens: the embedding, the last layer, and a few between
 
 Ids = NDArray[np.int64]
 
@@ -61,13 +57,7 @@ class Scene:
     @property
     def ids(self) -> Ids:
         """Of the sentence, (T,)."""
-        found: Ids = self.read.sentence.ids.numpy()
-        return found
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Its tokens as they are shown."""
-        return self.read.names
+        return np.asarray(self.read.sentence.ids)
 
     @property
     def place(self) -> int:
@@ -75,9 +65,23 @@ class Scene:
         return len(self.ids) - 2
 
     @property
-    def vocab_size(self) -> int:
-        """V."""
-        return self.model.vocab_size
+    def facts(self) -> dict[str, Any]:
+        """Of the model and the position that is followed, as the texts name them."""
+        config, is_fast, has = self.model.config, isinstance(self.model, GPT), self.has
+        return {
+            "place": self.place + 1,
+            "token": self.read.names[self.place],
+            "context": self.model.context,
+            "vocab": self.model.vocab_size,
+            "width": config.width,
+            "layers": config.num_layers,
+            "fast": is_fast,
+            "gpt2": not is_fast and has("gpt"),
+            "lower": not has("gpt"),
+            "attends": has("head"),
+            "residual": has("residual"),
+            "norms": has("norm"),
+        }
 
     def has(self, rung: Rung) -> bool:
         """Whether the model has what a rung of the ladder adds; the fast GPT has all."""
@@ -93,58 +97,34 @@ class Scene:
 
     def spell(self, ids: Ids) -> list[str]:
         """Tokens as they are shown."""
-        found = spelt(self.read.sentence.tokenizer, torch.from_numpy(np.asarray(ids, np.int64)))
-        return [visible(token) for token in found]
-
-    # -- windows of the validation text ---------------------------------------------------------------
+        return [visible(x) for x in spelt(self.read.sentence.tokenizer, torch.from_numpy(ids))]
 
     @cached_property
-    def windows(self) -> tuple[Tensor, Tensor]:
-        """Inputs and targets, (N, P) each: pieces of the validation text."""
+    @torch.no_grad()
+    def windows(self) -> tuple[Ids, Ids, Array]:
+        """Pieces of the validation text, inputs and targets, (N, P) each; and the model's logits, (N, P, V)."""
         data = self.asked.run.data(offline=self.asked.offline)
         assert isinstance(data, TextData)
         length = min(MOST_POSITIONS, self.model.context)
-        count = MOST_LOGITS // (length * self.vocab_size)
+        count = MOST_LOGITS // (length * self.model.vocab_size)
         count = min(MOST_WINDOWS, max(LEAST_WINDOWS, count))
         unseen = self.asked.run.recipe.data.unseen
         tokenizer = self.read.sentence.tokenizer
         found = windows_of(data.validation, tokenizer, count, length + 1, unseen)
-        return found[:, :-1], found[:, 1:]
+        x, y = found[:, :-1], found[:, 1:]
+        return x.numpy(), y.numpy(), numbers(self.model(x))
 
     @cached_property
-    def window_logits(self) -> Tensor:
-        """What the model makes of them, (N, P, V)."""
-        with torch.no_grad():
-            logits: Tensor = self.model(self.windows[0]).float()
-        return logits
-
-    def window_gain(self, last: int) -> tuple[float, float]:
-        """What position ``last`` and those after it cost less than the first one, in nats: mean and standard error."""
-        p = self.window_logits.log_softmax(-1).gather(2, self.windows[1][..., None])[..., 0]
-        gain = p[:, last - 1 :].mean(1) - p[:, 0]
-        error = gain.std() / len(gain) ** 0.5 if len(gain) > 1 else torch.tensor(torch.inf)
-        return float(gain.mean()), float(error)
-
-    # -- choices ------------------------------------------------------------------------------------
-
-    @cached_property
-    def continued(self) -> tuple[Ids, int]:
-        """The end of the sentence and the tokens that the model drew after it; and how many it drew."""
+    @torch.no_grad()
+    def continued(self) -> tuple[Ids, Ids]:
+        """The end of the sentence and M tokens that the model drew after it; and the likeliest at each draw, (M,)."""
         most = self.model.context
         drawn = min(NUM_DRAWN, most)
         prompt = self.read.sentence.ids[-max(1, most - drawn + 1) :]
         draws = Generator().manual_seed(self.asked.seed)
-        ids = list(generate(self.model, prompt[None], SamplingConfig(max_tokens=drawn), draws))
-        return torch.cat((prompt, *ids)).numpy(), drawn
-
-    @cached_property
-    def greedy(self) -> Ids:
-        """The likeliest token at each of these draws, (M,)."""
-        ids, drawn = self.continued
-        with torch.no_grad():
-            logits = self.model(torch.from_numpy(ids[None, :-1]))[0, -drawn:]
-        found: Ids = logits.argmax(-1).numpy()
-        return found
+        taken = generate(self.model, prompt[None], SamplingConfig(max_tokens=drawn), draws)
+        ids = torch.cat((prompt, *taken))
+        return ids.numpy(), self.model(ids[None, :-1])[0, -drawn:].argmax(-1).numpy()
 
     @cached_property
     def twin_places(self) -> tuple[int, int] | None:
@@ -154,17 +134,6 @@ class Scene:
             if len(earlier):
                 return int(earlier[-1]), later
         return None
-
-    @cached_property
-    def likeliest(self) -> Ids:
-        """Tokens by their logit at the followed position, the largest first, (V,)."""
-        return np.argsort(-self.read.opened.logits[self.place].numpy(), kind="stable")
-
-    @cached_property
-    def worst(self) -> int:
-        """The target that costs the model most, from 0."""
-        log_p = self.read.opened.logits[:-1].log_softmax(-1)
-        return int(log_p.gather(1, self.read.sentence.ids[1:, None]).argmin())
 
     @cached_property
     def stages(self) -> list[int]:

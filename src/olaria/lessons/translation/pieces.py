@@ -19,17 +19,14 @@ from olaria.lessons.figures import Choice, Control, Heat, Words
 from olaria.lessons.texts import MAX_TOKENS
 
 EOS, BOS, PAD = "<eos>", "<bos>", "<pad>"
-Maps = tuple[tuple[Message, ...], Array]
-"""Names, and as many maps, (N, R, C)."""
 Ids = NDArray[np.int64]
 ACROSS = (Message(N_("written")), Message(N_("source")))
 """Titles of rows and columns of a map between what is written and the source."""
 WITHIN = (Message(N_("query")), Message(N_("key")))
 """The same of a map of self-attention."""
-LEAST_WORDS = 3
-"""Words, the end counted as one, from which a sentence is shown word by word."""
-MOST_MAPS = 40
-"""Maps that one figure lets choose from; with more heads only their means are shown."""
+LEAST_WORDS = 3  # the end counted as one, from which a sentence is shown word by word
+MOST_MAPS, MOST_SELF_MAPS = 40, 16
+"""Maps of cross- and of self-attention that one figure lets choose from; of more heads only means are shown."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +45,7 @@ class Cut:
 
     def sums(self, x: Array, axis: int = -1) -> Array:
         """Of each piece's tokens along an axis."""
-        summed: Array = np.add.reduceat(x, self.starts, axis)
-        return summed
+        return np.asarray(np.add.reduceat(x, self.starts, axis))
 
     def means(self, x: Array, axis: int = -1) -> Array:
         """The same, divided by the number of tokens."""
@@ -58,8 +54,7 @@ class Cut:
     @property
     def sizes(self) -> Ids:
         """How many tokens each piece has."""
-        sizes: Ids = np.diff([*self.starts, self.length])
-        return sizes
+        return np.diff([*self.starts, self.length])
 
 
 def cut(tokens: Sequence[str], by_words: bool = False) -> Cut:
@@ -108,62 +103,30 @@ def head_name(layer: int, head: int) -> Message:
     )
 
 
-def chosen_maps(weights: Array, most: int = MOST_MAPS) -> Maps:
-    """What a figure of (L, H, R, C) weights lets choose from: the mean of all heads, of each layer's, each head.
+def map_choice(
+    weights: Array,
+    rows: Cut,
+    columns: Cut,
+    titles: tuple[Words, Words] = WITHIN,
+    most: int = MOST_SELF_MAPS,
+) -> Choice:
+    """Heat maps of which a reader sees one at a time: the mean of all heads, of each layer's, each head.
 
     Args:
-        weights: of all heads.
-        most: heads beyond which only means are shown.
-
-    Returns:
-        Names and maps (N, R, C).
-    """
-    num_layers, num_heads = weights.shape[:2]
-    names = [Message(N_("mean of all heads"))]
-    maps = [weights.mean((0, 1))]
-    if num_layers > 1:
-        names += [
-            Message(N_("layer {layer}, mean of its heads"), {"layer": layer + 1})
-            for layer in range(num_layers)
-        ]
-        maps += [*weights.mean(1)]
-    if len(names) + num_layers * num_heads <= most:
-        names += [head_name(*place) for place in np.ndindex(num_layers, num_heads)]
-        maps += [*weights.reshape(-1, *weights.shape[2:])]
-    return tuple(names), np.stack(maps)
-
-
-def map_choice(shown: Maps, rows: Cut, columns: Cut, titles: tuple[Words, Words]) -> Choice:
-    """Heat maps of which a reader sees one at a time.
-
-    Args:
-        shown: see :func:`chosen_maps`.
+        weights: of all heads by pieces, (L, H, R, C).
         rows: of each map.
         columns: the same.
         titles: what rows and columns are.
+        most: maps beyond which only means are shown.
     """
-    names, maps = shown
+    places = [*np.ndindex(weights.shape[:2])]
+    names, maps = [Message(N_("mean of all heads"))], [weights.mean((0, 1))]
+    if len(weights) > 1:
+        text = N_("layer {layer}, mean of its heads")
+        names += [Message(text, {"layer": layer + 1}) for layer in range(len(weights))]
+        maps += [*weights.mean(1)]
+    if len(names) + len(places) <= most:
+        names += [head_name(*place) for place in places]
+        maps += [weights[place] for place in places]
     heats = tuple(Heat("", values, rows.names, columns.names, *titles) for values in maps)
-    return Choice("", (Control(Message(N_("attention")), names, "select"),), heats)
-
-
-def walk_of(places: Ids, source: Sequence[str], written: Sequence[str]) -> Array:
-    """How the largest weight of each row lies, and how it moves over the source.
-
-    Args:
-        places: column of the largest weight of each row, (..., T).
-        source: its tokens; the last is its end.
-        written: the tokens that the rows write.
-
-    Returns:
-        Shares (..., 5). Of the T − 1 moves: to the right, none, to the left; of the T rows: on the same token as is
-        written, on its mirrored place.
-
-    >>> walk_of(np.array([1, 0, 2]), ["a", "b", "<eos>"], ["b", "a", "<eos>"]).round(2)
-    array([0.5 , 0.  , 0.5 , 1.  , 0.67])
-    """
-    moves = np.diff(places)
-    same = np.array(source)[places] == np.array(written)
-    mirrored = places == len(source) - 2 - np.arange(places.shape[-1])
-    shares = (moves > 0, moves == 0, moves < 0, same, mirrored)
-    return np.stack([share.sum(-1) / max(1, share.shape[-1]) for share in shares], -1)
+    return Choice("", (Control(Message(N_("attention")), tuple(names), "select"),), heats)

@@ -5,8 +5,10 @@ Choices are made once, by the model's own numbers, so that both ways to compute 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,17 +18,16 @@ from torch import Tensor
 from olaria.data import PairData
 from olaria.data.pairs import encode_texts, references
 from olaria.data.tokenizer import Tokenizer, Unseen
-from olaria.lessons.base import Array, Asked
+from olaria.lessons.base import Array, Asked, numbers
 from olaria.lessons.inside import Look, open_translation
 from olaria.lessons.texts import MAX_TOKENS, spelt
-from olaria.lessons.translation.pieces import BOS, EOS, PAD, Cut, Ids, chosen_maps, cut, pooled
+from olaria.lessons.translation.pieces import BOS, EOS, PAD, Cut, Ids, cut, pooled
 from olaria.models.translation import KeysValues, Memory, Translation
-from olaria.sampling.translation import DecodingConfig, beam_search, greedy
+from olaria.sampling.translation import greedy
+
+T = TypeVar("T")
 
 NUM_CANDIDATES = 8
-NUM_KEYS = 5
-"""Source tokens whose part of a weighted sum stands in a row of its own."""
-BEAMS = (2, 4)
 ATTENTIONS = {
     "encoder": ("encoder", "self"),
     "decoder": ("decoder", "self"),
@@ -93,8 +94,6 @@ class Scene:
             unseen,
         )
 
-    # -- tokens and pieces -----------------------------------------------------------------------------
-
     def source_of(self, text: str) -> Tensor:
         """A text's ids and the end, (S,)."""
         ids = encode_texts([text], self.tokenizer, self.model.context, self.unseen)
@@ -115,11 +114,6 @@ class Scene:
             return self.expected
         return self.model.specials.targets([self.target[self.target < self.model.vocab_size]])[0]
 
-    @property
-    def is_ended(self) -> bool:
-        """Whether the model wrote the end itself."""
-        return bool(self.target[-1] == self.model.specials.eos)
-
     def text_of(self, ids: Tensor) -> str:
         """The text of ids, without special tokens."""
         return self.tokenizer.decode(ids[ids < self.model.vocab_size])
@@ -133,19 +127,15 @@ class Scene:
             for i in ids.tolist()
         )
 
-    def pieces(self, ids: Tensor, by_words: bool = False) -> Cut:
-        """See :func:`.pieces.cut`."""
-        return cut(self.spelt(ids), by_words)
-
     @cached_property
     def columns(self) -> Cut:
         """The source's words, or its tokens where it has no words; the end included."""
-        return self.pieces(self.source, by_words=True)
+        return cut(self.spelt(self.source), by_words=True)
 
     @cached_property
     def rows(self) -> Cut:
         """The same of what was written."""
-        return self.pieces(self.target[1:], by_words=True)
+        return cut(self.spelt(self.target[1:]), by_words=True)
 
     @property
     def hidden(self) -> NDArray[np.bool_]:
@@ -153,11 +143,9 @@ class Scene:
         columns = self.columns
         return np.repeat(np.eye(len(columns.names), dtype=bool), columns.sizes, 1)
 
-    # -- what the model made of it --------------------------------------------------------------------
-
     @cached_property
     def inside(self) -> dict[str, Look]:
-        """Every attention of the model, by its module's name."""
+        """Every attention of the model, by its module's name; see :func:`of_kind`."""
         return open_translation(self.model, self.source, self.target[:-1])
 
     @torch.no_grad()
@@ -178,14 +166,11 @@ class Scene:
         if hidden is not None:
             memory.padding[0, 0, 0, torch.from_numpy(hidden)] = -torch.inf
         logits, _ = self.model.decode(target[None, :-1], memory, [])
-        found: Array = logits[0].double().log_softmax(-1).numpy()
-        return found
+        return numbers(logits[0].double().log_softmax(-1))
 
-    def nats(self, target: Tensor, hidden: NDArray[np.bool_] | None = None) -> Array:
-        """Negative log-probability of each token of a target but bos, (T,)."""
-        return -picked(self.log_probs(target, self.source, hidden), target)
-
-    # -- choices ------------------------------------------------------------------------------------
+    def nats(self, hidden: NDArray[np.bool_] | None = None) -> Array:
+        """Negative log-probability of each token that was written, (T,)."""
+        return -picked(self.log_probs(self.target, self.source, hidden), self.target)
 
     @cached_property
     def candidates(self) -> Ids:
@@ -194,61 +179,29 @@ class Scene:
         return log_probs.topk(min(NUM_CANDIDATES, log_probs.shape[1])).indices.numpy()
 
     @cached_property
-    def least(self) -> int:
-        """The step at which what was written was least likely."""
-        return int(self.nats(self.target).argmax())
-
-    @cached_property
     def ahead(self) -> tuple[int, int]:
         """Layer and head of the encoder that look ahead most."""
-        shares = [look.weights().triu(1).sum(-1).mean(-1) for look in self.looks("encoder")]
+        looks = of_kind("encoder", self.inside)
+        shares = [look.weights().triu(1).sum(-1).mean(-1) for look in looks]
         layer, head = divmod(int(torch.stack(shares).argmax()), self.model.config.num_heads)
         return layer, head
 
     @cached_property
-    def firmest(self) -> tuple[int, int, int]:
-        """Layer, head and row of the largest single weight of the cross-attention."""
-        layer, head, row, _ = np.unravel_index(self.cross.argmax(), self.cross.shape)
-        return int(layer), int(head), int(row)
-
-    @cached_property
-    def keys(self) -> Ids:
-        """Source tokens of the largest weights there, the largest first."""
-        order: Ids = np.argsort(-self.cross[self.firmest], kind="stable")
-        return order[:NUM_KEYS]
-
-    @cached_property
     def cross(self) -> Array:
         """Cross-attention while it was written, (L, H, T, S)."""
-        looks = self.looks("cross")
-        return torch.stack([look.weights() for look in looks]).double().numpy()
-
-    @cached_property
-    def places(self) -> Ids:
-        """Where the largest weight of each row of each map lies, (N, T)."""
-        places: Ids = chosen_maps(self.cross)[1].argmax(-1)
-        return places
+        return numbers(torch.stack([look.weights() for look in of_kind("cross", self.inside)]))
 
     @cached_property
     def piece(self) -> Ids:
         """The piece of the source with the largest mean weight, for each written piece."""
-        mean = pooled(self.cross, self.rows, self.columns).mean((0, 1))
-        pieces: Ids = mean.argmax(1)
-        return pieces
+        return np.asarray(pooled(self.cross, self.rows, self.columns).mean((0, 1)).argmax(1))
 
     @cached_property
     def costliest(self) -> Ids:
         """The piece of the source whose hiding costs most, for each written piece."""
-        own = self.nats(self.target)
-        lost = [self.rows.sums(self.nats(self.target, mask) - own) for mask in self.hidden]
-        pieces: Ids = np.stack(lost, 1).argmax(1)
-        return pieces
-
-    def looks(self, kind: str) -> list[Look]:
-        """The attention of each layer: ``encoder``, ``decoder`` or ``cross``."""
-        side, which = ATTENTIONS[kind]
-        layers = range(self.model.config.num_layers)
-        return [self.inside[f"{side}.{layer}.{which}_attention"] for layer in layers]
+        own = self.nats()
+        lost = [self.rows.sums(self.nats(mask) - own) for mask in self.hidden]
+        return np.asarray(np.stack(lost, 1).argmax(1))
 
     @cached_property
     @torch.no_grad()
@@ -273,23 +226,16 @@ class Scene:
             written = torch.cat((written, token), 1)
         return place, written[0]
 
-    @cached_property
-    def searched(self) -> list[tuple[int, Tensor, float]]:
-        """Of each beam its width, what it found as ids, bos first, and its score."""
-        model, found = self.model, []
-        most = min(model.context, len(self.target) + len(self.source))
-        for width in BEAMS:
-            (best,) = beam_search(model, self.source[None], DecodingConfig(beam=width), most)
-            end = [model.specials.eos] if len(best.ids) < most else []
-            ids = torch.tensor([model.specials.bos, *best.ids.tolist(), *end])
-            found.append((width, ids, best.score))
-        return found
+
+def of_kind(kind: str, found: Mapping[str, T]) -> list[T]:
+    """The attention of each layer, ``encoder``, ``decoder`` or ``cross``, from all by their modules' names."""
+    side, which = ATTENTIONS[kind]
+    return [x for name, x in found.items() if name.startswith(side) and which in name]
 
 
 def picked(log_probs: Array, target: Tensor) -> Array:
     """Of each row the log-probability of the token that follows, (T,)."""
-    found: Array = np.take_along_axis(log_probs, target[1:, None].numpy(), 1)[:, 0]
-    return found
+    return np.asarray(np.take_along_axis(log_probs, target[1:, None].numpy(), 1)[:, 0])
 
 
 def _first_short(data: PairData, tokenizer: Tokenizer, unseen: Unseen) -> str:

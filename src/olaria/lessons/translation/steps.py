@@ -4,10 +4,11 @@ r"""The steps of the encoder–decoder's lesson; the prose stands beside them, i
 
 Arrays, of S source tokens (the end included) and T written ones (the end included), L layers of H heads: ``source``
 and ``target``, ids, (S,) and (T + 1,); ``encoder`` (L, H, S, S), ``decoder`` (L, H, T, T) and ``cross`` (L, H, T, S),
-weights of attention; ``walks``, see :func:`.pieces.walk_of`; ``probabilities`` (T, V + 1). Those of the interventions
-and of beams are in :mod:`.tried`.
+weights of attention; ``probabilities`` (T, V + 1); ``nats_…``, negative log-probabilities of each token, (T,);
+``lost_nats``, what hiding a piece of the source (column) costs a written piece (row).
 
-Sources: Vaswani et al. 2017, section 3; Bahdanau et al. 2015 (alignment); Sutskever et al. 2014 (one vector).
+Sources: Vaswani et al. 2017, section 3; Bahdanau et al. 2015 (alignment); Sutskever et al. 2014 (one vector); Jain &
+Wallace 2019 and Wiegreffe & Pinter 2019 (attention as explanation).
 """
 
 from __future__ import annotations
@@ -18,50 +19,31 @@ import numpy as np
 import torch
 
 from olaria.i18n import N_, Message
-from olaria.lessons.base import Array, Check
+from olaria.lessons.base import Check
 from olaria.lessons.by_numpy.transformers import later
-from olaria.lessons.figures import Bars, Choice, Control, Table, Tokens, Words
+from olaria.lessons.figures import Bars, Choice, Control, Heat, Table, Tokens, Words
 from olaria.lessons.texts import visible
-from olaria.lessons.translation.pieces import (
-    ACROSS,
-    BOS,
-    EOS,
-    PAD,
-    WITHIN,
-    chosen_maps,
-    head_name,
-    map_choice,
-    pooled,
-    walk_of,
-)
+from olaria.lessons.translation.pieces import ACROSS, MOST_MAPS, cut, head_name, map_choice, pooled
 from olaria.lessons.translation.scene import Scene, picked
-from olaria.lessons.translation.tried import beams, hidden, teacher_forcing, without_source
 from olaria.lessons.translation.ways import Way, nats_of, weights_of
 from olaria.lessons.twice import Row
+from olaria.models import translation as net
 from olaria.models.base import Batch
-from olaria.models.translation import (
-    CrossAttention,
-    EncoderBlock,
-    FeedForward,
-    Specials,
-    Translation,
-    padding_mask,
-)
 from olaria.nn.attention import attention, causal_mask
 from olaria.nn.norm import norm
 from olaria.objectives.likelihood import cross_entropy
-from olaria.sampling.translation import beam_search, greedy, length_factor
+from olaria.sampling.translation import greedy
 
 Values = dict[str, Any]
 
-MOST_ROWS = 16
-"""Positions of a target that are shown in a table."""
+MOST_ROWS = 16  # positions of a target that are shown in a table
 MOST_STEPS = 40
-MOST_SELF_MAPS = 16
+NUM_KEYS = 5  # source tokens whose part of a weighted sum stands in a row of its own
 SHARES = (0.0, 0.25, 0.5)
 """Between the answers to how far the encoder looks ahead."""
-RULE = 0.5
-"""Share of the tokens from which a map's largest weights are said to follow a rule."""
+READS = 0.1
+"""Nats per token that its source must be worth before a model is said to read it."""
+NATS = Message(N_("nats"))
 
 
 def one_pair(scene: Scene, way: Way) -> Values:
@@ -74,20 +56,12 @@ def one_pair(scene: Scene, way: Way) -> Values:
         for t in range(min(len(nats), MOST_ROWS))
     ]
     columns = N_("position"), N_("decoder input"), N_("target"), N_("its probability"), N_("nats")
-    specials = (
-        (BOS, size + 1, Message(N_("first input of the decoder; never written"))),
-        (EOS, size, Message(N_("ends every source and every target"))),
-        (PAD, size + 2, Message(N_("fills up a batch; hidden from attention and loss"))),
-    )
+    numbers = tuple(map(str, scene.source.tolist()))
     # Shifted, padded and averaged as in training.
     batch = Batch(scene.source[None], torch.nn.functional.pad(pair, (0, 2), value=size + 2)[None])
     with torch.no_grad():
         loss = scene.model.loss(batch, torch.Generator()).total
-    checks = [Check(Message(N_("the loss that training computes")), nats.mean(), float(loss))]
-    if scene.text_of(scene.source) == scene.text:  # no character was replaced or skipped
-        text = Message(N_("the tokens' bytes one after the other are the sentence's own"))
-        found, own = scene.tokenizer.bytes_of(scene.source[:-1]), scene.text.encode("utf-8")
-        checks.append(Check(text, np.frombuffer(found, np.uint8), np.frombuffer(own, np.uint8)))
+    text = Message(N_("the loss that training computes"))
     return {
         "text": scene.text,
         "expected": scene.text_of(pair),
@@ -104,12 +78,9 @@ def one_pair(scene: Scene, way: Way) -> Values:
         "shown": len(rows),
         "source": scene.source,
         "nats": nats,
-        "source_tokens": Tokens(
-            "", scene.spelt(scene.source), notes=tuple(str(i) for i in scene.source.tolist())
-        ),
+        "source_tokens": Tokens("", scene.spelt(scene.source), notes=numbers),
         "shifted": Table("", _words(*columns), tuple(rows), 3),
-        "specials": Table("", _words(N_("special token"), N_("number"), N_("use")), specials),
-        "checks": checks,
+        "checks": [Check(text, nats.mean(), float(loss))],
     }
 
 
@@ -117,9 +88,8 @@ def both_directions(scene: Scene, way: Way) -> Values:
     """The encoder's self-attention beside the decoder's."""
     encoder, decoder = weights_of(way, "encoder"), weights_of(way, "decoder")
     ahead, back = (np.triu(weights, 1).sum(-1).mean(-1) for weights in (encoder, decoder))  # (L, H)
-    columns, given = scene.pieces(scene.source), scene.pieces(scene.target[:-1])
-    names, maps = chosen_maps(pooled(decoder, given, given), MOST_SELF_MAPS)
-    masked = names, np.where(later(len(given.names)), np.nan, maps)
+    columns, given = (cut(scene.spelt(ids)) for ids in (scene.source, scene.target[:-1]))
+    within = np.where(later(len(given.names)), np.nan, pooled(decoder, given, given))
     count = len(scene.source)
     return {
         "count": count,
@@ -132,42 +102,41 @@ def both_directions(scene: Scene, way: Way) -> Values:
         "answer": int(np.searchsorted(SHARES, ahead.mean())),
         "encoder": encoder,
         "decoder": decoder,
-        "encoder_map": map_choice(
-            chosen_maps(pooled(encoder, columns, columns), MOST_SELF_MAPS), columns, columns, WITHIN
-        ),
-        "decoder_map": map_choice(masked, given, given, WITHIN),
-        "checks": [_sums_to_one(encoder), _sums_to_one(decoder)],
+        "encoder_map": map_choice(pooled(encoder, columns, columns), columns, columns),
+        "decoder_map": map_choice(within, given, given),
     }
 
 
 def by_hand(scene: Scene, way: Way) -> Values:
     """One query of one head: scores, weights, and the weighted sum of the values, one component of it."""
-    layer, head, row = scene.firmest
+    layer, head, row, _ = map(int, np.unravel_index(scene.cross.argmax(), scene.cross.shape))
+    keys = np.argsort(-scene.cross[layer, head, row], kind="stable")[:NUM_KEYS]
     part = way.parts("cross")[layer]
     q, k, v = part["q"][head, row], part["k"][head], part["v"][head, :, 0]
     scores = k @ q / np.sqrt(len(q))
     exponentials = np.exp(scores)
     weights = exponentials / exponentials.sum()
     tokens = [visible(token) for token in scene.spelt(scene.source)]
-    best, second = scores[scene.keys[:2]]
+    best, second = scores[keys[:2]]
     output = weights @ part["v"][head]
     rows: list[tuple[Words | float, ...]] = [
         (tokens[s], scores[s], exponentials[s], weights[s], v[s], weights[s] * v[s])
-        for s in scene.keys.tolist()
+        for s in keys.tolist()
     ]
-    rest = np.setdiff1d(np.arange(len(tokens)), scene.keys)
+    rest = np.setdiff1d(np.arange(len(tokens)), keys)
     if len(rest):
         sums = (exponentials[rest].sum(), weights[rest].sum(), "", (weights * v)[rest].sum())
         rows.append((Message(N_("the other {count}"), {"count": len(rest)}), "", *sums))
     rows.append((Message(N_("sum")), "", exponentials.sum(), weights.sum(), "", output[0]))
     columns = N_("source token"), N_("score"), N_("exp(score)"), N_("weight"), N_("value")
+    texts = _words(N_("the weights of the head itself"), N_("the output of the head itself"))
     return {
         "place": row + 1,
         "token": visible(scene.spelt(scene.target[1:])[row]),
         "head": head_name(layer, head),
         "size": len(q),
-        "first": tokens[scene.keys[0]],
-        "runner": tokens[scene.keys[1]],
+        "first": tokens[keys[0]],
+        "runner": tokens[keys[1]],
         "best": best,
         "second": second,
         "apart": best - second,
@@ -178,97 +147,143 @@ def by_hand(scene: Scene, way: Way) -> Values:
         "weights": weights,
         "sums": Table("", _words(*columns, N_("weight × value")), tuple(rows), 3),
         "checks": [
-            Check(
-                Message(N_("the weights of the head itself")), weights, part["weights"][head, row]
-            ),
-            Check(Message(N_("the output of the head itself")), output, part["heads"][head, row]),
+            Check(texts[0], weights, part["weights"][head, row]),
+            Check(texts[1], output, part["heads"][head, row]),
         ],
     }
 
 
 def greedy_decoding(scene: Scene, way: Way) -> Values:
     """Each written token with its candidates."""
-    written, spelt = scene.target[1:], scene.spelt
+    written, spelt, least = scene.target[1:], scene.spelt, int(scene.nats().argmax())
     log_probs = way.log_probs(scene.target, scene.source)
     nats = -picked(log_probs, scene.target)
     own, best = np.exp(-nats), np.exp(np.take_along_axis(log_probs, scene.candidates, 1))
+    after = N_("Token {place}, after “{before}”.")
     bars = tuple(
         Bars(
-            Message(
-                N_("Token {place}, after “{before}”."),
-                {"place": t + 1, "before": scene.text_of(written[:t])},
-            ),
+            Message(after, {"place": t + 1, "before": scene.text_of(written[:t])}),
             spelt(torch.from_numpy(scene.candidates[t])),
             ((Message(N_("probability")), best[t]),),
         )
         for t in range(min(len(written), MOST_STEPS))
     )
-    labels = tuple(f"{t + 1}" for t in range(len(bars)))
-    start = min(scene.least, len(bars) - 1)
+    labels, start = tuple(f"{t + 1}" for t in range(len(bars))), min(least, len(bars) - 1)
+    control = Control(Message(N_("token")), labels, start=start, plays=True)
     return {
         "count": len(written),
         "written": scene.text_of(written),
-        "ended": scene.is_ended,
+        "ended": bool(written[-1] == scene.model.specials.eos),
         "nats": nats.sum(),
-        "place": scene.least + 1,
-        "token": visible(spelt(written)[scene.least]),
-        "least": own[scene.least],
+        "place": least + 1,
+        "token": visible(spelt(written)[least]),
+        "least": own[least],
         "mean": own.mean(),
         "product": np.exp(-nats.sum()),
         "answer": 2 if len(written) > 1 else None,
         "target": scene.target,
         "probabilities": np.exp(log_probs),
         "tokens": Tokens("", spelt(written), own),
-        "candidates": Choice(
-            "", (Control(Message(N_("token")), labels, start=start, plays=True),), bars
-        ),
-        "checks": [_sums_to_one(np.exp(log_probs), N_("the probabilities of all tokens sum to 1"))],
+        "candidates": Choice("", (control,), bars),
     }
 
 
 def attention_map(scene: Scene, way: Way) -> Values:
-    """The map between what is written and the source, and how its largest weights lie."""
+    """The map between what is written and the source, and how its largest weights move."""
     cross, rows, columns = weights_of(way, "cross"), scene.rows, scene.columns
-    source, written = scene.spelt(scene.source), scene.spelt(scene.target[1:])
-    names, maps = chosen_maps(cross)
-    walks = walk_of(scene.places, source, written)
-    place, rule = map(int, np.unravel_index(walks[:, 3:].argmax(), walks[:, 3:].shape))
-    share, chance = walks[place, 3 + rule], 1 / len(source)
-    if rule == 0:
-        chance *= float(np.mean([source.count(token) for token in written]))
-    mean = pooled(cross, rows, columns).mean((0, 1))
-    row = int(np.argmax(np.take_along_axis(mean, scene.piece[:, None], 1)))
-    fine_rows, fine_columns = scene.pieces(scene.target[1:]), scene.pieces(scene.source)
-    is_finer = (fine_rows.names, fine_columns.names) != (rows.names, columns.names)
-    fine = chosen_maps(pooled(cross, fine_rows, fine_columns))
-    moves = N_("moves right"), N_("stays"), N_("moves left")
-    titles = _words(N_("attention"), *moves, N_("same token"), N_("mirrored place"))
+    by_pieces, moves = pooled(cross, rows, columns), np.diff(scene.cross.mean((0, 1)).argmax(-1))
+    mean = by_pieces.mean((0, 1))
+    row = int(np.argmax(mean[np.arange(len(mean)), scene.piece]))
+    right, stays, left = (int(found.sum()) for found in (moves > 0, moves == 0, moves < 0))
     return {
         "row": visible(rows.names[row]),
         "column": visible(columns.names[scene.piece[row]]),
         "weight": mean.max(),
-        "right": walks[0, 0],
-        "left": walks[0, 2],
-        "answer": int(walks[0, :3].argmax()) if len(written) > 2 else None,
-        "moves": len(written) > 2,
-        "by_token": share >= RULE and rule == 0,
-        "by_mirror": share >= RULE and rule == 1,
-        "name": names[place],
-        "share": share,
-        "chance": chance,
+        "right": right / max(1, len(moves)),
+        "left": left / max(1, len(moves)),
+        "answer": int(np.argmax((right, stays, left))) if len(moves) > 1 else None,
+        "moves": len(moves) > 1,
         "cross": cross,
-        "walks": walks,
-        "at_places": np.take_along_axis(maps, scene.places[..., None], -1)[..., 0],
-        "largest": maps.max(-1),
-        "map": map_choice(chosen_maps(pooled(cross, rows, columns)), rows, columns, ACROSS),
-        "fine_map": map_choice(fine, fine_rows, fine_columns, ACROSS) if is_finer else None,
-        "walk": Table(
-            "",
-            titles,
-            tuple((name, *map(float, walk)) for name, walk in zip(names, walks, strict=True)),
-            2,
-        ),
-        "checks": [_sums_to_one(cross)],
+        "map": map_choice(by_pieces, rows, columns, ACROSS, MOST_MAPS),
+    }
+
+
+def teacher_forcing(scene: Scene, way: Way) -> Values:
+    """The right tokens given, its own, and one of its own that is another."""
+    place, mistaken = scene.mistaken
+    expected, written = scene.expected, scene.target
+    is_other = expected is not None and not torch.equal(expected, written)
+    targets = {N_("written by itself"): written, N_("after one other token"): mistaken}
+    if expected is not None and is_other:
+        targets = {N_("expected, the right tokens given"): expected, **targets}
+    nats = [nats_of(way, target, scene.source) for target in targets.values()]
+    first, total, cost = (nats[i].sum() for i in (0, -2, -1))
+    rows = [
+        (Message(name), scene.text_of(target), len(own), float(own.sum()), float(own.mean()))
+        for (name, target), own in zip(targets.items(), nats, strict=True)
+    ]
+    returns = torch.equal(mistaken[place + 2 :], written[place + 2 :])
+    token, instead = (visible(scene.spelt(ids[place + 1, None])[0]) for ids in (mistaken, written))
+    headings = N_("target"), N_("text"), N_("tokens"), N_("nats"), N_("nats per token")
+    return {
+        "unknown": not scene.targets,
+        "same": expected is not None and not is_other,
+        "likelier": is_other and first >= total,
+        "rarer": is_other and first < total,
+        "expected": first,
+        "own": total,
+        "place": place + 1,
+        "token": token,
+        "instead": instead,
+        "mistaken": scene.text_of(mistaken),
+        "cost": cost,
+        "answer": 0 if returns else 1,
+        "returns": returns,
+        "nats_written": nats[-2],
+        "nats_after_mistake": nats[-1],
+        "table": Table("", _words(*headings), tuple(rows), 3),
+        "written_tokens": Tokens("", scene.spelt(written[1:]), nats[-2]),
+        "mistaken_tokens": Tokens("", scene.spelt(mistaken[1:]), nats[-1]),
+    }
+
+
+def without_source(scene: Scene, way: Way) -> Values:
+    """The same target where another sentence was read, and where nothing was."""
+    sources = {"own": scene.source, "other": scene.source_of(scene.other), "none": None}
+    nats = {name: nats_of(way, scene.target, source) for name, source in sources.items()}
+    totals, count = {name: float(each.sum()) for name, each in nats.items()}, len(nats["own"])
+    rise = (totals["other"] - totals["own"]) / count
+    lost = [scene.rows.sums(nats[name] - nats["own"]) for name in ("other", "none")]
+    names = Message(N_("another sentence is read")), Message(N_("nothing is read"))
+    return {
+        **totals,
+        "written": scene.text_of(scene.target),
+        "sentence": scene.other,
+        "reads": min(totals["other"], totals["none"]) - totals["own"] > READS * count,
+        "answer": 0 if rise > READS else 1 if rise >= -READS else 2,
+        **{f"nats_{name}": each for name, each in nats.items()},
+        "bars": Bars("", scene.rows.names, tuple(zip(names, lost, strict=True)), NATS),
+    }
+
+
+def hidden(scene: Scene, way: Way) -> Values:
+    """Each piece of the source hidden from the cross-attention: what does each written piece lose?"""
+    rows, columns, target = scene.rows, scene.columns, scene.target
+    own = nats_of(way, target, scene.source)
+    without = [nats_of(way, target, scene.source, mask) for mask in scene.hidden]
+    lost = np.stack([rows.sums(nats - own) for nats in without], 1)
+    row = int(lost[np.arange(len(lost)), scene.costliest].argmax())
+    agreed = int((scene.piece == scene.costliest).sum())
+    return {
+        "row": visible(rows.names[row]),
+        "column": visible(columns.names[scene.costliest[row]]),
+        "most": lost.max(),
+        "agreed": agreed,
+        "count": len(lost),
+        "all": agreed == len(lost),
+        "answer": 0 if agreed == len(lost) else 1 if 2 * agreed > len(lost) else 2,
+        "lost_nats": lost,
+        "heat": Heat("", lost, rows.names, columns.names, *ACROSS, unit=NATS, signed=True),
     }
 
 
@@ -276,7 +291,8 @@ def beyond(_: Scene, way: Way) -> Values:
     """What the model has that the Transformer of 2017 has not, and what one part of it does to the scores."""
     parts = [part for kind in ("encoder", "decoder", "cross") for part in way.parts(kind)]
     size = parts[0]["q"].shape[-1]
-    squares = [(part[name] ** 2).mean(-1).ravel() for part in parts for name in ("q", "k")]
+    vectors = np.concatenate([part[x].reshape(-1, size) for part in parts for x in ("q", "k")])
+    roots = np.sqrt((vectors**2).mean(-1))
     scores = np.concatenate([part["scores"].ravel() for part in parts]) / np.sqrt(size)
     rows = (
         (N_("norm"), N_("layer norm, after each sublayer"), N_("RMS norm, before each sublayer")),
@@ -285,25 +301,15 @@ def beyond(_: Scene, way: Way) -> Values:
         (N_("biases"), N_("in the feed-forward sublayers"), N_("none")),
         (N_("output layer"), N_("shares the embedding's weights"), N_("weights of its own")),
     )
+    headings = N_("part"), N_("the Transformer of 2017"), N_("your model")
+    text = Message(N_("queries and keys have a root mean square of 1"))
     return {
         "size": size,
         "bound": float(np.sqrt(size)),
         "largest": np.abs(scores).max(),
         "answer": 1,
-        "sizes": np.concatenate(squares),
-        "table": Table(
-            "",
-            _words(N_("part"), N_("the Transformer of 2017"), N_("your model")),
-            tuple(_words(*row) for row in rows),
-        ),
-        "checks": [
-            Check(
-                Message(N_("queries and keys have a root mean square of 1")),
-                np.sqrt(np.concatenate(squares)),
-                np.ones(sum(map(len, squares))),
-                tolerance=1e-3,
-            )
-        ],
+        "table": Table("", _words(*headings), tuple(_words(*row) for row in rows)),
+        "checks": [Check(text, roots, np.ones(len(roots)), tolerance=1e-3)],
     }
 
 
@@ -312,20 +318,17 @@ def _words(*texts: str) -> tuple[Message, ...]:
     return tuple(map(Message, texts))
 
 
-def _sums_to_one(x: Array, what: str = N_("every row of weights sums to 1")) -> Check:
-    return Check(Message(what), x.sum(-1), np.ones(x.shape[:-1]))
-
-
 STEPS = (
-    Row(one_pair, (Specials.sources, Specials.targets, Translation.loss, cross_entropy)),
-    Row(both_directions, (EncoderBlock, attention, padding_mask, causal_mask)),
-    Row(by_hand, (CrossAttention, attention)),
-    Row(greedy_decoding, (greedy, Translation.decode)),
-    Row(attention_map, (Translation.attend, CrossAttention.weights)),
-    Row(teacher_forcing, (Translation.loss, cross_entropy)),
-    Row(without_source, (Translation.encode, Translation.decode)),
-    Row(hidden, (padding_mask, Translation.decode)),
-    Row(beams, (beam_search, length_factor)),
-    Row(beyond, (norm, FeedForward)),
+    Row(
+        one_pair, (net.Specials.sources, net.Specials.targets, net.Translation.loss, cross_entropy)
+    ),
+    Row(both_directions, (net.EncoderBlock, attention, net.padding_mask, causal_mask)),
+    Row(by_hand, (net.CrossAttention, attention)),
+    Row(greedy_decoding, (greedy, net.Translation.decode)),
+    Row(attention_map, (net.Translation.attend, net.CrossAttention.weights)),
+    Row(teacher_forcing, (net.Translation.loss, cross_entropy)),
+    Row(without_source, (net.Translation.encode, net.Translation.decode)),
+    Row(hidden, (net.padding_mask, net.Translation.decode)),
+    Row(beyond, (norm, net.FeedForward)),
 )
 """In the order of the documents."""

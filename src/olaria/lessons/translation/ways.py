@@ -7,7 +7,6 @@ Attention is a part (see :mod:`olaria.lessons.by_numpy.transformers`): queries `
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,53 +15,35 @@ from torch import Tensor
 from olaria.lessons.base import Array, numbers
 from olaria.lessons.by_numpy import transformers
 from olaria.lessons.inside import Look
-from olaria.lessons.translation.scene import ATTENTIONS, Scene, picked
+from olaria.lessons.translation.scene import Scene, of_kind, picked
 
 Mask = NDArray[np.bool_]
 
 
-class Way(Protocol):
-    """What the steps compute with; all is float64 to them."""
-
-    def parts(self, kind: str) -> list[transformers.Part]:
-        """The attention of each layer, ``encoder``, ``decoder`` or ``cross``, on the sentence and what was written."""
-
-    def log_probs(self, target: Tensor, source: Tensor | None, hidden: Mask | None = None) -> Array:
-        """See :meth:`Scene.log_probs`."""
-
-
 class ByTorch:
-    """With the model, and the functions that sampling uses.
-
-    Args:
-        scene: whose model.
-    """
+    """With the model of a scene, and the functions that sampling uses."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
 
     def parts(self, kind: str) -> list[transformers.Part]:
-        return [_part(look) for look in self._scene.looks(kind)]
+        """The attention of each layer, ``encoder``, ``decoder`` or ``cross``, on the sentence and what was written."""
+        return [_part(look) for look in of_kind(kind, self._scene.inside)]
 
     def log_probs(self, target: Tensor, source: Tensor | None, hidden: Mask | None = None) -> Array:
+        """See :meth:`Scene.log_probs`."""
         return self._scene.log_probs(target, source, hidden)
 
 
 class ByNumPy:
-    """The twin: from the raw weights, masks as a rule for each pair of positions.
-
-    Args:
-        scene: whose weights.
-    """
+    """The twin: from the raw weights, masks as a rule for each pair of positions."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene, self._config = scene, scene.model.config
         self._weights = transformers.weights_of(scene.model)
 
     def parts(self, kind: str) -> list[transformers.Part]:
-        side, which = ATTENTIONS[kind]
-        layers = range(self._config.num_layers)
-        return [self._parts[f"{side}.{layer}.{which}_attention"] for layer in layers]
+        return of_kind(kind, self._parts)
 
     def log_probs(self, target: Tensor, source: Tensor | None, hidden: Mask | None = None) -> Array:
         states = None
@@ -75,6 +56,10 @@ class ByNumPy:
     def _parts(self) -> dict[str, transformers.Part]:
         scene = self._scene
         return transformers.translation_by_hand(scene.model, scene.source, scene.target[:-1])
+
+
+Way = ByTorch | ByNumPy
+"""What the steps compute with; all is float64 to them."""
 
 
 def _part(look: Look) -> transformers.Part:

@@ -12,11 +12,10 @@ began.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
 from torch import Tensor
 
 from olaria.data import TextData
@@ -30,34 +29,13 @@ from olaria.runs import Run
 from olaria.training.inheritance import grow, model_sha256
 
 State = Mapping[str, Tensor]
+Excerpt = tuple[Tensor, ...]
+"""Windows of a text, read and after their first token predicted: (R, context + 1), and a shorter rest (1, …)."""
 FAMILIES = ("gpt", "language", "bigram")
 _ADAPTED = ".parametrizations.weight."
-WINDOW = 128
-"""Tokens that are read at once where a text is measured, or the model's context where that is shorter."""
+WINDOW = 128  # tokens that are read at once where a text is measured, unless the context is shorter
 MEASURED_TOKENS = 512
 _CHARS = 16  # of text that is encoded for each token that is wanted; a token seldom has more
-
-
-@dataclass(frozen=True)
-class Excerpt:
-    """The beginning of a text, as both models read it.
-
-    Args:
-        ids: int64 (N + 1,).
-        context: tokens of a window.
-    """
-
-    ids: Tensor
-    context: int
-
-    @cached_property
-    def windows(self) -> tuple[Tensor, ...]:
-        """What is read, and after its first token predicted: each (R, at most context + 1)."""
-        starts = range(0, len(self.ids) - 1, self.context)
-        rows = [self.ids[start : start + self.context + 1] for start in starts]
-        whole = [row for row in rows if len(row) == self.context + 1]
-        rest = [row[None] for row in rows if len(row) <= self.context]
-        return (*((torch.stack(whole),) if whole else ()), *rest)
 
 
 def token_nats(model: Model, ids: Tensor) -> Tensor:
@@ -112,18 +90,8 @@ class Tuned:
     def adapters(self) -> dict[str, tuple[Tensor, Tensor]]:
         """A (r, m) and B (n, r) of each adapted weight, by its name."""
         names = [name.partition(_ADAPTED)[0] for name in self.stored if name.endswith(".0.a")]
-        return {
-            f"{name}.weight": (
-                self.stored[f"{name}{_ADAPTED}0.a"],
-                self.stored[f"{name}{_ADAPTED}0.b"],
-            )
-            for name in names
-        }
-
-    @property
-    def frozen(self) -> dict[str, Tensor]:
-        """The checkpoint's weights without their adapters."""
-        return without_adapters(self.stored)
+        pairs = [[self.stored[f"{name}{_ADAPTED}0.{x}"] for x in "ab"] for name in names]
+        return {f"{name}.weight": (a, b) for name, (a, b) in zip(names, pairs, strict=True)}
 
     @property
     def trained(self) -> dict[str, int]:
@@ -135,10 +103,13 @@ class Tuned:
         return counts | {name: self.stored[name].numel() for name in grown if name in self.stored}
 
     def excerpt(self, text: str) -> Excerpt:
-        """The beginning of a text."""
+        """The beginning of a text, as both models read it."""
+        context = min(getattr(self.run.recipe.model, "context", WINDOW), WINDOW)
         some = text[: MEASURED_TOKENS * _CHARS]
         ids = self.tokenizer.encode(some, self.run.recipe.data.unseen)[: MEASURED_TOKENS + 1]
-        return Excerpt(ids, min(getattr(self.run.recipe.model, "context", WINDOW), WINDOW))
+        end = (len(ids) - 1) // context * context
+        whole = (ids[: end + 1].unfold(0, context + 1, context),) if end else ()
+        return whole if end == len(ids) - 1 else (*whole, ids[None, end:])
 
     def base_text(self, offline: bool) -> str | None:
         """The base's own validation text, where it can be had."""
@@ -169,7 +140,8 @@ def open_tuned(asked: Asked) -> Tuned:
             preset=run.recipe.preset,
         )
     model = run.model()  # first: it knows how large its weights may be
-    stored = _stored(run)
+    weights = "ema" if run.recipe.training.ema else "model"
+    stored: State = run.folder.load_checkpoint(None, (weights,))[0][weights]
     base, state, scratch = _given(asked, run)
     if state is None and run.recipe.tuning.rank is not None and not run.provenance["base"]["grown"]:
         state = without_adapters(stored)
@@ -183,26 +155,20 @@ def without_adapters(stored: State) -> dict[str, Tensor]:
     return {name: weight for name, weight in state.items() if _ADAPTED not in name}
 
 
-def _stored(run: Run) -> State:
-    """The tensors that :meth:`olaria.runs.Run.model` reads."""
-    name = "ema" if run.recipe.training.ema else "model"
-    tensors: dict[str, dict[str, Tensor]] = run.folder.load_checkpoint(None, (name,))[0]
-    return tensors[name]
-
-
 def _given(asked: Asked, run: Run) -> tuple[Run | None, State | None, Run | None]:
     """The base as a run with its weights, and a run from scratch: those that are given, else the base of the recipe.
 
     Raises:
         LessonError: a run is given that is neither.
     """
-    told, tuning, scratch = run.provenance["base"], run.recipe.tuning, None
-    assert tuning is not None
+    base, state, scratch = None, None, None
     for given in asked.runs[1:]:
-        state = _weights(given) if given.family in FAMILIES else None
-        if state is not None and model_sha256(state) == told.get("model_sha256"):
-            return given, state, scratch or _scratch_among(asked.runs[1:], given, run)
-        if not _is_from_scratch(given, run):
+        weights = _weights_of_base(given, run)
+        if weights is not None:
+            base, state = given, weights
+        elif _is_from_scratch(given, run):
+            scratch = scratch or given
+        else:
             raise LessonError(
                 N_(
                     "{base} does not have the weights that run {name} was tuned from (it began from {told}), nor was "
@@ -210,29 +176,25 @@ def _given(asked: Asked, run: Run) -> tuple[Run | None, State | None, Run | None
                 ),
                 base=given.name,
                 name=run.name,
-                told=told["name"],
+                told=run.provenance["base"]["name"],
             )
-        scratch = scratch or given
-    try:
-        base = Run(tuning.start)
-    except OlariaError:
-        return None, None, scratch
-    state = _weights(base)
-    if state is not None and model_sha256(state) == told.get("model_sha256"):
-        return base, state, scratch
-    return None, None, scratch
+    if base is None and run.recipe.tuning is not None:
+        try:
+            base = Run(run.recipe.tuning.start)
+        except OlariaError:
+            return None, None, scratch
+        state = _weights_of_base(base, run)
+    return None if state is None else base, state, scratch
 
 
-def _weights(run: Run) -> State | None:
-    """Of a run's checkpoint; None where it has none."""
+def _weights_of_base(base: Run, tuned: Run) -> State | None:
+    """Of a run's checkpoint; None where it has none, or others than those that tuning began from."""
     try:
-        return run.model().state_dict()
+        state = base.model().state_dict() if base.family in FAMILIES else {}
     except OlariaError:
         return None
-
-
-def _scratch_among(runs: Sequence[Run], base: Run, tuned: Run) -> Run | None:
-    return next((run for run in runs if run is not base and _is_from_scratch(run, tuned)), None)
+    is_base = model_sha256(state) == tuned.provenance["base"].get("model_sha256")
+    return state if is_base else None
 
 
 def _is_from_scratch(run: Run, tuned: Run) -> bool:

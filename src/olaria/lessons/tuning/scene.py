@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +13,7 @@ from torch import Generator, Tensor
 from olaria.data import TextData
 from olaria.errors import LessonError
 from olaria.i18n import N_, command
-from olaria.lessons.base import Array, Asked
+from olaria.lessons.base import Array, Asked, numbers
 from olaria.lessons.texts import Sentence, sentence_of, spelt
 from olaria.lessons.tuning.base import Excerpt, Tuned, open_tuned
 from olaria.models.base import Model
@@ -23,26 +21,10 @@ from olaria.runs import Run
 from olaria.sampling.autoregressive import SamplingConfig, generate
 
 WRITTEN_TOKENS = 80
-USUAL_RANK = 8
-"""Directions that are looked at where there is no adapter."""
-MOST_NUMBERS = 1 << 20
-"""Of a matrix whose singular values are computed."""
+USUAL_RANK = 8  # directions that are looked at where there is no adapter
+MOST_NUMBERS = 1 << 20  # of a matrix whose singular values are computed
 
 Ids = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Curves:
-    """Losses of a run over its steps: in training and on the validation text, (2, N) each, a step and a loss."""
-
-    train: Array
-    validation: Array
-
-    @classmethod
-    def of(cls, run: Run) -> Curves:
-        """As far as they are finite."""
-        rows = run.metrics()
-        return cls(_losses(rows, "train"), _losses(rows, "validation"))
 
 
 @dataclass(frozen=True)
@@ -52,7 +34,6 @@ class Scene:
     asked: Asked
     tuned: Tuned
     sentence: Sentence
-    curves: Curves
 
     @classmethod
     def of(cls, asked: Asked) -> Scene:
@@ -61,17 +42,17 @@ class Scene:
         Raises:
             LessonError: it began from random weights, or nothing of its beginning is left.
         """
-        tuned = open_tuned(asked)
-        scene = cls(asked, tuned, sentence_of(asked), Curves.of(tuned.run))
-        if tuned.start is None and not scene.is_measured:
+        scene = cls(asked, open_tuned(asked), sentence_of(asked))
+        run = scene.tuned.run
+        if scene.tuned.start is None and not scene.is_measured:
             raise LessonError(
                 N_(
                     "run {name} has not been measured yet and its base {base} is not here: nothing can be compared; go "
                     "on with {command}"
                 ),
-                command=command("train", options=["--resume", tuned.run.shortest]),
-                name=tuned.run.name,
-                base=tuned.base_name,
+                command=command("train", options=["--resume", run.shortest]),
+                name=run.name,
+                base=scene.tuned.base_name,
             )
         return scene
 
@@ -81,20 +62,24 @@ class Scene:
         start, after = self.tuned.start, self.tuned.model
         return (after,) if start is None else (start, after)
 
+    @cached_property
+    def losses(self) -> tuple[Array, Array]:
+        """Of the run, in training and on the validation text; see :func:`losses_of`."""
+        return losses_of(self.tuned.run)
+
     @property
     def is_measured(self) -> bool:
         """Whether there are losses to draw."""
-        return bool(self.curves.train.size and self.curves.validation.size)
+        return all(curve.size for curve in self.losses)
 
     @property
     def ids(self) -> Ids:
         """Of the sentence, (T,)."""
-        found: Ids = self.sentence.ids.numpy()
-        return found
+        return np.asarray(self.sentence.ids)
 
     def spell(self, ids: Ids) -> tuple[str, ...]:
         """Tokens as text."""
-        return spelt(self.sentence.tokenizer, torch.from_numpy(np.asarray(ids, np.int64)))
+        return spelt(self.sentence.tokenizer, torch.from_numpy(ids))
 
     @cached_property
     def written(self) -> list[str]:
@@ -111,31 +96,15 @@ class Scene:
         """The beginning of the new validation text, and of the base's own where it can be had."""
         data = self.tuned.run.data(offline=self.asked.offline)
         assert isinstance(data, TextData)
-        own = self.tuned.base_text(self.asked.offline)
-        found = {"new": self.tuned.excerpt(data.validation)}
-        return found if own is None else {**found, "old": self.tuned.excerpt(own)}
-
-    # -- choices ------------------------------------------------------------------------------------
+        texts = {"new": data.validation, "old": self.tuned.base_text(self.asked.offline)}
+        return {name: self.tuned.excerpt(text) for name, text in texts.items() if text is not None}
 
     @cached_property
-    def read(self) -> Tensor:
+    @torch.no_grad()
+    def read(self) -> Array:
         """What the models make of the sentence, probabilities (2, T - 1, V)."""
-        with torch.no_grad():
-            logits = [model(self.sentence.ids[None, :-1])[0] for model in self.models]
-        return torch.stack([x.double().softmax(-1) for x in logits])
-
-    @cached_property
-    def gains(self) -> Array:
-        """How much likelier each token of the sentence became, (T - 1,)."""
-        places = torch.arange(len(self.ids) - 1)
-        p = self.read[:, places, self.sentence.ids[1:]]
-        gains: Array = (p[1] - p[0]).numpy()
-        return gains
-
-    @cached_property
-    def furthest(self) -> int:
-        """The position where both distributions are furthest apart."""
-        return int((self.read[1] - self.read[0]).abs().sum(-1).argmax())
+        logits = [model(self.sentence.ids[None, :-1])[0] for model in self.models]
+        return numbers(torch.stack(logits).double().softmax(-1))
 
     @cached_property
     def changes(self) -> dict[str, tuple[Tensor, Tensor]]:
@@ -150,14 +119,18 @@ class Scene:
         }
 
     @cached_property
+    def shares(self) -> dict[str, float]:
+        """The length of each change in that of its matrix."""
+        return {name: float(x.norm() / w.norm()) for name, (w, x) in self.changes.items()}
+
+    @cached_property
     def most_moved(self) -> str | None:
         """The matrix that moved most, an adapted one where there are adapters; None where none moved."""
+        sizes = {name: weight.shape for name, (weight, _) in self.changes.items()}
         found = {
-            name: float(change.norm() / weight.norm())
-            for name, (weight, change) in self.changes.items()
-            if name in (self.tuned.adapters or [name])
-            and weight.numel() <= MOST_NUMBERS
-            and min(weight.shape) > 1
+            name: sizes[name].numel() <= MOST_NUMBERS and min(sizes[name]) > 1 and share
+            for name, share in self.shares.items()
+            if name in (self.tuned.adapters or sizes)
         }
         name = max(found, key=lambda name: found[name], default=None)
         return name if name is not None and found[name] else None
@@ -174,11 +147,14 @@ class Scene:
         return divmod(int((few * change).argmax()), change.shape[1])
 
 
-def _losses(rows: Sequence[dict[str, Any]], split: str) -> Array:
-    """Steps and losses of a split in metrics.jsonl, (2, N)."""
-    found = [
-        (row["step"], row["values"]["loss"])
-        for row in rows
-        if row["split"] == split and row["values"].get("loss") is not None
-    ]
-    return np.array(found, float).reshape(-1, 2).T
+def losses_of(run: Run) -> tuple[Array, Array]:
+    """Steps and losses of a run, as far as they are finite: in training and on the validation text, (2, N) each."""
+    train, validation = (
+        [
+            (row["step"], row["values"]["loss"])
+            for row in run.metrics()
+            if row["split"] == split and row["values"].get("loss") is not None
+        ]
+        for split in ("train", "validation")
+    )
+    return np.array(train, float).reshape(-1, 2).T, np.array(validation, float).reshape(-1, 2).T
