@@ -46,6 +46,9 @@ _MODEST = 4
 """A setting may be this many times the largest of the family's sizes before the model is checked."""
 _LEAST = 16
 """Settings up to this value are never checked."""
+_UNCHECKED = ("chunk", "window")
+"""Optional settings that no family's size has, and that cannot make a model larger than its context does. Checking a
+model means to build it without content, for which PyTorch loads its compiler: two seconds."""
 _MOST_INPUTS = 65_536
 """Pixels of an image, tokens of a vocabulary: more make a layer large, whatever the settings."""
 _ADVISED = ("gpt", "language")
@@ -124,6 +127,7 @@ def _is_modest(recipe: Recipe) -> bool:
     return all(
         _largest(value) <= max(_LEAST, _MODEST * max(_largest(one.get(name)) for one in shipped))
         for name, value in recipe.model.model_dump().items()
+        if name not in _UNCHECKED
     )
 
 
