@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from olaria.i18n import Message
-from olaria.lessons.base import Paragraph, Question, Step
+from olaria.lessons.base import Formula, Paragraph, Question, Step
 from olaria.lessons.figures import (
     Bars,
     Choice,
@@ -57,7 +57,8 @@ EVERYTHING: tuple[Figure, ...] = (
 
 
 def page(*figures: Figure, language: str = "en") -> str:
-    step = Step(Message("a step"), Message("words"), r"\frac{a}{b}", figures)
+    blocks = (Paragraph(Message("words")), Formula(r"\frac{a}{b}"), *figures)
+    step = Step(Message("a step"), blocks)
     return lesson_page(LessonContext(Message("a lesson"), Message("about"), (step,)), language)
 
 

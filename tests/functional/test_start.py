@@ -107,7 +107,9 @@ def test_sampling_loads_no_compiler_and_no_other_library(folder: Path) -> None:
     assert not [module for module in found if module.startswith(others)]
 
 
-def test_a_lesson_loads_neither_the_compiler_nor_what_draws_figures_of_reports(folder: Path) -> None:
+def test_a_lesson_loads_neither_the_compiler_nor_what_draws_figures_of_reports(
+    folder: Path,
+) -> None:
     found = loaded(folder, "explain", "vae", "a", "--out", "lesson.html")
     assert (folder / "lesson.html").exists() and "torch" in found
     slow = ("matplotlib", "pandas", "sympy", "weasyprint", "transformers")

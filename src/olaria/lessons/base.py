@@ -26,8 +26,7 @@ Array = NDArray[np.float64]
 
 def numbers(x: Tensor) -> Array:
     """A tensor as an array, float64."""
-    found: Array = x.detach().double().numpy()
-    return found
+    return np.asarray(x.detach().double().numpy())
 
 
 def evenly(count: int, most: int) -> list[int]:
@@ -116,13 +115,7 @@ class Formula:
 
 @dataclass(frozen=True)
 class Question:
-    """What a reader answers before reading on.
-
-    Args:
-        text: the question.
-        answers: two or more.
-        right: place of the right one.
-    """
+    """What a reader answers before reading on: two answers or more, of which the one at place ``right`` is."""
 
     text: Message
     answers: tuple[Message, ...]
@@ -136,7 +129,6 @@ class Mistake:
     text: Message
 
 
-_NOTHING = Message("")
 Block = Paragraph | Formula | Question | Mistake | Figure
 
 
@@ -146,11 +138,7 @@ class Step:
 
     Args:
         title: a few words.
-        text: two or three plain sentences; a claim about the model is followed by its number.
-        formula: in LaTeX; empty where words suffice.
-        figures: what is seen.
-        blocks: what a page shows, in order; where it is not given, it is made of the three before it, and else these
-            are made of it.
+        blocks: what a page shows, in order.
         arrays: the numbers by name, for a notebook; the lesson's docstring states shapes and units.
         source: the functions that made the numbers; their code is shown.
         checks: what proves the numbers.
@@ -160,32 +148,27 @@ class Step:
     """
 
     title: Message
-    text: Message = _NOTHING
-    formula: str = ""
-    figures: tuple[Figure, ...] = ()
+    blocks: tuple[Block, ...]
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     source: tuple[Callable[..., Any], ...] = ()
     checks: tuple[Check, ...] = ()
     reference: str = ""
     notes: tuple[Message, ...] = ()
-    blocks: tuple[Block, ...] = ()
 
-    def __post_init__(self) -> None:
-        if self.blocks:
-            made = {
-                "text": together(*(b.text for b in self.blocks if isinstance(b, Paragraph))),
-                "figures": tuple(b for b in self.blocks if isinstance(b, FIGURES)),
-            }
-        else:
-            formula = (Formula(self.formula),) if self.formula else ()
-            made = {"blocks": (Paragraph(self.text), *formula, *self.figures)}
-        for name, value in made.items():
-            object.__setattr__(self, name, value)
+    @property
+    def text(self) -> Message:
+        """The sentences of all paragraphs."""
+        return together(*(block.text for block in self.blocks if isinstance(block, Paragraph)))
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """What is seen."""
+        return tuple(block for block in self.blocks if isinstance(block, FIGURES))
 
     def cited(self, language: str = "en") -> str:
         """The reference, its places in the paper named as the reader names them; titles of papers stay as they are.
 
-        >>> Step(Message("a"), Message("b"), reference="Hu et al. 2021, sections 3 and 4").cited("pt")
+        >>> Step(Message("a"), (), reference="Hu et al. 2021, sections 3 and 4").cited("pt")
         'Hu et al. 2021, seções 3 e 4'
         """
         return _PLACE.sub(lambda word: translate(word[0], language), self.reference)
@@ -201,10 +184,8 @@ PLACES = (
     N_("algorithm"),
 )
 """In a paper."""
-_AND = N_("and")
-_PLACE = re.compile(
-    rf"\b(?:{'|'.join(PLACES)})\b(?= [A-Z\d])|(?<=\d ){_AND}(?= (?:\d|{'|'.join(PLACES)}))"
-)
+_ANY, _AND = "|".join(PLACES), N_("and")
+_PLACE = re.compile(rf"\b(?:{_ANY})\b(?= [A-Z\d])|(?<=\d ){_AND}(?= (?:\d|{_ANY}))")
 
 
 @dataclass(frozen=True)
@@ -215,7 +196,7 @@ class Asked:
         runs: the run that it opens up, then those that it is set beside; none for a lesson that needs none.
         prompt: the user's sentence; the lesson's own choice where None.
         seed: of all that is drawn.
-        offline: open no connection.
+        offline: whether no connection is opened.
     """
 
     runs: tuple[Run, ...] = ()
@@ -234,20 +215,10 @@ class Asked:
 
 
 def refusal(run: Run, families: Sequence[str], preset: str) -> LessonError:
-    """What is told who asks a lesson of a run that cannot carry it.
-
-    Args:
-        run: the run.
-        families: those that can.
-        preset: a preset of one of them.
-    """
-    return LessonError(
-        N_(
-            "run {name} is of a {family} and cannot carry this lesson: give it a run of {families}, "
-            "for instance of olaria train {preset}"
-        ),
-        name=run.name,
-        family=run.family,
-        families=", ".join(families),
-        preset=preset,
+    """What is told who asks a lesson of a run that cannot carry it: ``families`` can, of which ``preset`` is one."""
+    text = N_(
+        "run {name} is of a {family} and cannot carry this lesson: give it a run of {families}, "
+        "for instance of olaria train {preset}"
     )
+    names = ", ".join(families)
+    return LessonError(text, name=run.name, family=run.family, families=names, preset=preset)

@@ -31,7 +31,7 @@ percentage; a whole number with separators. Both languages have the same steps, 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -39,7 +39,7 @@ from pathlib import Path
 from olaria.i18n import LANGUAGES, N_, Message, Prose
 from olaria.lessons.base import Block, Formula, Mistake, Paragraph, Question, Step
 from olaria.lessons.figures import FIGURES, Figure
-from olaria.lessons.parts import Kind, Line, Part, Place, Values, apart, check_alike, part_of, prose
+from olaria.lessons.parts import Kind, Part, Place, Values, apart, check_alike, part_of, prose
 
 _STEP = re.compile(r"##\s+(?P<title>.+?)\s*\{#(?P<name>\w+)\}$")
 ANSWER = "answer"
@@ -49,7 +49,7 @@ _MARKS: dict[str, Kind] = {"predict": "predict", "mistake": "mistake", "source":
 
 @dataclass(frozen=True)
 class Section:
-    """The text of one step."""
+    """The text of one step; ``number`` is its line."""
 
     name: str
     title: str
@@ -59,14 +59,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Document(Place):
-    """A lesson in one language.
-
-    Args:
-        path: of its file.
-        title: of the lesson.
-        introduction: below the title.
-        sections: of its steps, by name, in order.
-    """
+    """A lesson in one language: its file, and the sections of its steps in order, by name."""
 
     title: str
     introduction: str
@@ -103,50 +96,44 @@ class Texts:
         return Prose.of({key: one.sections[name].title for key, one in self.documents.items()})
 
     def step(self, name: str, values: Values) -> Step:
-        """The text of a step with its numbers and figures.
-
-        Args:
-            name: of the step.
-            values: that it computed.
+        """The text of a step with the numbers and figures that it computed.
 
         Raises:
             DocumentError: the text names something that the step did not compute, or a figure that it made is nowhere.
         """
         first = self._first.sections[name]
         blocks, reference, shown = list[Block](), "", set[str]()
-        for place in range(len(first.parts)):
-            parts = {key: one.sections[name].parts[place] for key, one in self.documents.items()}
-            part = parts[LANGUAGES[0]]
-            for language, one in parts.items():
-                _check_known(self.documents[language], one, values)
-            lines = {
-                key: [line for line in one.lines if line.holds(values)]
-                for key, one in parts.items()
-            }
-            if not _stands(part, lines[LANGUAGES[0]], values):
-                continue
-            words = {key: [line.text for line in some] for key, some in lines.items()}
-            if part.kind == "source":
-                reference = " ".join(words[LANGUAGES[0]])
-            elif part.kind == "figure":
+        for place, part in enumerate(first.parts):
+            words = dict[str, list[str]]()
+            for language, document in self.documents.items():
+                own = document.sections[name].parts[place]
+                _check_known(document, own, values)
+                words[language] = [line.text for line in own.lines if line.holds(values)]
+            told = words[LANGUAGES[0]]
+            if part.kind == "figure":
                 shown.add(part.name)
                 if values[part.name] is not None:
                     caption = prose(words, values) if all(words.values()) else ""
                     blocks.append(replace(values[part.name], caption=caption))
-            else:
-                blocks.append(_block(part.kind, words, values))
+            elif part.kind == "source":
+                reference = " ".join(told) or reference
+            elif part.kind == "predict":
+                if part.lines[0].holds(values) and values[ANSWER] is not None:
+                    question, *answers = (
+                        prose({key: [some[line]] for key, some in words.items()}, values)
+                        for line in range(len(told))
+                    )
+                    blocks.append(Question(question, tuple(answers), values[ANSWER]))
+            elif part.kind == "formula" and told:
+                blocks.append(Formula(" ".join(told)))
+            elif told:
+                kind = Mistake if part.kind == "mistake" else Paragraph
+                blocks.append(kind(prose(words, values)))
         for key, value in values.items():
             if isinstance(value, FIGURES) and key not in shown:
                 problem = N_("the step makes a figure “{name}” that its text does not place")
                 raise self._first.wrong(first.number, problem, name=key)
-        return Step(self.titled(name), blocks=tuple(blocks), reference=reference)
-
-
-def _stands(part: Part, lines: Sequence[Line], values: Values) -> bool:
-    """Whether a part has anything to show: a question without a right answer has not."""
-    if part.kind == "predict":
-        return part.lines[0] in lines and values[ANSWER] is not None
-    return bool(lines) or part.kind == "figure"
+        return Step(self.titled(name), tuple(blocks), reference=reference)
 
 
 def _check_known(document: Document, part: Part, values: Values) -> None:
@@ -163,21 +150,6 @@ def _check_known(document: Document, part: Part, values: Values) -> None:
         if right is not None and not (isinstance(right, int) and 0 <= right < answers):
             problem = N_("the step does not say which of the {count} answers is right")
             raise document.wrong(number, problem, count=answers)
-
-
-def _block(kind: Kind, words: Mapping[str, list[str]], values: Values) -> Block:
-    if kind == "formula":
-        return Formula(" ".join(words[LANGUAGES[0]]))
-    if kind == "mistake":
-        return Mistake(prose(words, values))
-    if kind == "predict":
-        count = len(words[LANGUAGES[0]])
-        question, *answers = (
-            prose({key: [some[place]] for key, some in words.items()}, values)
-            for place in range(count)
-        )
-        return Question(question, tuple(answers), values[ANSWER])
-    return Paragraph(prose(words, values))
 
 
 # -- reading ---------------------------------------------------------------------------------------

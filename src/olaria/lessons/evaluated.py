@@ -17,55 +17,40 @@ from olaria.runs import Run
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What is stored of an evaluation.
+    """What is stored of an evaluation: the metrics that were asked for, by name, and beside them the protocol.
 
-    Args:
-        metrics: by their names.
-        count: examples that were measured; tokens of a text.
-        step: of the checkpoint.
-        protocol: all that is stored beside them.
+    ``count`` examples, or tokens of a text, were measured at the checkpoint of ``step``.
     """
 
     metrics: Mapping[str, float]
+    protocol: Mapping[str, Any]
     count: int
     step: int
-    protocol: Mapping[str, Any]
 
 
 def evaluated(run: Run, *names: str) -> Evaluated | None:
     """The named metrics of ``evaluation.json``; None where it is not there or one of them is missing."""
     content = run.evaluation
-    if content is None:
+    if content is None or any(content["metrics"].get(name) is None for name in names):
         return None
-    metrics, protocol = content["metrics"], content["protocol"]
-    if any(metrics.get(name) is None for name in names):
-        return None
-    return Evaluated(
-        {name: metrics[name] for name in names},
-        protocol["num_examples"],
-        protocol["checkpoint"],
-        protocol,
-    )
+    metrics = {name: content["metrics"][name] for name in names}
+    protocol = content["protocol"]
+    return Evaluated(metrics, protocol, protocol["num_examples"], protocol["checkpoint"])
 
 
 def beside(
     run: Run, own: int, found: Evaluated | None, words: Callable[[Evaluated], Message]
 ) -> Message:
-    """What an evaluation says beside the lesson, or how to get one.
+    """What the evaluation that was found says beside the lesson's ``own`` examples, or how to get one.
 
-    Args:
-        run: that was evaluated, or not yet.
-        own: examples that the lesson measures.
-        found: its evaluation.
-        words: says the evaluation's number and count, and the lesson's count.
+    ``words`` tells its number and count, and the lesson's count.
     """
     if found is None:
         text = N_("Here {own} examples are measured; {command} measures all of them.")
         return Message(text, {"own": own, "command": command("eval", run.name)})
     sentences, step = [words(found)], run.checkpoint()[0]
     if run.recipe.data.leave_out is not None:
-        text = N_("There the class that was left out of training counts too.")
-        sentences.append(Message(text))
+        sentences.append(Message(N_("There the class that was left out of training counts too.")))
     if found.step != step:
         text = N_(
             "That was measured with the weights of step {measured}, this lesson with those of step {step}."
@@ -75,13 +60,7 @@ def beside(
 
 
 def loss_beside(run: Run, own: int, digits: int) -> Message:
-    """The loss of a language model over its whole validation text.
-
-    Args:
-        run: of a language model.
-        own: tokens that the lesson measures.
-        digits: as the lesson writes its own losses.
-    """
+    """The loss of a language model over its whole validation text, beside that over ``own`` tokens of it."""
 
     def words(found: Evaluated) -> Message:
         text = N_(

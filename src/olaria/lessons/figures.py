@@ -37,13 +37,9 @@ class Curve:
 
 @dataclass(frozen=True)
 class Plot:
-    """Curves on common axes.
+    """Curves, six at most, on common axes; a caption is one or two sentences on what is seen.
 
     Args:
-        caption: what is seen, one or two sentences.
-        curves: at most six.
-        x_label: name and unit of the horizontal axis.
-        y_label: of the vertical one.
         levels: horizontal lines: name and height.
         marks: vertical lines: name and place.
     """
@@ -61,10 +57,7 @@ class Bars:
     """Numbers as horizontal bars, one below the other.
 
     Args:
-        caption: see :class:`Plot`.
-        labels: of the bars.
         series: name and numbers (as many as labels) of each group of bars; one or two.
-        unit: of the numbers.
         by_factors: whether equal lengths are equal factors, a logarithmic scale: for numbers above zero of very
             different sizes.
     """
@@ -78,16 +71,11 @@ class Bars:
 
 @dataclass(frozen=True)
 class Heat:
-    """A matrix as coloured cells.
+    """A matrix (R, C) as coloured cells; NaN is an empty cell (what a mask hides).
 
     Args:
-        caption: see :class:`Plot`.
-        values: (R, C); NaN is an empty cell (what a mask hides).
-        rows: name of each row.
-        columns: name of each column.
-        row_title: what the rows are.
-        column_title: what the columns are.
-        unit: of the values.
+        rows: name of each; ``row_title`` says what they are.
+        columns: name of each.
         signed: whether zero is the middle of the colours; else it, or the least value, is their beginning.
         digits: of a value in its cell.
     """
@@ -105,13 +93,7 @@ class Heat:
 
 @dataclass(frozen=True)
 class Strip:
-    """A row of images.
-
-    Args:
-        title: of the row.
-        images: (N, C, H, W), uint8 or in [0, 1]; C is 1 or 3.
-        notes: under each image; none, or N.
-    """
+    """A row of images (N, C, H, W), uint8 or in [0, 1], C being 1 or 3; under each a note, or under none."""
 
     title: Words
     images: Array
@@ -128,11 +110,10 @@ class Images:
 
 @dataclass(frozen=True)
 class Cloud:
-    """Points of a :class:`Scatter`.
+    """Points (N, 2) of a :class:`Scatter`.
 
     Args:
         name: of the legend, or above its own panel.
-        points: (N, 2).
         labels: class of each, (N,); all of one colour where None.
         names: of each point, written beside it where there is room; none, or N.
     """
@@ -148,11 +129,7 @@ class Scatter:
     """Points of a plane.
 
     Args:
-        caption: see :class:`Plot`.
-        clouds: their points.
         class_names: of the labels 0, 1, …
-        x_label: of the horizontal axis.
-        y_label: of the vertical one.
         panels: one panel for each cloud, each with axes of its own, instead of one for all.
         circles: radii around the origin (a normal prior's standard deviations).
         surface: values under the points, (R, C), rows from the top, in [0, 1]: a half is white.
@@ -177,11 +154,9 @@ class Tokens:
     """A text cut into tokens, each on a colour that tells its value.
 
     Args:
-        caption: see :class:`Plot`.
         tokens: as text; what cannot be seen is made visible by the page.
         values: (T,); the tokens alternate between two colours where None.
         notes: of each token, shown where it is pointed at; none, or T.
-        unit: of the values.
     """
 
     caption: Words
@@ -193,12 +168,9 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of words and numbers.
+    """Rows of words and numbers; a number is written in the reader's notation.
 
     Args:
-        caption: see :class:`Plot`.
-        columns: headings.
-        rows: cells; a number is written in the reader's notation.
         digits: of a number's fraction; four significant digits where None.
         equal: columns whose numbers are the same, and are marked as such.
     """
@@ -215,7 +187,6 @@ class Control:
     """What a reader chooses with.
 
     Args:
-        name: what is chosen.
         labels: of the choices, in order.
         kind: ``slider``, or ``select`` where the choices have no order.
         start: the choice shown first, and the one printed.
@@ -231,12 +202,11 @@ class Control:
 
 @dataclass(frozen=True)
 class Choice:
-    """Figures of which the reader sees one at a time.
+    """Figures of which the reader sees one at a time; their own captions may be empty.
 
     Args:
-        caption: of all.
         controls: one or two.
-        figures: of each choice, the last control's running fastest; their own captions may be empty.
+        figures: of each choice, the last control's running fastest.
         printed: which of them paper shows; the starting one where empty.
     """
 
@@ -248,14 +218,9 @@ class Choice:
 
 @dataclass(frozen=True)
 class Gaussians:
-    """Two normal densities and the signed integrand of D(p‖q), with a slider for each mean and deviation.
+    """Two normal densities, each a mean and a deviation, and the signed integrand of D(p‖q), with sliders for all four.
 
-    Args:
-        caption: see :class:`Plot`.
-        p: mean and standard deviation of p.
-        q: the same of q.
-        names: of both.
-        fixed_q: whether only p can be moved.
+    Where ``fixed_q`` holds, only p can be moved.
     """
 
     caption: Words
@@ -269,11 +234,7 @@ class Gaussians:
 class NextToken:
     """The distribution of the next token, with sliders for temperature, top-k and top-p.
 
-    Args:
-        caption: see :class:`Plot`.
-        tokens: as text, (V,).
-        logits: (V,).
-        shown: how many of the likeliest are drawn.
+    Of the tokens (V,) and their logits (V,), the ``shown`` likeliest are drawn.
     """
 
     caption: Words

@@ -20,28 +20,19 @@ from olaria.models.base import ImageModel
 from olaria.runs import Run
 from olaria.training import randomness
 
-MOST_BARS = 16
-"""Numbers of a code that are drawn as bars; more of them are a map of cells."""
-MOST_CELLS = 32
-"""Of a map, on a side."""
-MOST_PIXELS = 8_000_000
-"""Of all images that are looked at together: bounds time and memory."""
-FEW = 10
-"""Test images that are too few to look at alone."""
-EXACT_PIXELS = 1024
-"""Pixels of an image up to which all principal components are computed."""
+MOST_BARS = 16  # numbers of a code that are drawn as bars; more of them are a map of cells
+MOST_CELLS = 32  # of a map, on a side
+MOST_PIXELS = 8_000_000  # of all images that are looked at together: bounds time and memory
+FEW = 10  # test images that are too few to look at alone
+EXACT_PIXELS = 1024  # of an image, up to which all principal components are computed
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A run of images, opened up.
+    """A run of images, opened up; its model is in evaluation mode.
 
-    Args:
-        asked: what the lesson is asked for.
-        model: of its run, in evaluation mode.
-        data: its data.
-        x: test images of the classes that it was trained on, in [0, 1], (N, C, H, W).
-        y: their classes, (N,), where they are known.
+    ``x`` (N, C, H, W) are test images of the classes that it was trained on, in [0, 1], and ``y`` (N,) their classes,
+    where they are known.
     """
 
     asked: Asked
@@ -80,14 +71,11 @@ def opened(asked: Asked, most: int) -> Opened:
     images, which nothing is trained on either, are taken with them.
     """
     run = asked.run
-    data = run.data(offline=asked.offline)
-    assert isinstance(data, ImageData)
-    generator = randomness.generator(asked.seed, "images")
+    model, data = run.model(), run.data(offline=asked.offline)
+    assert isinstance(model, ImageModel) and isinstance(data, ImageData)
     test = data.test if len(data.test) >= FEW else both(data.test, data.validation)
-    x, y = some(test, most, generator, run.recipe.data.leave_out)
-    model = run.model()
-    assert isinstance(model, ImageModel)
-    return Opened(asked, model, data, x, y)
+    draws = randomness.generator(asked.seed, "images")
+    return Opened(asked, model, data, *some(test, most, draws, run.recipe.data.leave_out))
 
 
 def both(one: Images, other: Images) -> Images:
@@ -99,13 +87,9 @@ def both(one: Images, other: Images) -> Images:
 def some(
     images: Images, most: int, generator: Generator, left_out: int | None = None
 ) -> tuple[Tensor, Tensor | None]:
-    """Images in [0, 1], (N, C, H, W), and their classes, (N,).
+    """At most so many images in [0, 1], (N, C, H, W), and their classes, (N,); none of the class that is left out.
 
-    Args:
-        images: of which.
-        most: how many of them; fewer where they are large, see :data:`MOST_PIXELS`.
-        generator: draws which.
-        left_out: a class that is not wanted.
+    They are fewer where they are large, see :data:`MOST_PIXELS`.
     """
     rows = torch.randperm(len(images), generator=generator)
     if left_out is not None and images.y is not None:
@@ -116,14 +100,11 @@ def some(
 
 def comparable(asked: Asked, family: str) -> list[Run]:
     """The further runs of a family that have seen the same images."""
-    own = asked.run
-    return [
-        run
-        for run in asked.runs[1:]
-        if run.family == family
-        and run.dimensions() == own.dimensions()
-        and run.provenance.get("data_sha256") == own.provenance.get("data_sha256")
-    ]
+
+    def seen(run: Run) -> Any:
+        return run.dimensions(), run.provenance.get("data_sha256")
+
+    return [run for run in asked.runs[1:] if run.family == family and seen(run) == seen(asked.run)]
 
 
 def components(x: Tensor, size: int, generator: Generator) -> PrincipalComponents:
@@ -149,9 +130,6 @@ def components(x: Tensor, size: int, generator: Generator) -> PrincipalComponent
     return PrincipalComponents(mean.double(), within.axes @ basis.T.double(), shares)
 
 
-# -- words and checks -------------------------------------------------------------------------------
-
-
 def value(number: float, digits: int | None = None) -> Message:
     """A number alone, in the reader's notation."""
     return Message("{number}", {"number": Number(number, digits)})
@@ -164,9 +142,6 @@ def index(letter: str, place: int) -> str:
     'z₁₂'
     """
     return letter + str(place + 1).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
-
-
-# -- figures ---------------------------------------------------------------------------------------
 
 
 def strip(title: Words, x: Tensor | Array, notes: tuple[Words, ...] = ()) -> Strip:
@@ -196,14 +171,10 @@ def by_dimension(
     unit: Words,
     levels: tuple[tuple[Words, float], ...] = (),
 ) -> Figure:
-    """Numbers of each latent dimension, (d,): as bars, or as curves over the dimensions where these are many.
+    """Numbers of each latent dimension, (d,), in one series or two: as bars.
 
-    Args:
-        series: name and numbers; of bars at most two are drawn.
-        letter: of the dimensions.
-        caption: of the figure.
-        unit: of the numbers.
-        levels: see :class:`~olaria.lessons.figures.Plot`; bars have none.
+    Where dimensions or series are many, they are curves over the dimensions, with the levels of a
+    :class:`~olaria.lessons.figures.Plot`; bars have none.
     """
     size = len(series[0][1])
     if size <= MOST_BARS and len(series) <= 2:
@@ -220,13 +191,5 @@ def map_of_pixels(x: Array, caption: Words, unit: Words, *, signed: bool = False
     height, width = ((side + step - 1) // step for side in x.shape)
     sums = np.pad(x, around).reshape(height, step, width, step).sum((1, 3))
     rows, columns = (tuple(str(1 + step * i) for i in range(n)) for n in (height, width))
-    return Heat(
-        caption,
-        sums,
-        rows,
-        columns,
-        Message(N_("row")),
-        Message(N_("column")),
-        unit,
-        signed=signed,
-    )
+    titles = Message(N_("row")), Message(N_("column"))
+    return Heat(caption, sums, rows, columns, *titles, unit, signed=signed)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -41,9 +41,7 @@ class Look:
     Args:
         name: of its layer.
         kind: ``past``, back only; ``both`` ways; ``cross``, at another sequence.
-        q: queries as they are compared, (H, T, D).
-        k: keys as they are compared, (H, S, D).
-        v: values, (H, S, D).
+        q: queries as they are compared, (H, T, D); ``k`` keys and ``v`` values, (H, S, D).
         mask: (T, S), 0 or minus infinity.
         heads: the weighted sums that the model made, (H, T, D).
         out: what it made of all heads together, (T, C).
@@ -61,7 +59,7 @@ class Look:
     @property
     def num_heads(self) -> int:
         """H."""
-        return self.q.shape[0]
+        return len(self.q)
 
     @property
     def scale(self) -> float:
@@ -73,11 +71,7 @@ class Look:
         return self.q @ self.k.mT
 
     def weights(self, scale: float | None = None) -> Tensor:
-        """How much each query position reads of each key position, (H, T, S); rows sum to 1.
-
-        Args:
-            scale: of the scores; the model's own where None.
-        """
+        """How much each query position reads of each key position, (H, T, S), at a scale; rows sum to 1."""
         units = torch.eye(self.k.shape[1]).expand(self.num_heads, -1, -1)
         scale = self.scale if scale is None else scale
         return attention(self.q[None], self.k[None], units[None], self.mask, scale)[0]
@@ -85,13 +79,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Feed:
-    """A feed-forward half.
-
-    Args:
-        raw: hidden units before the activation, (T, F).
-        hidden: after it.
-        out: what it made, (T, C).
-    """
+    """A feed-forward half: hidden units (T, F) before and after the activation, and what it made, (T, C)."""
 
     raw: Tensor
     hidden: Tensor
@@ -100,16 +88,13 @@ class Feed:
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer of a language model.
+    """A layer of a language model: the stream (T, C) before it, between its halves, and after it.
 
     Args:
-        entered: the stream before it, (T, C).
         normed: what its first half read: ``entered`` through the norm, where there is one.
         look: its attention; None on the rung that averages.
         mixed: what its first half made, (T, C).
-        between: the stream between the halves.
         feed: its second half, where there is one.
-        left: the stream after it.
     """
 
     entered: Tensor
@@ -152,8 +137,7 @@ class _Passed:
 
     @property
     def y(self) -> Tensor:
-        first: Tensor = self.made[0] if isinstance(self.made, tuple) else self.made
-        return first[0]
+        return cast(Tensor, (self.made[0] if isinstance(self.made, tuple) else self.made)[0])
 
 
 @contextmanager
@@ -178,9 +162,9 @@ def open_language(model: GPT | LanguageModel, ids: Tensor) -> Opened:
     with _watched(model) as seen:
         logits, cache = model.continue_from(ids[None], [])
     x = norm(seen["embedding"].y) if isinstance(model, GPT) else seen["blocks.0"].x
-    layers = []
-    for number, keys_values in enumerate(cache):
-        layers.append(_layer(model, seen, number, x, keys_values))
+    layers = list[Layer]()
+    for number, (k, v) in enumerate(cache):
+        layers.append(_layer(model, seen, number, x, k[0], v[0]))
         x = layers[-1].left
     return Opened(tuple(layers), logits[0].float())
 
@@ -190,21 +174,30 @@ def _layer(
     seen: dict[str, _Passed],
     number: int,
     x: Tensor,
-    keys_values: tuple[Tensor, Tensor],
+    k: Tensor,
+    v: Tensor,
 ) -> Layer:
-    name = f"blocks.{number}"
+    name, num_heads = f"blocks.{number}", model.config.num_heads
     if f"{name}.qkv" not in seen:  # the rung that averages
         mean = seen[name].y
         return Layer(x, x, None, mean, mean, None, mean)
-    look = _self_look(model, seen, number, keys_values)
+    q = split_heads(seen[f"{name}.qkv"].made.chunk(3, 2)[0], num_heads)[0]
+    if isinstance(model, GPT):
+        q = rotate(norm(q), model.cos[: len(x)], model.sin[: len(x)])
+    # On the rung of a single head nothing mixes heads: its sums are what the block makes.
+    last = seen.get(f"{name}.attention_out")
+    sums, out = (seen[name].y, seen[name].y) if last is None else (last.x, last.y)
+    heads = split_heads(sums[None], num_heads)[0]
+    title = Message(N_("layer {layer}"), {"layer": number + 1})
+    look = Look(title, "past", q, k, v, mask_of(model, len(x)), heads, out)
     adds = isinstance(model, GPT) or model.config.has("residual")
-    between = left = x + look.out if adds else look.out
+    between = left = x + out if adds else out
     feed = None
     if f"{name}.feed_in" in seen:
-        raw, out = seen[f"{name}.feed_in"].y, seen[f"{name}.feed_out"]
-        feed = Feed(raw, out.x, out.y)
+        fed = seen[f"{name}.feed_out"]
+        feed = Feed(seen[f"{name}.feed_in"].y, fed.x, fed.y)
         left = between + feed.out if adds else feed.out
-    return Layer(x, seen[f"{name}.qkv"].x, look, look.out, between, feed, left)
+    return Layer(x, seen[f"{name}.qkv"].x, look, out, between, feed, left)
 
 
 def mask_of(model: GPT | LanguageModel, length: int) -> Tensor:
@@ -214,90 +207,39 @@ def mask_of(model: GPT | LanguageModel, length: int) -> Tensor:
     return model.mask[:length, :length]
 
 
-def _self_look(
-    model: GPT | LanguageModel,
-    seen: dict[str, _Passed],
-    number: int,
-    keys_values: tuple[Tensor, Tensor],
-) -> Look:
-    name, num_heads = f"blocks.{number}", model.config.num_heads
-    q = split_heads(seen[f"{name}.qkv"].made.chunk(3, 2)[0], num_heads)
-    length = q.shape[2]
-    if isinstance(model, GPT):
-        q = rotate(norm(q), model.cos[:length], model.sin[:length])
-    mask = mask_of(model, length)
-    k, v = keys_values
-    # On the rung of a single head nothing mixes heads: its sums are what the block makes.
-    last = seen.get(f"{name}.attention_out")
-    sums, out = (seen[name].y, seen[name].y) if last is None else (last.x, last.y)
-    heads = split_heads(sums[None], num_heads)[0]
-    return Look(
-        Message(N_("layer {layer}"), {"layer": number + 1}),
-        "past",
-        q[0],
-        k[0],
-        v[0],
-        mask,
-        heads,
-        out,
-    )
-
-
 @torch.no_grad()
 def open_translation(model: Translation, source: Tensor, target: Tensor) -> dict[str, Look]:
     """Every attention of an encoder–decoder, by its module's name: the encoder's, the decoder's, then the cross ones.
 
-    Args:
-        model: in evaluation mode.
-        source: ids with eos, (S,).
-        target: ids that begin with bos, (T,).
+    ``source`` (S,) are ids with eos, ``target`` (T,) ids that begin with bos.
     """
     with _watched(model) as seen:
         memory = model.encode(source[None])
         model.decode(target[None], memory, [])
-    layers, num_heads = range(model.config.num_layers), model.config.num_heads
-    none, causal = (
-        torch.zeros(len(source), len(source)),
-        causal_mask(len(target), len(target)),
+    num_read, num_written = len(source), len(target)
+    none, causal = torch.zeros(num_read, num_read), causal_mask(num_written, num_written)
+    across = torch.zeros(num_written, num_read)
+    places = (
+        ("encoder", "self", N_("layer {layer} of the encoder"), "both", none),
+        ("decoder", "self", N_("layer {layer} of the decoder"), "past", causal),
+        ("decoder", "cross", N_("layer {layer} of cross-attention"), "cross", across),
     )
-
-    def look(name: str, title: Message, kind: str, mask: Tensor) -> Look:
-        is_cross = kind == "cross"
-        raw = seen[f"{name}.q"].made if is_cross else seen[f"{name}.qkv"].made.chunk(3, 2)[0]
-        number = int(name.split(".")[1])
-        k, v = memory.keys_values[number] if is_cross else seen[name].made[1]
-        out = seen[f"{name}.out"]
-        q, heads = split_heads(raw, num_heads), split_heads(out.given, num_heads)
-        return Look(title, kind, norm(q)[0], k[0], v[0], mask, heads[0], out.y)
-
-    found: dict[str, Look] = {}
-    for layer in layers:
-        title = Message(N_("layer {layer} of the encoder"), {"layer": layer + 1})
-        name = f"encoder.{layer}.self_attention"
-        found[name] = look(name, title, "both", none)
-    for layer in layers:
-        title = Message(N_("layer {layer} of the decoder"), {"layer": layer + 1})
-        name = f"decoder.{layer}.self_attention"
-        found[name] = look(name, title, "past", causal)
-    across = torch.zeros(len(target), len(source))
-    for layer in layers:
-        title = Message(N_("layer {layer} of cross-attention"), {"layer": layer + 1})
-        name = f"decoder.{layer}.cross_attention"
-        found[name] = look(name, title, "cross", across)
-    return found
+    looks, num_heads = dict[str, Look](), model.config.num_heads
+    for side, which, title, kind, mask in places:
+        for layer in range(model.config.num_layers):
+            name, is_cross = f"{side}.{layer}.{which}_attention", kind == "cross"
+            out = seen[f"{name}.out"]
+            q = seen[f"{name}.q"].made if is_cross else seen[f"{name}.qkv"].made.chunk(3, 2)[0]
+            k, v = memory.keys_values[layer] if is_cross else seen[name].made[1]
+            q, heads = norm(split_heads(q, num_heads))[0], split_heads(out.given, num_heads)[0]
+            words = Message(title, {"layer": layer + 1})
+            looks[name] = Look(words, kind, q, k[0], v[0], mask, heads, out.y)
+    return looks
 
 
 @dataclass(frozen=True)
 class Read:
-    """A sentence as a language model reads it.
-
-    Args:
-        run: whose model it is.
-        model: in evaluation mode.
-        sentence: the tokens.
-        opened: what happens inside.
-        hand: the same by hand.
-    """
+    """A sentence as a language model in evaluation mode reads it: what happens inside, and the same by hand."""
 
     run: Run
     model: GPT | LanguageModel
@@ -324,22 +266,12 @@ def read_language(asked: Asked, run: Run, model: GPT | LanguageModel, most: int)
     return Read(run, model, sentence, open_language(model, ids), language_by_hand(model, ids))
 
 
-# -- texts and numbers -----------------------------------------------------------------------------
-
-
 def windows_of(
     text: str, tokenizer: Tokenizer, count: int, length: int, unseen: Unseen = "error"
 ) -> Tensor:
     """Pieces of a text of so many tokens each, spread evenly over it: int64 (N, length), N ≤ count.
 
     Only what is needed is encoded. A text shorter than ``length`` tokens gives one piece of all that it has.
-
-    Args:
-        text: of the validation part.
-        tokenizer: of the run.
-        count: of pieces.
-        length: tokens of each.
-        unseen: see the tokenizer.
     """
     sample = text[: 20 * length]
     chars = len(sample) / max(1, len(tokenizer.encode(sample, unseen)))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from olaria.errors import LessonError
 from olaria.i18n import N_, Message
@@ -17,18 +16,11 @@ from olaria.lessons.twice import run_twice
 
 @dataclass(frozen=True)
 class Lesson:
-    """An entry of :data:`olaria.lessons.LESSONS`.
+    """An entry of :data:`olaria.lessons.LESSONS`: whose runs it opens up, and a preset of which they are made.
 
     Its folder holds the documents, what is looked at (``Scene`` of ``scene.py``), the two ways to compute (``ByTorch``
     and ``ByNumPy`` of ``ways.py``) and its steps in order (``STEPS`` of ``steps.py``). They are imported when the
     lesson is run, and not before.
-
-    Args:
-        folder: name of the folder.
-        families: whose runs it opens up.
-        preset: whose runs can carry it, offered to who asks with another.
-        needs_run: whether it is nothing without a run.
-        takes_prompt: whether it reads the user's sentence.
     """
 
     folder: str
@@ -59,15 +51,16 @@ class Lesson:
             LessonError: the run cannot carry the lesson, or there is none; the preset that can is named.
         """
         if not asked.runs and self.needs_run:
-            raise LessonError(
-                N_("this lesson opens up a run of your own: train one with olaria train {preset}"),
-                preset=self.preset,
+            text = N_(
+                "this lesson opens up a run of your own: train one with olaria train {preset}"
             )
+            raise LessonError(text, preset=self.preset)
         if asked.runs and asked.run.family not in self.families:
             raise refusal(asked.run, self.families, self.preset)
-        scene = self._part("scene").Scene.of(asked)
-        ways, rows = self._part("ways"), self._part("steps").STEPS
-        return tuple(run_twice(self.texts, rows, scene, ways.ByTorch(scene), ways.ByNumPy(scene)))
-
-    def _part(self, name: str) -> Any:
-        return import_module(f"{__package__}.{self.folder}.{name}")
+        scene, ways, steps = (
+            import_module(f"{__package__}.{self.folder}.{part}")
+            for part in ("scene", "ways", "steps")
+        )
+        seen = scene.Scene.of(asked)
+        model, twin = ways.ByTorch(seen), ways.ByNumPy(seen)
+        return tuple(run_twice(self.texts, steps.STEPS, seen, model, twin))

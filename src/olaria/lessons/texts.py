@@ -19,21 +19,22 @@ from olaria.runs import Run
 
 MAX_TOKENS = 32
 """Of a sentence that is shown token by token: more would be too small to read."""
-
-
 _SIGNS = str.maketrans({" ": "␣", "\n": "↵", "\t": "⇥", "\r": "␍", "\N{NO-BREAK SPACE}": "⍽"})
+CUT_BY_MODEL = N_(
+    "of the {count} tokens of the sentence the first {kept} are kept: the model reads no more at once"
+)
+CUT = N_(
+    "of the {count} tokens of the sentence the first {kept} are kept: "
+    "the figures of more would be too small to read"
+)
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """A text as a run reads it.
+    """A text as a run reads it, as far as it is shown.
 
-    Args:
-        text: as it was given, as far as it is shown.
-        ids: its tokens, int64 (T,), 2 ≤ T ≤ :data:`MAX_TOKENS`.
-        tokens: each as text.
-        tokenizer: of the run.
-        notes: how many tokens were kept of how many and why, where not all of them were.
+    ``ids`` are its tokens, int64 (T,), 2 ≤ T ≤ :data:`MAX_TOKENS`, and ``tokens`` each as text; ``notes`` tell how many
+    were kept of how many and why, where not all of them were.
     """
 
     text: str
@@ -44,12 +45,9 @@ class Sentence:
 
 
 def sentence_of(asked: Asked, run: Run | None = None, most: int = MAX_TOKENS) -> Sentence:
-    """The user's sentence, or the first line of the validation text that is long enough; cut to ``most`` tokens.
+    """The user's sentence, or the first line of the validation text that is long enough.
 
-    Args:
-        asked: the prompt, where there is one.
-        run: reads it; the lesson's own where None.
-        most: tokens that are kept, and never more than the model's context.
+    It is read by ``run``, the lesson's own where None, and cut to ``most`` tokens and the model's context.
 
     Raises:
         LessonError: it has fewer than two tokens.
@@ -67,25 +65,9 @@ def sentence_of(asked: Asked, run: Run | None = None, most: int = MAX_TOKENS) ->
             N_("the sentence has fewer than two tokens and shows nothing: give a longer {prompt}"),
             prompt=Setting("prompt"),
         )
-    notes = _kept(len(ids), len(every), is_short)
+    note = Message(CUT_BY_MODEL if is_short else CUT, {"count": len(every), "kept": len(ids)})
+    notes = (note,) if len(ids) < len(every) else ()
     return Sentence(tokenizer.decode(ids), ids, spelt(tokenizer, ids), tokenizer, notes)
-
-
-def _kept(kept: int, count: int, is_short: bool) -> tuple[Message, ...]:
-    """What a reader is told of a sentence that was cut: to the model's context, or to what can be drawn."""
-    if kept == count:
-        return ()
-    text = (
-        N_(
-            "of the {count} tokens of the sentence the first {kept} are kept: the model reads no more at once"
-        )
-        if is_short
-        else N_(
-            "of the {count} tokens of the sentence the first {kept} are kept: "
-            "the figures of more would be too small to read"
-        )
-    )
-    return (Message(text, {"count": count, "kept": kept}),)
 
 
 def spelt(tokenizer: Tokenizer, ids: Tensor) -> tuple[str, ...]:

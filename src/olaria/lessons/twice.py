@@ -1,7 +1,7 @@
 r"""Steps that run twice: once with the model, and once with its twin.
 
 A step is a function of a scene (what the lesson looks at: images, a sentence, draws) and of a *way* to compute. One way
-is the model itself; the other is its twin, NumPy in float64 from the raw weights (:mod:`olaria.lessons.twins`). The
+is the model itself; the other is its twin, NumPy in float64 from the raw weights (:mod:`olaria.lessons.by_numpy`). The
 same function runs with both, and every number that it returns is compared by its name: a formula of the step stands
 once, and a page shows no number that only one way gives.
 
@@ -21,16 +21,15 @@ from torch import Tensor
 
 from olaria.errors import MissingError, SourceError
 from olaria.i18n import N_, Message, Number
-from olaria.lessons.base import Array, Check, Step
+from olaria.lessons.base import Array, Check, Paragraph, Step
 from olaria.lessons.document import ANSWER, Texts
-from olaria.lessons.figures import FIGURES
 from olaria.lessons.parts import Values
 
 S = TypeVar("S")
 W = TypeVar("W")
 
 Functions = tuple[Callable[..., Any], ...]
-
+ARRAYS = (Tensor, np.ndarray)
 CHECKS, NOTES = "checks", "notes"
 """Names of the values that are no part of the text: further checks, and what a reader should know first."""
 
@@ -41,35 +40,31 @@ class Row(Generic[S, W]):
 
     Args:
         step: computes its values; named as its section in the documents. None where the run has nothing to show.
-        source: the functions whose code the page shows.
-        more: further ones, of the run's own model.
+        source: functions whose code the page shows.
         reads_data: whether it needs the run's data, and is told to be missing where they are not at hand.
+        more: further functions, of the run's own model.
+        of: the kind of scene that has such a step; those of other kinds are without it.
     """
 
     step: Callable[[S, W], Values | None]
     source: Functions = ()
     reads_data: bool = False
     more: Callable[[S], Functions] = lambda _: ()
+    of: type = object
 
     @property
     def name(self) -> str:
         """Of the step."""
-        return self.step.__name__.lstrip("_")
+        return self.step.__name__
 
 
 def run_twice(
     texts: Texts, rows: Sequence[Row[S, W]], scene: S, model: W, twin: W
 ) -> Iterator[Step]:
-    """The steps of a lesson, every number compared.
-
-    Args:
-        texts: the lesson's documents.
-        rows: its steps, in the order of the documents.
-        scene: what is looked at.
-        model: one way to compute.
-        twin: the other.
-    """
+    """The steps of a lesson in the order of its documents, computed once with the model and once with its twin."""
     for row in rows:
+        if not isinstance(scene, row.of):
+            continue
         try:
             values = row.step(scene, model)
             again = None if values is None else row.step(scene, twin)
@@ -77,14 +72,14 @@ def run_twice(
             if not row.reads_data:
                 raise
             text = N_("This step reads the run's own data, which is not at hand: {reason}.")
-            yield Step(texts.titled(row.name), Message(text, {"reason": error.message}))
+            missing = Paragraph(Message(text, {"reason": error.message}))
+            yield Step(texts.titled(row.name), (missing,))
             continue
         if values is None or again is None:
             continue
-        told = texts.step(row.name, {k: v for k, v in values.items() if k not in (CHECKS, NOTES)})
         yield dataclasses.replace(
-            told,
-            arrays={name: np.asarray(x) for name, x in values.items() if _is_array(x)},
+            texts.step(row.name, values),
+            arrays={name: np.asarray(x) for name, x in values.items() if isinstance(x, ARRAYS)},
             source=row.source + row.more(scene),
             checks=(*compared(values, again), *values.get(CHECKS, ())),
             notes=values.get(NOTES, ()),
@@ -103,7 +98,8 @@ def compared(values: Values, again: Values) -> Iterator[Check]:
         one, two = (np.concatenate([np.empty(0), *numbers_of(x)]) for x in (value, again[name]))
         if one.shape == two.shape:
             apart = ~((one == two) | (np.isnan(one) & np.isnan(two)))
-            one, two = (one, two) if _is_array(value) and apart.any() else (one[apart], two[apart])
+            if not (isinstance(value, ARRAYS) and apart.any()):
+                one, two = one[apart], two[apart]
         if one.size or two.size:
             yield Check(Message("{name}", {"name": name}), one, two, is_twin=True)
 
@@ -130,7 +126,3 @@ def numbers_of(value: Any) -> Iterator[Array]:
         case _ if dataclasses.is_dataclass(value):
             for field in dataclasses.fields(value):
                 yield from numbers_of(getattr(value, field.name))
-
-
-def _is_array(value: Any) -> bool:
-    return isinstance(value, Tensor | np.ndarray) and not isinstance(value, FIGURES)

@@ -15,7 +15,7 @@ from olaria.pages.lesson_page import lesson_page
 
 
 def cited(reference: str, language: str) -> str:
-    return Step(Message("a"), Message("b"), reference=reference).cited(language)
+    return Step(Message("a"), (), reference=reference).cited(language)
 
 
 @pytest.mark.parametrize(

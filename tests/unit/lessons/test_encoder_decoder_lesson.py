@@ -378,17 +378,16 @@ def test_every_weight_reaches_the_independent_computation() -> None:
     source, target = torch.tensor([[1, 2, 3, 5]]), torch.tensor([[6, 0, 4, 1]])
     w = weights_of(model.eval().requires_grad_(False))
     states, reads = encode(w, model.config, source[0].numpy())
-    log_probs, back, across = decode(w, model.config, target[0].numpy(), states)
+    log_probs, writes = decode(w, model.config, target[0].numpy(), states)
 
     def ours() -> torch.Tensor:
         logits: torch.Tensor = model(source, target)[0]
         return logits.double().log_softmax(-1)
 
     np.testing.assert_allclose(log_probs, ours(), atol=1e-5)
-    looks = open_translation(model, source[0], target[0])
-    for kind, expected in (("both", reads), ("past", back)):
-        weights = [look.weights() for look in looks.values() if look.kind == kind]
-        np.testing.assert_allclose(expected, torch.stack(weights), atol=1e-6)
+    for name, look in open_translation(model, source[0], target[0]).items():
+        np.testing.assert_allclose((reads | writes)[name]["weights"], look.weights(), atol=1e-6)
+    across = [part["weights"] for name, part in writes.items() if name.endswith("cross_attention")]
     np.testing.assert_allclose(across, torch.stack(model.attend(source, target))[:, 0], atol=1e-6)
     for name, parameter in model.named_parameters():
         kept = parameter.clone()

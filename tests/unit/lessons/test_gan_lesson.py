@@ -23,7 +23,6 @@ from olaria.i18n import Message
 from olaria.kinds.images import NUM_WATCHED
 from olaria.lessons import LESSONS
 from olaria.lessons.base import Asked, Question, Step
-from olaria.lessons.by_numpy import games
 from olaria.lessons.figures import Heat, Plot
 from olaria.lessons.gan import game, images, points, record
 from olaria.lessons.gan.scene import Pictures, Points, Update, loss_of, side_of
@@ -281,11 +280,11 @@ def test_a_pull_turned_round_fails_its_check(
 # -- the networks in NumPy -------------------------------------------------------------------------
 
 
-def test_a_changed_weight_is_noticed(digits: Run, ring: Run) -> None:
+def test_a_changed_weight_is_noticed(digits: Run, ring: Run, scene: Points) -> None:
     for run, changed in ((digits, "discriminator.features.0"), (ring, "discriminator.0")):
         model: Any = run.model()
         x = torch.rand(4, *run.dimensions()) if run is digits else torch.randn(4, 2)  # type: ignore[misc]
-        before = games.logits(model, x.double().numpy())
+        before = ByNumPy(scene, model).logits(x.double().numpy())
         assert np.abs(before - model.discriminate(x).numpy()).max() < 1e-5
         model.get_submodule(changed).bias += 0.1
         assert np.abs(before - model.discriminate(x).numpy()).max() > 1e-3
@@ -293,25 +292,26 @@ def test_a_changed_weight_is_noticed(digits: Run, ring: Run) -> None:
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (3, 20, 28), (1, 9, 9)])
 def test_images_of_any_shape_are_made_and_judged_alike_in_numpy(
-    shape: tuple[int, int, int],
+    scene: Points, shape: tuple[int, int, int]
 ) -> None:
     config = GANConfig(latent=5, generator_width=2, discriminator_width=3, classes=3)
     model = GAN(config, shape).eval().requires_grad_(False)
     z, y = torch.randn(3, 5), torch.arange(3)
     x = model.generator(z, y)
-    made = games.generated(model, z.double().numpy(), y.numpy())
+    twin = ByNumPy(scene, model)
+    made = twin.generated(z.double().numpy(), y.numpy())
     assert np.abs(made - x.numpy()).max() < 1e-5
-    said = games.logits(model, x.double().numpy(), y.numpy())
+    said = twin.logits(x.double().numpy(), y.numpy())
     assert np.abs(said - model.discriminate(x, y).numpy()).max() < 1e-5
 
 
-def test_a_plane_gan_in_numpy_with_and_without_spectral_norm() -> None:
+def test_a_plane_gan_in_numpy_with_and_without_spectral_norm(scene: Points) -> None:
     for spectral in (False, True):
         model = PlaneGAN(PlaneGANConfig(hidden=(6, 5), spectral=spectral), 2).eval()
         model.requires_grad_(False)
         model.adapt(3 * torch.randn(50, 2) + 1)
         x = torch.randn(9, 2)
-        said = games.logits(model, x.double().numpy())
+        said = ByNumPy(scene, model).logits(x.double().numpy())
         assert np.abs(said - model.discriminate(x).numpy()).max() < 1e-5
 
 
@@ -460,8 +460,18 @@ def test_sides_that_pull_the_same_way_are_said_to(
     scene: Points, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for low, opposed in ((-2.0, False), (0.5, True)):
-        known = replace(scene, loss="least-squares", model=_Constant(scene.plane, low))
+        known = replace(scene, loss="least-squares", model=_Constant(scene.model, low))
         assert game.losses(known, ByTorch(known))["opposed"] is opposed
+
+
+@pytest.mark.parametrize(("output", "answer"), [(-4.0, 1), (4.0, 0), (0.1, 2)])
+def test_which_form_has_the_larger_derivative_is_told_by_the_run(
+    scene: Points, output: float, answer: int
+) -> None:
+    known = replace(scene, model=_Constant(scene.model, output))
+    found = game.losses(known, ByTorch(known))
+    assert found["answer"] == answer
+    assert found["plain"] + found["turned"] == pytest.approx(1)
 
 
 class _Constant(PlaneGAN):
@@ -499,7 +509,7 @@ def test_what_a_rescue_changed_is_told(scene: Points) -> None:
 
 def test_the_surface_is_the_discriminators(scene: Points) -> None:
     shown = points.surface_of(scene, ByTorch(scene))
-    expected = plane.surface(scene.plane, scene.corners, 40)
+    expected = plane.surface(scene.model, plane.window(scene.data.train), 40)
     assert np.abs(shown - expected.numpy()).max() < 1e-5
     left, right, bottom, top = scene.extent
     assert scene.grid[0] == pytest.approx((left + (right - left) / 80, top - (top - bottom) / 80))
@@ -509,7 +519,7 @@ def test_outputs_that_are_no_logits_are_white_where_they_cannot_tell(scene: Poin
     middle: dict[AdversarialLoss, float] = {"least-squares": 0.5, "hinge": 0.0}
     for loss, value in middle.items():
         for output, share in ((value, 0.5), (9.0, 1.0), (-9.0, 0.0)):
-            known = replace(scene, loss=loss, model=_Constant(scene.plane, output))
+            known = replace(scene, loss=loss, model=_Constant(scene.model, output))
             assert (points.surface_of(known, ByTorch(known)) == share).all()
 
 
@@ -590,7 +600,7 @@ def test_pairs_are_ranked_as_the_area_under_the_curve_says(pictures: Pictures) -
 def test_noise_on_an_arc_is_as_the_sampler_has_it(pictures: Pictures) -> None:
     count = images.PATHS
     a, b = pictures.z[:count], pictures.z[count : 2 * count]
-    expected = latent.interpolate(pictures.gan, a, b, images.STOPS, "spherical")
+    expected = latent.interpolate(pictures.model, a, b, images.STOPS, "spherical")
     found = values_of(images.walk(pictures, ByTorch(pictures)))["way"]
     assert np.abs(found - expected.numpy()).max() < 1e-6
 
@@ -599,7 +609,7 @@ def test_the_same_noise_for_each_class_is_as_the_sampler_has_it(tiny_run: TinyRu
     known = Pictures.of(Asked((tiny_run("cgan-mnist", "model.loss=hinge", steps=12),)))
     found = values_of(images.classes(known, ByTorch(known)))
     z = known.z[:1].repeat(10, 1)
-    expected = latent.decode(known.gan, z, torch.arange(10)).numpy()
+    expected = latent.decode(known.model, z, torch.arange(10)).numpy()
     assert np.abs(found["by_class"] - expected).max() < 1e-6
     assert found["of_class"] == pytest.approx(expected.std(0).__pow__(2).mean() ** 0.5, rel=1e-4)
 
@@ -616,7 +626,7 @@ def test_the_spread_is_the_one_that_the_run_watches(digits: Run, pictures: Pictu
     from olaria.kinds.images import WATCHED_DRAWS
 
     data: Any = digits.data()
-    drawn = latent.prior(pictures.gan, WATCHED_DRAWS, generator(0, "coverage"))
+    drawn = latent.prior(pictures.model, WATCHED_DRAWS, generator(0, "coverage"))
     real = data.validation.x[:WATCHED_DRAWS].double() / 255
     recorded = [row["values"]["spread"] for row in digits.metrics() if "spread" in row["values"]]
     for way in (ByTorch(pictures), ByNumPy(pictures)):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from olaria.i18n import Message, Number
-from olaria.lessons.base import Check, Paragraph, Question, Step
+from olaria.lessons.base import Check, Formula, Paragraph, Question, Step
 from olaria.lessons.figures import (
     Bars,
     Choice,
@@ -89,9 +89,11 @@ FIGURES: dict[str, Figure] = {
 def lesson(*figures: Figure, checks: tuple[Check, ...] = ()) -> LessonContext:
     step = Step(
         Message("a step"),
-        Message("it is {x}", {"x": Number(0.5)}),
-        r"\log\frac{a}{b}",
-        figures,
+        (
+            Paragraph(Message("it is {x}", {"x": Number(0.5)})),
+            Formula(r"\log\frac{a}{b}"),
+            *figures,
+        ),
         source=(difference,),
         checks=checks,
         reference="A 2014, equation 3",

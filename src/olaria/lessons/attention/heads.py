@@ -27,8 +27,8 @@ from olaria.lessons.attention.scene import (
 )
 from olaria.lessons.attention.ways import Way
 from olaria.lessons.base import Array, Check
-from olaria.lessons.document import Values
 from olaria.lessons.figures import Curve, Heat, Plot, Table
+from olaria.lessons.parts import Values
 from olaria.models.gpt import GPT
 from olaria.models.language import LanguageModel
 from olaria.models.translation import Translation

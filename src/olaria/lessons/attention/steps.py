@@ -21,8 +21,8 @@ from olaria.lessons.attention.heads import beyond, heads, kinds, over_texts, wit
 from olaria.lessons.attention.scene import MOST_FOLLOWED, Scene, later_queries
 from olaria.lessons.attention.ways import Attended, Way
 from olaria.lessons.base import Array
-from olaria.lessons.document import Values
 from olaria.lessons.figures import Choice, Control, Heat, Table, Words
+from olaria.lessons.parts import Values
 from olaria.lessons.twice import Functions, Row
 from olaria.models import gpt
 from olaria.models.gpt import GPT

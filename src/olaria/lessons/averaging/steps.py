@@ -17,8 +17,8 @@ from olaria.i18n import N_, Message, Number
 from olaria.lessons.averaging.scene import LENGTHS, REPETITIONS, TOY, Scene
 from olaria.lessons.averaging.ways import Way
 from olaria.lessons.base import Array, Check
-from olaria.lessons.document import Values
 from olaria.lessons.figures import Bars, Choice, Control, Curve, Heat, Plot, Table, Words
+from olaria.lessons.parts import Values
 from olaria.lessons.twice import Row
 from olaria.models.gpt import GPT
 from olaria.models.language import LanguageModel

@@ -22,9 +22,9 @@ from olaria.lessons.bigram.counts import PairCounts, entropy
 from olaria.lessons.bigram.scene import SHOWN_NEXT, SHOWN_ROWS, Scene
 from olaria.lessons.bigram.ways import Way
 from olaria.lessons.bigram.writes import WRITES
-from olaria.lessons.document import Values
 from olaria.lessons.evaluated import loss_beside
 from olaria.lessons.figures import Bars, Choice, Control, Heat, Table, Tokens, Words
+from olaria.lessons.parts import Values
 from olaria.lessons.twice import Row
 from olaria.models.language import Bigram
 from olaria.objectives.likelihood import cross_entropy

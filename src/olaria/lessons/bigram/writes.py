@@ -20,8 +20,8 @@ from olaria.lessons.base import Array, Check
 from olaria.lessons.bigram.counts import following
 from olaria.lessons.bigram.scene import SHOWN_NEXT, Scene, overlap
 from olaria.lessons.bigram.ways import Way
-from olaria.lessons.document import Values
 from olaria.lessons.figures import Bars, NextToken, Table, Tokens
+from olaria.lessons.parts import Values
 from olaria.lessons.texts import spelt, visible
 from olaria.lessons.twice import Row
 from olaria.models.language import Bigram

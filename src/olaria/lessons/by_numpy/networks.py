@@ -22,8 +22,6 @@ from olaria.nn.conv import ConvDecoder, ConvEncoder, Residual, UpConv
 from olaria.nn.flow import Coupling, Flow
 from olaria.nn.ladder import LadderDecoder, LadderEncoder
 
-PIXEL_NORM_EPSILON = 1e-6
-
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + e^-x), from the side on which the exponential is small."""
@@ -41,7 +39,7 @@ def normed_relu(x: Array) -> Array:
 
     Source: Karras et al. 2018, section 4.2.
     """
-    return leaky(x / np.sqrt((x**2).mean(1, keepdims=True) + PIXEL_NORM_EPSILON))
+    return leaky(x / np.sqrt((x**2).mean(1, keepdims=True) + 1e-6))
 
 
 def weight(layer: nn.Module) -> Array:
@@ -56,8 +54,7 @@ def weight(layer: nn.Module) -> Array:
     kept = "parametrizations.weight"
     raw = numbers(layer.get_parameter(f"{kept}.original"))
     u, v = (numbers(layer.get_buffer(f"{kept}.0.{name}")) for name in ("_u", "_v"))
-    scaled: Array = raw / (u @ raw.reshape(len(raw), -1) @ v)
-    return scaled
+    return np.asarray(raw / (u @ raw.reshape(len(raw), -1) @ v))
 
 
 def answer(module: nn.Module, x: Array) -> Array:
@@ -80,8 +77,7 @@ def answer(module: nn.Module, x: Array) -> Array:
         case nn.SiLU():
             return x * sigmoid(x)
         case nn.GELU():
-            erf: Array = torch.special.erf(torch.from_numpy(x / 2**0.5)).numpy()
-            return x * 0.5 * (1 + erf)
+            return x * 0.5 * (1 + numbers(torch.special.erf(torch.from_numpy(x / 2**0.5))))
         case nn.Flatten():
             return x.reshape(len(x), -1)
         case nn.Unflatten():
@@ -114,9 +110,6 @@ def convolved(x: Array, layer: nn.Conv2d) -> Array:
     return np.stack(rows)
 
 
-# -- an autoencoder --------------------------------------------------------------------------------
-
-
 def code(model: AutoEncoder, x: Array) -> Array:
     """Images (B, C, H, W) to codes (B, latent)."""
     return answer(model.encoder, x - numbers(model.statistics.mean))
@@ -128,9 +121,6 @@ def image(model: AutoEncoder, z: Array) -> Array:
     if model.config.output == "sigmoid":
         return sigmoid(x + numbers(model.statistics.logit))
     return x + numbers(model.statistics.mean)
-
-
-# -- a variational one -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -212,8 +202,7 @@ def log_q(found: Posterior, noise: Array) -> Array:
 def log_p(model: VAE, h: Array, y: Tensor | None) -> Array:
     """The log-density of h (B, latent) under the prior, nats, (B,)."""
     z, growth = carried(model.flow, h, y)
-    log_density: Array = -(0.5 * z**2 + 0.5 * np.log(2 * np.pi)).sum(1)
-    return log_density + growth
+    return np.asarray(growth - (0.5 * z**2 + 0.5 * np.log(2 * np.pi)).sum(1))
 
 
 def kl_term(model: VAE, found: Posterior, noise: Array, y: Tensor | None) -> Array:
@@ -255,8 +244,7 @@ def _terms(layer: Coupling, kept: Array, y: Tensor | None) -> tuple[Array, Array
 def _one_hot(y: Tensor | None, num_classes: int, count: int) -> Array:
     if y is None or not num_classes:
         return np.zeros((count, 0))
-    rows: Array = np.eye(num_classes)[y.numpy()]
-    return rows
+    return np.asarray(np.eye(num_classes)[y.numpy()])
 
 
 def _parts(x: Array, sizes: tuple[int, ...]) -> list[Array]:

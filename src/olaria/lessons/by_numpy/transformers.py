@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from olaria.families.gpt import GPTConfig
 from olaria.families.language import BigramConfig, LanguageConfig
 from olaria.families.translation import TranslationConfig
-from olaria.lessons.base import Array
+from olaria.lessons.base import Array, numbers
 from olaria.models.gpt import GPT, LOGIT_CAP
 from olaria.models.language import LanguageModel
 from olaria.models.translation import Translation
@@ -39,35 +39,26 @@ Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 """True where a query may not look."""
 Part = dict[str, Array]
-View = Callable[[Array], Array]
+LayeredConfig = GPTConfig | LanguageConfig
 EPSILON = 2.0**-23  # of the root-mean-square norm: float32's own
 LAYER_NORM_EPSILON = 1e-5
 
 
 def weights_of(model: nn.Module) -> dict[str, Array]:
     """Every stored tensor by name, as float64."""
-    return {name: value.detach().double().numpy() for name, value in model.state_dict().items()}
-
-
-# -- layers ----------------------------------------------------------------------------------------
+    return {name: numbers(value) for name, value in model.state_dict().items()}
 
 
 def rms(x: Array) -> Array:
     r""":math:`x / \sqrt{\overline{x^2} + \varepsilon}` over the last dimension."""
-    normed: Array = x / np.sqrt((x**2).mean(-1, keepdims=True) + EPSILON)
-    return normed
-
-
-def standardised(x: Array) -> Array:
-    """Vectors of mean 0 and variance 1."""
-    apart = x - x.mean(-1, keepdims=True)
-    scaled: Array = apart / np.sqrt((apart**2).mean(-1, keepdims=True) + LAYER_NORM_EPSILON)
-    return scaled
+    return np.asarray(x / np.sqrt((x**2).mean(-1, keepdims=True) + EPSILON))
 
 
 def layer_norm(w: Weights, name: str, x: Array) -> Array:
     """A layer norm over the last dimension (Ba et al. 2016)."""
-    return standardised(x) * w[f"{name}.weight"] + w[f"{name}.bias"]
+    apart = x - x.mean(-1, keepdims=True)
+    scaled = apart / np.sqrt((apart**2).mean(-1, keepdims=True) + LAYER_NORM_EPSILON)
+    return np.asarray(scaled * w[f"{name}.weight"] + w[f"{name}.bias"])
 
 
 def linear(w: Weights, name: str, x: Array) -> Array:
@@ -77,21 +68,18 @@ def linear(w: Weights, name: str, x: Array) -> Array:
 
 def squared_relu(x: Array) -> Array:
     """The square of what is positive."""
-    y: Array = np.maximum(x, 0) ** 2
-    return y
+    return np.asarray(np.maximum(x, 0) ** 2)
 
 
 def gelu(x: Array) -> Array:
     """GELU by its approximation with a hyperbolic tangent (Hendrycks & Gimpel 2016, section 2)."""
-    y: Array = 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
-    return y
+    return np.asarray(0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))))
 
 
 def log_softmax(x: Array) -> Array:
     """Over the last dimension."""
     x = x - x.max(-1, keepdims=True)
-    log_probs: Array = x - np.log(np.exp(x).sum(-1, keepdims=True))
-    return log_probs
+    return np.asarray(x - np.log(np.exp(x).sum(-1, keepdims=True)))
 
 
 def angles(count: int, size: int) -> Array:
@@ -105,9 +93,6 @@ def turned(x: Array) -> Array:
     turns = np.exp(1j * angles(*x.shape[-2:]))
     pairs = (x[..., :half] + 1j * x[..., half:]) * turns
     return np.concatenate((pairs.real, pairs.imag), -1)
-
-
-# -- attention -------------------------------------------------------------------------------------
 
 
 def later(count: int, chunk: int | None = None) -> Mask:
@@ -131,50 +116,26 @@ def attend(q: Array, k: Array, v: Array, hidden: Mask | None) -> tuple[Array, Ar
     return weights @ v, weights
 
 
-def in_heads(x: Array, num_heads: int) -> Array:
-    """(..., T, C) to (..., H, T, D)."""
-    return x.reshape(*x.shape[:-1], num_heads, -1).swapaxes(-2, -3)
-
-
-def side_by_side(heads: Array) -> Array:
-    """(..., H, T, D) to (..., T, C)."""
-    joined = heads.swapaxes(-2, -3)
-    return joined.reshape(*joined.shape[:-2], -1)
-
-
 def attended(
-    qkv: Iterable[Array], num_heads: int, hidden: Mask | None, view: View | None = None
-) -> Part:
-    """Queries (..., T, C), keys and values (..., S, C) to a part, without ``out``.
+    qkv: Iterable[Array], num_heads: int, hidden: Mask | None, view: Callable[[Array], Array]
+) -> tuple[Part, Array]:
+    """Queries (..., T, C), keys and values (..., S, C) to a part without ``out``, and its heads side by side.
 
-    Args:
-        qkv: of all heads side by side.
-        num_heads: H.
-        hidden: who may not look at whom, (T, S) or (S,).
-        view: how queries and keys (..., H, T, D) are compared; as they are where None.
+    ``hidden`` says who may not look at whom, (T, S) or (S,), and ``view`` how queries and keys are compared.
     """
-    q, k, v = (in_heads(x, num_heads) for x in qkv)
-    if view is not None:
-        q, k = view(q), view(k)
+    q, k, v = (x.reshape(*x.shape[:-1], num_heads, -1).swapaxes(-2, -3) for x in qkv)
+    q, k = view(q), view(k)
     heads, weights = attend(q, k, v, hidden)
     scores = q @ k.swapaxes(-1, -2)
-    allowed = np.ones(scores.shape[-2:]) if hidden is None else 1.0 - hidden
+    allowed = np.ones(scores.shape[-2:]) * (1.0 if hidden is None else 1.0 - hidden)
     part = {"q": q, "k": k, "v": v, "scores": scores, "weights": weights, "heads": heads}
-    return {**part, "allowed": np.broadcast_to(allowed, scores.shape[-2:])}
-
-
-# -- language models -------------------------------------------------------------------------------
+    joined = heads.swapaxes(-2, -3)
+    return {**part, "allowed": allowed}, joined.reshape(*joined.shape[:-2], -1)
 
 
 @dataclass(frozen=True)
 class Hand:
-    """A language model on a sentence.
-
-    Args:
-        embedded: the stream before the first layer, (T, C).
-        parts: of each layer, see the module.
-        logits: (T, V).
-    """
+    """A language model on a sentence: the stream before the first layer, (T, C), each layer, and logits (T, V)."""
 
     embedded: Array
     parts: tuple[Part, ...]
@@ -217,31 +178,23 @@ def language_logits(w: Weights, config: Any, ids: Ids) -> Array:
 
 def next_token_nats(w: Weights, config: Any, ids: Ids) -> Array:
     """Negative log-probability of each token but the first, given those before it: (..., T) to (..., T - 1)."""
-    log_probs = log_softmax(language_logits(w, config, ids[..., :-1]))
-    return -np.take_along_axis(log_probs, ids[..., 1:, None], -1)[..., 0]
+    return _nats(log_softmax(language_logits(w, config, ids[..., :-1])), ids)
 
 
 def without_head(w: Weights, name: str, head: int, num_heads: int) -> Weights:
-    """Weights of the same model without what one head of an attention passes on: its values are zero.
-
-    Args:
-        w: weights.
-        name: of the attention's module.
-        head: which, from 0.
-        num_heads: H.
-    """
+    """Weights of the same model without what one head (from 0) of the attention ``name`` passes on: no values."""
     changed = dict(w)
     layer = f"{name}.kv" if f"{name}.kv.weight" in w else f"{name}.qkv"
-    size = w[f"{layer}.weight"].shape[1] // num_heads
-    stop = (head + 1 - num_heads) * size or None  # values are the last of what the layer makes
-    for part in (f"{layer}.weight", f"{layer}.bias"):
-        if part in w:
-            changed[part] = w[part].copy()
-            changed[part][(head - num_heads) * size : stop] = 0
+    for part in {f"{layer}.weight", f"{layer}.bias"} & w.keys():
+        changed[part] = w[part].copy()
+        values = np.array_split(changed[part], len(w[part]) // w[f"{layer}.weight"].shape[1])[-1]
+        np.array_split(values, num_heads)[head][:] = 0  # views: of the copy itself
     return changed
 
 
-LayeredConfig = GPTConfig | LanguageConfig
+def _nats(log_probs: Array, ids: Ids) -> Array:
+    """Of each token but the first."""
+    return -np.take_along_axis(log_probs, ids[..., 1:, None], -1)[..., 0]
 
 
 def _embedded(w: Weights, config: LayeredConfig, ids: Ids) -> Array:
@@ -265,9 +218,8 @@ def _layers(w: Weights, config: LayeredConfig, x: Array) -> Iterator[Part]:
 def _layer(w: Weights, config: LayeredConfig, name: str, x: Array, hidden: Mask) -> Part:
     is_gpt = isinstance(config, GPTConfig)
     qkv = np.split(linear(w, f"{name}.qkv", _normed(w, config, f"{name}.norm_1", x)), 3, -1)
-    view = (lambda x: turned(rms(x))) if is_gpt else None
-    part = attended(qkv, config.num_heads, hidden, view)
-    out = side_by_side(part["heads"])
+    view = (lambda x: turned(rms(x))) if is_gpt else (lambda x: x)
+    part, out = attended(qkv, config.num_heads, hidden, view)
     if f"{name}.attention_out.weight" in w:
         out = linear(w, f"{name}.attention_out", out)
     kept = 1.0 if isinstance(config, GPTConfig) or config.has("residual") else 0.0
@@ -299,57 +251,21 @@ def _activated(config: LayeredConfig, x: Array) -> Array:
     return gelu(x) if config.has("gpt") else np.maximum(x, 0)
 
 
-# -- encoder–decoder -------------------------------------------------------------------------------
-
-
 def translation_by_hand(model: Translation, source: Tensor, target: Tensor) -> dict[str, Part]:
     """Every attention by its name, for a source (S,) and a target (T,) without padding."""
     w, config = weights_of(model), model.config
-    states, parts = _encoder(w, config, source.numpy())
-    return parts | _decoder(w, config, target.numpy(), states)[1]
-
-
-def encode(w: Weights, config: TranslationConfig, source: Ids) -> tuple[Array, Array]:
-    """The encoder's vectors of a source, (S, C), and its self-attention, (L, H, S, S)."""
-    states, parts = _encoder(w, config, source)
-    return states, np.stack([part["weights"] for part in parts.values()])
-
-
-def decode(
-    w: Weights,
-    config: TranslationConfig,
-    target: Ids,
-    states: Array | None,
-    hidden: Mask | None = None,
-) -> tuple[Array, Array, Array]:
-    """Log-probabilities after each token of a target.
-
-    Args:
-        w: weights.
-        config: settings.
-        target: ids, the first being bos, (T,).
-        states: the encoder's vectors, (S, C); with None nothing is read, and cross-attention adds nothing.
-        hidden: the source's places that no query may look at, (S,).
-
-    Returns:
-        Log-probabilities (T, V + 1), self-attention (L, H, T, T), and cross-attention (L, H, T, S) or nothing of it.
-    """
-    log_probs, parts = _decoder(w, config, target, states, hidden)
-    back, across = (
-        [part["weights"] for name, part in parts.items() if name.endswith(kind)]
-        for kind in (".self_attention", ".cross_attention")
-    )
-    return log_probs, np.stack(back), np.array(across)
+    states, parts = encode(w, config, source.numpy())
+    return parts | decode(w, config, target.numpy(), states)[1]
 
 
 def target_nats(w: Weights, config: TranslationConfig, source: Ids, target: Ids) -> Array:
     """Negative log-probability of each token of a target but the first, given the source: (T,) to (T - 1,)."""
-    states, _ = _encoder(w, config, source)
-    log_probs, _ = _decoder(w, config, target[:-1], states)
-    return -np.take_along_axis(log_probs, target[1:, None], -1)[:, 0]
+    states, _ = encode(w, config, source)
+    return _nats(decode(w, config, target[:-1], states)[0], target)
 
 
-def _encoder(w: Weights, config: TranslationConfig, source: Ids) -> tuple[Array, dict[str, Part]]:
+def encode(w: Weights, config: TranslationConfig, source: Ids) -> tuple[Array, dict[str, Part]]:
+    """The encoder's vectors of a source, (S, C), and its attentions by name."""
     x, parts = _placed(w, config, source), dict[str, Part]()
     for layer in range(config.num_layers):
         name = f"encoder.{layer}.self_attention"
@@ -358,13 +274,22 @@ def _encoder(w: Weights, config: TranslationConfig, source: Ids) -> tuple[Array,
     return rms(x), parts
 
 
-def _decoder(
+def decode(
     w: Weights,
     config: TranslationConfig,
     target: Ids,
     states: Array | None,
     hidden: Mask | None = None,
 ) -> tuple[Array, dict[str, Part]]:
+    """Log-probabilities after each token of a target, (T, V + 1), and the decoder's attentions by name.
+
+    Args:
+        w: weights.
+        config: settings.
+        target: ids, the first being bos, (T,).
+        states: the encoder's vectors, (S, C); with None nothing is read, and cross-attention adds nothing.
+        hidden: the source's places that no query may look at, (S,).
+    """
     x, parts = _placed(w, config, target), dict[str, Part]()
     for layer in range(config.num_layers):
         name = f"decoder.{layer}.self_attention"
@@ -397,8 +322,8 @@ def _attention(
         qkv = np.split(linear(w, f"{name}.qkv", rms(x)), 3, -1)
     else:
         qkv = [linear(w, f"{name}.q", rms(x)), *np.split(linear(w, f"{name}.kv", states), 2, -1)]
-    part = attended(qkv, config.num_heads, hidden, rms)
-    return {**part, "out": linear(w, f"{name}.out", side_by_side(part["heads"]))}
+    part, heads = attended(qkv, config.num_heads, hidden, rms)
+    return {**part, "out": linear(w, f"{name}.out", heads)}
 
 
 def _fed(w: Weights, name: str, x: Array) -> Array:

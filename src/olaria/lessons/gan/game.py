@@ -19,7 +19,7 @@ from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array, Check, numbers
 from olaria.lessons.figures import Cloud, Curve, Images, Plot, Scatter, Table, Words
 from olaria.lessons.gan.record import recorded
-from olaria.lessons.gan.scene import LOGISTIC, SIDES, Labels, Pictures, Scene, first
+from olaria.lessons.gan.scene import LOGISTIC, SIDES, Labels, Pictures, Scene
 from olaria.lessons.gan.ways import Way
 from olaria.lessons.images import strip, value
 from olaria.models.game import Game
@@ -27,16 +27,15 @@ from olaria.models.game import Game
 Values = dict[str, Any]
 
 LOSSES: tuple[AdversarialLoss, ...] = get_args(AdversarialLoss)
-NUM_AROUND = 60
-"""Points of the data around the pair."""
-LAST_SHARE = 0.1
-"""Of the run, whose mean losses stand for its end."""
-SURE = -4.0
-"""The output on an example that the discriminator is sure to be generated."""
+NUM_AROUND = 60  # points of the data around the pair
+LAST_SHARE = 0.1  # of the run, whose mean losses stand for its end
+ALIKE = 0.1  # of the larger one, by which less two mean derivatives differ that are called alike
+SURE = -4.0  # the output on an example that the discriminator is sure to be generated
 TRIPLE = (1.5, 0.5)
 """Densities, three times as dense in real examples, with the sum of two equal ones."""
-_REACH = 4.0  # of the drawn outputs
-_DOTS = 40
+REACH = 4.0  # of the outputs that curves are drawn over
+DOTS = 40  # examples of this run on a curve
+MINE = Message(N_("generated examples of this run"))
 
 
 def told(scene: Scene) -> Values:
@@ -44,27 +43,22 @@ def told(scene: Scene) -> Values:
     return {
         **{loss.replace("-", "_"): loss == scene.loss for loss in LOSSES},
         "logistic": scene.logistic,
-        "step": scene.step,
+        "step": scene.run.checkpoint()[0],
     }
 
 
 def notes_of(scene: Pictures, way: Way, logits: Array, y: Labels) -> tuple[Words, ...]:
     """Outputs, for under their images, behind the classes where the networks are given them."""
-    letter, label = "D" if scene.logistic else "l", "" if y is None else "{label}: "
-    return tuple(
-        Message(
-            f"{label}{letter} = {{value}}",
-            {"value": Number(x, 2), "label": "" if y is None else scene.names[y[k]]},
-        )
-        for k, x in enumerate(way.read(logits))
-    )
+    text = "{label}D = {value}" if scene.logistic else "{label}l = {value}"
+    labels = [""] * len(logits) if y is None else [f"{scene.names[k]}: " for k in y]
+    values = ({"label": labels[k], "value": Number(x, 2)} for k, x in enumerate(way.read(logits)))
+    return tuple(Message(text, fields) for fields in values)
 
 
 def outputs(scene: Scene, way: Way) -> tuple[Array, Array]:
     """The discriminator's outputs on equally many real and generated examples."""
-    real, made = (numbers(x[: scene.count]) for x in (scene.real, scene.made))
-    labels, classes = (first(y, scene.count) for y in (scene.labels, scene.classes))
-    return way.logits(real, labels), way.logits(made, classes)
+    _, real, classes, labels = scene.first(scene.count)
+    return way.logits(real, labels), way.logits(numbers(scene.made[: scene.count]), classes)
 
 
 def unit(loss: AdversarialLoss) -> Message:
@@ -83,13 +77,10 @@ def rms(x: Array) -> float:
     return float(np.sqrt((x**2).mean()))
 
 
-# -- one pair --------------------------------------------------------------------------------------
-
-
 def one_pair(scene: Scene, way: Way) -> Values:
     """One real and one generated example, and what the discriminator's outputs on them cost each side."""
-    y, labels = first(scene.classes, 1), first(scene.labels, 1)
-    x, made = numbers(scene.real[:1]), way.generated(numbers(scene.z[:1]), y)
+    z, x, y, labels = scene.first(1)
+    made = way.generated(z, y)
     l = np.concatenate((way.logits(x, labels), way.logits(numbers(scene.made[:1]), y)))
     on_real, on_fake, own = way.terms(l, scene.loss)
     read, costs = way.read(l), (on_real[0], on_fake[1])
@@ -100,15 +91,10 @@ def one_pair(scene: Scene, way: Way) -> Values:
         pictures = Images("", (strip("x, G(z)", np.concatenate((x, made)), notes),))
     else:
         data = Cloud(Message(N_("data")), numbers(scene.real[1:NUM_AROUND]))
-        map_ = Scatter(
-            "", (data, Cloud("x", x, names=("x",)), Cloud("G(z)", made, names=("G(z)",)))
-        )
-    columns: list[Words] = ["", "l", *(["D"] if scene.logistic else [])]
-    columns += [Message(N_("loss of D")), Message(N_("loss of G"))]
-    rows: list[tuple[Words | float, ...]] = []
-    for k, name in enumerate(("x", "G(z)")):
-        outs = (l[k], read[k]) if scene.logistic else (l[k],)
-        rows.append((name, *outs, costs[k], own[k] if k else "—"))
+        pair = (Cloud(name, one, names=(name,)) for name, one in (("x", x), ("G(z)", made)))
+        map_ = Scatter("", (data, *pair))
+    outs = {"l": l, "D": read} if scene.logistic else {"l": l}
+    on_x, on_made = zip(*outs.values(), strict=True)
     return {
         **told(scene),
         "averaged": bool(scene.run.recipe.training.ema),
@@ -119,16 +105,15 @@ def one_pair(scene: Scene, way: Way) -> Values:
         "discriminator": costs[0] + costs[1],
         "generator": own[1],
         "answer": 0 if costs[0] > costs[1] else 1,
-        "x": x,
-        "made": made,
-        "l": l,
         "pictures": pictures,
         "map": map_,
-        "table": Table("", tuple(columns), tuple(rows), digits=4),
+        "table": Table(
+            "",
+            ("", *outs, Message(N_("loss of D")), Message(N_("loss of G"))),
+            (("x", *on_x, costs[0], "—"), ("G(z)", *on_made, costs[1], own[1])),
+            digits=4,
+        ),
     }
-
-
-# -- the losses ------------------------------------------------------------------------------------
 
 
 def losses(scene: Scene, way: Way) -> Values:
@@ -137,7 +122,9 @@ def losses(scene: Scene, way: Way) -> Values:
     real, fake = outputs(scene, way)
     both = way.losses(real, fake, loss)
     slopes = [float(slope.mean()) for slope in way.slopes(fake, loss)]
-    gradients = {form: abs(way.slopes(fake, form)[1]).mean() for form in LOGISTIC}
+    plain, turned = (abs(way.slopes(fake, form)[1]).mean() for form in LOGISTIC)
+    dots = np.sort(scene.outputs[1])[:: max(1, len(scene.made) // DOTS)]
+    answer = 2 if abs(turned - plain) < ALIKE * max(turned, plain) else int(turned > plain)
     return {
         **told(scene),
         "count": len(real),
@@ -146,47 +133,35 @@ def losses(scene: Scene, way: Way) -> Values:
         "first": slopes[0],
         "second": slopes[1],
         "opposed": slopes[0] > 0 > slopes[1],
-        "plain": gradients["minimax"],
-        "turned": gradients["non-saturating"],
-        "answer": 1 if scene.logistic else None,
+        "plain": plain,
+        "turned": turned,
+        "answer": answer if scene.logistic else None,
         "real": real,
         "generated": fake,
-        "losses": np.array(both),
         "same": loss in ("non-saturating", "least-squares"),
-        "curves": _curves(scene, way),
-        "gradients": _gradients(scene, way) if scene.logistic else None,
+        "curves": _curves(scene, way, dots),
+        "gradients": _gradients(scene, way, dots) if scene.logistic else None,
     }
 
 
-def _curves(scene: Scene, way: Way) -> Plot:
+def _curves(scene: Scene, way: Way, dots: Array) -> Plot:
     """The three terms over the outputs, and where this batch's generated examples are."""
     x = span(scene.outputs[1], scene.loss)
     on_real, on_fake, own = way.terms(x, scene.loss)
+    generated = Curve(Message(N_("D, generated")), x, on_fake)
+    curves = [Curve(Message(N_("D, real")), x, on_real), generated, Curve("G", x, own)]
     if (on_real == own).all():
-        curves = [Curve(Message(N_("D, real; G, generated")), x, on_real)]
-    else:
-        curves = [Curve(Message(N_("D, real")), x, on_real), Curve("G", x, own)]
-    curves.insert(1, Curve(Message(N_("D, generated")), x, on_fake))
-    dots = _spread_out(scene.outputs[1])
-    curves.append(_dots(dots, way.terms(dots, scene.loss)[2]))
-    return Plot("", tuple(curves), Message(N_("output l")), unit(scene.loss))
+        curves = [Curve(Message(N_("D, real; G, generated")), x, on_real), generated]
+    mine = Curve(MINE, dots, way.terms(dots, scene.loss)[2], "points")
+    return Plot("", (*curves, mine), Message(N_("output l")), unit(scene.loss))
 
 
-def _gradients(scene: Scene, way: Way) -> Plot:
+def _gradients(scene: Scene, way: Way, dots: Array) -> Plot:
     """How large the generator's gradient in an output is, by what the discriminator's output is."""
-    x, dots = np.linspace(-6, 6, 81), _spread_out(scene.outputs[1])
-    names = {"minimax": "log(1 − D)", "non-saturating": "−log D"}
+    x, names = np.linspace(-6, 6, 81), {"minimax": "log(1 − D)", "non-saturating": "−log D"}
     curves = [Curve(names[form], way.read(x), abs(way.slopes(x, form)[1])) for form in LOGISTIC]
-    mine = _dots(way.read(dots), abs(way.slopes(dots, scene.loss)[1]))
+    mine = Curve(MINE, way.read(dots), abs(way.slopes(dots, scene.loss)[1]), "points")
     return Plot("", (*curves, mine), "D(G(z))", Message(N_("size of the gradient")))
-
-
-def _dots(x: Array, y: Array) -> Curve:
-    return Curve(Message(N_("generated examples of this run")), x, y, "points")
-
-
-def _spread_out(l: Array) -> Array:
-    return np.sort(l)[:: max(1, len(l) // _DOTS)]
 
 
 def span(l: Array, loss: AdversarialLoss) -> Array:
@@ -195,35 +170,31 @@ def span(l: Array, loss: AdversarialLoss) -> Array:
     middle = 0.0 if loss != "least-squares" else 0.5
     if loss == "wasserstein":
         middle = (low + high) / 2
-    reach = max(_REACH if loss in LOGISTIC else _REACH / 2, abs(low - middle), abs(high - middle))
+    reach = max(REACH if loss in LOGISTIC else REACH / 2, abs(low - middle), abs(high - middle))
     return np.linspace(middle - reach, middle + reach, 81)
-
-
-# -- one update of each side -----------------------------------------------------------------------
 
 
 def turn(scene: Scene, way: Way) -> Values:
     """One update of the discriminator against a fixed generator, then one of the generator against it."""
-    updates = scene.turn
-    moved = np.zeros(2)
-    rows = [_state(scene, way, moved)]
+    updates, moved = scene.turn, np.zeros((3, 2))
     for place, update in enumerate(updates):
-        moved = moved.copy()
-        moved[place] += update.moved(update.side)
-        rows.append(_state(scene, way.at(update.after), moved))
-    table = np.array(rows)
+        moved[place + 1 :, place] = update.moved(update.side)
+    ways = (way, *(way.at(update.after) for update in updates))
+    table = np.concatenate((np.array([_state(scene, one) for one in ways]), moved), 1)
     falls = [update.rate * way.steepness(update) for update in updates]
     held = [update.moved(other) for update, other in zip(updates, SIDES[::-1], strict=True)]
     names = (N_("before"), N_("after the update of D"), N_("after the update of G"))
-    columns: tuple[Words, ...] = (
+    output = {"output": "D" if scene.logistic else "l"}
+    columns = (
         "",
-        Message(N_("mean {output}, real"), {"output": "D" if scene.logistic else "l"}),
-        Message(N_("mean {output}, generated"), {"output": "D" if scene.logistic else "l"}),
+        Message(N_("mean {output}, real"), output),
+        Message(N_("mean {output}, generated"), output),
         Message("$L_D$"),
         Message("$L_G$"),
         Message(N_("D moved by")),
         Message(N_("G moved by")),
     )
+    rows = tuple((Message(name), *row) for name, row in zip(names, table.tolist(), strict=True))
     change = table[1, 3] - table[0, 3]
     return {
         **told(scene),
@@ -241,64 +212,54 @@ def turn(scene: Scene, way: Way) -> Values:
         "falls": change < 0,
         "answer": 0 if change == 0 else 1 if change > 0 else 2,
         "turn": table,
-        "table": Table(
-            "",
-            columns,
-            tuple(
-                (Message(name), *map(float, row)) for name, row in zip(names, table, strict=True)
-            ),
-            digits=4,
-        ),
+        "table": Table("", columns, rows, digits=4),
         "checks": (
             Check(Message(N_("how far the side that is held fixed has moved")), held, [0.0, 0.0]),
         ),
     }
 
 
-def _state(scene: Scene, way: Way, moved: Array) -> Array:
-    """Mean outputs, losses, and how far the parameters have moved."""
-    z, real = (numbers(x[: scene.batch]) for x in (scene.z, scene.real))
-    labels, classes = (first(y, scene.batch) for y in (scene.labels, scene.classes))
+def _state(scene: Scene, way: Way) -> list[float]:
+    """Mean outputs and losses of the examples of an update."""
+    z, real, classes, labels = scene.first(scene.batch)
     l = way.logits(real, labels), way.logits(way.generated(z, classes), classes)
-    return np.array([*(way.read(one).mean() for one in l), *way.losses(*l, scene.loss), *moved])
-
-
-# -- the balance -----------------------------------------------------------------------------------
+    return [*(way.read(one).mean() for one in l), *way.losses(*l, scene.loss)]
 
 
 def balance(scene: Scene, way: Way) -> Values:
     """The best output at a place, the losses where the densities are equal, and the run's beside them."""
     loss = scene.loss
     _, at_balance, generator_there = balance_of(way, loss)
-    steps, discriminator, generator = recorded(scene.run, "discriminator_loss", "generator_loss")
-    ends, history = (0.0, 0.0), None
+    steps, *recordings = recorded(scene.run, "discriminator_loss", "generator_loss")
+    ends, history = [0.0, 0.0], None
     if len(steps):
         last = steps >= steps[0] + (1 - LAST_SHARE) * (steps[-1] - steps[0])
-        ends = float(discriminator[last].mean()), float(generator[last].mean())
+        ends = [float(values[last].mean()) for values in recordings]
+        names = (N_("discriminator's loss"), N_("generator's loss"))
         levels = (
-            (N_("the discriminator's balance"), at_balance),
-            (N_("the generator's balance"), generator_there),
+            (Message(N_("the discriminator's balance")), at_balance),
+            (Message(N_("the generator's balance")), generator_there),
         )
         history = Plot(
             "",
-            (
-                Curve(Message(N_("discriminator's loss")), steps, discriminator),
-                Curve(Message(N_("generator's loss")), steps, generator),
-            ),
+            tuple(Curve(Message(n), steps, y) for n, y in zip(names, recordings, strict=True)),
             Message(N_("training step")),
             unit(loss),
-            tuple((Message(name), height) for name, height in levels if height is not None),
+            tuple((name, height) for name, height in levels if height is not None),
             _changes(scene.events),
         )
     x = span(np.array([-1.0, 1.0]), loss)
     on_real, on_fake, _ = way.terms(x, loss)
-    cases = ((1.0, 1.0), TRIPLE)
-    found = [way.best(p, q, loss) for p, q in cases]
-    costs = [p * on_real + q * on_fake for p, q in cases]
-    # Where several outputs are as good, 0 is one of them.
-    there = [way.terms(np.array([at or 0.0]), loss) for at, _ in found]
-    sums = [p * on[0] + q * on[1] for (p, q), on in zip(cases, there, strict=True)]
-    finite = [k for k, (_, cost) in enumerate(found) if np.isfinite(cost)]
+    cases = {"p = q": (1.0, 1.0), "p = 3 q": TRIPLE}
+    found = [way.best(p, q, loss) for p, q in cases.values()]
+    costs, sums = list[float](), list[float]()
+    for (p, q), (at, cost) in zip(cases.values(), found, strict=True):
+        on = way.terms(np.array([at or 0.0]), loss)  # where several are as good, 0 is one of them
+        if np.isfinite(cost):
+            costs.append(cost)
+            sums.append(float(p * on[0][0] + q * on[1][0]))
+    best = N_("best: {value}")
+    text = N_("the least costs, from both terms of the loss at the best output")
     return {
         **told(scene),
         "discriminator": at_balance,
@@ -308,55 +269,38 @@ def balance(scene: Scene, way: Way) -> Values:
         "last_discriminator": ends[0],
         "last_generator": ends[1],
         "answer": 2 if scene.logistic else None,
-        "steps": steps,
-        "discriminator_loss": discriminator,
-        "generator_loss": generator,
         "best": [cost for _, cost in found],
         "pointwise": Plot(
             "",
-            tuple(Curve(name, x, y) for name, y in zip(("p = q", "p = 3 q"), costs, strict=True)),
+            tuple(Curve(name, x, p * on_real + q * on_fake) for name, (p, q) in cases.items()),
             Message(N_("output l")),
             unit(loss),
             marks=tuple(
-                (Message(N_("best: {value}"), {"value": value(at)}), at)
-                for at, _ in found
-                if at is not None
+                (Message(best, {"value": value(at)}), at) for at, _ in found if at is not None
             ),
         ),
         "history": history,
-        "checks": (
-            Check(
-                Message(N_("the least costs, from both terms of the loss at the best output")),
-                [found[k][1] for k in finite],
-                [float(sums[k][0]) for k in finite],
-            ),
-        ),
+        "checks": (Check(Message(text), costs, sums),),
     }
 
 
 def _changes(events: list[dict[str, Any]]) -> tuple[tuple[Words, float], ...]:
     """What a rescue did to the run, and where."""
-    changed = [
-        (Message(N_("from here on {loss}"), {"loss": event["value"]}), float(event["step"]))
-        for event in events
-        if event["event"] == "changed" and event["path"] == "model.loss"
-    ]
-    anew = [
-        (Message(N_("restarted")), float(event["step"]))
-        for event in events
-        if event["event"] == "restarted"
-    ]
-    return (*changed, *anew)
-
-
-# -- beyond the textbook ---------------------------------------------------------------------------
+    marks: list[tuple[Words, float]] = []
+    for event in events:
+        if event["event"] == "changed" and event["path"] == "model.loss":
+            text = Message(N_("from here on {loss}"), {"loss": event["value"]})
+            marks.append((text, float(event["step"])))
+        elif event["event"] == "restarted":
+            marks.append((Message(N_("restarted")), float(event["step"])))
+    return tuple(marks)
 
 
 def beyond(scene: Scene, way: Way) -> Values:
     """What the run has that the game of 2014 has not, and all five losses side by side."""
     config, averaged, change = scene.model.config, bool(scene.run.recipe.training.ema), 0.0
     if averaged:
-        last = scene.run.model(scene.step, ema=False)
+        last = scene.run.model(scene.run.checkpoint()[0], ema=False)
         assert isinstance(last, Game)
         z, y = numbers(scene.z[: len(scene.made)]), scene.classes
         change = rms(way.at(last).generated(z, y) - way.generated(z, y))

@@ -22,131 +22,106 @@ import torch
 from olaria.errors import LessonError
 from olaria.evaluation.gathered import alike
 from olaria.i18n import N_, Message
-from olaria.lessons import images
 from olaria.lessons.base import Array, Check, numbers
 from olaria.lessons.by_numpy.networks import sigmoid
-from olaria.lessons.figures import Bars, Choice, Control, Curve, Images, Plot, Strip, Table, Words
+from olaria.lessons.figures import Bars, Choice, Control, Curve, Images, Plot, Strip, Table
 from olaria.lessons.gan.game import Values, notes_of, outputs, rms, told
 from olaria.lessons.gan.record import measured, num_tiles, played, tiles, warned
-from olaria.lessons.gan.scene import Pictures, Scene, first
+from olaria.lessons.gan.scene import Pictures, first
 from olaria.lessons.gan.ways import Way, classifies, pull_of
-from olaria.lessons.images import strip
+from olaria.lessons.images import index, map_of_pixels, strip
+from olaria.sampling.latent import on_the_way
 from olaria.training.health import NARROW_SPREAD
 from olaria.training.randomness import generator as at_place
+from olaria.vocabulary import Walk
 
 SHOWN = 8
 PATHS, STOPS = 3, 7
 """Pairs of noise, and images on the way from one to the other."""
 LEAST_TURNED = 4
 """Numbers of the noise from which a way may be an arc: of fewer, two may lie opposite, where no arc is defined."""
-NUMBERS = 16
-"""Of the noise, that are drawn as bars."""
-CLASSES = 10
-"""Of which the same noise is drawn."""
+NUMBERS = 16  # of the noise, that are drawn as bars
+CLASSES = 10  # of which the same noise is drawn
 BINS = 24
-RANKED = (0.65, 0.95)
-"""Between the answers to how well the discriminator tells images apart."""
-MOVING = 0.02
-"""Root mean square change of a pixel from which images still change."""
+RANKED = (0.65, 0.95)  # between the answers to how well the discriminator tells images apart
+MOVING = 0.02  # root mean square change of a pixel from which images still change
 PULLED = 3
 DIRECTIONS = 3
 """In which a slope is computed: as many single pixels, and as many through all of them."""
-LARGEST_MOVE = 0.25
-"""Of a pixel's range, along the gradient."""
+LARGEST_MOVE = 0.25  # of a pixel's range, along the gradient
 MEASURED = {"spread": N_("spread"), "coverage": N_("coverage of the data")}
 """What a run measures of the variety of its images."""
-FEW = 4
-"""Images that a simulated collapse consists of."""
+FEW = 4  # images that a simulated collapse consists of
+KINDS = (Message(N_("real images")), Message(N_("generated images")))
 
 
-def walk(scene: Scene, way: Way) -> Values | None:
+def walk(scene: Pictures, way: Way) -> Values:
     """Noise, the image made of it, and the way to another."""
-    if not isinstance(scene, Pictures):
-        return None
-    z, y, latent = numbers(scene.z), scene.classes, scene.gan.latent
-    a, b = z[:PATHS], z[PATHS : 2 * PATHS]
-    is_arc = latent >= LEAST_TURNED
-    made = np.stack([way.generated(some, first(y, PATHS)) for some in _between(a, b, is_arc)], 1)
+    latent, y = scene.model.latent, first(scene.classes, PATHS)
+    path: Walk = "spherical" if latent >= LEAST_TURNED else "linear"
+    a, b = scene.z[:PATHS].double(), scene.z[PATHS : 2 * PATHS].double()
+    z = numbers(on_the_way(a, b, STOPS, path))
+    made = np.stack([way.generated(z[:, stop], y) for stop in range(STOPS)], 1)
     stops = tuple(Images("", (Strip("", made[:, stop]),)) for stop in range(STOPS))
     labels = tuple(f"{stop}/{STOPS - 1}" for stop in range(STOPS))
     control = Control(Message(N_("part of the way")), labels, plays=True)
     count = min(NUMBERS, latent)
-    ends = (Message(N_("at the start")), a[0]), (Message(N_("at the end")), b[0])
+    names = (Message(N_("at the start")), Message(N_("at the end")))
+    ends = ((name, z[0, k, :count]) for name, k in zip(names, (0, -1), strict=True))
     return {
         "latent": latent,
         "pixels": math.prod(scene.shape),
         "change": rms(np.diff(made, axis=1)),
         "apart": rms(made[:, STOPS // 2] - (made[:, 0] + made[:, -1]) / 2),
-        "arc": is_arc,
+        "arc": path == "spherical",
         "paths": len(a),
         "shown": count,
         "answer": 1,
-        "z": z,
+        "z": numbers(scene.z),
         "way": made,
-        "noise": Bars(
-            "",
-            tuple(images.index("z", k) for k in range(count)),
-            tuple((name, end[:count]) for name, end in ends),
-        ),
+        "noise": Bars("", tuple(index("z", k) for k in range(count)), tuple(ends)),
         "pictures": Choice("", (control,), stops, (0, STOPS // 2, STOPS - 1)),
     }
 
 
-def _between(a: Array, b: Array, is_arc: bool) -> list[Array]:
-    """Noise on the way from a to b; an arc is turned by shares of its whole angle."""
-    shares = np.linspace(0, 1, STOPS)
-    if not is_arc:
-        return [a + t * (b - a) for t in shares]
-    cosine = (a * b).sum(1) / np.sqrt((a**2).sum(1) * (b**2).sum(1))
-    omega = np.arccos(np.clip(cosine, -1, 1))[:, None]
-    return [(np.sin((1 - t) * omega) * a + np.sin(t * omega) * b) / np.sin(omega) for t in shares]
-
-
-def classes(scene: Scene, way: Way) -> Values | None:
-    """The same noise for several classes, and other noise for one."""
-    if not isinstance(scene, Pictures) or not scene.gan.classes:
+def classes(scene: Pictures, way: Way) -> Values | None:
+    """The same noise for several classes, and other noise for one; None where there are no classes."""
+    if not scene.model.classes:
         return None
-    count = min(CLASSES, scene.gan.classes)
+    count = min(CLASSES, scene.model.classes)
     z, y = numbers(scene.z[:count]), np.arange(count)
     by_class = way.generated(np.repeat(z[:1], count, 0), y)
     by_noise = way.generated(z, np.zeros_like(y))
     changes = [rms(x - x.mean(0)) for x in (by_class, by_noise)]
     bars = None
-    if classifies(scene.gan, scene.labels):
-        kinds = ((scene.real, scene.labels), (scene.made, scene.classes))
-        nats = np.array([way.class_nats(numbers(x), own).mean() for x, own in kinds])
-        names = (Message(N_("real images")), Message(N_("generated images")))
-        bars = Bars("", names, ((Message(N_("loss of the class")), nats),), Message(N_("nats")))
+    if classifies(scene.model, scene.labels):
+        examples = ((scene.real, scene.labels), (scene.made, scene.classes))
+        nats = np.array([way.class_nats(numbers(x), own).mean() for x, own in examples])
+        bars = Bars("", KINDS, ((Message(N_("loss of the class")), nats),), Message(N_("nats")))
+    rows = (
+        strip(Message(N_("same noise, each class")), by_class, scene.names[:count]),
+        strip(Message(N_("other noise, one class")), by_noise),
+    )
     return {
         "count": count,
         "of_class": changes[0],
         "of_noise": changes[1],
         "answer": 0 if changes[0] > changes[1] else 1,
-        "projection": scene.gan.config.conditioning == "projection",
-        "auxiliary": scene.gan.config.conditioning == "auxiliary",
-        "guessing": math.log(scene.gan.classes),
+        "projection": scene.model.config.conditioning == "projection",
+        "auxiliary": scene.model.config.conditioning == "auxiliary",
+        "guessing": math.log(scene.model.classes),
         "by_class": by_class,
-        "by_noise": by_noise,
-        "pictures": Images(
-            "",
-            (
-                strip(Message(N_("same noise, each class")), by_class, scene.names[:count]),
-                strip(Message(N_("other noise, one class")), by_noise),
-            ),
-        ),
+        "pictures": Images("", rows),
         "bars": bars,
     }
 
 
-def judged(scene: Scene, way: Way) -> Values | None:
+def judged(scene: Pictures, way: Way) -> Values:
     """The discriminator's outputs on real images and on generated ones."""
-    if not isinstance(scene, Pictures):
-        return None
-    both, config = outputs(scene, way), scene.gan.config
+    both, config = outputs(scene, way), scene.model.config
     real, made = (way.read(l) for l in both)
     ranked = way.ranked(*both)
-    names = (Message(N_("real images")), Message(N_("generated images")))
-    kinds = zip(names, (scene.real, scene.made), (scene.labels, scene.classes), both, strict=True)
+    kinds = zip(KINDS, (scene.real, scene.made), (scene.labels, scene.classes), both, strict=True)
     strips = (
         Strip(name, numbers(x[:SHOWN]), notes_of(scene, way, l[:SHOWN], y))
         for name, x, y, l in kinds
@@ -156,9 +131,10 @@ def judged(scene: Scene, way: Way) -> Values | None:
     low, high = min(x.min() for x in chosen), max(x.max() for x in chosen)
     margin = 0.05 * max(high - low, 1e-6)
     edges = np.linspace(low - margin, high + margin, BINS + 1)
-    counts = (np.histogram(x, edges)[0].astype(np.float64) for x in chosen)
     middles = (edges[1:] + edges[:-1]) / 2
-    curves = (Curve(name, middles, y) for name, y in zip(names, counts, strict=True))
+    counts = (np.histogram(x, edges)[0].astype(np.float64) for x in chosen)
+    curves = tuple(Curve(name, middles, y) for name, y in zip(KINDS, counts, strict=True))
+    axes = "D(x)" if scene.logistic else "l(x)", Message(N_("images"))
     is_augmented = config.augment == "adaptive"
     return {
         **told(scene),
@@ -169,20 +145,15 @@ def judged(scene: Scene, way: Way) -> Values | None:
         "answer": int(np.searchsorted(RANKED, ranked)),
         "bins": BINS,
         "augmented": is_augmented,
-        "probability": float(scene.gan.augment_probability) if is_augmented else 0.0,
-        "conditional": bool(scene.gan.classes) and config.conditioning == "projection",
-        "images": way.generated(numbers(scene.z[:SHOWN]), first(scene.classes, SHOWN)),
+        "probability": float(scene.model.augment_probability) if is_augmented else 0.0,
+        "conditional": bool(scene.model.classes) and config.conditioning == "projection",
         "pictures": Images("", tuple(strips)),
-        "histogram": Plot(
-            "", tuple(curves), "D(x)" if scene.logistic else "l(x)", Message(N_("images"))
-        ),
+        "histogram": Plot("", curves, *axes),
     }
 
 
-def pixel_gradients(scene: Scene, way: Way) -> Values | None:
+def pixel_gradients(scene: Pictures, way: Way) -> Values:
     """Where the generator's loss wants the pixels to go."""
-    if not isinstance(scene, Pictures):
-        return None
     x, y = numbers(scene.made[:PULLED]), first(scene.classes, PULLED)
     pull = pull_of(scene.model, scene.made[:PULLED], y, scene.loss)
     directions = np.concatenate([_directions(one, k) for k, one in enumerate(pull)])
@@ -193,8 +164,12 @@ def pixel_gradients(scene: Scene, way: Way) -> Values | None:
     before, after = (way.logits(some, y) for some in (x, moved))
     means = [float(way.read(l).mean()) for l in (before, after)]
     unit = Message(N_("fall of the loss per unit of a pixel"))
-    heats = (images.map_of_pixels(one.sum(0), "", unit, signed=True) for one in pull)
+    heats = (map_of_pixels(one.sum(0), "", unit, signed=True) for one in pull)
     control = Control(Message(N_("image")), tuple(str(k + 1) for k in range(len(x))), "select")
+    rows = (
+        Strip(KINDS[1], x, notes_of(scene, way, before, y)),
+        Strip(Message(N_("the same, moved")), moved, notes_of(scene, way, after, y)),
+    )
     return {
         **told(scene),
         "auxiliary": classifies(scene.model, y),
@@ -206,13 +181,7 @@ def pixel_gradients(scene: Scene, way: Way) -> Values | None:
         "moved": moved,
         "falls": way.falls(start, own, directions, slopes),
         "heats": Choice("", (control,), tuple(replace(heat, digits=4) for heat in heats)),
-        "pictures": Images(
-            "",
-            (
-                Strip(Message(N_("generated images")), x, notes_of(scene, way, before, y)),
-                Strip(Message(N_("the same, moved")), moved, notes_of(scene, way, after, y)),
-            ),
-        ),
+        "pictures": Images("", rows),
     }
 
 
@@ -224,11 +193,12 @@ def _directions(pull: Array, seed: int) -> Array:
     return np.concatenate((alone, through)).reshape(-1, *pull.shape)
 
 
-def frames(scene: Scene, way: Way) -> Values | None:
+def frames(scene: Pictures, way: Way) -> Values | None:
     """The same noise after each kept step; None where the run kept no pictures."""
-    if not isinstance(scene, Pictures) or not scene.run.samples():
+    run, model = scene.run, scene.model
+    if not run.samples():
         return None
-    run, model, all_tiles = scene.run, scene.gan, num_tiles(scene.run, scene.shape)
+    all_tiles = num_tiles(run, scene.shape)
     each = model.classes if 0 < model.classes <= CLASSES else SHOWN
     when, sheets = tiles(run, scene.shape, min(all_tiles, each))
     start, middle, last = (sheets[k] / 255 for k in (0, len(sheets) // 2, -1))
@@ -237,18 +207,18 @@ def frames(scene: Scene, way: Way) -> Values | None:
     z = numbers(torch.randn(all_tiles, model.latent, generator=draws)[: len(last)])
     again = way.generated(z, np.arange(len(last)) % model.classes if model.classes else None)
     checks: tuple[Check, ...] = ()
-    if when[-1] == scene.step:
+    if when[-1] == run.checkpoint()[0]:
         # Of all images that the file's whole numbers may stand for, the nearest one.
         lowest, highest = ((sheets[-1] + half) / 255 for half in (-0.5, 0.5))
         text = N_("the last frame's file, up to rounding, and the images of that step's weights")
         checks = (Check(Message(text), np.clip(again, lowest, highest), again),)
     names = (Message(N_("step {step}"), {"step": when[k]}) for k in (0, -1))
-    whole, late = rms(last - start), rms(last - middle)
+    late = rms(last - middle)
     return {
         "first": when[0],
         "last": when[-1],
         "middle": when[len(when) // 2],
-        "whole": whole,
+        "whole": rms(last - start),
         "late": late,
         "answer": 1 if late > MOVING else 0,
         "frames": np.stack(sheets),
@@ -260,22 +230,18 @@ def frames(scene: Scene, way: Way) -> Values | None:
     }
 
 
-def collapsed_images(scene: Scene, way: Way) -> Values | None:
+def collapsed_images(scene: Pictures, way: Way) -> Values:
     """How much the images of this run differ, beside a simulated collapse, and what the monitor warned of.
 
     Raises:
         LessonError: the real images are all the same, so that nothing can be told of variety.
     """
-    if not isinstance(scene, Pictures):
-        return None
     if alike(scene.real) is not None:
-        raise LessonError(
-            N_(
-                "the lesson is about variety, and the images of run {name} are all the same; "
-                "give it a run on others"
-            ),
-            name=scene.run.name,
+        text = N_(
+            "the lesson is about variety, and the images of run {name} are all the same; "
+            "give it a run on others"
         )
+        raise LessonError(text, name=scene.run.name)
     few = np.arange(len(scene.made)) % FEW
     real, made = numbers(scene.real), numbers(scene.made)
     sets = (real, made, made[few])
@@ -283,9 +249,7 @@ def collapsed_images(scene: Scene, way: Way) -> Values | None:
     distances, nearest = np.stack([way.distances(x) for x in sets], 1)
     spreads = np.array([way.spread(x, real) for x in sets])
     means = np.array([way.read(l).mean() for l in (on_real, on_made, on_made[few])])
-    names: tuple[Words, ...] = tuple(
-        map(Message, (N_("real images"), N_("this run"), N_("simulated collapse")))
-    )
+    names = (KINDS[0], Message(N_("this run")), Message(N_("simulated collapse")))
     columns = (N_("distance"), N_("nearest other"), N_("spread"), N_("mean output"))
     rows = zip(names, *(x.tolist() for x in (distances, nearest, spreads, means)), strict=True)
     lower = bool(means[2] < means[1] - way.read(on_made).std())

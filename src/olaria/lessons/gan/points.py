@@ -4,8 +4,8 @@ Arrays, in the units of the data unless said: ``z`` (N, latent), of N(0, I); ``r
 ``surface`` and ``best`` (R, C), outputs brought to [0, 1], rows from the top; ``pull`` (M, 2), minus the gradient of
 the generator's loss in each point, loss per unit of the plane; ``points_K`` and ``surface_K`` the same of step K;
 ``best_real`` and ``best_generated`` (M,), :math:`D^*` at blurred points; ``js_nats``, an estimate of the Jensen–Shannon
-divergence of the blurred densities; ``collapsed`` (C, 2); ``shares`` (2, K) of the points near each cluster, or
-``neighbourhoods`` (2, 2), precision and coverage.
+divergence of the blurred densities; ``collapsed`` (C, 2); ``shares`` (2, K) of the points near each cluster, or where
+none are known (2, 2), precision and coverage.
 
 The density q of what is generated is not known. It is estimated with a normal blur of width h, and p is blurred alike,
 so that one half is left wherever both are equal; of clusters the blurred p is known, a mixture of standard deviation
@@ -20,6 +20,7 @@ section 4.1 (clusters); Naeem et al. 2020 (coverage).
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -42,15 +43,13 @@ from olaria.lessons.figures import (
 )
 from olaria.lessons.gan.game import Values, balance_of, told
 from olaria.lessons.gan.record import measured, pictures, played, warned
-from olaria.lessons.gan.scene import SHOWN, SIDE, Points, Scene
+from olaria.lessons.gan.scene import SHOWN, SIDE, Points
 from olaria.lessons.gan.ways import NEIGHBOURHOODS, Way, pull_of
 from olaria.sampling import plane
 
 ARROWS = 60
-LONGEST = 0.1
-"""Of the window's side, the longest arrow."""
-SECTORS = 8
-"""Colours of the noise's directions."""
+LONGEST = 0.1  # of the window's side, the longest arrow
+SECTORS = 8  # colours of the noise's directions
 FRAMES = 16
 FRAME_SIDE = 184
 MEASURED = {
@@ -59,8 +58,7 @@ MEASURED = {
     "coverage": N_("coverage of the data"),
 }
 """What a run measures of its points, as shares of one."""
-FAINT = 0.01
-"""Of the largest density; where both together are fainter, they say nothing."""
+FAINT = 0.01  # of the largest density; where both together are fainter, they say nothing
 
 
 def _known(scene: Points) -> Values:
@@ -69,11 +67,13 @@ def _known(scene: Points) -> Values:
     return {**told(scene), "clustered": modes > 0, "modes": modes}
 
 
-def _clouds(scene: Points) -> tuple[Cloud, ...]:
-    return (
-        Cloud(Message(N_("data")), numbers(scene.real[:SHOWN])),
-        Cloud(Message(N_("generated")), numbers(scene.made[:SHOWN])),
-    )
+def _map(scene: Points, made: Array | None = None, surface: Array | None = None) -> Scatter:
+    """Points of the data and generated ones, the scene's own where none are given, over a surface of outputs."""
+    shown = numbers(scene.made[:SHOWN]) if made is None else made
+    real = numbers(scene.real[:SHOWN])
+    clouds = (Cloud(Message(N_("data")), real), Cloud(Message(N_("generated")), shown))
+    extent = None if surface is None else scene.extent
+    return Scatter("", clouds, surface=surface, extent=extent)
 
 
 def surface_of(scene: Points, way: Way) -> Array:
@@ -90,111 +90,96 @@ def surface_of(scene: Points, way: Way) -> Array:
     return (l if scene.loss == "least-squares" else (l + 1) / 2).clip(0, 1)
 
 
-# -- noise and points ------------------------------------------------------------------------------
+def _reached(scene: Points, way: Way, x: Array, count: int) -> tuple[float, float, Array]:
+    """Clusters with a point, the share of points near one, and each cluster's; else coverage, precision, and both.
+
+    More points reach more neighbourhoods, so that only ``count`` of them are taken there.
+    """
+    if scene.clusters is not None:
+        return way.clusters(x, *scene.clusters)
+    found = way.neighbourhoods(x[:count], numbers(scene.real))
+    return found[1], found[0], found
 
 
-def points(scene: Scene, way: Way) -> Values | None:
+def points(scene: Points, way: Way) -> Values:
     """Both distributions, and which noise became which points."""
-    if not isinstance(scene, Points):
-        return None
     z, real = numbers(scene.z), numbers(scene.real)
     made = way.generated(z)
-    covered, share, near, own = 0, 0.0, np.zeros(2), len(z)
-    metrics: tuple[str, ...] = ("high_quality_share", "modes_covered")
-    if scene.clusters is not None:
-        covered, share, _ = way.clusters(made, *scene.clusters)
-    else:
-        near, own = way.neighbourhoods(made, real), min(NEIGHBOURHOODS, len(real))
-        metrics = ("precision", "coverage")
+    covered, near, _ = _reached(scene, way, made, len(made))
+    circles, is_clustered = min(NEIGHBOURHOODS, len(real)), scene.clusters is not None
+    own, metrics = circles, ("precision", "coverage")
+    if is_clustered:
+        own, metrics = len(z), ("high_quality_share", "modes_covered")
     noise = None
-    if scene.plane.latent == 2:
+    if scene.model.latent == 2:
         shown, width = z[:SHOWN], 360 // SECTORS
         turns = np.arctan2(shown[:, 1], shown[:, 0]) / (2 * np.pi) % 1
         labels = (turns * SECTORS).astype(int) % SECTORS
-        noise = Scatter(
-            "",
-            (
-                Cloud(Message(N_("noise z")), shown, labels),
-                Cloud(Message(N_("points G(z)")), made[:SHOWN], labels),
-            ),
-            tuple(f"{width * k}°–{width * (k + 1)}°" for k in range(SECTORS)),
-            panels=True,
+        clouds = (
+            Cloud(Message(N_("noise z")), shown, labels),
+            Cloud(Message(N_("points G(z)")), made[:SHOWN], labels),
         )
+        sectors = tuple(f"{width * k}°–{width * (k + 1)}°" for k in range(SECTORS))
+        noise = Scatter("", clouds, sectors, panels=True)
+    found, words = evaluated(scene.run, *metrics), partial(_beside, own, metrics)
     return {
         **_known(scene),
-        "latent": scene.plane.latent,
+        "latent": scene.model.latent,
         "count": len(z),
-        "share": share,
-        "rest": 1 - share,
+        "near": near,
+        "rest": 1 - near,
         "covered": covered,
-        "circles": min(NEIGHBOURHOODS, len(real)),
-        "precision": near[0],
-        "coverage": near[1],
-        "evaluated": beside(
-            scene.run, own, evaluated(scene.run, *metrics), partial(_beside, own, metrics)
-        ),
-        "answer": None if scene.clusters is None else 1,
+        "circles": circles,
+        "evaluated": beside(scene.run, own, found, words),
+        "answer": 1 if is_clustered else None,
         "z": z,
         "generated": made,
         "real": real,
         "noise": noise,
-        "both": Scatter("", _clouds(scene)),
+        "both": _map(scene),
     }
 
 
-def _beside(own: int, metrics: tuple[str, ...], found: Evaluated) -> Message:
+def _beside(own: int, metrics: tuple[str, str], found: Evaluated) -> Message:
     """The same two numbers of the points that an evaluation draws."""
     text = N_(
         "The run's evaluation, with {count} points, has {first} and {second}; here there are {own}."
     )
     values = (found.metrics[name] for name in metrics)
-    written = (int(x) if x > 1 else Number(x, 3) for x in values)
+    first, second = (int(x) if x > 1 else Number(x, 3) for x in values)
     count = found.protocol["num_samples"]
-    return Message(
-        text, {"count": count, "own": own, **dict(zip(("first", "second"), written, strict=True))}
-    )
+    return Message(text, {"count": count, "own": own, "first": first, "second": second})
 
 
-# -- the surface -----------------------------------------------------------------------------------
-
-
-def surface(scene: Scene, way: Way) -> Values | None:
+def surface(scene: Points, way: Way) -> Values:
     """What the discriminator outputs everywhere, and on both sets of points."""
-    if not isinstance(scene, Points):
-        return None
     means = np.array([way.read(way.logits(numbers(x))).mean() for x in (scene.real, scene.made)])
-    every = torch.cat((scene.data.train, scene.made)).double()
-    empty = float((plane.density(every, scene.corners.double(), SIDE) == 0).double().mean())
+    every, window = torch.cat((scene.data.train, scene.made)), plane.window(scene.data.train)
+    density = plane.density(every.double(), window.double(), SIDE)
     shown = surface_of(scene, way)
     return {
         **told(scene),
         "real_mean": means[0],
         "made_mean": means[1],
-        "empty": empty,
+        "empty": float((density == 0).double().mean()),
         "answer": 2,
         "surface": shown,
-        "means": means,
-        "map": Scatter("", _clouds(scene), surface=shown, extent=scene.extent),
+        "map": _map(scene, surface=shown),
     }
 
 
-# -- the gradient ----------------------------------------------------------------------------------
-
-
-def point_gradients(scene: Scene, way: Way) -> Values | None:
+def point_gradients(scene: Points, way: Way) -> Values:
     """Where the generator's loss falls fastest from each point, and what it would be there."""
-    if not isinstance(scene, Points):
-        return None
     at = scene.made[:ARROWS]
     pull, x = pull_of(scene.model, at, None, scene.loss), numbers(at)
     axes = np.repeat(np.eye(2), len(x), 0)
     falls = way.falls(np.tile(x, (2, 1)), None, axes, np.tile(pull, (2, 1)))
     length = LONGEST * (scene.extent[1] - scene.extent[0]) / max(np.hypot(*pull.T).max(), 1e-12)
+    arrows = np.concatenate((x, length * pull), 1)
     before, after = (
         float(way.terms(way.logits(y), scene.loss)[2].mean()) for y in (x, x + length * pull)
     )
-    arrows = np.concatenate((x, length * pull), 1)
-    shown = surface_of(scene, way)
+    ground = _map(scene, surface=surface_of(scene, way))
     return {
         "count": len(x),
         "steepest": float(np.hypot(*falls.reshape(2, -1)).max()),
@@ -205,31 +190,26 @@ def point_gradients(scene: Scene, way: Way) -> Values | None:
         "points": x,
         "pull": pull,
         "falls": falls,
-        "map": Scatter("", _clouds(scene)[1:], surface=shown, extent=scene.extent, arrows=arrows),
+        "map": replace(ground, clouds=ground.clouds[1:], arrows=arrows),
     }
 
 
-# -- the path --------------------------------------------------------------------------------------
-
-
-def path(scene: Scene, way: Way) -> Values | None:
+def path(scene: Points, way: Way) -> Values:
     """The same noise at the first weights and at each checkpoint that was kept, and the run's own pictures."""
-    if not isinstance(scene, Points):
-        return None
     z, clouds, scatters = numbers(scene.z[:SHOWN]), list[Array](), list[Scatter]()
     arrays: dict[str, Array] = {}
     for step, model in scene.states:
         made, ground = way.at(model).generated(z), surface_of(scene, way.at(model))
         clouds.append(made)
         arrays |= {f"points_{step}": made, f"surface_{step}": ground}
-        both = (_clouds(scene)[0], Cloud(Message(N_("generated")), made))
-        scatters.append(Scatter("", both, surface=ground, extent=scene.extent))
+        scatters.append(_map(scene, made, ground))
     steps, found = [step for step, _ in scene.states], [0, 0]
     if scene.clusters is not None:
         found = [way.clusters(clouds[k], *scene.clusters)[0] for k in (0, -1)]
     when, drawn = pictures(scene.run, FRAME_SIDE, FRAMES)
+    known = _known(scene)
     return {
-        **_known(scene),
+        **known,
         "alone": len(steps) < 2,
         "first": steps[0],
         "last": steps[-1],
@@ -237,32 +217,24 @@ def path(scene: Scene, way: Way) -> Values | None:
         "count": len(z),
         "before": found[0],
         "after": found[1],
-        "answer": 1,
+        "answer": 0,
         **arrays,
         "kept": played(steps, scatters),
-        "measured": measured(scene.run, MEASURED, _known(scene)["modes"]),
+        "measured": measured(scene.run, MEASURED, known["modes"]),
         "drawn": played(when, [Images("", (Strip("", one[None]),)) for one in drawn]),
     }
 
 
-# -- the best discriminator ------------------------------------------------------------------------
-
-
-def best(scene: Scene, way: Way) -> Values | None:
+def best(scene: Points, way: Way) -> Values:
     """The best discriminator against this generator, beside the one that was trained."""
-    if not isinstance(scene, Points):
-        return None
     p, q = scene.centres
     sharp, blurred = scene.fresh
     ratios = [way.log_density(p, x) - way.log_density(q, x) for x in blurred]
     shares = [sigmoid(ratio) for ratio in ratios]
-    best_surface = _share(
-        *(np.exp(way.log_density(c, scene.grid)).reshape(SIDE, SIDE) for c in (p, q))
-    )
-    trained = surface_of(scene, way)
+    at_cells = [np.exp(way.log_density(c, scene.grid)).reshape(SIDE, SIDE) for c in (p, q)]
+    surfaces = {"trained": surface_of(scene, way), "best": _share(*at_cells)}
     js = math.log(2) - way.losses(ratios[0], ratios[1], "non-saturating")[0] / 2
     halves = (np.log(2 * shares[0]).mean() + np.log(2 * (1 - shares[1])).mean()) / 2
-    own = [way.logits(x) for x in sharp]
     wanted = ratios if scene.logistic else shares
     if scene.loss == "hinge":
         wanted = [np.sign(ratio) for ratio in ratios]
@@ -270,15 +242,16 @@ def best(scene: Scene, way: Way) -> Values | None:
     middle: Words | float = Message(N_("from −1 to 1"))
     if at is not None:
         middle = float(way.read(np.array(at)))
+    names = (Message(N_("trained")), Message(N_("best")))
     rows: list[tuple[Words | float, ...]] = []
-    for name, pair in ((N_("trained"), own), (N_("best"), wanted)):
+    for name, pair in zip(names, ([way.logits(x) for x in sharp], wanted), strict=True):
         means = (float(way.read(l).mean()) for l in pair)
-        rows.append((Message(name), *means, way.losses(pair[0], pair[1], scene.loss)[0]))
+        rows.append((name, *means, way.losses(pair[0], pair[1], scene.loss)[0]))
     rows.append((Message(N_("where both are equal")), middle, middle, at_balance))
     columns = (N_("discriminator"), N_("on the data"), N_("on generated points"), N_("loss"))
-    names = (Message(N_("trained")), Message(N_("best")))
-    grounds = (trained, best_surface)
-    figures = (Scatter("", _clouds(scene), surface=one, extent=scene.extent) for one in grounds)
+    table = Table("", tuple(map(Message, columns)), tuple(rows), digits=3)
+    control = Control(Message(N_("discriminator")), names, "select", start=1)
+    figures = tuple(_map(scene, surface=one) for one in surfaces.values())
     return {
         **told(scene),
         "real": shares[0].mean(),
@@ -290,20 +263,13 @@ def best(scene: Scene, way: Way) -> Values | None:
         "width": scene.blur,
         "js": js,
         "answer": 1,
-        "best": best_surface,
-        "surface": trained,
+        "best": surfaces["best"],
+        "surface": surfaces["trained"],
         "best_real": shares[0],
         "best_generated": shares[1],
         "js_nats": np.array(js),
-        "compared": Choice(
-            "",
-            (Control(Message(N_("discriminator")), names, "select", start=1),),
-            tuple(figures),
-            (0, 1),
-        ),
-        "table": None
-        if scene.loss == "wasserstein"
-        else Table("", tuple(map(Message, columns)), tuple(rows), digits=3),
+        "compared": Choice("", (control,), figures, (0, 1)),
+        "table": None if scene.loss == "wasserstein" else table,
         "checks": (Check(Message(N_("the distance, as the mean of two divergences")), js, halves),),
     }
 
@@ -314,33 +280,18 @@ def _share(p: Array, q: Array) -> Array:
     return np.where(whole >= FAINT * whole.max(), p / np.where(whole > 0, whole, 1), 0.5)
 
 
-# -- collapse --------------------------------------------------------------------------------------
-
-
-def collapsed_points(scene: Scene, way: Way) -> Values | None:
+def collapsed_points(scene: Points, way: Way) -> Values:
     """The run's points beside a simulated collapse, and what the run's monitor warned of."""
-    if not isinstance(scene, Points):
-        return None
     made, few = numbers(scene.made), numbers(scene.collapsed)
     outputs = [way.read(way.logits(x)) for x in (made, few)]
     names = (Message(N_("this run")), Message(N_("simulated collapse")))
-    covered, near, arrays, bars = [0.0, 0.0], [0.0, 0.0], dict[str, Array](), None
-    if scene.clusters is not None:
-        found = [way.clusters(x, *scene.clusters) for x in (made, few)]
-        covered, near = [one[0] for one in found], [one[1] for one in found]
-        shares = np.stack([one[2] for one in found])
-        arrays["shares"] = shares
-        labels: tuple[Words, ...] = tuple(str(k + 1) for k in range(shares.shape[1]))
-    else:
-        shares = np.stack(
-            [way.neighbourhoods(x[: len(few)], numbers(scene.real)) for x in (made, few)]
-        )
-        near, covered = shares[:, 0].tolist(), shares[:, 1].tolist()
-        arrays["neighbourhoods"] = shares
+    found = (_reached(scene, way, x, len(few)) for x in (made, few))
+    covered, near, shares = zip(*found, strict=True)
+    labels: tuple[Words, ...] = tuple(str(k + 1) for k in range(len(shares[0])))
+    if scene.clusters is None:
         labels = (Message(N_("precision")), Message(N_("coverage")))
-    bars = Bars("", labels, tuple(zip(names, shares, strict=True)))
     lower = bool(outputs[1].mean() < outputs[0].mean() - outputs[0].std())
-    clouds = (Cloud(name, x[:SHOWN]) for name, x in zip(names, (made, few), strict=True))
+    clouds = tuple(Cloud(name, x[:SHOWN]) for name, x in zip(names, (made, few), strict=True))
     return {
         **_known(scene),
         "kept": len(few),
@@ -353,9 +304,8 @@ def collapsed_points(scene: Scene, way: Way) -> Values | None:
         "lower": lower,
         "answer": 0 if lower else 1,
         "collapsed": few,
-        "outputs": np.array([x.mean() for x in outputs]),
-        **arrays,
-        "map": Scatter("", tuple(clouds)),
-        "bars": bars,
+        "shares": np.stack(shares),
+        "map": Scatter("", clouds),
+        "bars": Bars("", labels, tuple(zip(names, shares, strict=True))),
         "warnings": warned(scene),
     }

@@ -20,13 +20,10 @@ from olaria.training.recorder import SCALE
 
 MOST_FRAMES = 24
 LEAST_FRAMES = 6
-MOST_NUMBERS = 300_000
-"""Pixels, each colour counted, of all frames of an animation."""
-_MOST_CURVE = 200
+MOST_NUMBERS = 300_000  # pixels, each colour counted, of all frames of an animation
+MOST_CURVE = 200
 
 Pixels = NDArray[np.uint8]
-
-# -- measurements and warnings ---------------------------------------------------------------------
 
 
 def recorded(run: Run, *names: str, split: str = "train") -> tuple[Array, ...]:
@@ -37,7 +34,7 @@ def recorded(run: Run, *names: str, split: str = "train") -> tuple[Array, ...]:
         if row["split"] == split and all(row["values"].get(name) is not None for name in names)
     ]
     table = np.array(rows, np.float64).reshape(len(rows), 1 + len(names))
-    return tuple(table[:: max(1, math.ceil(len(table) / _MOST_CURVE))].T)
+    return tuple(table[:: max(1, math.ceil(len(table) / MOST_CURVE))].T)
 
 
 def measured(run: Run, names: Mapping[str, str], modes: int = 1) -> Plot | None:
@@ -66,9 +63,6 @@ def warned(scene: Scene) -> Table:
     return Table("", columns, tuple(rows) or (("—", Message(nothing)),))
 
 
-# -- pictures --------------------------------------------------------------------------------------
-
-
 def played(steps: Sequence[int], figures: Sequence[Figure]) -> Choice | None:
     """Figures of some steps as an animation; None where there are fewer than two."""
     if len(figures) < 2:
@@ -83,8 +77,15 @@ def pictures(run: Run, side: int, most: int) -> tuple[list[int], list[Pixels]]:
     Raises:
         DamagedError: a file is no picture.
     """
-    paths = [run.samples()[place] for place in evenly(len(run.samples()), most)]
-    return [step_of(path) for path in paths], [_whole(path, side) for path in paths]
+    paths, frame, found = _kept(run, most), GAP * SCALE, list[Pixels]()
+    for path in paths:
+        pixels = _read(path, 3)[frame:-frame, frame:-frame]
+        factor = max(1, -(-max(pixels.shape[:2]) // side))
+        height, width = (length // factor for length in pixels.shape[:2])
+        cells = pixels[: height * factor, : width * factor]
+        means = cells.reshape(height, factor, width, factor, 3).mean((1, 3))
+        found.append(means.round().astype(np.uint8).transpose(2, 0, 1))
+    return _steps(paths), found
 
 
 def tiles(run: Run, shape: tuple[int, int, int], count: int) -> tuple[list[int], list[Pixels]]:
@@ -95,54 +96,37 @@ def tiles(run: Run, shape: tuple[int, int, int], count: int) -> tuple[list[int],
     Raises:
         DamagedError: a file is no picture, or not a sheet of such images.
     """
-    most = min(MOST_FRAMES, max(LEAST_FRAMES, MOST_NUMBERS // (count * math.prod(shape))))
-    paths = [run.samples()[place] for place in evenly(len(run.samples()), most)]
-    return [step_of(path) for path in paths], [_cut(path, shape, count) for path in paths]
+    fit = MOST_NUMBERS // (count * math.prod(shape))
+    paths = _kept(run, min(MOST_FRAMES, max(LEAST_FRAMES, fit)))
+    return _steps(paths), [_cells(path, shape)[:count] for path in paths]
 
 
 def num_tiles(run: Run, shape: tuple[int, int, int]) -> int:
     """Places of a sheet, which are as many as the images that were drawn."""
-    _, height, width = _read(run.samples()[-1], "RGB").shape
-    return _places(height, shape[1]) * _places(width, shape[2])
+    return len(_cells(run.samples()[-1], shape))
 
 
-def step_of(path: Path) -> int:
-    """The training step in a picture's name."""
-    return int(path.stem.removeprefix("step-"))
+def _cells(path: Path, shape: tuple[int, int, int]) -> Pixels:
+    """The images of a sheet, (N, *shape), row by row; each has a gap below it and on its right."""
+    channels, height, width = shape[0], shape[1] + GAP, shape[2] + GAP
+    sheet = _read(path, channels)[::SCALE, ::SCALE][GAP:, GAP:]
+    if sheet.shape[0] % height or sheet.shape[1] % width:
+        reason = f"{sheet.shape[:2]}"
+        raise DamagedError(N_("cannot use {path}: {reason}"), path=str(path), reason=reason)
+    cells = sheet.reshape(-1, height, sheet.shape[1] // width, width, channels)
+    return cells[:, :-GAP, :, :-GAP].transpose(0, 2, 4, 1, 3).reshape(-1, *shape)
 
 
-def _places(side: int, own: int) -> int:
-    return (side // SCALE - GAP) // (own + GAP)
+def _kept(run: Run, most: int) -> list[Path]:
+    paths = run.samples()
+    return [paths[place] for place in evenly(len(paths), most)]
 
 
-def _read(path: Path, mode: str) -> Pixels:
-    """(C, H, W)."""
-    pixels = np.asarray(read_png(path, mode))
-    found: Pixels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
-    return found
+def _steps(paths: Sequence[Path]) -> list[int]:
+    return [int(path.stem.removeprefix("step-")) for path in paths]
 
 
-def _whole(path: Path, side: int) -> Pixels:
-    frame = GAP * SCALE
-    pixels = _read(path, "RGB")[:, frame:-frame, frame:-frame]
-    factor = max(1, -(-max(pixels.shape[1:]) // side))
-    height, width = (length // factor for length in pixels.shape[1:])
-    kept = pixels[:, : height * factor, : width * factor]
-    small: Pixels = kept.reshape(3, height, factor, width, factor).mean((2, 4)).round().astype("u1")
-    return small
-
-
-def _cut(path: Path, shape: tuple[int, int, int], count: int) -> Pixels:
-    channels, height, width = shape
-    sheet = _read(path, "L" if channels == 1 else "RGB")[:, ::SCALE, ::SCALE]
-    columns = max(1, _places(SCALE * sheet.shape[2], width))
-    images = []
-    for index in range(count):
-        top = GAP + index // columns * (height + GAP)
-        left = GAP + index % columns * (width + GAP)
-        images.append(sheet[:, top : top + height, left : left + width])
-    if any(image.shape != shape for image in images):
-        raise DamagedError(
-            N_("cannot use {path}: {reason}"), path=str(path), reason=f"{sheet.shape[1:]}"
-        )
-    return np.stack(images)
+def _read(path: Path, channels: int) -> Pixels:
+    """(H, W, C)."""
+    pixels = np.asarray(read_png(path, "L" if channels == 1 else "RGB"))
+    return pixels.reshape(*pixels.shape[:2], channels)

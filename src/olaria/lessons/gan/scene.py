@@ -37,40 +37,26 @@ SIDES: tuple[Side, ...] = get_args(Side)
 LOGISTIC: tuple[AdversarialLoss, ...] = ("minimax", "non-saturating")
 """Losses that read an output as the logit of a probability, and are in nats."""
 NUM_POINTS = 2000
-LEAST_REAL = 200
-"""Test points below which those of the other parts are taken too."""
+LEAST_REAL = 200  # test points; where there are fewer, those of the other parts are taken too
 NUM_IMAGES = 64
-BATCH = 256
-"""Examples of the two updates that are shown; an image GAN has :data:`NUM_IMAGES`."""
-FALL = 0.05
-"""Of its size, by which a loss should fall in an update, to first order."""
+BATCH = 256  # examples of the two updates that are shown; an image GAN has NUM_IMAGES
+FALL = 0.05  # of its size, by which a loss should fall in an update, to first order
 LARGEST_RATE = 1.0
 MOST_HALVINGS = 12
 """Of the learning rate, until a loss falls by half of what its gradient promises (Armijo 1966)."""
-SHOWN = 300
-"""Points of a cloud that are drawn."""
-SIDE = 40
-"""Cells of a surface's side."""
-KEPT = 4
-"""Checkpoints that are shown."""
-MEASURED = 500
-"""Points of each kind on which the best discriminator is tried."""
-BLUR = 0.1
-"""Of the data's standard deviation, where no cluster tells a width."""
-KEPT_SHARE = 0.1
-"""Of the points, in a simulated collapse where no clusters are known."""
+SHOWN = 300  # points of a cloud that are drawn
+SIDE = 40  # cells of a surface's side
+KEPT = 4  # checkpoints that are shown
+MEASURED = 500  # points of each kind on which the best discriminator is tried
+BLUR = 0.1  # of the data's standard deviation, where no cluster tells a width
+KEPT_SHARE = 0.1  # of the points, in a simulated collapse where no clusters are known
 
 
 @dataclass(frozen=True)
 class Update:
     """One step of gradient descent of one side; the other side's parameters stay as they are.
 
-    Args:
-        side: whose parameters move.
-        before: both networks before it.
-        after: both networks after it.
-        gradient: of the side's loss in its parameters, by name.
-        rate: the learning rate.
+    ``gradient`` is that of the side's loss in its parameters, by name, and ``rate`` the learning rate.
     """
 
     side: Side
@@ -96,19 +82,10 @@ class Update:
 
 @dataclass(frozen=True)
 class Scene:
-    """A run's game and its examples.
+    """A run's game, in evaluation mode, with the loss that the run ended with, and its examples.
 
-    Args:
-        run: that is opened up.
-        model: both networks, in evaluation mode.
-        loss: that the run ended with.
-        events: of the run.
-        z: noise.
-        real: examples that were kept apart from the training.
-        made: what the generator makes of the noise.
-        labels: classes of the real ones, (N,), where the networks are given them.
-        classes: classes of the generated ones.
-        seed: of all that is drawn.
+    ``real`` ones were kept apart from the training; ``made`` is what the generator makes of the noise ``z``. Where the
+    networks are given classes, ``labels`` (N,) are those of the real examples, ``classes`` those of the generated ones.
     """
 
     run: Run
@@ -124,7 +101,7 @@ class Scene:
 
     @classmethod
     def of(cls, asked: Asked) -> Scene:
-        """That of the run's family."""
+        """That of the run's family, everything from one seed."""
         return (Points if asked.run.family == "plane-gan" else Pictures).of(asked)
 
     @property
@@ -133,14 +110,19 @@ class Scene:
         return self.loss in LOGISTIC
 
     @property
-    def step(self) -> int:
-        """Of the checkpoint."""
-        return self.run.checkpoint()[0]
-
-    @property
     def count(self) -> int:
         """Examples of each kind where equally many are compared."""
         return min(len(self.real), len(self.made))
+
+    @property
+    def batch(self) -> int:
+        """Examples of each kind in an update."""
+        return min(BATCH, self.count)
+
+    def first(self, count: int) -> tuple[Array, Array, Labels, Labels]:
+        """Noise and real examples, as many; the classes of what is generated and of the real ones."""
+        z, real = (numbers(x[:count]) for x in (self.z, self.real))
+        return z, real, first(self.classes, count), first(self.labels, count)
 
     @cached_property
     def outputs(self) -> tuple[Array, Array]:
@@ -152,13 +134,8 @@ class Scene:
     @cached_property
     def turn(self) -> tuple[Update, Update]:
         """One update of the discriminator, then one of the generator, on the first examples."""
-        first = self._updated("discriminator", self.model)
-        return first, self._updated("generator", first.after)
-
-    @property
-    def batch(self) -> int:
-        """Examples of each kind in an update."""
-        return min(BATCH, self.count)
+        one = self._updated("discriminator", self.model)
+        return one, self._updated("generator", one.after)
 
     def _updated(self, side: Side, before: Game) -> Update:
         moving = copy.deepcopy(before)
@@ -182,9 +159,130 @@ class Scene:
         fake = model.discriminate(model.generator(self.z[: self.batch], y), y)
         if side == "generator":
             return generator_loss(fake, self.loss)
-        return discriminator_loss(
-            model.discriminate(self.real[: self.batch], labels), fake, self.loss
-        )
+        real = model.discriminate(self.real[: self.batch], labels)
+        return discriminator_loss(real, fake, self.loss)
+
+
+@dataclass(frozen=True)
+class Pictures(Scene):
+    """Of a ``gan``; ``names`` are those of the classes."""
+
+    model: GAN
+    names: tuple[str, ...]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of an image."""
+        channels, height, width = self.made.shape[1:]
+        return channels, height, width
+
+    @classmethod
+    def of(cls, asked: Asked) -> Pictures:
+        run, seed = asked.run, asked.seed
+        model, data = run.model(), run.data(offline=asked.offline)
+        assert isinstance(model, GAN) and isinstance(data, ImageData)
+        enough = len(data.test) >= NUM_IMAGES
+        apart = data.test if enough else images.both(data.test, data.validation)
+        real, y = images.some(apart, NUM_IMAGES, seeded(seed))
+        labels = y.numpy() if model.classes and y is not None else None
+        z = torch.randn(NUM_IMAGES, model.latent, generator=seeded(seed))
+        classes = np.arange(len(real)) % model.classes if model.classes else None
+        made = model.images(z[: len(real)], tensor_of(classes))
+        events = run.folder.lines(EVENTS)
+        loss, names = loss_of(run, events), data.class_names
+        return cls(run, model, loss, events, z, real, made, labels, classes, seed, names)
+
+
+@dataclass(frozen=True)
+class Points(Scene):
+    """Of a ``plane-gan``; ``data`` are the run's."""
+
+    model: PlaneGAN
+    data: PointData
+
+    @classmethod
+    def of(cls, asked: Asked) -> Points:
+        run, seed = asked.run, asked.seed
+        model, data = run.model(), run.data(offline=asked.offline)
+        assert isinstance(model, PlaneGAN) and isinstance(data, PointData)
+        enough = len(data.test) >= LEAST_REAL
+        real = data.test if enough else torch.cat((data.test, data.validation, data.train))
+        z = torch.randn(NUM_POINTS, model.latent, generator=seeded(seed))
+        events = run.folder.lines(EVENTS)
+        loss, made = loss_of(run, events), model.generator(z)
+        return cls(run, model, loss, events, z, real[:NUM_POINTS], made, None, None, seed, data)
+
+    @cached_property
+    def extent(self) -> tuple[float, float, float, float]:
+        """Left, right, bottom and top of the window that is drawn."""
+        low, high = plane.window(self.data.train).tolist()
+        return low[0], high[0], low[1], high[1]
+
+    @cached_property
+    def grid(self) -> Array:
+        """Centres of the cells of a surface, rows from the top, (SIDE², 2)."""
+        left, right, bottom, top = self.extent
+        share = (np.arange(SIDE) + 0.5) / SIDE
+        x, y = left + share * (right - left), top - share * (top - bottom)
+        return np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
+
+    @cached_property
+    def clusters(self) -> tuple[Array, float] | None:
+        """Centres of the data's clusters, (K, 2), and their standard deviation, where they are known."""
+        modes, std = self.data.modes, self.data.mode_std
+        return None if modes is None or std is None else (numbers(modes), std)
+
+    @cached_property
+    def states(self) -> list[tuple[int, PlaneGAN]]:
+        """Steps and models: the first weights, made anew from the run's seed, and those of the checkpoints."""
+        steps, found = self.run.folder.checkpoint_steps(), list[tuple[int, PlaneGAN]]()
+        if steps[0] > 0:
+            first = build_model(self.run.recipe, self.run.dimensions()).eval().requires_grad_(False)
+            assert isinstance(first, PlaneGAN)
+            first.generator.centre.copy_(self.model.generator.centre)
+            first.generator.spread.copy_(self.model.generator.spread)
+            found.append((0, first))
+        for step in (steps[place] for place in evenly(len(steps), KEPT)):
+            model = self.run.model(step)
+            assert isinstance(model, PlaneGAN)
+            found.append((step, model))
+        return found
+
+    @property
+    def blur(self) -> float:
+        """The width h of the blur of both densities: a cluster's own where it is known."""
+        if self.data.mode_std is not None:
+            return self.data.mode_std
+        x = self.data.train
+        return BLUR * (x - x.mean(0)).square().mean().sqrt().item()
+
+    @cached_property
+    def centres(self) -> tuple[tuple[Array, float], tuple[Array, float]]:
+        """Centres and widths of the normal distributions that make up both blurred densities: p, then q."""
+        generated = numbers(self.made[MEASURED:]), self.blur
+        if self.clusters is None:
+            return (numbers(self.data.train[: len(generated[0])]), self.blur), generated
+        return (self.clusters[0], math.hypot(self.clusters[1], self.blur)), generated
+
+    @cached_property
+    def fresh(self) -> tuple[list[Array], list[Array]]:
+        """Real and generated points, equally many, that no density is made of; and the same, blurred."""
+        data, draws = self.data, seeded(self.seed + 1)
+        enough = len(data.test) >= LEAST_REAL
+        apart = data.test if enough else torch.cat((data.test, data.validation))
+        sharp = [x[: min(MEASURED, len(apart))].double() for x in (apart, self.made)]
+        noise = (torch.randn(x.shape, generator=draws, dtype=x.dtype) for x in sharp)
+        blurred = [x + self.blur * epsilon for x, epsilon in zip(sharp, noise, strict=True)]
+        return [numbers(x) for x in sharp], [numbers(x) for x in blurred]
+
+    @cached_property
+    def collapsed(self) -> Tensor:
+        """A simulated collapse: the generated points around their fullest cluster, or around one of them, (C, 2)."""
+        if self.data.modes is not None:
+            nearest = torch.cdist(self.made, self.data.modes).argmin(1)
+            return self.made[nearest == nearest.bincount().argmax()]
+        apart = (self.made - self.made[0]).norm(dim=1)
+        return self.made[apart.argsort()[: round(KEPT_SHARE * len(self.made))]]
 
 
 def side_of(name: str) -> Side:
@@ -217,162 +315,3 @@ def first(y: Labels, count: int) -> Labels:
 def tensor_of(y: Labels) -> Tensor | None:
     """Classes for a model."""
     return None if y is None else torch.from_numpy(y)
-
-
-# -- images ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Pictures(Scene):
-    """Of a ``gan``; ``names`` are those of the classes."""
-
-    names: tuple[str, ...]
-
-    @property
-    def gan(self) -> GAN:
-        """The model."""
-        assert isinstance(self.model, GAN)
-        return self.model
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of an image."""
-        channels, height, width = self.made.shape[1:]
-        return channels, height, width
-
-    @classmethod
-    def of(cls, asked: Asked) -> Pictures:
-        """Everything from one seed."""
-        run = asked.run
-        model, data = run.model(), run.data(offline=asked.offline)
-        assert isinstance(model, GAN) and isinstance(data, ImageData)
-        apart = (
-            data.test if len(data.test) >= NUM_IMAGES else images.both(data.test, data.validation)
-        )
-        chosen = torch.randperm(len(apart), generator=seeded(asked.seed))[:NUM_IMAGES]
-        real = apart.x[chosen].float() / 255
-        labels = apart.y[chosen].numpy() if model.classes and apart.y is not None else None
-        z = torch.randn(NUM_IMAGES, model.latent, generator=seeded(asked.seed))
-        classes = np.arange(len(real)) % model.classes if model.classes else None
-        made = model.images(z[: len(real)], tensor_of(classes))
-        events = run.folder.lines(EVENTS)
-        loss = loss_of(run, events)
-        return cls(
-            run, model, loss, events, z, real, made, labels, classes, asked.seed, data.class_names
-        )
-
-
-# -- points ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Points(Scene):
-    """Of a ``plane-gan``; ``data`` are the run's."""
-
-    data: PointData
-
-    @property
-    def plane(self) -> PlaneGAN:
-        """The model."""
-        assert isinstance(self.model, PlaneGAN)
-        return self.model
-
-    @classmethod
-    def of(cls, asked: Asked) -> Points:
-        """Everything from one seed."""
-        run = asked.run
-        model, data = run.model(), run.data(offline=asked.offline)
-        assert isinstance(model, PlaneGAN) and isinstance(data, PointData)
-        real = data.test
-        if len(real) < LEAST_REAL:
-            real = torch.cat((data.test, data.validation, data.train))
-        z = torch.randn(NUM_POINTS, model.latent, generator=seeded(asked.seed))
-        events = run.folder.lines(EVENTS)
-        loss, made = loss_of(run, events), model.generator(z)
-        return cls(
-            run, model, loss, events, z, real[:NUM_POINTS], made, None, None, asked.seed, data
-        )
-
-    @cached_property
-    def corners(self) -> Tensor:
-        """Of the window that is drawn, (2, 2)."""
-        return plane.window(self.data.train)
-
-    @property
-    def extent(self) -> tuple[float, float, float, float]:
-        """Left, right, bottom and top of the window."""
-        low, high = self.corners.tolist()
-        return low[0], high[0], low[1], high[1]
-
-    @cached_property
-    def grid(self) -> Array:
-        """Centres of the cells of a surface, rows from the top, (SIDE², 2)."""
-        left, right, bottom, top = self.extent
-        share = (np.arange(SIDE) + 0.5) / SIDE
-        x, y = left + share * (right - left), top - share * (top - bottom)
-        return np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
-
-    @cached_property
-    def clusters(self) -> tuple[Array, float] | None:
-        """Centres of the data's clusters, (K, 2), and their standard deviation, where they are known."""
-        modes, std = self.data.modes, self.data.mode_std
-        return None if modes is None or std is None else (numbers(modes), std)
-
-    @cached_property
-    def states(self) -> list[tuple[int, PlaneGAN]]:
-        """Steps and models: the first weights, made anew from the run's seed, and those of the checkpoints."""
-        steps = self.run.folder.checkpoint_steps()
-        found: list[tuple[int, PlaneGAN]] = []
-        if steps[0] > 0:
-            first = build_model(self.run.recipe, self.run.dimensions()).eval().requires_grad_(False)
-            assert isinstance(first, PlaneGAN)
-            first.generator.centre.copy_(self.plane.generator.centre)
-            first.generator.spread.copy_(self.plane.generator.spread)
-            found.append((0, first))
-        for step in (steps[place] for place in evenly(len(steps), KEPT)):
-            model = self.run.model(step)
-            assert isinstance(model, PlaneGAN)
-            found.append((step, model))
-        return found
-
-    # -- the blurred densities, see the step of the best discriminator ------------------------------
-
-    @property
-    def blur(self) -> float:
-        """The width h of the blur: a cluster's own where it is known."""
-        if self.data.mode_std is not None:
-            return self.data.mode_std
-        x = self.data.train
-        return BLUR * (x - x.mean(0)).square().mean().sqrt().item()
-
-    @cached_property
-    def centres(self) -> tuple[tuple[Array, float], tuple[Array, float]]:
-        """Centres and widths of the normal distributions that make up both blurred densities: p, then q."""
-        generated = numbers(self.made[MEASURED:]), self.blur
-        if self.clusters is None:
-            return (numbers(self.data.train[: len(generated[0])]), self.blur), generated
-        return (self.clusters[0], math.hypot(self.clusters[1], self.blur)), generated
-
-    @cached_property
-    def fresh(self) -> tuple[list[Array], list[Array]]:
-        """Real and generated points, equally many, that no density is made of; and the same, blurred."""
-        data = self.data
-        apart = (
-            data.test if len(data.test) >= LEAST_REAL else torch.cat((data.test, data.validation))
-        )
-        count = min(MEASURED, len(apart))
-        sharp = [x[:count].double() for x in (apart, self.made)]
-        draws = seeded(self.seed + 1)
-        blurred = [
-            x + self.blur * torch.randn(x.shape, generator=draws, dtype=x.dtype) for x in sharp
-        ]
-        return [numbers(x) for x in sharp], [numbers(x) for x in blurred]
-
-    @cached_property
-    def collapsed(self) -> Tensor:
-        """A simulated collapse: the generated points around their fullest cluster, or around one of them, (C, 2)."""
-        if self.data.modes is not None:
-            nearest = torch.cdist(self.made, self.data.modes).argmin(1)
-            return self.made[nearest == nearest.bincount().argmax()]
-        apart = (self.made - self.made[0]).norm(dim=1)
-        return self.made[apart.argsort()[: round(KEPT_SHARE * len(self.made))]]

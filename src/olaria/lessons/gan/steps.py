@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from olaria.evaluation.diversity import spread
 from olaria.evaluation.plane import clusters
-from olaria.lessons.gan.game import balance, beyond, losses, one_pair, turn
-from olaria.lessons.gan.images import (
-    classes,
-    collapsed_images,
-    frames,
-    judged,
-    pixel_gradients,
-    walk,
-)
-from olaria.lessons.gan.points import best, collapsed_points, path, point_gradients, points, surface
+from olaria.lessons.gan import game, images, points
+from olaria.lessons.gan.scene import Pictures, Points
 from olaria.lessons.twice import Row
 from olaria.models.game import Game
 from olaria.models.gan import GAN, ImageGenerator
@@ -22,22 +14,22 @@ from olaria.objectives.adversarial import discriminator_loss, generator_loss
 from olaria.sampling import latent, plane
 
 STEPS = (
-    Row(one_pair, (discriminator_loss, generator_loss)),
-    Row(points, (PointGenerator.forward, plane.draw, clusters)),
-    Row(walk, (ImageGenerator.forward, latent.interpolate)),
-    Row(classes, (GAN.discriminate, GAN.judge)),
-    Row(surface, (PlaneGAN.discriminate, plane.surface)),
-    Row(judged, (GAN.discriminate,)),
-    Row(losses, (discriminator_loss, generator_loss)),
-    Row(turn, (Game.discriminator_loss, Game.generator_loss)),
-    Row(point_gradients, (generator_loss, PlaneGAN.discriminate)),
-    Row(pixel_gradients, (Game.generator_loss, generator_loss)),
-    Row(path, (plane.picture,)),
-    Row(frames, (latent.prior,)),
-    Row(best, (discriminator_loss,)),
-    Row(balance, (discriminator_loss, generator_loss)),
-    Row(collapsed_points, (clusters,)),
-    Row(collapsed_images, (spread,)),
-    Row(beyond, (Game.phases, discriminator_loss)),
+    Row(game.one_pair, (discriminator_loss, generator_loss)),
+    Row(points.points, (PointGenerator.forward, plane.draw, clusters), of=Points),
+    Row(images.walk, (ImageGenerator.forward, latent.interpolate), of=Pictures),
+    Row(images.classes, (GAN.discriminate, GAN.judge), of=Pictures),
+    Row(points.surface, (PlaneGAN.discriminate, plane.surface), of=Points),
+    Row(images.judged, (GAN.discriminate,), of=Pictures),
+    Row(game.losses, (discriminator_loss, generator_loss)),
+    Row(game.turn, (Game.discriminator_loss, Game.generator_loss)),
+    Row(points.point_gradients, (generator_loss, PlaneGAN.discriminate), of=Points),
+    Row(images.pixel_gradients, (Game.generator_loss, generator_loss), of=Pictures),
+    Row(points.path, (plane.picture,), of=Points),
+    Row(images.frames, (latent.prior,), of=Pictures),
+    Row(points.best, (discriminator_loss,), of=Points),
+    Row(game.balance, (discriminator_loss, generator_loss)),
+    Row(points.collapsed_points, (clusters,), of=Points),
+    Row(images.collapsed_images, (spread,), of=Pictures),
+    Row(game.beyond, (Game.phases, discriminator_loss)),
 )
 """Each is named as its section."""

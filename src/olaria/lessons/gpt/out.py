@@ -166,7 +166,7 @@ def generation(scene: Scene, way: Way) -> Values:
         "loop": _table(headings, zip((passes + 1).tolist(), ends, *spelt, strict=True)),
         "next_token": NextToken("", tuple(scene.spell(np.arange(len(logits)))), logits),
         "live": prompt(
-            scene.asked, scene.read.sentence.text, scene.names, scene.spell(taken), chances
+            scene.asked, scene.read.sentence.text, scene.read.names, scene.spell(taken), chances
         ),
     }
 

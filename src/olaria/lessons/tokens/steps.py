@@ -26,8 +26,8 @@ from olaria.data.bpe import (
 from olaria.data.tokenizer import AnyTokenizer, ByteTokenizer, CharTokenizer, fit_tokenizer
 from olaria.i18n import N_, Message
 from olaria.lessons.base import Check
-from olaria.lessons.document import Values
 from olaria.lessons.figures import Choice, Control, Curve, Plot, Table, Tokens, Words
+from olaria.lessons.parts import Values
 from olaria.lessons.texts import labels_of, spelt, visible
 from olaria.lessons.tokens.scene import Scene
 from olaria.lessons.tokens.vectors import VECTORS

@@ -14,8 +14,8 @@ import numpy as np
 from olaria.evaluation.projection import PrincipalComponents
 from olaria.i18n import N_, Message, Number
 from olaria.lessons.base import Array, Check
-from olaria.lessons.document import Values
 from olaria.lessons.figures import Bars, Choice, Cloud, Control, Heat, Scatter
+from olaria.lessons.parts import Values
 from olaria.lessons.texts import labels_of
 from olaria.lessons.tokens.scene import (
     KINDS,
