@@ -23,10 +23,17 @@ const until = async fits => { for (let i = 0; i < 400 && !fits(); i++) await new
 await until(() => box.dataset.state);
 const told = () => box.querySelector(".live-told").textContent;
 const button = text => [...box.querySelectorAll("button")].find(one => one.textContent === text);
-const frame = () => new Promise(d => requestAnimationFrame(() => setTimeout(d, 0)));
+// The time of a test does not wait for the screen.
+window.requestAnimationFrame = draw => setTimeout(draw, 16);
+const frame = () => new Promise(d => setTimeout(d, 50));
 const files = [];
 const make = URL.createObjectURL;
 URL.createObjectURL = blob => { files.push(blob); return make(blob); };
+// The browser's own waits for a time without work, which the time of a test may not have.
+HTMLCanvasElement.prototype.toBlob = function (done) {
+  const bytes = Uint8Array.from(atob(this.toDataURL("image/png").split(",")[1]), c => c.charCodeAt(0));
+  done(new Blob([bytes], {type: "image/png"}));
+};
 const table = async () => { button("save the numbers (CSV)").click(); return files.at(-1).text(); };
 const outputs = () => [...box.querySelectorAll(".codes output")].map(one => one.value);
 """
@@ -59,10 +66,17 @@ def test_the_decoder_draws_what_python_draws(in_page: Any, of_vae: Any) -> None:
         slider.dispatchEvent(new Event("input", {bubbles: true}));
       });
       await frame();
-      return [box.dataset.state, told(), await table()];""",
+      const numbers = await table();
+      button("save the picture (PNG)").click();
+      const {sliders: places} = JSON.parse(box.querySelector("script").textContent);
+      const set = places.map((place, i) => [place, Number(sliders[i].value)]);
+      return [box.dataset.state, told(), numbers, files[1].type, files[1].size, set];""",
     )
+    assert found[3] == "image/png" and found[4] > 1000
     assert found[0] == "on" and "numbers were computed again here" in found[1]
     (_, *z), *pixels = csv.reader(found[2].splitlines())
+    for place, set_to in found[5]:
+        assert float(z[place]) == pytest.approx(set_to, abs=1e-6)
     code = torch.tensor([[float(x) for x in z]])
     expected = latent.decode(run.model(), code)[0, 0].numpy()
     assert np.array([row[1:] for row in pixels], float) == pytest.approx(expected, abs=2e-4)
@@ -108,16 +122,19 @@ def test_the_point_is_moved_by_pointer_and_keys_and_the_address_keeps_it(
 def test_a_link_fixes_what_is_shown_and_hides_the_controls(in_page: Any, of_vae: Any) -> None:
     script = (
         LIVE
-        + """return [outputs(), getComputedStyle(box.querySelector(".actions")).display, box.dataset.state];"""
+        + """
+      const answer = box.closest(".answer");
+      return [outputs(), getComputedStyle(box.querySelector(".actions")).display, answer.hidden];"""
     )
     page = of_vae[0].html()
     assert in_page(page, script, address="#plane.at=0.1,0.2,0.3,0.4&hide=controls") == [
         ["0.10", "0.20", "0.30", "0.40"],
         "none",
-        "on",
+        False,
     ]
     shown, controls, _ = in_page(page, script, address="#plane.at=0.1,no&plane.from=99")
-    assert shown == in_page(page, script)[0] and controls != "none"
+    usual = in_page(page, script)
+    assert shown == usual[0] and controls != "none" and usual[2] == "until-found"
 
 
 def damaged(page: str, change: Callable[[dict[str, Any]], None]) -> str:

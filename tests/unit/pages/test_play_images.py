@@ -172,6 +172,25 @@ def test_documents_that_do_not_open_say_why(
     assert reasons == [*cases, "weights"]
 
 
+def test_inputs_of_another_size_and_unknown_classes_are_refused(
+    models: list[Any], played: Document, images_in_node: Node
+) -> None:
+    cases = []
+    for model, (family, _, shape) in zip(models, VARIANTS, strict=True):
+        name, other = ("generate", "judge") if family == "gan" else ("decode", "encode")
+        size = torch.Size(shape).numel()
+        calls = [[name, [0.0] * (model.latent + 1), 0], [other, [0.0] * (2 * size), 0]]
+        if model.classes:
+            calls.append([name, [0.0] * model.latent, model.classes])
+            calls.append([name, [0.0] * model.latent])
+            if family == "gan" and model.config.conditioning == "projection":
+                calls.append([other, [0.0] * size, -1])
+        document = played(model, shape)
+        cases += [{"job": "call", "document": document, "calls": [call]} for call in calls]
+    for found in images_in_node(*cases):
+        assert "RangeError" in found["error"]
+
+
 def test_half_precision_has_half_the_weights(models: list[Any], played: Document) -> None:
     whole, half = (played(models[0], VARIANTS[0][2], p) for p in ("float32", "float16"))
     assert abs(len(whole["weights"]) - 2 * len(half["weights"])) <= 4

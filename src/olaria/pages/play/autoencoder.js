@@ -4,7 +4,7 @@
 
 import { convDecoder, convEncoder, toPicture } from "./conv.js";
 import { flow, ladder, mlp, single, withClass } from "./dense.js";
-import { sigmoid } from "./tensor.js";
+import { sigmoid, vector } from "./tensor.js";
 
 /** @typedef {import("./weights.js").Opened} Opened */
 /** @typedef {import("./dense.js").Network} Network */
@@ -57,8 +57,9 @@ function imagePair(opened, decoder) {
  * @returns {Float32Array} x - mean
  */
 export function centred(mean, x) {
-  if (x.length !== mean.length) throw new RangeError(`an image has ${mean.length} numbers`);
-  return mean.map((value, i) => x[i] - value);
+  const out = vector(x, mean.length);
+  for (let i = 0; i < out.length; i++) out[i] -= mean[i];
+  return out;
 }
 
 /**
@@ -86,7 +87,7 @@ export function createAutoencoder(opened) {
     classes: 0,
     encode: (x) => ({ mean: pair.encode(centred(mean, x)) }),
     decode(z) {
-      const output = pair.decode(Float32Array.from(z));
+      const output = pair.decode(vector(z, opened.config.latent));
       if (opened.config.output === "sigmoid") return toPixels(output, logit);
       return output.map((value, i) => Math.min(1, Math.max(0, value + mean[i])));
     },
@@ -135,8 +136,8 @@ export function createVae(opened) {
 
   /** @type {ImageModel["decode"]} */
   const decode = (z, y) => {
-    const latent = Float32Array.from(z);
-    const h = prior ? prior.inverse(latent, y) : latent;
+    const given = vector(z, size);
+    const h = prior ? prior.inverse(given, y) : given;
     let at = 0;
     /** @type {Float32Array | null} */
     let state = null;

@@ -4,7 +4,8 @@
 
 import { convDecoder, convEncoder, forPictures, toPicture } from "./conv.js";
 import { withClass } from "./dense.js";
-import { apply, dot, linear, sigmoid } from "./tensor.js";
+import { apply, dot, linear, sigmoid, vector } from "./tensor.js";
+import { numElements } from "./weights.js";
 
 /** @typedef {import("./weights.js").Opened} Opened */
 
@@ -36,18 +37,22 @@ export function createGan(opened) {
   const projects = rows !== null && config.conditioning === "projection";
 
   /** @param {ArrayLike<number>} x */
-  const features = (x) => describe(toPicture(Array.from(x, (value) => 2 * value - 1), shape));
+  const features = (x) => {
+    const centred = apply(vector(x, numElements(shape)), (value) => 2 * value - 1);
+    return describe(toPicture(centred, shape));
+  };
 
   /** @type {ImageGan} */
   const model = {
     latent,
     shape,
     classes,
-    generate: (z, y) => apply(decode(withClass(Float32Array.from(z), y, classes)), sigmoid),
+    generate: (z, y) => apply(decode(withClass(vector(z, latent), y, classes)), sigmoid),
     judge(x, y) {
       const found = features(x);
       const logit = head(found)[0];
       if (!projects || y == null) return logit;
+      if (!(y >= 0 && y < classes)) throw new RangeError(`no class ${y}`);
       return logit + dot(rows.data, y * found.length, found, 0, found.length);
     },
   };

@@ -93,12 +93,18 @@ async function startPart(box, id, part, model, link, words, colours) {
     player.show();
     link.listeners.push(() => { player.state.restore(); player.show(); });
     tell("on", proofWords(found, words));
-    if ([...link.values.keys()][0]?.startsWith(`${id}.`)) box.scrollIntoView({ block: "center" });
+    if ([...link.values.keys()].some((key) => key.startsWith(`${id}.`))) reveal(box);
   } catch (error) {
     box.querySelector(".live-room")?.remove();
     const damaged = error instanceof PlayError && error.reason === "weights";
     tell("off", damaged ? words.damaged : filled(words.lacking, { reason: String(error.message ?? error) }));
   }
+}
+
+/** Bring a part into view that the address speaks of, also from behind a question. */
+function reveal(box) {
+  box.closest(".answer")?.dispatchEvent(new Event("beforematch"));
+  box.scrollIntoView({ block: "center" });
 }
 
 function refusal({ opened, proof }, words) {

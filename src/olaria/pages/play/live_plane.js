@@ -175,6 +175,7 @@ function makePlane({ low, high, points, labels, names, classNames }, label, colo
     context.strokeStyle = colours.ink;
     context.stroke();
   };
+  new ResizeObserver(draw).observe(canvas); // it may have been hidden behind a question, or be turned with a telephone
   return { canvas, draw };
 }
 

@@ -79,7 +79,7 @@ export class PlaneGan {
    * @returns {Float32Array} points, (count, size)
    */
   generate(z) {
-    return this.#placed(this.players.generator.output(Float32Array.from(z)));
+    return this.#placed(this.players.generator.output(new Float32Array(z)));
   }
 
   /**
@@ -87,7 +87,7 @@ export class PlaneGan {
    * @returns {Float32Array} logits of being real, (count,)
    */
   judge(x) {
-    return this.players.discriminator.output(this.#scaled(Float32Array.from(x)));
+    return this.players.discriminator.output(this.#scaled(new Float32Array(x)));
   }
 
   /**
@@ -196,7 +196,7 @@ export class PlaneGan {
   generateAveraged(z) {
     const { generator } = this.players;
     const averaged = generator.with(this.averages[0]);
-    return this.#placed(averaged.output(Float32Array.from(z)));
+    return this.#placed(averaged.output(new Float32Array(z)));
   }
 
   /** The moving averages of the weights; their decay rises over the first steps. */

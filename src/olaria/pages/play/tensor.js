@@ -7,6 +7,19 @@
 
 /** @typedef {import("./weights.js").Tensor} Tensor */
 
+/**
+ * A new array of given numbers.
+ * @param {ArrayLike<number>} values
+ * @param {number} length that they must have
+ * @returns {Float32Array}
+ */
+export function vector(values, length) {
+  if (values.length !== length) {
+    throw new RangeError(`${length} numbers are needed, not ${values.length}`);
+  }
+  return new Float32Array(values);
+}
+
 // -- products ----------------------------------------------------------------------------------------
 
 /**
@@ -128,6 +141,7 @@ function fourByTwo(w, p, x, i, length, y, at, stride) {
 export function linear(weight, x, bias = null, out) {
   const [rows, columns] = weight.shape;
   const count = x.length / columns;
+  if (!Number.isInteger(count)) throw new RangeError(`${x.length} numbers are no ${columns} each`);
   const y = out ?? new Float32Array(count * rows);
   const w = weight.data;
   const whole = rows - (rows % 4);

@@ -4,7 +4,7 @@
 
 import { centred, toPixels } from "./autoencoder.js";
 import { bentPicture, convolve, fromPicture, kernel, toPicture, upConv } from "./conv.js";
-import { argmax, dot, matvec } from "./tensor.js";
+import { argmax, dot, matvec, vector } from "./tensor.js";
 
 /** @typedef {import("./weights.js").Opened} Opened */
 
@@ -37,7 +37,7 @@ const STRIDE = 4;
  */
 function unit({ data, shape }) {
   const [count, size] = shape;
-  const out = Float32Array.from(data);
+  const out = data.slice();
   for (let row = 0; row < count; row++) {
     const scale = 1 / Math.max(Math.sqrt(dot(data, row * size, data, row * size, size)), 1e-12);
     for (let i = 0; i < size; i++) out[row * size + i] *= scale;
@@ -54,6 +54,7 @@ export function createVq(opened) {
   const grid = [shape[1] / STRIDE, shape[2] / STRIDE];
   const entries = unit(opened.tensor("codebook.entries"));
   const [size, width] = entries.shape;
+  const latent = grid[0] * grid[1] * width;
   const mean = opened.tensor("statistics.mean").data;
   const logit = opened.tensor("statistics.logit").data;
   const down = [0, 2, 4, 6].map((i) => kernel(opened, `encoder.${i}`));
@@ -65,7 +66,7 @@ export function createVq(opened) {
   const decode = (z) => {
     const [height, columns] = grid;
     /** @type {import("./conv.js").Picture} */
-    let x = { data: Float32Array.from(z), height, width: columns, channels: width };
+    let x = { data: vector(z, latent), height, width: columns, channels: width };
     for (const layer of same) x = bentPicture(convolve(x, layer));
     for (const layer of up) x = bentPicture(layer(x));
     return toPixels(fromPicture(convolve(x, last)), logit);
@@ -81,7 +82,7 @@ export function createVq(opened) {
   };
 
   return {
-    latent: grid[0] * grid[1] * width,
+    latent,
     grid,
     size,
     shape,
