@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from typing import Any
 
 import numpy as np
@@ -321,6 +322,23 @@ def test_an_answer_is_hidden_until_it_is_guessed(in_page: Any, place: int, told:
     assert then["shown"] and then["told"].startswith(told) and then["skip"] == 0
     assert then["right"] == [False, True, False]
     assert then["guessed"] == [i == place for i in range(3)]
+
+
+def test_first_guesses_become_a_line_for_the_report(in_page: Any) -> None:
+    context = LessonContext(Message("a lesson"), Message("intro"), (ASKED, ASKED, ASKED), name="kl")
+    before, after = in_page(
+        lesson_page(context, "pt"),
+        """
+        const line = document.getElementById("guesses"), before = line.hidden;
+        const lists = [...document.querySelectorAll(".question")].map(q => [...q.querySelectorAll("li button")]);
+        lists[2][2].click();
+        lists[0][1].click();
+        lists[0][0].click();
+        return [before, line.hidden ? "" : line.querySelector("code").textContent];
+        """,
+    )
+    assert before and after == 'guesses = { kl = "b, -, c" }'
+    assert tomllib.loads(after)["guesses"]["kl"] == "b, -, c"
 
 
 def test_one_reads_on_without_a_guess_and_without_a_script_all_is_there(in_page: Any) -> None:

@@ -102,6 +102,7 @@ def lesson_page(lesson: LessonContext, language: str = "en") -> str:
             "broken": sum(not check.holds for check in checks),
             "largest": difference(max((c.difference for c in checks), default=0.0), language),
             "command": whole_words(without_folders(lesson.command)),
+            "name": lesson.name,
             "script": linked(main_module(figures.parts)),
             "words": data_block(words),
             "play": documents(lesson.play) if figures.parts else [],

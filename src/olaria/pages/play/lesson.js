@@ -5,14 +5,14 @@ import { all, given } from "./elements.js";
 import { startGaussians } from "./gaussians.js";
 import { startHeat } from "./heat.js";
 import { startNextToken } from "./next_token.js";
-import { startQuestion } from "./questions.js";
+import { startQuestions } from "./questions.js";
 import { startScroll } from "./scroll.js";
 
 /** Start every part that the page has. */
 export function start() {
   const words = given("words");
   all(document, "[data-choice]").forEach(startChoice);
-  all(document, ".question").forEach(startQuestion);
+  startQuestions(all(document, ".question"), document.getElementById("guesses"));
   all(document, ".scroll, .formula").forEach(startScroll);
   all(document, "[data-heat]").forEach(startHeat);
   all(document, "[data-gaussians]").forEach((game) => startGaussians(game, words.moving));

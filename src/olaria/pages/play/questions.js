@@ -2,8 +2,27 @@
 
 import { all, make } from "./elements.js";
 
-/** @param {HTMLElement} question one `.question`, whose answer is the element after it */
-export function startQuestion(question) {
+/**
+ * All questions of a lesson, and the line for `report.toml` that keeps what was guessed first.
+ *
+ * @param {HTMLElement[]} questions in order
+ * @param {HTMLElement | null} kept where the line is shown, with the lesson's id
+ */
+export function startQuestions(questions, kept) {
+  const guesses = questions.map(() => "-");
+  questions.forEach((question, number) => startQuestion(question, (place) => {
+    if (!kept || guesses[number] !== "-") return;
+    guesses[number] = String.fromCharCode(97 + place);
+    kept.querySelector("code").textContent = `guesses = { ${kept.dataset.lesson} = "${guesses.join(", ")}" }`;
+    kept.hidden = false;
+  }));
+}
+
+/**
+ * @param {HTMLElement} question one `.question`, whose answer is the element after it
+ * @param {(place: number) => void} guessed is told of each guess
+ */
+function startQuestion(question, guessed) {
   const told = question.querySelector(".told"), answer = question.nextElementSibling;
   const items = all(question, "li"), right = Number(question.dataset.right);
   const show = () => { answer.hidden = false; skip.remove(); };
@@ -14,6 +33,7 @@ export function startQuestion(question) {
     });
     told.textContent = place === right ? told.dataset.yes : told.dataset.no;
     show();
+    guessed(place);
   };
   items.forEach((item, place) => {
     item.append(make("button", { type: "button", onclick: () => guess(place) }, ...item.childNodes));
