@@ -21,6 +21,7 @@ from string import Formatter
 from typing import Any
 
 from olaria.characters import encodable
+from olaria.numbers import Number, format_number
 
 DOMAIN = "olaria"
 LOCALES = Path(__file__).parent / "locales"
@@ -65,32 +66,6 @@ def command(verb: str, *operands: str, options: Sequence[str] = ()) -> str:
     """
     plain = (f"./{word}" if word.startswith("-") else word for word in operands)
     return quoted("olaria", verb, *plain, *options)
-
-
-@dataclass(frozen=True)
-class Number:
-    """A number in a sentence, written in the reader's notation.
-
-    Args:
-        value: the number.
-        digits: of its fraction; four significant digits where None.
-
-    >>> Message("it is {x}", {"x": Number(0.5)}).text("pt")
-    'it is 0,5'
-    """
-
-    value: float
-    digits: int | None = None
-
-    def text(self, language: str = "en") -> str:
-        """See :func:`format_number` and :func:`format_significant`."""
-        if self.digits is None or not math.isfinite(self.value):
-            return format_significant(self.value, language)
-        return format_number(self.value, language, self.digits)
-
-    def __format__(self, form: str) -> str:
-        """The value in a form of the sentence's own, as of ``{seconds:g}``."""
-        return format(self.value, form)
 
 
 def written(
@@ -387,30 +362,3 @@ def detect_language(environ: Mapping[str, str] | None = None) -> str:
             prefix = value[:2].lower()
             return prefix if prefix in LANGUAGES else "en"
     return "en"
-
-
-def format_number(value: float, language: str = "en", digits: int = 2) -> str:
-    """``value`` with ``digits`` decimals and the language's separators; never a zero below zero.
-
-    >>> format_number(1234.5, "pt", 1), format_number(-0.00001, "en", 4)
-    ('1.234,5', '0.0000')
-    """
-    text = f"{value:z,.{digits}f}"  # z: what is rounded to nothing has no sign
-    if language == "pt":
-        text = text.translate(str.maketrans(",.", ".,"))
-    return text.replace("-", "\N{MINUS SIGN}")
-
-
-def format_significant(value: float, language: str = "en") -> str:
-    """``value`` with four significant digits, less the zeros at its end.
-
-    >>> format_significant(0.012345), format_significant(100.0), format_significant(float("nan"))
-    ('0.01235', '100', '—')
-    """
-    if not math.isfinite(value):
-        return "—" if math.isnan(value) else "∞" if value > 0 else "\N{MINUS SIGN}∞"
-    magnitude = math.floor(math.log10(abs(value))) if value else 0
-    digits = max(0, 3 - magnitude)
-    while digits and round(value, digits) == round(value, digits - 1):
-        digits -= 1
-    return format_number(value, language, digits)

@@ -18,11 +18,10 @@ from olaria.i18n import (
     LOCALES,
     N_,
     Message,
-    Number,
     detect_language,
-    format_number,
     translate,
 )
+from olaria.numbers import Number
 from olaria.training.records import FORMER
 
 plain = st.recursive(
@@ -106,29 +105,6 @@ def test_a_number_that_is_not_finite_is_stored_as_null(value: float) -> None:
 )
 def test_detect_language(environ: dict[str, str], language: str) -> None:
     assert detect_language(environ) == language
-
-
-@pytest.mark.parametrize(
-    ("value", "language", "digits", "text"),
-    [
-        (1234567.891, "en", 2, "1,234,567.89"),
-        (1234567.891, "pt", 2, "1.234.567,89"),
-        (-0.5, "en", 1, "\N{MINUS SIGN}0.5"),
-        (-1234.5, "pt", 1, "\N{MINUS SIGN}1.234,5"),
-        (86.0, "pt", 0, "86"),
-    ],
-)
-def test_format_number(value: float, language: str, digits: int, text: str) -> None:
-    assert format_number(value, language, digits) == text
-
-
-@pytest.mark.parametrize("language", ["en", "pt"])
-@pytest.mark.parametrize("value", [-0.0, -1e-300, -0.00004, -0.004])
-def test_a_zero_is_never_below_zero(value: float, language: str) -> None:
-    for digits in (0, 1, 2):
-        assert set(format_number(value, language, digits)) <= set("0,.")
-    assert Message("{x}", {"x": Number(value, 2)}).text(language) in ("0.00", "0,00")
-    assert format_number(-0.006, "en", 2) == "\N{MINUS SIGN}0.01"
 
 
 HIDDEN = (

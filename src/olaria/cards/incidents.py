@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from olaria.cards.context import Incident
-from olaria.i18n import N_, Message, Number
+from olaria.i18n import N_, Message
+from olaria.numbers import Number
 from olaria.runs import Run
 from olaria.storage.folder import EVENTS
 

@@ -49,8 +49,10 @@ _PLAIN = {
     **dict.fromkeys("−–—", "-"),
     **dict.fromkeys("“”", '"'),
     **dict.fromkeys("‘’", "'"),
+    **dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True)),
     **{
         "·": "|",
+        "⁻": "^-",
         "…": "...",
         "×": "x",
         "≈": "~",
@@ -234,4 +236,6 @@ def _never_fail_on_a_letter(stream: TextIO) -> None:
 def _replaced(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeEncodeError)
     lacking = error.object[error.start : error.end]
+    if lacking == "·" and error.object.startswith("10⁻", error.end):
+        return "*", error.end
     return "".join(_PLAIN.get(letter, "?") for letter in lacking), error.end

@@ -10,7 +10,8 @@ from olaria.cli.evaluate import show_protocol
 from olaria.cli.presets import meaning, typed
 from olaria.cli.shell import Shell, one_line
 from olaria.errors import UsageError
-from olaria.i18n import N_, Message, format_significant, translate
+from olaria.i18n import N_, Message, translate
+from olaria.numbers import format_significant
 from olaria.workflows.presets import settings_of
 from olaria.workflows.words import STATES
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from olaria.characters import encodable_json, legible
-from olaria.i18n import N_, Message, Setting, format_number, translate
+from olaria.i18n import N_, Message, Setting, translate
+from olaria.numbers import format_number
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from olaria.data.parts import Part
 from olaria.errors import DataError
-from olaria.i18n import N_, Message, Number
+from olaria.i18n import N_, Message
+from olaria.numbers import Number
 
 if TYPE_CHECKING:
     import numpy as np

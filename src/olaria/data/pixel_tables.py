@@ -20,7 +20,8 @@ from olaria.data.sketch import TABLE_SUFFIX, Sketch, sketch, table_text
 from olaria.data.stored import Block, joined
 from olaria.data.tables import declared_delimiter
 from olaria.errors import DataError
-from olaria.i18n import N_, Message, Number
+from olaria.i18n import N_, Message
+from olaria.numbers import Number
 
 if TYPE_CHECKING:
     import numpy as np

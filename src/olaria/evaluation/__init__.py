@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from olaria.errors import UsageError, folded, nearest, suggestion
-from olaria.i18n import LANGUAGES, N_, Message, format_number, translate
+from olaria.i18n import N_, translate
+from olaria.numbers import format_number
 
-__all__ = ["METRICS", "WATCHED", "Metric", "key_named", "named"]
+__all__ = ["METRICS", "WATCHED", "Metric"]
 
 Direction = Literal["higher", "lower", "none"]
 
@@ -270,6 +270,16 @@ METRICS: dict[str, Metric] = {
         ),
         2,
     ),
+    "fd_floor_train": Metric(
+        "",
+        "none",
+        N_("Fréchet distance of training images"),
+        N_(
+            "Distance of the test images from as many training images; a model that copies these "
+            "gets about as much."
+        ),
+        2,
+    ),
     "kd": Metric(
         "",
         "lower",
@@ -359,36 +369,3 @@ WATCHED: dict[str, Metric] = {
     ),
 }
 """What is only measured while a model trains."""
-
-
-def key_named(name: str) -> str:
-    """The key of a metric that is called by its key or by its title, in any of our languages.
-
-    Raises:
-        UsageError: there is none; those nearest are offered, with both of their names.
-
-    >>> key_named("fd"), key_named("frechet distance"), key_named("Distância de Fréchet")
-    ('fd', 'fd', 'fd')
-    """
-    keys = dict.fromkeys(METRICS, "") | {
-        translate(metric.title, language): key
-        for key, metric in METRICS.items()
-        for language in LANGUAGES
-    }
-    meant = {folded(word): key or word for word, key in keys.items()}
-    if folded(name) in meant:
-        return meant[folded(name)]
-    near = dict.fromkeys(keys[word] or word for word in nearest(name, [*keys]))
-    hint = suggestion(name, METRICS)
-    if near:
-        hint = Message(N_("did you mean {name}?"), {"name": tuple(map(named, near))})
-    raise UsageError(N_("unknown metric {name}: {hint}"), name=name, hint=hint)
-
-
-def named(key: str) -> Message:
-    """A metric by both of its names.
-
-    >>> named("fd").text()
-    'fd (Fréchet distance)'
-    """
-    return Message(N_("{key} ({title})"), {"key": key, "title": Message(METRICS[key].title)})

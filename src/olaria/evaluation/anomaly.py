@@ -16,7 +16,8 @@ from torch import Tensor
 
 from olaria.errors import EvaluationError
 from olaria.evaluation.neighbours import nearest
-from olaria.i18n import N_, Number, Setting
+from olaria.i18n import N_, Setting
+from olaria.numbers import Number
 from olaria.vocabulary import SCORE
 from olaria.vocabulary import Score as Score
 

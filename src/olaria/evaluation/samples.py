@@ -26,6 +26,7 @@ FEATURE_METRICS = (
     "fd_unbiased",
     "fd_ci95",
     "fd_floor",
+    "fd_floor_train",
     "kd",
     "precision",
     "recall",
@@ -94,7 +95,7 @@ def evaluate_image_samples(
             none.
         generator: draws subsets and bootstrap replicates; give it a seed of its own.
         labels: the classes that the samples were drawn for, int64 (N,).
-        num_samples: fewer is faster and, for ``fd``, more biased; ``fd_floor`` then uses as few.
+        num_samples: fewer is faster and, for ``fd``, more biased; the floors then use as few.
         num_distances: samples and test images whose nearest training image is looked for.
 
     Raises:
@@ -171,6 +172,14 @@ def held_out(data: ImageData, extractor: Extractor) -> Tensor:
     return torch.cat([from_train, data.validation.x])
 
 
+def training_images(data: ImageData, count: int, seed: int) -> Tensor:
+    """``count`` training images, or all: what a model would give that only copies them; uint8.
+
+    They are drawn by a generator of their own, so that no other metric depends on them.
+    """
+    return _subset(data.train.x, count, Generator().manual_seed(seed))
+
+
 def _by_features(
     samples: Tensor,
     data: ImageData,
@@ -187,6 +196,8 @@ def _by_features(
     gathered.add("fd_unbiased", lambda: fidelity.fd_unbiased(generated, test, generator))
     gathered.add("fd_ci95", lambda: list(fidelity.fd_ci95(generated, test, generator)))
     gathered.add("fd_floor", lambda: fidelity.fd(unseen, test))
+    trained_on = training_images(data, len(samples), generator.initial_seed())
+    gathered.add("fd_floor_train", lambda: fidelity.fd(extractor.features(trained_on), test))
     _add_classes(gathered, probabilities)
     _add_classes(real, test_probabilities)
     if labels is None:

@@ -16,7 +16,7 @@ from olaria.errors import DataError, SamplingError, UsageError
 from olaria.evaluation import extractor
 from olaria.evaluation.codes import two_stages
 from olaria.evaluation.samples import SAMPLE_METRICS, evaluate_image_samples
-from olaria.i18n import N_, Message, Number, Setting
+from olaria.i18n import N_, Message, Setting
 from olaria.kinds import images, text
 from olaria.kinds.base import SEED, Effort, Kind, Measured, Sample, counted, drawn_by
 from olaria.kinds.image_metrics import copies_of, part, pixels_of
@@ -24,6 +24,7 @@ from olaria.kinds.images import IMAGE_ENDINGS, ImageSample
 from olaria.kinds.text_stats import text_stats
 from olaria.models.base import Model
 from olaria.models.vq import VQ
+from olaria.numbers import Number
 from olaria.recipes import Recipe
 from olaria.runs import Run, opened_run
 from olaria.runs.opening import CodedText, painter_of

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from olaria.i18n import N_, Message, Number, command
+from olaria.i18n import N_, Message, command
 from olaria.lessons.base import together
+from olaria.numbers import Number
 from olaria.runs import Run
 
 

@@ -13,10 +13,11 @@ from torch import Generator, Tensor
 
 from olaria.data.base import ImageData, Images
 from olaria.evaluation.projection import PrincipalComponents
-from olaria.i18n import N_, Message, Number
+from olaria.i18n import N_, Message
 from olaria.lessons.base import Array, Asked
 from olaria.lessons.figures import Bars, Curve, Figure, Heat, Plot, Strip, Words
 from olaria.models.base import ImageModel
+from olaria.numbers import Number
 from olaria.runs import Run
 from olaria.training import randomness
 

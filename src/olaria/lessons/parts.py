@@ -15,7 +15,8 @@ from typing import Any, Literal
 import numpy as np
 
 from olaria.errors import DocumentError
-from olaria.i18n import N_, Message, Number, Prose
+from olaria.i18n import N_, Message, Prose
+from olaria.numbers import Number
 
 Values = Mapping[str, Any]
 """What a text is given: numbers, words, conditions and figures, by name."""

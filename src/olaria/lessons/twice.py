@@ -20,10 +20,11 @@ import numpy as np
 from torch import Tensor
 
 from olaria.errors import MissingError, SourceError
-from olaria.i18n import N_, Message, Number
+from olaria.i18n import N_, Message
 from olaria.lessons.base import Array, Check, Paragraph, Step
 from olaria.lessons.document import ANSWER, Texts
 from olaria.lessons.parts import Values
+from olaria.numbers import Number
 
 S = TypeVar("S")
 W = TypeVar("W")

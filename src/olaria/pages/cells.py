@@ -15,9 +15,10 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from olaria.characters import legible
-from olaria.i18n import Message, format_number
+from olaria.i18n import Message
 from olaria.lessons.figures import Bars, Heat, Table, Tokens, Words
 from olaria.lessons.texts import visible
+from olaria.numbers import format_number
 from olaria.pages.labels import number
 from olaria.pages.page import plain_words, rich_words
 from olaria.pages.palette import BLUE, CLAY

@@ -67,15 +67,18 @@ def ticks(least: float, largest: float, most: int = _MOST_TICKS) -> list[float]:
 
     >>> ticks(0.0, 1.0)
     [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    >>> ticks(-1e-13, 1e-13, 3)
+    [-1e-13, 0.0, 1e-13]
     """
     span = largest - least
     if not (math.isfinite(span) and span > 0):
         return [least]
-    power = 10.0 ** math.floor(math.log10(span / most))
+    exponent = math.floor(math.log10(span / most))
+    power = 10.0**exponent
     step = next(m * power for m in (1, 2, 2.5, 5, 10, 20) if span / (m * power) <= most - 1 + 1e-9)
     first = math.ceil(least / step - 1e-9)
     last = math.floor(largest / step + 1e-9)
-    return [round(i * step, 12) for i in range(first, last + 1)]
+    return [round(i * step, 12 - exponent) for i in range(first, last + 1)]
 
 
 def _limits(values: Sequence[Array], margin: float) -> tuple[float, float]:

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from olaria.evaluation import METRICS
-from olaria.i18n import N_, Message, format_number, format_significant, translate
+from olaria.i18n import N_, Message, translate
+from olaria.numbers import Number, format_number
 
 PROTOCOL_LABELS: dict[str, str] = {
     "data": N_("data"),
@@ -111,9 +112,7 @@ def number(value: float, language: str = "en", digits: int | None = None) -> str
     >>> number(1234.567, "pt", 1), number(0.012345), number(100.0)
     ('1.234,6', '0.01235', '100')
     """
-    if digits is None or not math.isfinite(value):
-        return format_significant(value, language)
-    return format_number(value, language, digits)
+    return Number(value, digits).text(language)
 
 
 def duration(seconds: float, language: str = "en") -> str:

@@ -16,8 +16,9 @@ from typing import Any
 from markupsafe import Markup
 
 from olaria import __version__
-from olaria.i18n import N_, Message, format_number, translate
+from olaria.i18n import N_, Message, translate
 from olaria.lessons.base import Block, Check, Formula, Mistake, Paragraph, Question, Step
+from olaria.numbers import format_number, format_scientific
 from olaria.pages import moving
 from olaria.pages.formulas import mathml
 from olaria.pages.labels import without_folders
@@ -27,7 +28,6 @@ from olaria.pages.page import environment, rich_text, rich_words, sound, whole_w
 from olaria.pages.steps import View, Views
 
 HTML_LANGUAGES = {"en": "en", "pt": "pt-BR"}
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _KEPT = N_("{kept} of {all} tokens may come; entropy {entropy} nats")
 _RIGHT = N_("Guess: “{guess}”, which is right.")
 _WRONG = N_("Guess: “{guess}”. The right answer is “{right}”.")
@@ -240,16 +240,14 @@ def source_of(function: Callable[..., Any]) -> tuple[str, str]:
 
 
 def difference(value: float, language: str) -> str:
-    """A small number as a power of ten.
+    """How far two ways to compute are apart, by a power of ten; what is no number is no agreement.
 
-    >>> difference(2.5e-7, "pt"), difference(0.0, "en")
-    ('2,5·10⁻⁷', '0')
+    >>> difference(2.5e-7, "pt"), difference(0.0, "en"), difference(float("nan"), "en")
+    ('2,5·10⁻⁷', '0', '∞')
     """
     if not 0 < value < float("inf"):
         return "0" if value == 0 else "∞"
-    digits, exponent = f"{value:.1e}".split("e")
-    power = str(int(exponent)).translate(_SUPERSCRIPTS)
-    return f"{format_number(float(digits), language, 1)}·10{power}"
+    return format_scientific(value, language, 1)
 
 
 def _words(language: str, *, static: bool) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from olaria.i18n import N_, Message, Number
+from olaria.i18n import N_, Message
 from olaria.lessons.figures import (
     Bars,
     Choice,
@@ -30,6 +30,7 @@ from olaria.lessons.figures import (
     Tokens,
 )
 from olaria.lessons.texts import visible
+from olaria.numbers import Number
 from olaria.objectives.divergence import Gaussian, divergence
 from olaria.pages import cells, drawing, moving
 from olaria.pages.labels import number

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from olaria.families.base import Size
-from olaria.i18n import N_, Message, Number, Setting
+from olaria.i18n import N_, Message, Setting
+from olaria.numbers import Number
 
 WEIGHTS_PER_CHAR = 3.0
 """The largest model that a text feeds: numbers in its layers' matrices per character of training text. Beyond it the

@@ -1,8 +1,5 @@
 """Begin a run from another one, or from a GPT-2 of the transformers library, instead of from random weights.
 
-A finished run that is to be trained longer begins a new one too: its schedule has come to its end, and what it is must
-not change under those who have read it. Such a run begins from the last weights and counts on from their steps.
-
 The form of the model and the tokenizer are those of the base. Where the new text has characters that the base's text
 lacks, a tokenizer of characters or words gets tokens for them *after* the existing ones, so that old ids stay, and
 each tensor with a row for every token gets rows that are the mean of the old ones (Hewitt 2021, *Initializing New Word
@@ -12,7 +9,6 @@ tuned run keeps all weights itself and opens when the base is gone.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +21,12 @@ from olaria.data.tokens import listed
 from olaria.errors import MissingError, RunError, UsageError
 from olaria.families import MODELS
 from olaria.families.base import ModelConfig
-from olaria.i18n import N_, Message, Number, Setting
+from olaria.i18n import N_, Message, Setting
 from olaria.models.base import Model
 from olaria.recipes import Recipe, Size
 from olaria.recipes import preset as find_preset
 from olaria.runs import Run
+from olaria.runs.longer import trained_in_all
 from olaria.runs.places import origin
 from olaria.storage.folder import is_run
 from olaria.storage.paths import user_path
@@ -241,60 +238,6 @@ def base_of(run: Run, start: str | None = None) -> str | None:
             name=run.name,
         )
     return str(base.path)
-
-
-# -- a finished run trains on ------------------------------------------------------------------------
-
-
-def trained_in_all(run: Run) -> dict[str, float]:
-    """Steps and seconds of a run, and of those that it trained on from."""
-    own, tuning = run.result, run.recipe.tuning
-    before = run.provenance["base"] if tuning is not None and tuning.checkpoint is not None else {}
-    names = ("steps", "elapsed_s")
-    return {name: own.get(name, 0) + before.get(name, 0) for name in names}
-
-
-def longer_recipe(run: Run, steps: int | None, budget: float | None) -> Recipe:
-    """The recipe of the run that trains a finished one on.
-
-    Args:
-        run: finished.
-        steps: that it is to have made in all.
-        budget: seconds that it is to have had in all; one of both.
-
-    Raises:
-        UsageError: it has made as many, or has had as long, already.
-    """
-    done = trained_in_all(run)
-    if steps is not None and steps <= done["steps"]:
-        raise UsageError(
-            N_(
-                "run {name} has made {done} {done:step|steps}, and {steps} counts all: "
-                "{more} trains it for {wanted} more"
-            ),
-            name=run.name,
-            done=int(done["steps"]),
-            steps=Setting("steps"),
-            more=Setting("steps", str(int(done["steps"]) + steps)),
-            wanted=steps,
-        )
-    if budget is not None and budget <= done["elapsed_s"]:
-        raise UsageError(
-            N_(
-                "run {name} has trained for {done} s, and {budget} counts all: {more} trains it for {wanted} s more"
-            ),
-            name=run.name,
-            done=Number(done["elapsed_s"], 0),
-            budget=Setting("budget"),
-            more=Setting("budget", f"{math.ceil(done['elapsed_s'] + budget)}s"),
-            wanted=Number(budget, 0),
-        )
-    left_steps = None if steps is None else steps - int(done["steps"])
-    left_s = None if budget is None else budget - done["elapsed_s"]
-    recipe, tuning = run.recipe.ending(left_steps, left_s), run.recipe.tuning
-    fields = {} if tuning is None else tuning.model_dump(mode="json")
-    fields |= {"start": str(run.path.resolve()), "checkpoint": "last"}
-    return recipe.updated("tuning", fields)
 
 
 # -- the recipe ------------------------------------------------------------------------------------

@@ -15,7 +15,6 @@ operations are the same, and so are the bytes.
 
 from __future__ import annotations
 
-import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -24,8 +23,6 @@ from typing import Any
 
 import torch
 from torch import Generator, Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from olaria.errors import ResourceError
 from olaria.i18n import N_, Message, Setting
@@ -34,6 +31,7 @@ from olaria.recipes.training import TrainingConfig
 from olaria.training.optim import takes_muon
 from olaria.training.precision import autocast
 from olaria.training.randomness import seeded
+from olaria.training.tally import MOST_TENSORS, Tally, TooLargeError
 
 PROCESS_BYTES = 330 * 2**20
 """The interpreter, PyTorch and what else is loaded, before any data (measured: Linux, x86-64, PyTorch 2.13 for CPU)."""
@@ -53,10 +51,6 @@ TRIAL_COPIES = 1
 """Copies of the weights that live while a few steps are timed beforehand."""
 LEAST_COPIES = 4
 """What a run keeps of each weight at the least: itself, its gradient, one number of state, and the trial's copy."""
-MOST_TENSORS = 2000
-"""Beyond so many (five hundred layers) a step is spent on dispatch alone, and building the model takes longer than the
-second in which a mistaken setting should be told."""
-
 SMALL_BYTES = 16 * 2**20
 """Weights of a model that is measured as it is."""
 SMALL_EXAMPLE = 4096
@@ -111,58 +105,6 @@ class Memory:
         return self.weights + self.average + self.optimizer
 
 
-class Tally(TorchDispatchMode):
-    """Counts the bytes of tensors that operations make inside it, from birth to death.
-
-    Args:
-        known: tensors that were there before; they do not count.
-        limit: bytes past which it gives up; None counts on.
-    """
-
-    def __init__(self, known: Sequence[Tensor] = (), limit: int | None = None) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.live = self.peak = 0
-        self._limit = limit
-        self._sizes: dict[int, int] = {}
-        self._references: dict[int, weakref.ref[Any]] = {}
-        for tensor in known:
-            self._note(tensor, 0)
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:  # the signature is PyTorch's
-        result = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(result):
-            if isinstance(tensor, Tensor):
-                self._note(tensor, tensor.untyped_storage().nbytes())
-        return result
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """PyTorch's switch for its compiler, which it would import at the first operation to be kept out of it."""
-        return False
-
-    def _note(self, tensor: Tensor, size: int) -> None:
-        storage = tensor.untyped_storage()
-        key = storage._cdata
-        if key in self._sizes:  # a view, or changed in place
-            return
-        self._sizes[key] = size
-        self._references[key] = weakref.ref(storage, lambda _: self._forget(key))
-        self.live += size
-        self.peak = max(self.peak, self.live)
-        if self._limit is not None and (self.live > self._limit or len(self._sizes) > MOST_TENSORS):
-            raise _TooLargeError
-
-    def _forget(self, key: int) -> None:
-        self.live -= self._sizes.pop(key)
-        del self._references[key]
-
-
-class _TooLargeError(Exception):
-    """A tally reached its limit; turned into words by who set it."""
-
-
 def without_content(
     build: Callable[[], Model], limit: int | None = None, *, runs: bool = True
 ) -> Model | None:
@@ -180,7 +122,7 @@ def without_content(
     try:
         with _fake_mode()() if runs else torch.device("meta"), tally:
             return build()
-    except _TooLargeError:
+    except TooLargeError:
         if limit is None or LEAST_COPIES * tally.live <= limit:
             raise ResourceError(
                 N_(
@@ -205,7 +147,7 @@ def built_small(build: Callable[[], Model], limit: int = SMALL_BYTES) -> Model |
     try:
         with Tally(limit=limit):
             return build()
-    except _TooLargeError:
+    except TooLargeError:
         return None
 
 
@@ -227,7 +169,7 @@ def _forward_bytes(model: Model, phase: Phase, batch: Batch) -> int | None:
     try:
         with seeded(0, "estimate"), _only(model, phase), tally:
             phase.loss(batch, Generator())
-    except (RuntimeError, ValueError, _TooLargeError):
+    except (RuntimeError, ValueError, TooLargeError):
         return None
     return tally.peak
 

@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from statistics import fmean
 
-from olaria.i18n import N_, Message, Number
+from olaria.i18n import N_, Message
+from olaria.numbers import Number
 from olaria.training.events import (
     Answer,
     Evaluated,

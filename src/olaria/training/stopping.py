@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from olaria.i18n import N_, Message, Number
+from olaria.i18n import N_, Message
+from olaria.numbers import Number
 from olaria.training.events import Answer, Evaluated, Event, Stop
 
 TURN = 0.02

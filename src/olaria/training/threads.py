@@ -15,8 +15,9 @@ from dataclasses import replace
 import torch
 
 from olaria.errors import UsageError
-from olaria.i18n import N_, Message, Number, Setting
+from olaria.i18n import N_, Message, Setting
 from olaria.models.base import Batch, Model
+from olaria.numbers import Number
 from olaria.recipes.training import TrainingConfig
 from olaria.training.device import CPU
 from olaria.training.events import Answer, Event, Stepped, Warned

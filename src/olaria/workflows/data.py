@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from olaria.errors import SourceError, StorageError, UsageError, suggestion
 from olaria.i18n import N_, Message
 from olaria.vocabulary import Times, TokenizerKind
-from olaria.workflows.requests import AnyData, Document, Request, forms, setting
+from olaria.workflows.requests import AnyData, Document, Request, setting, several
 from olaria.workflows.requests.common import (
     column_setting,
     encoding_setting,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 ALL = "all"
 """Stands for every data set that has files."""
-Names = Annotated[Any, forms.OneOrSeveral()]
+Names = Annotated[Any, several.OneOrSeveral()]
 
 
 def any_name_setting() -> str | None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from olaria.characters import legible
 from olaria.errors import MissingError, SourceError
-from olaria.i18n import N_, Message, detect_language, format_number
+from olaria.i18n import N_, Message, detect_language
+from olaria.numbers import format_number
 from olaria.sampling.arraylike import ArrayLike
 from olaria.storage.endings import refuse_other_endings
 from olaria.storage.files import refuse_overwriting
 from olaria.vocabulary import Map, Split
+from olaria.workflows import code_files, code_maps
+from olaria.workflows.code_files import ARRAY, TABLE, files_of
+from olaria.workflows.code_maps import SEED
 from olaria.workflows.files import new_place, stem_of, word_of
 from olaria.workflows.requests import AnyData, AnyRun, Checkpoint, Request, Result, setting
 from olaria.workflows.requests.common import (
@@ -34,24 +36,16 @@ from olaria.workflows.requests.common import (
 from olaria.workflows.requests.verbs import verb
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
 
     from olaria.data.base import Progress
     from olaria.evaluation.gathered import Value
     from olaria.workflows.images import NamedImages, RunImages
 
-SEED = 1
-TABLE, ARRAY = ".tsv", ".npy"
-"""Endings of codes."""
 NUM_VOTERS = 20_000
 """Training images that the components are fitted to and whose codes vote."""
 SHOWN_ROWS, SHOWN_COLUMNS = 8, 6
 """Of the codes, in a notebook."""
-FORMULA = ("=", "+", "-", "@")
-"""What begins a formula in a spreadsheet."""
-MAP_POINTS = 2_000
-"""Images on a map at most: more of them hide each other, and t-SNE takes its time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,18 +141,18 @@ class Encoded(ArrayLike, Result):
         if self.files:
             return self
         request, how = self.request, self.request.map
-        mapped = None if how is None else on_plane(self, how)
+        mapped = None if how is None else code_maps.on_plane(self, how)
         files = partial(files_of, how=how)
         with new_place(request, f"{stem_of(request.run)}-codes", TABLE, files) as path:
-            notes, written = self.notes, save(self, path, overwrite=True)
+            notes, written = self.notes, code_files.save(self, path, overwrite=True)
             if mapped is not None:
                 from olaria.evaluation.projection import MAP_NAMES
                 from olaria.pages.fonts import undrawn
 
                 title = f"{stem_of(request.run)} · {MAP_NAMES[mapped.how]}"
-                picture = map_path(path, mapped.how)
+                picture = code_files.map_path(path, mapped.how)
                 with undrawn() as lost:
-                    written += save_map(mapped, picture, title, overwrite=True)
+                    written += code_maps.save_map(mapped, picture, title, overwrite=True)
                 notes += (*mapped.notes, *lost)
         return replace(self, notes=notes, files=tuple(written))
 
@@ -250,182 +244,3 @@ def _quality(
     votes = None if labels is None else labels[:NUM_VOTERS]
     components = PrincipalComponents.fitted(train, codes.shape[1])
     return code_metrics(of_model, (train, votes), (x, y), codes, components, SEED).metrics
-
-
-# -- files -----------------------------------------------------------------------------------------
-
-
-def save(encoded: Encoded, path: Path, *, overwrite: bool = False) -> list[Path]:
-    """Write the codes: ``.npy`` as float32 with a table of names and classes beside it, else one table.
-
-    A table is tab-separated with one line of headings.
-
-    Returns:
-        The files, the codes first.
-    """
-    from olaria.storage.files import write_atomic, write_text
-
-    beside = [path.with_suffix(TABLE)] if path.suffix.lower() == ARRAY else []
-    for file in (path, *beside):
-        refuse_overwriting(file, overwrite)
-    if beside:
-        write_atomic(path, partial(_write_array, encoded.codes.numpy()))
-        write_text(beside[0], _table(encoded, []))
-    else:
-        write_text(path, _table(encoded, _columns("z", encoded.codes)))
-    return [path, *beside]
-
-
-def _write_array(array: np.ndarray[Any, Any], path: Path) -> None:
-    import numpy as np
-
-    with path.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
-
-
-def _columns(letter: str, values: Tensor) -> list[tuple[str, list[str]]]:
-    return [
-        (f"{letter}{i + 1}", [f"{value:z.6g}" for value in column])
-        for i, column in enumerate(values.T.tolist())
-    ]
-
-
-def _table(encoded: Encoded, columns: list[tuple[str, list[str]]]) -> str:
-    classes = encoded.classes
-    texts = [("name", encoded.inputs.names)] + ([("class", classes)] if classes is not None else [])
-    every = [*((name, [*map(_cell, cells)]) for name, cells in texts), *columns]
-    lines = [[name for name, _ in every], *zip(*(cells for _, cells in every), strict=True)]
-    return "".join("\t".join(line) + "\n" for line in lines)
-
-
-def _cell(text: str) -> str:
-    """A text without what would end its cell; no formula, to a spreadsheet, which would compute it."""
-    text = legible(text.replace("\t", " ").replace("\n", " ").replace("\r", " "))
-    if not text.startswith(FORMULA) or _is_number(text):
-        return text
-    return f"'{text}"
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
-
-
-# -- maps ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Mapped:
-    """A part of the images on a plane.
-
-    Args:
-        encoded: that part.
-        points: (N, 2).
-        how: the map.
-        notes: of how many they are.
-    """
-
-    encoded: Encoded
-    points: Tensor
-    how: Map
-    notes: tuple[Message, ...] = ()
-
-    @property
-    def caption(self) -> tuple[Message, ...]:
-        """What the map shows."""
-        from olaria.evaluation.projection import MAP_NAMES
-
-        fields = {"count": len(self.points), "how": MAP_NAMES[self.how]}
-        text = (
-            N_("each point is the code of one of {count} images, brought to a plane by {how}")
-            if self.encoded.inputs.y is None
-            else N_(
-                "each point is the code of one of {count} images, brought to a plane by {how}; colours: the classes"
-            )
-        )
-        axes = (
-            N_("the axes are the two directions in which the codes vary most")
-            if self.how == "pca"
-            else N_(
-                "neighbours here are mostly neighbours among the codes; the axes mean nothing by themselves"
-            )
-        )
-        return Message(text, fields), Message(axes), *self.encoded.made_by
-
-
-def on_plane(encoded: Encoded, how: Map) -> Mapped:
-    """At most :data:`MAP_POINTS` of the images, drawn with a fixed seed, on a plane.
-
-    Raises:
-        EvaluationError: see :func:`olaria.evaluation.projection.plane`.
-    """
-    import torch
-
-    from olaria.evaluation.projection import plane
-
-    count = len(encoded.codes)
-    if count <= MAP_POINTS:
-        return Mapped(encoded, plane(encoded.codes, how, SEED), how)
-    chosen = torch.randperm(count, generator=torch.Generator().manual_seed(SEED))[:MAP_POINTS]
-    part = _part(encoded, chosen.sort().values)
-    fields = {"count": MAP_POINTS, "all": count}
-    note = Message(N_("the map shows {count} of {all} images, drawn at random"), fields)
-    return Mapped(part, plane(part.codes, how, SEED), how, (note,))
-
-
-def _part(encoded: Encoded, chosen: Tensor) -> Encoded:
-    inputs = encoded.inputs
-    names = tuple(inputs.names[i] for i in chosen.tolist())
-    y = None if inputs.y is None else inputs.y[chosen]
-    return replace(
-        encoded,
-        inputs=replace(inputs, names=names, x=inputs.x[chosen], y=y),
-        codes=encoded.codes[chosen],
-    )
-
-
-def save_map(mapped: Mapped, path: Path, title: str, *, overwrite: bool = False) -> list[Path]:
-    """Write the map as a picture, and its coordinates as a table beside it."""
-    from io import BytesIO
-
-    from PIL import Image
-
-    from olaria.pages import planes
-    from olaria.pages.style import png
-    from olaria.storage.captions import captioned
-    from olaria.storage.files import write_text
-    from olaria.storage.images import save_png
-
-    table = path.with_suffix(TABLE)
-    for file in (path, table):
-        refuse_overwriting(file, overwrite)
-    y = mapped.encoded.inputs.y
-    figure = planes.map_of_codes(
-        mapped.points.numpy(),
-        None if y is None else y.numpy(),
-        mapped.encoded.inputs.class_names,
-        title,
-    )
-    picture = Image.open(BytesIO(png(figure)))
-    language = mapped.encoded.language or detect_language()
-    save_png(path, captioned(picture, (line.text(language) for line in mapped.caption)))
-    write_text(table, _table(mapped.encoded, _columns("map", mapped.points)))
-    return [path, table]
-
-
-def files_of(path: Path, how: Map | None) -> Sequence[Path]:
-    """Every file that is written for codes at ``path``, to be checked before anything is computed."""
-    written: Iterable[Path] = [path]
-    if path.suffix.lower() == ARRAY:
-        written = [path, path.with_suffix(TABLE)]
-    if how is None:
-        return [*written]
-    picture = map_path(path, how)
-    return [*written, picture, picture.with_suffix(TABLE)]
-
-
-def map_path(path: Path, how: Map) -> Path:
-    """Where the map of codes at ``path`` goes."""
-    return path.with_name(f"{path.stem}-{how}.png")

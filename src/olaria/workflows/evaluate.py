@@ -45,7 +45,7 @@ class EvaluateRequest(Request):
 
     def check(self) -> None:
         """Every metric must be one that there is; it may be called as the tables call it."""
-        from olaria.evaluation import key_named
+        from olaria.evaluation.naming import key_named
 
         keys = dict.fromkeys(map(key_named, self.metrics))
         object.__setattr__(self, "metrics", tuple(keys))
@@ -84,7 +84,7 @@ class Evaluation(Result):
         Raises:
             UsageError: the run has no such metric.
         """
-        from olaria.evaluation import named
+        from olaria.evaluation.naming import named
 
         for name in names:
             if name not in self.metrics:

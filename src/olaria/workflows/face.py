@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from olaria.errors import DataError, UnknownNameError, UsageError, suggestion
-from olaria.i18n import N_, Message, Number, detect_language, translate
+from olaria.errors import UnknownNameError, suggestion
+from olaria.i18n import N_, Message, detect_language, translate
+from olaria.numbers import Number
 from olaria.runs import Run
 from olaria.storage.folder import RunFolder
 from olaria.workflows import detect as detecting
@@ -23,6 +24,7 @@ from olaria.workflows import report as reporting
 from olaria.workflows import runs as listing
 from olaria.workflows import sample as sampling
 from olaria.workflows import train as training
+from olaria.workflows.decoding import checked, decoded
 from olaria.workflows.files import next_verbs
 from olaria.workflows.recipe_settings import in_words, refuse_recipe_settings
 from olaria.workflows.requests import Checkpoint, Document, Request, Result
@@ -32,7 +34,6 @@ from olaria.workflows.warned import warn, warn_of
 from olaria.workflows.words import LABELS, STATES
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from torch.nn import Module
 
     from olaria.kinds.images import ImageSample
@@ -197,7 +198,7 @@ class OpenRun(Run):
             UsageError: the run is not of images, or ``y`` is given to a model without classes.
             DataError: a wrong shape or type, or values that are not finite.
         """
-        return _decoded(self, z, y, checkpoint)
+        return decoded(self, z, y, checkpoint)
 
     @_documented(reconstructing.ReconstructRequest, reconstructing.reconstruct, first=("self",))
     def reconstruct(self, *data: Any, **settings: Any) -> reconstructing.Rebuilt:
@@ -265,7 +266,7 @@ class OpenRun(Run):
         Args:
             checkpoint: ``last``, ``best`` or a step; the best, where one was kept, or the last unless given.
         """
-        return self.model(_checked(checkpoint))
+        return self.model(checked(checkpoint))
 
     def _repr_html_(self) -> str:
         """For notebooks: what it is, how far it is, and what may be done next."""
@@ -303,55 +304,6 @@ def _measured(name: str, value: Any) -> tuple[str, str]:
     row = metric_row(name, value, language)
     title = row.name if name not in LABELS else translate(LABELS[name], language)
     return title, row.value
-
-
-def _checked(checkpoint: Any) -> Any:
-    """A checkpoint as every verb takes it."""
-    return evaluating.EvaluateRequest.of(run="run", checkpoint=checkpoint).checkpoint
-
-
-def _decoded(run: Run, z: Any, y: Any | None, checkpoint: Any) -> ImageSample:
-    from olaria.kinds.images import ImageSample
-    from olaria.models.base import ImageModel
-    from olaria.sampling import latent
-    from olaria.workflows.images import classes_of, refuse_other_kinds
-
-    refuse_other_kinds(run)
-    model = run.model(_checked(checkpoint))
-    assert isinstance(model, ImageModel)
-    codes = _codes(run, z, model.latent)
-    if y is not None and not model.classes:
-        raise UsageError(N_("run {name} was not trained with classes; leave y out"), name=run.name)
-    labels = None if y is None else classes_of(y, "y", len(codes), model.classes)
-    return ImageSample(latent.decode(model, codes, labels))
-
-
-def _codes(run: Run, z: Any, wanted: int) -> Tensor:
-    """Latent vectors of a caller, checked."""
-    import numpy as np
-    import torch
-
-    from olaria.data.given import plain_array
-
-    values = plain_array(z, "z")
-    if values.ndim != 2 or values.shape[1] != wanted or not len(values) or values.dtype.kind != "f":
-        raise DataError(
-            N_(
-                "z holds {dtype} of the shape {shape}; run {name} decodes {wanted} of floating type"
-            ),
-            dtype=str(values.dtype),
-            shape=str(values.shape),
-            name=run.name,
-            wanted=f"(N, {wanted})",
-        )
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, which is an error here
-        codes = values.astype(np.float32)
-    count = int(codes.size - np.count_nonzero(np.isfinite(codes)))
-    if count:
-        raise DataError(
-            N_("z has {count} {count:value that is|values that are} NaN or infinite"), count=count
-        )
-    return torch.from_numpy(codes)
 
 
 @_documented(training.TrainRequest, training.train, without=("nproc",))

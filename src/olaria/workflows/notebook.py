@@ -10,7 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from olaria.characters import legible
-from olaria.i18n import N_, Message, Number, detect_language, translate
+from olaria.i18n import N_, Message, detect_language, translate
+from olaria.numbers import Number
 from olaria.training import events
 from olaria.workflows.words import LABELS
 

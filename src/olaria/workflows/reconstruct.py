@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from olaria.i18n import N_, Message, Number, detect_language
+from olaria.i18n import N_, Message, detect_language
+from olaria.numbers import Number
 from olaria.sampling.arraylike import ArrayLike
 from olaria.storage.endings import PICTURE, refuse_other_endings
 from olaria.storage.files import refuse_overwriting

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from olaria.workflows.requests.common import (
 from olaria.workflows.requests.verbs import verb
 
 if TYPE_CHECKING:
-    from olaria.cards.context import LessonCard
+    from olaria.cards.context import LessonCard, RunCard
     from olaria.cards.settings import ReportSettings
     from olaria.lessons import Lesson
     from olaria.pages.lesson_page import LessonContext
@@ -149,12 +149,10 @@ def report(
     """
     from olaria.cards.comparison import side_by_side
     from olaria.cards.context import ReportContext
-    from olaria.cards.run_card import LEFT_OUT, run_card
     from olaria.cards.settings import read_conclusion
     from olaria.pages.fonts import undrawn
     from olaria.pages.report import build_report
     from olaria.storage.folder import REPORT
-    from olaria.storage.inside import inside
     from olaria.workflows.given import opened_beside
 
     said = _settings(request, notify)
@@ -169,13 +167,8 @@ def report(
     path = Path(out) if out is not None else opened[0].path / Path(REPORT).with_suffix(f".{kind}")
     may_replace = request.overwrite or out is None
     refuse_overwriting(path, may_replace)
-    cards = [run_card(run, offline=offline) for run in opened]
-    gaps = (incident.message for card in cards for incident in card.incidents or ())
-    for gap in gaps:
-        if gap.id == LEFT_OUT:
-            notify(gap)
     context = ReportContext(
-        runs=cards,
+        runs=_cards(opened, notify, offline),
         title=request.title or said.title,
         authors=request.author or said.authors,
         course=request.course or said.course,
@@ -191,11 +184,8 @@ def report(
     )
     with undrawn() as lost:
         files = _files(path, build_report(context, language), kind)
-    if (
-        out is None
-    ):  # nobody named the folder of the pictures, which may be a link in a stranger's run
-        for file in files:
-            inside(opened[0].path, *file.relative_to(opened[0].path).parts)
+    if out is None:
+        _refuse_links(files, opened[0].path)
     _write(files, may_replace)
     return Report(path, language, tuple(lost))
 
@@ -215,6 +205,18 @@ def _settings(request: ReportRequest, notify: Callable[[Message], None]) -> Repo
         return ReportSettings()
     notify(Message(text, {"path": str(found)}))
     return read_settings(found)
+
+
+def _cards(runs: Sequence[Run], notify: Callable[[Message], None], offline: bool) -> list[RunCard]:
+    """What is shown of each run; what had to be left out is said."""
+    from olaria.cards.run_card import LEFT_OUT, run_card
+
+    cards = [run_card(run, offline=offline) for run in runs]
+    gaps = (incident.message for card in cards for incident in card.incidents or ())
+    for gap in gaps:
+        if gap.id == LEFT_OUT:
+            notify(gap)
+    return cards
 
 
 def _lessons(said: ReportSettings) -> tuple[LessonName, ...]:
@@ -245,6 +247,14 @@ def _files(path: Path, html: str, kind: PageFormat) -> dict[Path, bytes]:
     text, pictures = to_markdown(html, f"{path.stem}-figures/")
     beside = {path.parent / name: content for name, content in pictures.items()}
     return {**beside, path: text.encode()}
+
+
+def _refuse_links(files: Iterable[Path], folder: Path) -> None:
+    """Nobody named the folder of the pictures, which may be a link in a stranger's run."""
+    from olaria.storage.inside import inside
+
+    for file in files:
+        inside(folder, *file.relative_to(folder).parts)
 
 
 def _write(files: Mapping[Path, bytes], may_replace: bool) -> None:

@@ -12,13 +12,15 @@ from olaria.data.base import Progress
 from olaria.errors import NonFiniteLossError, OlariaError, RunError
 from olaria.families.gan import GameConfig
 from olaria.families.vae import VAEConfig
-from olaria.i18n import N_, Message, Number, Setting
+from olaria.i18n import N_, Message, Setting
 from olaria.kinds import prepare
+from olaria.numbers import Number
 from olaria.recipes import Recipe
 from olaria.runs import Run, opened_run
+from olaria.runs.longer import longer_recipe, trained_in_all
 from olaria.runs.opening import check_data, check_weights, model_to_fill, most_stored_bytes
 from olaria.runs.places import recipes_of
-from olaria.runs.tuning import base_of, longer_recipe, resumed, trained_in_all
+from olaria.runs.tuning import base_of, resumed
 from olaria.storage import folder as files
 from olaria.storage.checkpoint import STATE
 from olaria.storage.documents import check_document

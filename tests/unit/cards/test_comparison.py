@@ -57,6 +57,19 @@ def test_what_has_no_better_side_is_not_ranked() -> None:
     assert group.ranks("fd_floor") == {}
 
 
+def test_an_evaluation_without_a_newer_metric_is_compared_still(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    older, newer = (
+        row("a", fd=2.0, fd_floor=1.0),
+        row("b", fd=1.0, fd_floor=1.0, fd_floor_train=0.5),
+    )
+    (group,) = compared(older, newer, monkeypatch=monkeypatch)
+    assert group.numbers() == ["fd", "fd_floor", "fd_floor_train"]
+    assert group.values("fd_floor_train") == (None, 0.5)
+    assert group.ranks("fd") == {"a": 2, "b": 1}
+
+
 def test_another_protocol_is_another_group(monkeypatch: pytest.MonkeyPatch) -> None:
     other = {**TEST, "num_samples": 500}
     rows = (

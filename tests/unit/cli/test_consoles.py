@@ -15,6 +15,7 @@ import olaria
 from olaria.cli.main import main
 from olaria.cli.shell import Shell
 from olaria.cli.verb import typed
+from olaria.numbers import Number
 from olaria.workflows.train import train
 
 LINE = "São João — “pão” e maçã ≈ 3 € 🏺 \N{MINUS SIGN}1\n"
@@ -80,6 +81,27 @@ def test_signs_that_a_console_lacks_are_written_otherwise(monkeypatch: pytest.Mo
         monkeypatch.setattr(sys, "stdout", console)
         Shell("pt").line(Shell("pt").number(-0.5, 2) + " 🏺")
         assert console.text == "-0,50 ?\n"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [
+        ("ascii", "a | 1.283*10^-13"),
+        ("cp437", "a · 1.283·10^-13"),
+        ("cp1252", "a · 1.283·10^-¹³"),
+        ("utf-8", "a · 1.283·10⁻¹³"),
+    ],
+)
+def test_a_power_of_ten_is_read_on_every_console(
+    encoding: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from olaria.cli.main import _never_fail_on_a_letter
+
+    console = Console(encoding)
+    _never_fail_on_a_letter(console)
+    monkeypatch.setattr(sys, "stdout", console)
+    Shell().line(f"a · {Number(1.283e-13).text()}")
+    assert console.text == f"{shown}\n"
 
 
 def test_what_is_typed_is_read_as_utf8_where_the_system_has_no_letters() -> None:

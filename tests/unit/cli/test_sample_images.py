@@ -188,7 +188,7 @@ def test_classes_are_told_to_what_is_rebuilt(run: Run) -> None:
     assert isinstance(data, ImageData)
     expected = latent.reconstruct(run.model(), data.test.x.float() / 255, data.test.y)
     assert np.allclose(found.images.numpy(), expected.numpy(), atol=1e-6)
-    with pytest.raises(UsageError, match="told the class of each image"):
+    with pytest.raises(UsageError, match="needs the class of each image"):
         reconstruct(run, "mnist", offline=True)
 
 

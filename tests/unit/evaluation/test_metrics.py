@@ -12,7 +12,7 @@ loss_nats_per_token loss_nats_per_char bits_per_char bits_per_byte longest_copie
 exact_match bleu chrf elbo_nats reconstruction_nats kl_nats nll_nats nll_stderr_nats active_units
 mse psnr_db denoised_psnr_db linear_denoised_psnr_db codes_used code_perplexity knn_accuracy trustworthiness pca_mse
 pca_knn_accuracy pca_trustworthiness auroc aupr fd
-fd_unbiased fd_ci95 fd_floor kd precision recall density coverage classes_covered
+fd_unbiased fd_ci95 fd_floor fd_floor_train kd precision recall density coverage classes_covered
 class_entropy_bits class_agreement modes_covered high_quality_share nearest_train_distance_ratio
 """
 

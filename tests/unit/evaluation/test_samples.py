@@ -17,7 +17,12 @@ from olaria.evaluation import METRICS, diversity
 from olaria.evaluation.extractor import NAME, Extractor, for_data, load, weights_path
 from olaria.evaluation.extractor.network import NUM_FEATURES, FeatureNetwork, folded, rescaled
 from olaria.evaluation.memorization import nearest_train
-from olaria.evaluation.samples import FEATURE_METRICS, evaluate_image_samples, held_out
+from olaria.evaluation.samples import (
+    FEATURE_METRICS,
+    evaluate_image_samples,
+    held_out,
+    training_images,
+)
 
 SHIPPED = ("mnist", "fashion-mnist")
 
@@ -172,6 +177,12 @@ def numbers(found: dict[str, Any]) -> list[float]:
     return [number for v in values for number in (v if isinstance(v, list) else [v])]
 
 
+def metrics_of(x: Tensor, data: ImageData, extractor: Extractor) -> dict[str, Any]:
+    """Metrics of samples, always with one seed."""
+    generator = torch.Generator().manual_seed(3)
+    return evaluate_image_samples(x, data, extractor, generator).metrics
+
+
 def test_everything_at_once(extractor: Extractor) -> None:
     data, samples = image_data(), pictures(600, 9)
     labels = torch.zeros(600, dtype=torch.int64)
@@ -209,6 +220,32 @@ def test_the_floor_uses_only_what_the_extractor_has_not_seen(extractor: Extracto
     data = image_data()
     kept = held_out(data, extractor)
     assert torch.equal(kept, torch.cat([data.train.x[100:], data.validation.x]))
+
+
+def test_the_floor_of_training_images_is_what_a_copy_of_them_gets(extractor: Extractor) -> None:
+    data, samples = image_data(), pictures(600, 9)
+    copies = training_images(data, 600, 3)
+    theirs = {image.numpy().tobytes() for image in data.train.x}
+    ours = {image.numpy().tobytes() for image in copies}
+    assert len(ours) == 600 and ours <= theirs
+    floor = metrics_of(samples, data, extractor)["fd_floor_train"]
+    assert floor == pytest.approx(metrics_of(copies, data, extractor)["fd"], rel=1e-6)
+    assert len(training_images(data, 10_000, 3)) == 700  # all that there are
+    shifted = dataclasses.replace(data, train=Images(255 - data.train.x, data.train.y))
+    assert metrics_of(samples, shifted, extractor)["fd_floor_train"] > 5 * floor
+
+
+def test_no_other_metric_depends_on_the_training_images_that_were_drawn(
+    extractor: Extractor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, samples = image_data(), pictures(600, 9)
+    found = metrics_of(samples, data, extractor)
+    monkeypatch.setattr("olaria.evaluation.samples.training_images", lambda *_: data.test.x[:100])
+    other = metrics_of(samples, data, extractor)
+    assert other.pop("fd_floor_train") != found.pop("fd_floor_train")
+    assert found.pop("class_agreement") is other.pop("class_agreement") is None
+    for key, value in found.items():  # to the rounding of products of matrices
+        assert other[key] == pytest.approx(value, rel=1e-9, abs=1e-9), key
 
 
 def test_without_an_extractor_the_reason_is_given() -> None:

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from olaria.errors import LessonError
-from olaria.i18n import Number
 from olaria.lessons import LESSONS
 from olaria.lessons.averaging import ways
 from olaria.lessons.averaging.scene import MOST_TOKENS, TOY, Scene
@@ -17,6 +16,7 @@ from olaria.lessons.averaging.ways import ByTorch
 from olaria.lessons.base import Asked, Question, Step
 from olaria.lessons.figures import Choice, Plot, Table
 from olaria.nn import averaging
+from olaria.numbers import Number
 from olaria.runs import Run
 
 from .sound import assert_sound, failing

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from olaria.i18n import format_number, format_significant
 from olaria.kinds.base import Effort
 from olaria.lessons import LESSONS, Asked
 from olaria.lessons.base import Step
 from olaria.lessons.figures import Table
 from olaria.lessons.vae.scene import Scene
+from olaria.numbers import format_number, format_significant
 from olaria.runs import Run
 from olaria.workflows.evaluate import evaluate
 

@@ -13,7 +13,7 @@ import html5lib
 import numpy as np
 import pytest
 
-from olaria.i18n import Message, Number
+from olaria.i18n import Message
 from olaria.lessons.base import Check, Formula, Paragraph, Question, Step
 from olaria.lessons.figures import (
     Bars,
@@ -33,8 +33,10 @@ from olaria.lessons.figures import (
     Table,
     Tokens,
 )
+from olaria.numbers import Number
 from olaria.pages.cells import mixed
 from olaria.pages.drawing import ticks
+from olaria.pages.labels import number
 from olaria.pages.lesson_page import LessonContext, difference, lesson_page, lesson_section
 from olaria.pages.page import rich_words
 from olaria.pages.steps import Views
@@ -270,6 +272,31 @@ def test_ticks_are_few_round_and_inside(least: float, largest: float) -> None:
     found = ticks(least, largest)
     assert 1 <= len(found) <= 6
     assert all(least - 1e-9 <= tick <= largest + 1e-9 for tick in found)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1.283e-13, 2e-7, 1.0, 5e9])
+def test_ticks_differ_whatever_the_size_of_the_values(size: float) -> None:
+    found = ticks(-size, size)
+    assert len(set(found)) == len(found) >= 3 and 0.0 in found
+    assert all(abs(tick) <= size * (1 + 1e-9) for tick in found)
+    shown = [number(tick, "en") for tick in found]
+    assert len(set(shown)) == len(shown) and "0" in shown
+    assert size > 1 or max(map(len, shown)) <= len("−5·10⁻³⁰¹")
+
+
+def test_small_numbers_of_axes_bars_and_tables_have_no_rows_of_zeros() -> None:
+    y = 1.283e-13 * X
+    plot: Any = Views("pt").of(Plot("", (Curve("a", X, y),), "x", "y"))
+    shown = re.findall(r">([^<>]+)</text>", plot["svg"])
+    assert shown[:3] == ["0", "5·10⁻¹⁴", "1·10⁻¹³"] and shown[3:7] == ["0", "0,2", "0,4", "0,6"]
+    assert plot["tables"][0]["rows"][0] == ["0", "0"]
+    bars: Any = Views("pt").of(Bars("", ("a", "b"), (("s", np.array([0.0, 1.283e-13])),)))
+    assert [row[0].text for row in bars["rows"]] == ["0", "1,283·10⁻¹³"]
+    table: Any = Views("pt").of(Table("", ("a", "b"), ((0.0, -1.283e-13), (0, 3e-7))))
+    assert [[cell.text for cell in row] for row in table["rows"]] == [
+        ["0", "−1,283·10⁻¹³"],
+        ["0", "3·10⁻⁷"],
+    ]
 
 
 def test_a_command_breaks_between_its_words_only() -> None:

@@ -16,11 +16,9 @@ from olaria.models.base import Batch, Model
 from olaria.recipes.training import TrainingConfig
 from olaria.training.estimate import (
     GAPS,
-    MOST_TENSORS,
     SMALL_EXAMPLE,
     TIGHT,
     Memory,
-    Tally,
     built_small,
     can_be_tried,
     check,
@@ -29,6 +27,7 @@ from olaria.training.estimate import (
 )
 from olaria.training.optim import build_optimizers
 from olaria.training.precision import autocast
+from olaria.training.tally import MOST_TENSORS, Tally
 
 VOCAB = 65
 

@@ -7,7 +7,8 @@ from math import inf, nan
 
 import pytest
 
-from olaria.i18n import Message, Number
+from olaria.i18n import Message
+from olaria.numbers import Number
 from olaria.training.events import Evaluated, Sampled, Stop
 from olaria.training.stopping import Patience
 

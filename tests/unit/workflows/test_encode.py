@@ -15,7 +15,7 @@ from olaria.errors import EvaluationError, OlariaError, SamplingError, UsageErro
 from olaria.models.vae import VAE
 from olaria.pages import fonts
 from olaria.runs import Run
-from olaria.workflows import encode as encoding
+from olaria.workflows import code_files, code_maps
 from olaria.workflows.encode import encode
 from olaria.workflows.evaluate import evaluate
 from olaria.workflows.train import train
@@ -53,8 +53,8 @@ def test_a_linear_map_of_equal_size_rebuilds_less_of_the_images(run: Run) -> Non
 def test_files_hold_every_image(run: Run, tmp_path: Path, ending: str) -> None:
     found = encode(run)
     path = tmp_path / f"codes{ending}"
-    written = encoding.save(found, path)
-    assert written == list(encoding.files_of(path, None))
+    written = code_files.save(found, path)
+    assert written == list(code_files.files_of(path, None))
     lines = (tmp_path / "codes.tsv").read_text().splitlines()
     assert len(lines) == len(found.codes) + 1
     first = dict(zip(lines[0].split("\t"), lines[1].split("\t"), strict=True))
@@ -66,22 +66,22 @@ def test_files_hold_every_image(run: Run, tmp_path: Path, ending: str) -> None:
         codes = [[float(cell) for cell in line.split("\t")[2:]] for line in lines[1:]]
         assert np.allclose(codes, found.codes.numpy(), rtol=1e-5, atol=1e-6)
     with pytest.raises(OlariaError, match="already there"):
-        encoding.save(found, path)
+        code_files.save(found, path)
 
 
 def test_a_map_goes_beside_the_codes(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encoding, "MAP_POINTS", 50)
-    mapped = encoding.on_plane(encode(run), "pca")
+    monkeypatch.setattr(code_maps, "MAP_POINTS", 50)
+    mapped = code_maps.on_plane(encode(run), "pca")
     assert len(mapped.points) == 50 and mapped.notes[0].fields["count"] == 50
-    path = encoding.map_path(tmp_path / "codes.tsv", "pca")
-    written = encoding.save_map(mapped, path, "digits · pca")
+    path = code_files.map_path(tmp_path / "codes.tsv", "pca")
+    written = code_maps.save_map(mapped, path, "digits · pca")
     assert written == [tmp_path / "codes-pca.png", tmp_path / "codes-pca.tsv"]
     with Image.open(path) as picture:
         assert picture.width > 800
     assert len(written[1].read_text().splitlines()) == 51
-    assert set(written) < set(encoding.files_of(tmp_path / "codes.tsv", "pca"))
+    assert set(written) < set(code_files.files_of(tmp_path / "codes.tsv", "pca"))
 
 
 @pytest.mark.parametrize("ending", [".tsv", ".npy"])
@@ -92,7 +92,7 @@ def test_where_the_map_cannot_be_made_no_codes_are_left(
     def full(*_: object, **__: object) -> None:
         raise OlariaError("no space left")
 
-    monkeypatch.setattr(encoding, stage, full)
+    monkeypatch.setattr(code_maps, stage, full)
     with pytest.raises(OlariaError, match="no space"):
         encode(run, map="pca", out=tmp_path / f"codes{ending}")
     assert list(tmp_path.iterdir()) == []
@@ -115,7 +115,7 @@ def test_a_class_that_no_font_draws_is_noted_with_the_map(
 
 
 def test_a_table_has_no_zero_below_zero() -> None:
-    assert encoding._columns("z", torch.tensor([[-0.0], [-1.5]])) == [("z1", ["0", "-1.5"])]
+    assert code_files.columns("z", torch.tensor([[-0.0], [-1.5]])) == [("z1", ["0", "-1.5"])]
 
 
 def test_the_users_own_images_have_no_classes(run: Run, tmp_path: Path) -> None:
@@ -125,10 +125,10 @@ def test_the_users_own_images_have_no_classes(run: Run, tmp_path: Path) -> None:
     found = encode(run, str(tmp_path))
     assert torch.allclose(found.codes, encode(run).codes[:1], atol=1e-5)
     assert found.classes is None and set(found.quality.values()) == {None}
-    encoding.save(found, tmp_path / "one.tsv")
+    code_files.save(found, tmp_path / "one.tsv")
     assert (tmp_path / "one.tsv").read_text().splitlines()[1].startswith("a b.png\t")
     with pytest.raises(EvaluationError, match="10 images or more, there are 1"):
-        encoding.on_plane(found, "tsne")
+        code_maps.on_plane(found, "tsne")
     with pytest.raises(UsageError, match="split is of the run's own data"):
         encode(run, str(tmp_path), split="train")
 
@@ -141,7 +141,7 @@ def test_a_model_that_is_told_classes_gets_them(tmp_path: Path) -> None:
         expected = model.codes(data.test.x.float() / 255, data.test.y)
     assert torch.allclose(encode(run).codes, expected, atol=1e-5)
     Image.new("L", (8, 8)).save(tmp_path / "mine.png")
-    with pytest.raises(UsageError, match="told the class of each image"):
+    with pytest.raises(UsageError, match="needs the class of each image"):
         encode(run, str(tmp_path / "mine.png"))
 
 

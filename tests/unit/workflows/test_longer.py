@@ -16,7 +16,7 @@ from olaria.families import MODELS
 from olaria.i18n import Message
 from olaria.models.base import Model
 from olaria.runs import Run
-from olaria.runs.tuning import trained_in_all
+from olaria.runs.longer import trained_in_all
 from olaria.training.events import Answer, Event, Stepped, Stop
 from olaria.training.inheritance import model_sha256
 from olaria.workflows.running import replay, resume

@@ -105,7 +105,7 @@ def test_a_model_that_is_told_classes_takes_folders_that_say_them(
     assert len(encode(run, others).codes) == NUM_IMAGES
     shutil.move(others / "a", others / "z")
     for strange in (others, others / "b", others / "b" / "01.png"):
-        with pytest.raises(UsageError, match="told the class of each image"):
+        with pytest.raises(UsageError, match="needs the class of each image"):
             encode(run, strange)
 
 

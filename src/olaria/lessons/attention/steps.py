@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from olaria.i18n import N_, Message, Number
+from olaria.i18n import N_, Message
 from olaria.lessons.attention.heads import beyond, heads, kinds, over_texts, without_a_head
 from olaria.lessons.attention.scene import MOST_FOLLOWED, Scene, later_queries
 from olaria.lessons.attention.ways import Attended, Way
@@ -30,6 +30,7 @@ from olaria.models.language import Block, LanguageModel
 from olaria.models.translation import CrossAttention, SelfAttention, Translation
 from olaria.nn.attention import attention, causal_mask, local_mask, rotate
 from olaria.nn.norm import norm
+from olaria.numbers import Number
 
 QUERY = np.ones((1, 1, 4))
 KEYS = np.array([[[1.0, 1, 1, 1], [1, 1, 0, 0], [2, 2, 1, 1]]])

@@ -21,7 +21,7 @@ from olaria.evaluation import anomaly
 from olaria.evaluation.gathered import alike
 from olaria.evaluation.projection import PrincipalComponents
 from olaria.evaluation.reconstruction import knn_accuracy, psnr_db
-from olaria.i18n import N_, Message, Number
+from olaria.i18n import N_, Message
 from olaria.lessons import images
 from olaria.lessons.autoencoder.scene import NUM_VOTERS, Scene
 from olaria.lessons.autoencoder.ways import Way
@@ -33,6 +33,7 @@ from olaria.lessons.live import latent_plane
 from olaria.lessons.parts import Values
 from olaria.lessons.twice import Row
 from olaria.models.autoencoder import AutoEncoder, corrupted
+from olaria.numbers import Number
 from olaria.objectives.reconstruction import squared_error
 from olaria.sampling import latent
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from olaria.i18n import N_, Message, Number
+from olaria.i18n import N_, Message
 from olaria.lessons.averaging.scene import LENGTHS, REPETITIONS, TOY, Scene
 from olaria.lessons.averaging.ways import Way
 from olaria.lessons.base import Array, Check
@@ -24,6 +24,7 @@ from olaria.models.gpt import GPT
 from olaria.models.language import LanguageModel
 from olaria.nn import averaging
 from olaria.nn.attention import attention, causal_mask
+from olaria.numbers import Number
 
 VERSIONS = (N_("1: loops"), N_("2: matrix product"), N_("3: softmax"), N_("4: self-attention"))
 FACTORS = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -26,7 +26,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from olaria.i18n import N_, Message, Number
+from olaria.i18n import N_, Message
 from olaria.lessons.base import Array, Check, numbers
 from olaria.lessons.by_numpy.networks import sigmoid
 from olaria.lessons.evaluated import Evaluated, beside, evaluated
@@ -45,6 +45,7 @@ from olaria.lessons.gan.game import Values, balance_of, told
 from olaria.lessons.gan.record import measured, pictures, played, warned
 from olaria.lessons.gan.scene import SHOWN, SIDE, Points
 from olaria.lessons.gan.ways import NEIGHBOURHOODS, Way, pull_of
+from olaria.numbers import Number
 from olaria.sampling import plane
 
 ARROWS = 60

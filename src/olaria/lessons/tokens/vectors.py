@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from olaria.evaluation.projection import PrincipalComponents
-from olaria.i18n import N_, Message, Number
+from olaria.i18n import N_, Message
 from olaria.lessons.base import Array, Check
 from olaria.lessons.figures import Bars, Choice, Cloud, Control, Heat, Scatter
 from olaria.lessons.parts import Values
@@ -31,6 +31,7 @@ from olaria.lessons.tokens.scene import (
 )
 from olaria.lessons.tokens.ways import Way
 from olaria.lessons.twice import Row
+from olaria.numbers import Number
 
 SHOWN_DIMENSIONS = 16
 SHARES = (0.05, 0.25, 0.75)

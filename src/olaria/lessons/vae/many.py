@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from olaria.evaluation.density import ACTIVE_VARIANCE
-from olaria.i18n import N_, Message, Number, command
+from olaria.i18n import N_, Message, command
 from olaria.lessons.base import Array, Check, numbers
 from olaria.lessons.figures import Bars, Choice, Cloud, Control, Curve, Images, Plot, Scatter, Table
 from olaria.lessons.images import MOST_BARS, index, strip, value
@@ -25,6 +25,7 @@ from olaria.lessons.parts import Values
 from olaria.lessons.vae.scene import NUM_ESTIMATES, NUM_SAMPLES, NUM_STEPS, SIDE, Scene, most_spread
 from olaria.lessons.vae.ways import Draws, Way
 from olaria.models.vae import binarize
+from olaria.numbers import Number
 from olaria.sampling import latent
 
 RADIUS = 2.0

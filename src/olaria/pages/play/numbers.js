@@ -1,13 +1,17 @@
 /** Numbers as the reader writes them, and rows of numbers. */
 
 /**
- * As `labels.number` of Python writes it: four significant digits, less the zeros at the end, or so many decimals.
+ * As `labels.number` of Python writes it: four significant digits, less the zeros at the end, below 0.00001 in size by
+ * a power of ten; or so many decimals.
  * @param {number} value
  * @param {number} [digits] decimals
  * @param {string} [language] of the page, unless given
  */
 export const written = (value, digits, language = document.documentElement.lang) => {
   if (!Number.isFinite(value)) return "—";
+  if (digits === undefined && value && Number(value.toExponential(3).split("e")[1]) < -5) {
+    return scientific(value, undefined, language);
+  }
   const most = digits ?? Math.max(0, 3 - (value ? Math.floor(Math.log10(Math.abs(value))) : 0));
   const text = value.toLocaleString(language, {
     minimumFractionDigits: digits ?? 0,
@@ -17,15 +21,25 @@ export const written = (value, digits, language = document.documentElement.lang)
 };
 
 /**
+ * A factor and a power of ten, as `format_scientific` of Python writes them: 1.283·10⁻¹³.
+ * @param {number} value
+ * @param {number} [digits] decimals of the factor; up to three, less the zeros at the end, unless given
+ * @param {string} [language]
+ */
+const scientific = (value, digits, language) => {
+  const [factor, exponent] = value.toExponential(digits ?? 3).split("e");
+  const power = [...String(Number(exponent))].map((sign) => sign === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(sign)]).join("");
+  return `${written(Number(factor), digits, language)}·10${power}`;
+};
+
+/**
  * A small number as a power of ten, as `difference` of Python writes it: 2.5·10⁻⁷.
  * @param {number} value
  * @param {string} [language]
  */
 export const tiny = (value, language = document.documentElement.lang) => {
   if (!(value > 0 && value < Infinity)) return value === 0 ? "0" : "∞";
-  const [digits, exponent] = value.toExponential(1).split("e");
-  const power = [...String(Number(exponent))].map((sign) => sign === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(sign)]).join("");
-  return `${written(Number(digits), 1, language)}·10${power}`;
+  return scientific(value, 1, language);
 };
 
 /**

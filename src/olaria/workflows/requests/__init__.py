@@ -29,18 +29,18 @@ from typing import (
 from olaria.errors import UsageError, suggestion
 from olaria.i18n import N_, Message, Setting
 from olaria.vocabulary import NamedCheckpoint
-from olaria.workflows.requests import forms
+from olaria.workflows.requests import forms, several
 from olaria.workflows.requests.forms import NO_LIMITS, Form, Limits
 
 Seconds = Annotated[float, forms.Duration()]
 """A duration: seconds, or a text such as ``5m``."""
-TwoClasses = Annotated[tuple[int, int], forms.TwoClasses()]
+TwoClasses = Annotated[tuple[int, int], several.TwoClasses()]
 """Two classes, from 0."""
 AnyRun = Annotated[Any, forms.Place()]
 """A run's name or folder; in Python also an opened run, which is a path too."""
 AnyData = Annotated[Any, forms.Source()]
 """A data set's name, or the path of the user's own; in Python also the data themselves."""
-AnyPlaces = Annotated[Any, forms.OneOrSeveral(item=forms.Source())]
+AnyPlaces = Annotated[Any, several.OneOrSeveral(item=forms.Source())]
 """Where the data of runs lie; in Python also one place alone."""
 AnySettings = Annotated[Any, forms.AnyObject()]
 """The path of a file of settings; in Python also what one says."""
@@ -305,7 +305,7 @@ def _form_of(annotation: Any, about: About) -> tuple[Form, bool]:
         return forms.Choice(words=get_args(annotation)), False
     if get_origin(annotation) is tuple:
         item = _form_of(get_args(annotation)[0], about)[0]
-        return forms.Several(limits=about.limits, item=item, by_commas=about.by_commas), False
+        return several.Several(limits=about.limits, item=item, by_commas=about.by_commas), False
     return _PLAIN[annotation](limits=about.limits), False
 
 
