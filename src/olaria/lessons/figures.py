@@ -245,7 +245,7 @@ class NextToken:
 
 @dataclass(frozen=True)
 class Live:
-    """A part of the page that computes with the models of runs while the reader moves it.
+    """A part of the page that computes while the reader moves it, perhaps with the models of runs.
 
     Args:
         caption: see :class:`Plot`.

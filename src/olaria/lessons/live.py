@@ -13,7 +13,7 @@ from torch import Tensor
 
 from olaria.i18n import N_, Message
 from olaria.lessons.base import Array, Asked, evenly, numbers
-from olaria.lessons.figures import Images, Live, Tokens, Words
+from olaria.lessons.figures import Figure, Images, Live, Tokens, Words
 from olaria.lessons.images import Opened, index, strip, value
 
 MOST_SLIDERS = 6
@@ -21,6 +21,8 @@ MOST_SLIDERS = 6
 MOST_STARTS = 6
 """Test images to begin at."""
 MOST_POINTS = 300
+MOST_LEARNT = 800
+"""Points of a run's data that the page trains on."""
 NUM_ROWS = 3
 """Dimensions that the static figure shows."""
 AROUND = (-2.0, -4 / 3, -2 / 3, 0.0, 2 / 3, 4 / 3, 2.0)
@@ -63,6 +65,57 @@ def latent_plane(scene: Opened, codes: Tensor, image: Image) -> Live:
         },
         _around(scene, z[0], std, sliders[:NUM_ROWS], image),
     )
+
+
+def noise_walk(
+    run: str,
+    ends: tuple[Array, Array],
+    below: Figure,
+    *,
+    label: int | None,
+    names: Sequence[str],
+    is_logistic: bool,
+    is_arc: bool,
+) -> Live:
+    """The generator of a run, drawing on the way from one noise vector to another, and the discriminator's output.
+
+    Args:
+        run: its name.
+        ends: of the first walk, (latent,) each.
+        below: the static figure.
+        label: class of both ends, where the networks are given it.
+        names: of the classes.
+        is_logistic: whether an output is read as the logit of a probability.
+        is_arc: whether the way is an arc and not straight.
+    """
+    settings = {
+        "ends": list(ends),
+        "class": label,
+        "classNames": list(names),
+        "logistic": is_logistic,
+        "arc": is_arc,
+    }
+    return Live("", "live_walk", (run,), settings, below)
+
+
+def plane_game(
+    run: str, points: Tensor, clusters: tuple[Array, float] | None, below: Figure
+) -> Live:
+    """A game of points that the reader trains, on the data of a run or on others.
+
+    Args:
+        run: its name.
+        points: of its data, (N, 2).
+        clusters: their centres, (K, 2), and standard deviation, where they are known.
+        below: the static figure.
+    """
+    settings = {
+        "run": run,
+        "points": numbers(points[:MOST_LEARNT]),
+        "modes": None if clusters is None else clusters[0],
+        "std": None if clusters is None else clusters[1],
+    }
+    return Live("", "live_game", (run,), settings, below)
 
 
 def prompt(

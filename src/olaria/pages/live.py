@@ -26,6 +26,7 @@ _EVERY = {
         "The model runs in this page: {count} numbers were computed again here, "
         "and the largest difference is {difference}."
     ),
+    "computed": N_("All numbers of this part are computed in this page."),
     "rounded": N_("Its weights are rounded to 16 bits here, to keep the file small."),
     "damaged": N_(
         "The weights in this file are damaged, so this part stays off. The figure below is from the undamaged model."
@@ -49,6 +50,108 @@ _OF_PART: Mapping[str, Mapping[str, str]] = {
         "drawn": N_("what the decoder draws"),
         "starts": N_("begin at a test image:"),
         "class": N_("class given to the decoder"),
+    },
+    "live_walk": {
+        "generated": N_("what the generator draws"),
+        "along": N_("the discriminator's output along the walk"),
+        "part": N_("part of the way"),
+        "probability": N_("D(G(z)), probability of being real"),
+        "output": N_("l(G(z)), output of the discriminator"),
+        "class": N_("class given to both networks"),
+        "walk": N_("walk"),
+        "stop": N_("stop"),
+        "onward": N_("new noise"),
+    },
+    "live_game": {
+        "seen": N_(
+            "the game: the discriminator's surface, the data, the generated points and their gradients"
+        ),
+        "past": N_("the discriminator's mean outputs, step by step"),
+        "points": N_("points to learn"),
+        "set_own": N_("{run}: its data, untrained networks"),
+        "set_trained": N_("{run}: its data, its trained networks"),
+        "set_ring": N_("a ring of eight clusters"),
+        "set_grid": N_("a grid of 25 clusters"),
+        "set_spiral": N_("a spiral"),
+        "seed": N_("seed"),
+        "play": N_("▶ play"),
+        "pause": N_("pause"),
+        "slow": N_("slow motion"),
+        "moment": N_("next moment"),
+        "stepD": N_("one step of D"),
+        "stepG": N_("one step of G"),
+        "break": N_("break it on purpose:"),
+        "strong": N_("D too strong"),
+        "idle": N_("D never learns"),
+        "silent": N_("no noise"),
+        "fair": N_("mend it"),
+        "rule_fair": "",
+        "rule_strong": N_(
+            "D now takes two steps for each step of G, learns fifty times as fast, and has no penalty; "
+            "G minimises log(1 − D). Play: D becomes sure, the gradients almost vanish, "
+            "and G finds few clusters or none."
+        ),
+        "rule_idle": N_(
+            "D keeps its first weights. Play: G climbs a surface that never answers, "
+            "so its points all run to one side, whether there is data or not."
+        ),
+        "rule_silent": N_(
+            "G gets the same noise each time, all zeros, so all of its points are one. "
+            "Play: the point wanders, and never covers two clusters at once."
+        ),
+        "key": N_(
+            "Blue dots: data. Yellow dots: generated points. Arrows: where the generator's loss falls fastest, "
+            "and how fast. Ground: blue where D says real, red where it says generated."
+        ),
+        "step": N_("steps"),
+        "covered": N_("clusters covered"),
+        "near": N_("points near a cluster"),
+        "of": N_("{count} of {all}"),
+        "arrow": N_("mean gradient of a point"),
+        "outside": N_("points outside the picture"),
+        "rate": N_("steps per second"),
+        "onReal": N_("D(x), data"),
+        "onGenerated": N_("D(G(z))"),
+        "again": N_("The turns that the link tells of are played again."),
+        "overflow": N_("The numbers have grown beyond all bounds, so the game has stopped."),
+        "discriminator_drawn": N_(
+            "D's turn, 1 of 3: a batch of the data and a batch of generated points are drawn."
+        ),
+        "discriminator_judged": N_(
+            "D's turn, 2 of 3: D judges both. Its loss is {loss}; the gradient says how its weights would lower it."
+        ),
+        "discriminator_updated": N_(
+            "D's turn, 3 of 3: D's weights have moved, and so has the surface. The loss was {loss}."
+        ),
+        "generator_drawn": N_("G's turn, 1 of 3: G turns new noise into new points."),
+        "generator_judged": N_(
+            "G's turn, 2 of 3: D judges the points; G's loss is {loss}. Each arrow shows where its point would go."
+        ),
+        "generator_updated": N_(
+            "G's turn, 3 of 3: G's weights have moved, and all of its points with them. The loss was {loss}."
+        ),
+    },
+    "live_peaks": {
+        "seen": N_(
+            "the density p, and the best normal distribution for each direction of the divergence"
+        ),
+        "density": N_("density"),
+        "leftMean": N_("left peak: mean"),
+        "leftStd": N_("left peak: standard deviation"),
+        "rightMean": N_("right peak: mean"),
+        "rightStd": N_("right peak: standard deviation"),
+        "share": N_("mass of the left peak"),
+        "wide": N_("least D(p‖q)"),
+        "narrow": N_("least D(q‖p)"),
+        "other": N_("D(q‖p), other valley"),
+        "mean": N_("mean"),
+        "std": N_("standard deviation"),
+        "forward": N_("D(p‖q), nats"),
+        "backward": N_("D(q‖p), nats"),
+        "two": N_(
+            "From the other peak the search for the least D(q‖p) ends in another valley: the dashed curve."
+        ),
+        "one": N_("From both peaks the search for the least D(q‖p) ends at the same q."),
     },
     "live_prompt": {
         "prompt": N_("your text"),
@@ -106,7 +209,7 @@ def live_words(parts: Iterable[str], language: str) -> dict[str, str]:
     found = dict(_EVERY)
     for part in parts:
         found.update(_OF_PART[part])
-    return {name: translate(text, language) for name, text in found.items()}
+    return {name: text and translate(text, language) for name, text in found.items()}
 
 
 def documents(play: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Markup]]:

@@ -60,8 +60,8 @@ class Views:
         parts: the live parts that were asked for, in order.
     """
 
-    def __init__(self, language: str, play: Collection[str] = ()) -> None:
-        self.language, self.play = language, tuple(play)
+    def __init__(self, language: str, play: Collection[str] | None = None) -> None:
+        self.language, self.play = language, None if play is None else tuple(play)
         self.parts = dict[str, None]()
 
     def of(self, figure: Figure) -> View:
@@ -288,13 +288,14 @@ class Views:
 
     def _live(self, figure: Live) -> View:
         below = self.of(replace(figure.below, caption=figure.caption))
-        if not set(figure.runs) <= set(self.play):
+        play = self.play
+        if play is None or not set(figure.runs) <= set(play):
             return below
         self.parts[figure.part] = None
         return {
             "kind": "live",
             "part": figure.part,
-            "models": [self.play.index(name) + 1 for name in figure.runs],
+            "models": [play.index(name) + 1 for name in figure.runs],
             "settings": data_block(self._plain_values(figure.settings)),
             "below": below,
             "tables": below["tables"],

@@ -6,8 +6,8 @@ import { pathToFileURL } from "node:url";
 
 const folder = process.argv[2];
 const load = (name) => import(pathToFileURL(`${folder}/${name}.js`).href);
-const [weights, tensor, models, fresh, plane] = await Promise.all(
-  ["weights", "tensor", "models", "fresh", "points"].map(load),
+const [weights, tensor, models, fresh, plane, match] = await Promise.all(
+  ["weights", "tensor", "models", "fresh", "points", "match"].map(load),
 );
 
 const plain = (value) => {
@@ -57,6 +57,7 @@ const jobs = {
       points: game.generate(source.shown),
       averaged: game.generateAveraged(source.shown),
       logits: game.judge(source.places),
+      pulls: game.pulls(Float32Array.from(source.places)),
     };
   },
   points: ({ name, count }) => {
@@ -73,6 +74,17 @@ const jobs = {
       if (game.step === steps) break;
     }
     return { step: game.step, points: game.generateAveraged(source.noise(2 * 500)) };
+  },
+  match: ({ rule, turns, seed }) => {
+    const game = new match.Match(match.tableOf("ring", {}, seed), rule, seed);
+    for (const [kind, count] of match.readTurns(turns)) {
+      for (let i = 0; i < count; i++) {
+        game.begin(kind);
+        game.finish();
+      }
+    }
+    const { generated, logits, steepness, clusters } = game.seen();
+    return { played: game.played, step: game.gan.step, generated, logits, steepness, clusters };
   },
 };
 

@@ -12,11 +12,16 @@ import numpy as np
 import pytest
 import torch
 
+from olaria.lessons.base import Asked
+from olaria.lessons.kl.scene import Mixture, Scene
+from olaria.lessons.kl.steps import PEAKS
+from olaria.lessons.kl.ways import ByTorch
 from olaria.objectives.divergence import Gaussian, divergence, integrand
 from olaria.pages.labels import number
 from olaria.pages.lesson_page import difference
 from olaria.pages.moving import round_above
 from olaria.sampling.autoregressive import SamplingConfig, filter_logits
+from olaria.sampling.latent import Walk, on_the_way
 
 GAUSSIANS = [
     (0.0, 1.0, 1.0, 1.5),
@@ -74,6 +79,49 @@ console.log(JSON.stringify({json.dumps(FILTERS)}.map((rule) => filtered(logits, 
         config = SamplingConfig(temperature=t, top_k=k, top_p=p)
         kept = filter_logits(torch.tensor(LOGITS.copy())[None], config)
         assert told == pytest.approx(kept.softmax(-1)[0].tolist(), abs=1e-6), (t, k, p)
+
+
+MIXTURES = [
+    PEAKS,
+    Mixture((0.3, 0.7), (Gaussian(-3.0, 0.4), Gaussian(1.0, 1.2))),
+    Mixture((0.5, 0.5), (Gaussian(0.0, 1.0), Gaussian(0.5, 0.8))),
+]
+
+
+def test_the_best_fits_of_two_peaks_are_the_lessons() -> None:
+    cases = [[m.weights, [(g.mean, g.std) for g in m.parts]] for m in MIXTURES]
+    found = in_node(
+        f"""
+import {{ both, logMixture, moments, searched }} from "./peaks.js";
+console.log(JSON.stringify({json.dumps(cases)}.map(([weights, parts]) => {{
+  const p = {{ weights, parts }}, fits = [moments(p), ...parts.map((part) => searched(p, part))];
+  return [fits, fits.map((q) => both(p, q)), logMixture(p, 0.3)];
+}})));"""
+    )
+    way = ByTorch(Scene.of(Asked()))
+    for p, (fits, nats, log_p) in zip(MIXTURES, found, strict=True):
+        expected = [way.moments(p), *(way.searched(p, part) for part in p.parts)]
+        assert np.array(fits) == pytest.approx(
+            np.array([(q.mean, q.std) for q in expected]), abs=2e-4
+        )
+        again = [way.both(p, Gaussian(*q)) for q in fits]
+        assert np.array(nats) == pytest.approx(np.array(again), rel=1e-6)  # means in float32
+        assert log_p == pytest.approx(np.log(way.density(p, np.array([0.3]))[0]), abs=1e-9)
+
+
+@pytest.mark.parametrize("path", ["spherical", "linear"])
+def test_noise_on_the_way_is_the_samplers(path: Walk) -> None:
+    a, b = np.random.default_rng(0).normal(size=(2, 6))
+    found = in_node(
+        f"""
+import {{ between }} from "./walk.js";
+const [a, b] = {json.dumps([a.tolist(), b.tolist()])}, isArc = {json.dumps(path == "spherical")};
+console.log(JSON.stringify([...Array(7).keys()].map((k) => between(a, b, k / 6, isArc))));"""
+    )
+    expected = on_the_way(torch.tensor(a)[None], torch.tensor(b)[None], 7, path)[0]
+    assert np.array(found) == pytest.approx(
+        expected.numpy(), abs=1e-6
+    )  # parts of the way in float32
 
 
 @pytest.mark.parametrize("language", ["en", "pt"])

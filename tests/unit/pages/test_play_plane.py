@@ -203,6 +203,37 @@ def test_points_are_pulled_down_the_generators_loss(
     loss = BATCH * generator_loss(model.discriminate(points), model.config.loss)
     (gradient,) = torch.autograd.grad(loss, points)
     close(last["pull"], -gradient)
+    places = game["places"].clone().requires_grad_()
+    output = model.discriminate(places)
+    loss = len(places) * generator_loss(output, model.config.loss)
+    (gradient,) = torch.autograd.grad(loss, places)
+    pulls = game["found"]["pulls"]
+    close(pulls["pull"], -gradient)
+    close(pulls["logits"], output.detach())
+
+
+def test_the_readers_match_is_the_same_when_played_again(images_in_node: Node) -> None:
+    """Its turns are a text; and each way to break it does what the page says of it."""
+    games = [
+        {"rule": "fair", "turns": "60t1d2g5t", "seed": 3},
+        {"rule": "fair", "turns": "60t1d2g5t", "seed": 3},
+        {"rule": "fair", "turns": "60t2g1d5t", "seed": 3},
+        {"rule": "fair", "turns": "300t", "seed": 0},
+        {"rule": "strong", "turns": "300t", "seed": 0},
+        {"rule": "idle", "turns": "300t", "seed": 0},
+        {"rule": "silent", "turns": "300t", "seed": 0},
+    ]
+    found = images_in_node(*({"job": "match", **game} for game in games))
+    assert [one["played"] for one in found] == [game["turns"] for game in games]
+    one, again, other, fair, strong, idle, silent = found
+    assert one == again and one["step"] == 67
+    assert one["generated"] != other["generated"]
+    assert fair["clusters"]["covered"] >= 6 and fair["clusters"]["all"] == 8
+    assert strong["clusters"]["covered"] <= 3
+    # The first discriminator calls every point real that has run far enough.
+    assert idle["clusters"]["near"] == 0 and min(idle["logits"]) > 3
+    assert len({tuple(silent["generated"][i : i + 2]) for i in range(0, 800, 2)}) == 1
+    assert silent["clusters"]["covered"] <= 1
 
 
 def close(found: list[float], expected: Tensor) -> None:

@@ -30,6 +30,7 @@ from olaria.lessons.gan.record import measured, num_tiles, played, tiles, warned
 from olaria.lessons.gan.scene import Pictures, first
 from olaria.lessons.gan.ways import Way, classifies, pull_of
 from olaria.lessons.images import index, map_of_pixels, strip
+from olaria.lessons.live import noise_walk
 from olaria.sampling.latent import on_the_way
 from olaria.training.health import NARROW_SPREAD
 from olaria.training.randomness import generator as at_place
@@ -80,7 +81,15 @@ def walk(scene: Pictures, way: Way) -> Values:
         "z": numbers(scene.z),
         "way": made,
         "noise": Bars("", tuple(index("z", k) for k in range(count)), tuple(ends)),
-        "pictures": Choice("", (control,), stops, (0, STOPS // 2, STOPS - 1)),
+        "pictures": noise_walk(
+            scene.run.name,
+            (z[0, 0], z[0, -1]),
+            Choice("", (control,), stops, (0, STOPS // 2, STOPS - 1)),
+            label=None if y is None else int(y[0]),
+            names=scene.names,
+            is_logistic=scene.logistic,
+            is_arc=path == "spherical",
+        ),
     }
 
 

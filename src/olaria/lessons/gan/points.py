@@ -45,6 +45,7 @@ from olaria.lessons.gan.game import Values, balance_of, told
 from olaria.lessons.gan.record import measured, pictures, played, warned
 from olaria.lessons.gan.scene import SHOWN, SIDE, Points
 from olaria.lessons.gan.ways import NEIGHBOURHOODS, Way, pull_of
+from olaria.lessons.live import plane_game
 from olaria.numbers import Number
 from olaria.sampling import plane
 
@@ -220,7 +221,12 @@ def path(scene: Points, way: Way) -> Values:
         "after": found[1],
         "answer": 0,
         **arrays,
-        "kept": played(steps, scatters),
+        "kept": plane_game(
+            scene.run.name,
+            scene.data.train,
+            scene.clusters,
+            played(steps, scatters) or scatters[-1],
+        ),
         "measured": measured(scene.run, MEASURED, known["modes"]),
         "drawn": played(when, [Images("", (Strip("", one[None]),)) for one in drawn]),
     }

@@ -18,7 +18,7 @@ import numpy as np
 
 from olaria.i18n import N_, Message
 from olaria.lessons.base import Array, Check
-from olaria.lessons.figures import Bars, Curve, Gaussians, Images, Plot, Strip, Table
+from olaria.lessons.figures import Bars, Curve, Gaussians, Images, Live, Plot, Strip, Table
 from olaria.lessons.images import index
 from olaria.lessons.kl.scene import MOST_BARS, NUM_DRAWS, PRIOR, Mixture, P, Q, Scene
 from olaria.lessons.kl.ways import ByTorch, Way
@@ -173,7 +173,13 @@ def two_peaks(_: Scene, way: Way) -> Values:
         "between": float(np.interp(covering.mean, x, densities[0])),
         "peak": densities[0].max(),
         "answer": 0,
-        "curves": Plot("", tuple(curves), "x", Message(N_("density"))),
+        "curves": Live(
+            "",
+            "live_peaks",
+            (),
+            {"share": PEAKS.weights[0], "parts": [astuple(part) for part in PEAKS.parts]},
+            Plot("", tuple(curves), "x", Message(N_("density"))),
+        ),
         "table": _table(headings, rows),
         "slopes": Plot("", slopes, Message(N_("mean of q")), Message(N_("nats"))),
     }

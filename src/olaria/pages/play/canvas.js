@@ -62,3 +62,19 @@ export function sideBySide(canvases) {
   }
   return whole;
 }
+
+/**
+ * Draw again where a canvas gets another width: letters and lines are sized by the screen, and a part of the page may be
+ * hidden at first.
+ * @param {HTMLCanvasElement} canvas
+ * @param {() => void} draw
+ */
+export function onResize(canvas, draw) {
+  let width = canvas.clientWidth;
+  if (typeof ResizeObserver === "undefined") return;
+  new ResizeObserver(() => {
+    if (canvas.clientWidth === width) return;
+    width = canvas.clientWidth;
+    draw();
+  }).observe(canvas);
+}

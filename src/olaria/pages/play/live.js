@@ -1,5 +1,5 @@
 /**
- * Live parts of a page: each computes with the model of a run, and starts once the model has proved that it computes
+ * Live parts of a page: one that computes with the model of a run starts once the model has proved that it computes
  * here what Python computed. Beneath each stands its static figure, whatever happens here.
  *
  * A part is a function of a `Stage`. It draws into `stage.room`, and returns what the page asks of it (`Player`).
@@ -75,7 +75,7 @@ async function startPart(box, id, part, model, link, words, colours) {
   const told = box.querySelector(".live-told"), settings = JSON.parse(box.querySelector("script").textContent);
   const tell = (state, text) => { box.dataset.state = state; told.textContent = text; };
   try {
-    const found = await Promise.all(box.dataset.models.split(" ").map(model));
+    const found = await Promise.all(box.dataset.models.split(" ").filter(Boolean).map(model));
     const wrong = found.find(({ proof }) => !proof.holds);
     if (wrong) return tell("off", refusal(wrong, words));
     const room = make("div.live-room");
@@ -92,7 +92,7 @@ async function startPart(box, id, part, model, link, words, colours) {
     box.prepend(room);
     player.show();
     link.listeners.push(() => { player.state.restore(); player.show(); });
-    tell("on", proofWords(found, words));
+    tell("on", found.length ? proofWords(found, words) : words.computed);
     if ([...link.values.keys()].some((key) => key.startsWith(`${id}.`))) reveal(box);
   } catch (error) {
     box.querySelector(".live-room")?.remove();

@@ -148,23 +148,39 @@ export class PlaneGan {
    */
   *generatorTurn(source) {
     const count = source.batchSize;
-    const { generator, discriminator, spread } = this.players;
+    const { generator } = this.players;
     const tape = generator.forward(source.noise(count * this.latent));
     const units = /** @type {Float32Array} */ (tape.values.at(-1));
     /** @type {Moment} */
     const moment = { side: "generator", stage: "drawn", generated: this.#placed(units) };
     yield moment;
-    const judged = discriminator.forward(this.#scaled(moment.generated), true);
-    const logits = /** @type {Float32Array} */ (judged.values.at(-1));
-    const { loss, gradient } = meanOf(LOSSES[this.settings.loss].generator, logits);
-    // By a point in units of the spread, as both networks work; by the point itself it is that, divided by the spread.
-    const byUnits = discriminator.inputGradient(judged, discriminator.deltas(judged, gradient));
+    const { byUnits, ...judged } = this.#judged(moment.generated, true);
     const gradients = generator.zeros();
     generator.collect(tape, generator.deltas(tape, byUnits), gradients);
-    moment.pull = byUnits.map((value) => (-value * count) / spread);
-    moment.logits = logits;
-    moment.loss = loss;
+    Object.assign(moment, judged);
     yield* this.#update(moment, gradients, 1);
+  }
+
+  /**
+   * What the generator's loss says of points, where nothing is trained.
+   * @param {Float32Array} points (count, size)
+   * @returns {{logits: Float32Array, loss: number, pull: Float32Array}} see `Moment`
+   */
+  pulls(points) {
+    const { logits, loss, pull } = this.#judged(points, false);
+    return { logits, loss, pull };
+  }
+
+  /** @param {Float32Array} points @param {boolean} isTraining */
+  #judged(points, isTraining) {
+    const { discriminator, spread } = this.players;
+    const tape = discriminator.forward(this.#scaled(points), isTraining);
+    const logits = /** @type {Float32Array} */ (tape.values.at(-1));
+    const { loss, gradient } = meanOf(LOSSES[this.settings.loss].generator, logits);
+    // By a point in units of the spread, as both networks work; by the point itself it is that, divided by the spread.
+    const byUnits = discriminator.inputGradient(tape, discriminator.deltas(tape, gradient));
+    const pull = byUnits.map((value) => (-value * logits.length) / spread);
+    return { logits, loss, pull, byUnits };
   }
 
   /**
