@@ -7,6 +7,7 @@ there, so that the static figure is compared twice like every other number.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -15,6 +16,7 @@ from olaria.i18n import N_, Message
 from olaria.lessons.base import Array, Asked, evenly, numbers
 from olaria.lessons.figures import Figure, Images, Live, Tokens, Words
 from olaria.lessons.images import Opened, index, strip, value
+from olaria.runs import Run
 
 MOST_SLIDERS = 6
 """Dimensions that can be moved: those used most."""
@@ -133,6 +135,20 @@ def prompt(
     values = np.concatenate((np.full(len(tokens), np.nan), chances))
     below = Tokens("", (*tokens, *drawn), values)
     return Live("", "live_prompt", (asked.run.name,), {"text": text}, below)
+
+
+def typed(part: str, runs: Sequence[Run], text: str, below: Figure, **settings: Any) -> Live:
+    """A part that shows what models of language make of what the reader types.
+
+    Args:
+        part: its module, without ``live_``.
+        runs: whose models compute.
+        text: that the page begins with.
+        below: the figure of a sentence, beneath it.
+        settings: of the part.
+    """
+    names = tuple(run.name for run in runs)
+    return Live("", f"live_{part}", names, {"text": text, **settings}, below)
 
 
 def _around(scene: Opened, z: Array, std: Array, places: list[int], image: Image) -> Images:

@@ -44,6 +44,23 @@ _EVERY = {
     "picture": N_("save the picture (PNG)"),
     "numbers": N_("save the numbers (CSV)"),
 }
+_UNKNOWN = {
+    "unknown_error": N_(
+        "The model does not know {characters}: the run refuses a text with such characters; here they are left out."
+    ),
+    "unknown_replace": N_("The model does not know {characters} and reads “{by}” instead."),
+    "unknown_skip": N_("The model does not know {characters} and leaves them out."),
+}
+_OF_TEXT = {
+    **_UNKNOWN,
+    "yourText": N_("your text"),
+    "chooseToken": N_("the tokens: choose one by pointer or with the arrow keys"),
+    "typeSomething": N_("Type something: there is no token to read yet."),
+    "longest": N_("The last {count} of {all} tokens are read."),
+    "token": N_("token"),
+    "probability": N_("probability"),
+    "end": N_("⟨end⟩"),
+}
 _OF_PART: Mapping[str, Mapping[str, str]] = {
     "live_plane": {
         "plane": N_("the two dimensions used most: drag the point, or move it with the arrow keys"),
@@ -177,11 +194,95 @@ _OF_PART: Mapping[str, Mapping[str, str]] = {
             "The text is now longer than the {context} tokens that the model reads at once: the window slides, "
             "and the beginning is no longer read."
         ),
-        "unknown_error": N_(
-            "The model does not know {characters}: the run refuses a text with such characters; here they are left out."
+        **_UNKNOWN,
+    },
+    "live_tokens": {
+        **_OF_TEXT,
+        "bytes": N_("In UTF-8 this text has {count} bytes: {bytes}"),
+        "chosen": N_("Token {id}, “{token}”, bytes {bytes}"),
+        "neighbours": N_(
+            "Its nearest neighbours: the cosine of the angle between the two rows of the table."
         ),
-        "unknown_replace": N_("The model does not know {characters} and reads “{by}” instead."),
-        "unknown_skip": N_("The model does not know {characters} and leaves them out."),
+        "cosine": N_("cosine"),
+        "table": N_("table"),
+        "embedding": N_("embedding"),
+        "outputHead": N_("output head"),
+        "vector": N_("Its row of the table, the first {count} of {width} numbers."),
+    },
+    "live_bigram": {
+        **_OF_TEXT,
+        "seed": N_("seed"),
+        "draw": N_("draw the next token"),
+        "walk": N_("walk of twenty"),
+        "walked": N_("what was drawn, each token with its probability"),
+        "row": N_("The row of “{token}”: what may come next. Press a token to take it."),
+    },
+    "live_averaging": {
+        **_OF_TEXT,
+        "loops": N_("1: loops"),
+        "product": N_("2: matrix product"),
+        "softmax": N_("3: softmax of zeros"),
+        "attention": N_("4: attention"),
+        "map": N_(
+            "weights: a row is a query, a column a key; choose a row by pointer or arrow keys"
+        ),
+        "factor": N_("queries, times"),
+        "head": N_("head"),
+        "output": N_("What each version returns for “{token}”"),
+        "numbersShown": N_("the first numbers of the output"),
+        "apart": N_("largest difference from 1"),
+    },
+    "live_translation": {
+        **_OF_TEXT,
+        "map": N_(
+            "cross-attention: a row is a written token, a column a source token; choose a row by pointer or arrow keys"
+        ),
+        "written": N_("what the model writes, each token with its probability"),
+        "layer": N_("layer"),
+        "head": N_("head"),
+        "mean": N_("mean of all"),
+        "step": N_("Step {place}: “{token}” is the likeliest token"),
+        "again": N_("from the start"),
+        "one": N_("one token"),
+        "rest": N_("to the end"),
+    },
+    "live_tuning": {
+        **_OF_TEXT,
+        "before": N_("before"),
+        "after": N_("after"),
+        "temperature": N_("temperature"),
+        "seed": N_("seed"),
+        "generate": N_("generate"),
+        "stop": N_("stop"),
+        "writes": N_("what the model writes"),
+        "cost": N_("{nats} nats per token of your text"),
+    },
+    "live_lens": {
+        **_OF_TEXT,
+        "at": N_("Position of “{token}”; the next token is “{next}”"),
+        "atEnd": N_("Position of “{token}”, the last one"),
+        "stream": N_("stream after"),
+        "embedding": N_("embedding"),
+        "afterLayer": N_("layer {layer}"),
+        "likeliest": N_("likeliest token"),
+        "actual": N_("probability of the next token"),
+        "length": N_("root mean square"),
+    },
+    "live_attention": {
+        **_OF_TEXT,
+        "map": N_(
+            "weights: a row is a query, a column a key; choose a row by pointer or arrow keys"
+        ),
+        "layer": N_("layer"),
+        "head": N_("head"),
+        "query": N_("Query of position {position}, “{token}”"),
+        "key": N_("key"),
+        "score": N_("score"),
+        "masked": N_("/√D, masked"),
+        "weight": N_("weight"),
+        "sum": N_(
+            "The output of the head: all values, each times its weight, added up to {count} numbers."
+        ),
     },
 }
 

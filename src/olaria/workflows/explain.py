@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from olaria.errors import ConfigError, UsageError
+from olaria.errors import ConfigError, OlariaError, UsageError
 from olaria.i18n import N_, Message, Setting, command, detect_language
 from olaria.storage.endings import PAGE, refuse_other_endings
 from olaria.storage.files import refuse_overwriting
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 _FRAME_HEIGHT = 720
 """Of a page in a notebook, in pixels."""
 MOST_IN_FLOAT32 = 900_000
-"""Numbers of a model that travel in full; of a larger one they are rounded to 16 bits: a page stays below 6 MB."""
+"""Numbers of all models together that travel in full; of larger ones they are rounded to 16 bits, so that a page stays
+below 6 MB."""
 MOST_IN_PAGE = 4_000_000
 """Numbers of a model that a page holds at all, some 11 MB."""
 
@@ -260,7 +262,7 @@ def computed(
         )
     opened = tuple(opened_beside(request.runs, request.data))
     steps = entry(Asked(opened, prompt, request.seed, offline))
-    played, left_out = ({}, []) if request.static else _played(opened, steps)
+    played, left_out = ({}, []) if request.static else _played((*opened, *_bases(opened)), steps)
     context = LessonContext(
         entry.title,
         entry.introduction,
@@ -290,6 +292,16 @@ def _facts(run: Run) -> Message:
     )
 
 
+def _bases(runs: Sequence[Run]) -> Iterator[Run]:
+    """The runs that these began from, as far as they are here: a lesson may set both side by side."""
+    from olaria.runs import Run
+
+    for run in runs:
+        if run.recipe.tuning is not None:
+            with suppress(OlariaError):
+                yield Run(run.recipe.tuning.start)
+
+
 def _played(
     runs: Sequence[Run], steps: Sequence[Step]
 ) -> tuple[dict[str, dict[str, Any]], list[Message]]:
@@ -312,7 +324,9 @@ def _played(
             notes.append(Message(text, {"name": run.name, "count": count, "most": MOST_IN_PAGE}))
             continue
         try:
-            found[run.name] = play(run, "float32" if count <= MOST_IN_FLOAT32 else "float16")
+            found[run.name] = play(
+                run, "float32" if count * len(needed) <= MOST_IN_FLOAT32 else "float16"
+            )
         except ConfigError:  # a weight is beyond the largest number of 16 bits
             found[run.name] = play(run, "float32")
     return found, notes

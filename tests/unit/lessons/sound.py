@@ -17,6 +17,7 @@ from olaria.lessons.figures import (
     Figure,
     Heat,
     Images,
+    Live,
     NextToken,
     Plot,
     Scatter,
@@ -26,11 +27,13 @@ from olaria.lessons.figures import (
 
 
 def all_figures(figures: Sequence[Figure]) -> Iterator[Figure]:
-    """Some figures, and those that a choice shows one at a time."""
+    """Some figures, those that a choice shows one at a time, and those beneath a live part."""
     for figure in figures:
         yield figure
         if isinstance(figure, Choice):
             yield from all_figures(figure.figures)
+        if isinstance(figure, Live):
+            yield from all_figures((figure.below,))
 
 
 def assert_sound(

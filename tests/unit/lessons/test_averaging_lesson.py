@@ -14,7 +14,7 @@ from olaria.lessons.averaging import ways
 from olaria.lessons.averaging.scene import MOST_TOKENS, TOY, Scene
 from olaria.lessons.averaging.ways import ByTorch
 from olaria.lessons.base import Asked, Question, Step
-from olaria.lessons.figures import Choice, Plot, Table
+from olaria.lessons.figures import Live, Plot, Table
 from olaria.nn import averaging
 from olaria.numbers import Number
 from olaria.runs import Run
@@ -109,7 +109,7 @@ def test_version_four_is_the_runs_own_head(tiny_run: TinyRun, rung: str) -> None
     np.testing.assert_allclose(
         step.arrays["weights"][-1], scene.opened.looks[0].weights()[0], atol=1e-6
     )
-    (choice,) = (figure for figure in step.figures if isinstance(figure, Choice))
+    (choice,) = (figure for figure in step.figures if isinstance(figure, Live))
     assert "exactly what that head computes" in choice.caption.text()  # type: ignore[union-attr]
 
 

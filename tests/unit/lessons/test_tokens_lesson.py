@@ -17,7 +17,7 @@ from olaria.data.tokenizer import fit_tokenizer
 from olaria.errors import LessonError
 from olaria.lessons import LESSONS
 from olaria.lessons.base import Asked, Question, Step
-from olaria.lessons.figures import Choice, Table, Tokens
+from olaria.lessons.figures import Choice, Live, Table, Tokens
 from olaria.lessons.tokens.scene import Scene, cosines, kind_of
 from olaria.lessons.tokens.steps import after, byte_pairs
 from olaria.lessons.tokens.vectors import alike_tokens, mean_cosine
@@ -104,8 +104,12 @@ def test_unseen_characters_are_left_out(tiny_run: TinyRun) -> None:
     run = tiny_run("gpt-shakespeare", "data.unseen=skip", steps=2)
     steps = steps_of(run, "the ☃ cat sees a girl")
     assert_sound(steps, figures=True, source=True)
-    figure = steps[1].figures[0]
-    assert isinstance(figure, Tokens) and "☃" not in "".join(figure.tokens)
+    live = steps[1].figures[0]
+    assert (
+        isinstance(live, Live)
+        and isinstance(figure := live.below, Tokens)
+        and "☃" not in "".join(figure.tokens)
+    )
 
 
 def test_a_tuned_run_carries_it(tiny_run: TinyRun) -> None:
@@ -119,8 +123,8 @@ def test_ids_are_the_runs_own(tiny_run: TinyRun) -> None:
     run = tiny_run("gpt-shakespeare", steps=10)
     step = steps_of(run, SENTENCE)[1]
     assert step.arrays["ids"].tolist() == run.tokenizer().encode(SENTENCE).tolist()
-    figure = step.figures[0]
-    assert isinstance(figure, Tokens)
+    live = step.figures[0]
+    assert isinstance(live, Live) and isinstance(figure := live.below, Tokens)
     assert [note.fields["id"] for note in figure.notes] == step.arrays["ids"].tolist()  # type: ignore[union-attr]
 
 

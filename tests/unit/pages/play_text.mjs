@@ -11,6 +11,9 @@ const [weights, tokens, bytePairs, sampling] = await Promise.all(modules.map(loa
 const { create, prove } = await load("models");
 const averaging = await load("averaging");
 const { nearest } = await load("vectors");
+const { makeTracer } = await load("tracing");
+const { lens } = await load("live_lens");
+const { meanNats } = await load("live_tuning");
 
 const floats = (text) => weights.toFloats(weights.decodeBase64(text));
 const packed = (data) => ({
@@ -64,6 +67,13 @@ const jobs = {
       attention: head && averaging.averageByAttention(input, head, factor),
     };
   },
+  traced: async ({ model }, texts) => {
+    const tracer = makeTracer(model);
+    for (const text of texts) await tracer.readText(text);
+    return Array.from({ length: model.numLayers }, (_, layer) => tracer.layer(layer));
+  },
+  lens: ({ model }, ids, place) => lens(model, model.trace(ids), place),
+  nats: ({ model }, ids) => meanNats(model.trace(ids).logits.data, ids),
   nearest: ({ model }, id, options) => nearest(model.embedding, id, options),
   encode: ({ tokenizer }, texts) => texts.map((text) => tokenizer.encode(text)),
   decode: ({ tokenizer }, rows) => rows.map((ids) => tokenizer.decode(ids)),
@@ -85,7 +95,8 @@ const jobs = {
 };
 
 const { scenes, wanted } = JSON.parse(readFileSync(0, "utf8"));
-const results = scenes.map(({ document, tokenizer }) => {
+const results = [];
+for (const { document, tokenizer } of scenes) {
   const opened = document ? weights.open(document) : null;
   const known = tokenizer ?? document?.tokenizer;
   const scene = {
@@ -93,6 +104,8 @@ const results = scenes.map(({ document, tokenizer }) => {
     model: opened && create(opened),
     tokenizer: known && tokens.tokenizer(known),
   };
-  return wanted.map(([name, ...inputs]) => plain(jobs[name](scene, ...inputs)));
-});
+  const made = [];
+  for (const [name, ...inputs] of wanted) made.push(plain(await jobs[name](scene, ...inputs)));
+  results.push(made);
+}
 process.stdout.write(JSON.stringify(results));

@@ -12,6 +12,8 @@ from torch import nn
 from olaria.data.tokenizer import CharTokenizer
 from olaria.families.gpt import GPTConfig
 from olaria.families.language import BigramConfig, LanguageConfig
+from olaria.lessons.gpt.scene import lens
+from olaria.lessons.inside import open_language
 from olaria.lessons.tokens.scene import cosines
 from olaria.models.gpt import GPT
 from olaria.models.language import Bigram, LanguageModel
@@ -109,3 +111,39 @@ def test_neighbours_are_those_of_the_lesson(
         assert (np.diff(expected) <= 1e-6).all()
     best = sorted((1, 5, 9), key=lambda other: -float(alike[2, other]))
     assert [row["id"] for row in chosen] == best[:2]
+
+
+@pytest.mark.parametrize("name", ["head", "norm", "fast"])
+def test_a_text_that_changes_is_traced_as_one_that_is_read_anew(
+    text_in_node: Any, text_document: Any, name: str
+) -> None:
+    texts = [IDS[:3], IDS, [*IDS[:5], 7, 7], [7, 1]]
+    document = text_document(built(name), TOKENIZER)
+    for count in range(1, len(texts) + 1):
+        traced, trace = text_in_node(
+            ["traced", texts[:count]], ["call", "trace", texts[count - 1]], document=document
+        )
+        for found, expected in zip(traced, trace["layers"], strict=True):
+            for part, numbers in found.items():
+                assert numbers.shape == expected[part].shape
+                np.testing.assert_allclose(numbers, expected[part], atol=1e-6, err_msg=part)
+
+
+@pytest.mark.parametrize("name", ["head", "norm", "fast"])
+def test_the_stream_and_a_text_are_measured_as_in_python(
+    text_in_node: Any, text_document: Any, name: str
+) -> None:
+    model, ids = built(name), torch.tensor(IDS)
+    stages, nats = text_in_node(
+        ["lens", IDS, 4], ["nats", IDS], document=text_document(model, TOKENIZER)
+    )
+    log_p = model(ids[None])[0].log_softmax(-1)
+    assert nats == pytest.approx(
+        -log_p[torch.arange(len(IDS) - 1), ids[1:]].mean().item(), rel=1e-5
+    )
+    streams = open_language(model, ids).streams
+    assert len(stages) == len(streams)
+    for stage, stream in zip(stages, streams, strict=True):
+        assert stage["length"] == pytest.approx(stream[4].square().mean().sqrt().item(), rel=1e-5)
+        p = lens(model, stream)[4].softmax(-1)
+        np.testing.assert_allclose(stage["probabilities"], p, atol=1e-6)

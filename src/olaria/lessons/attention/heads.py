@@ -64,7 +64,9 @@ def heads(scene: Scene, way: Way) -> Values:
         "total": len(own.looks),
         "weights": way.own[offer.places[offer.start[0]]].weights,
         "apart": apart[place],
-        "maps": offer.choice(lambda place, head: own.map(place, way.own[place].shown[head])),
+        "maps": scene.live_maps(
+            offer.choice(lambda place, head: own.map(place, way.own[place].shown[head]))
+        ),
         "between": Heat("", apart[place], names, names, title, title) if many else None,
     }
 

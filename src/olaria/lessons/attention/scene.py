@@ -16,6 +16,7 @@ from olaria.i18n import N_, Message
 from olaria.lessons.base import Array, Asked, evenly, refusal
 from olaria.lessons.figures import Choice, Control, Figure, Heat, Tokens, Words
 from olaria.lessons.inside import Look, open_language, open_translation, windows_of
+from olaria.lessons.live import typed
 from olaria.lessons.texts import labels_of, sentence_of
 from olaria.models.gpt import GPT
 from olaria.models.language import LanguageModel
@@ -155,6 +156,15 @@ class Scene:
         """Place and head of the attention that is followed."""
         offer = self.own.offer(MOST_FOLLOWED)
         return offer.places[offer.start[0]], offer.start[1]
+
+    def live_maps(self, below: Figure) -> Figure:
+        """These maps, and in a page the same of what the reader types; an encoder–decoder has a lesson of its own."""
+        own = self.own
+        if len(own.ids) > 1:
+            return below
+        text = own.run.tokenizer().decode(own.ids[0])
+        layer, head = self.first
+        return typed("attention", (own.run,), text, below, layer=layer, head=head)
 
     @cached_property
     def pieces(self) -> tuple[Ids, ...]:

@@ -13,11 +13,14 @@ import torch
 from torch import Generator, Tensor
 
 from olaria.lessons.base import Array, Asked, numbers
+from olaria.lessons.figures import Figure
 from olaria.lessons.inside import Opened, open_language
+from olaria.lessons.live import typed
 from olaria.lessons.texts import Sentence, labels_of, sentence_of, spelt
 from olaria.models.gpt import GPT
 from olaria.models.language import LanguageModel
 from olaria.nn import averaging
+from olaria.runs import Run
 
 TOY = np.array([[1.0, 0.0], [0.0, 2.0], [2.0, 1.0]])
 """A sequence of three vectors of two numbers, whose means are told at a glance: (1, 0), (½, 1), (1, 1)."""
@@ -38,6 +41,7 @@ class Scene:
     They are those of the run's first head; where it has none, they are drawn with the seed.
     """
 
+    run: Run
     model: GPT | LanguageModel
     sentence: Sentence
     opened: Opened
@@ -58,7 +62,7 @@ class Scene:
             generator = Generator().manual_seed(asked.seed)
             matrices = list(torch.randn(3, width, width, generator=generator) / width**0.5)
         query, key, value = map(numbers, matrices)
-        return cls(model, sentence, opened, (query, key, value), asked.seed)
+        return cls(asked.run, model, sentence, opened, (query, key, value), asked.seed)
 
     @property
     def length(self) -> int:
@@ -69,6 +73,12 @@ class Scene:
     def labels(self) -> tuple[str, ...]:
         """The tokens as names of rows."""
         return labels_of(self.sentence.tokens)
+
+    def live(self, below: Figure) -> Figure:
+        """These maps, and in a page the same of what the reader types where the run has a head."""
+        if self.is_drawn:
+            return below
+        return typed("averaging", (self.run,), self.sentence.text, below)
 
     @property
     def is_drawn(self) -> bool:

@@ -141,7 +141,7 @@ def own_vectors(scene: Scene, way: Way) -> Values:
         "outputs": still,
         "lengths": lengths,
         "weights": stages,
-        "maps": _growing(stages, scene.labels),
+        "maps": scene.live(_growing(stages, scene.labels)),
         "bars": Bars("", scene.labels, series, Message(N_("weight"))),
     }
 

@@ -21,6 +21,7 @@ from olaria.lessons.bigram.counts import following
 from olaria.lessons.bigram.scene import SHOWN_NEXT, Scene, overlap
 from olaria.lessons.bigram.ways import Way
 from olaria.lessons.figures import Bars, NextToken, Table, Tokens
+from olaria.lessons.live import typed
 from olaria.lessons.parts import Values
 from olaria.lessons.texts import spelt, visible
 from olaria.lessons.twice import Row
@@ -64,7 +65,12 @@ def walk(scene: Scene, way: Way) -> Values:
         "ids": ids,
         "probabilities": p,
         "first": NextToken("", everyone, way.logits(read[:1])[0]),
-        "drawn": Tokens("", spelt(tokenizer, torch.from_numpy(ids)), p, notes),
+        "drawn": typed(
+            "bigram",
+            (scene.asked.run,),
+            scene.sentence.text,
+            Tokens("", spelt(tokenizer, torch.from_numpy(ids)), p, notes),
+        ),
     }
 
 

@@ -31,7 +31,7 @@ from olaria.lessons.evaluated import loss_beside
 from olaria.lessons.figures import Bars, Curve, Heat, NextToken, Plot, Table
 from olaria.lessons.gpt.scene import Scene
 from olaria.lessons.gpt.ways import Way
-from olaria.lessons.live import prompt
+from olaria.lessons.live import prompt, typed
 from olaria.sampling.autoregressive import SamplingConfig
 
 Values = dict[str, Any]
@@ -224,7 +224,12 @@ def logit_lens(scene: Scene, way: Way) -> Values:
         **scene.facts,
         "answer": 0 if early > top.shape[1] / 2 else 1,
         "actual": actual,
-        "heat": Heat("", actual, stages, names[1:], *titles),
+        "heat": typed(
+            "lens",
+            (scene.asked.run,),
+            scene.read.sentence.text,
+            Heat("", actual, stages, names[1:], *titles),
+        ),
         "table": _table(headings, rows),
     }
 

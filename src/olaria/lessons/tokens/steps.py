@@ -27,6 +27,7 @@ from olaria.data.tokenizer import AnyTokenizer, ByteTokenizer, CharTokenizer, fi
 from olaria.i18n import N_, Message
 from olaria.lessons.base import Check
 from olaria.lessons.figures import Choice, Control, Curve, Plot, Table, Tokens, Words
+from olaria.lessons.live import typed
 from olaria.lessons.parts import Values
 from olaria.lessons.texts import labels_of, spelt, visible
 from olaria.lessons.tokens.scene import Scene
@@ -101,7 +102,15 @@ def your_sentence(scene: Scene, way: Way) -> Values:
         "answer": KINDS.index(tokenizer.kind),
         "shown": len(shown),
         "ids": np.array(ids),
-        "tokens": Tokens("", sentence.tokens, notes=notes),
+        "tokens": typed(
+            "tokens",
+            (scene.asked.run,),
+            sentence.text,
+            Tokens("", sentence.tokens, notes=notes),
+            among=scene.ids.tolist(),
+            isCentred=scene.is_bigram,
+            hasHead=len(scene.views) > 1,
+        ),
         "table": _table(heads, rows),
         "notes": sentence.notes,
         "checks": (Check(Message(text), decoded, expected),),

@@ -23,6 +23,7 @@ from olaria.lessons.inside import Look, open_translation
 from olaria.lessons.texts import MAX_TOKENS, spelt
 from olaria.lessons.translation.pieces import BOS, EOS, PAD, Cut, Ids, cut, pooled
 from olaria.models.translation import KeysValues, Memory, Translation
+from olaria.runs import Run
 from olaria.sampling.translation import greedy
 
 T = TypeVar("T")
@@ -52,6 +53,7 @@ class Scene:
         unseen: what becomes of characters that the run never saw.
     """
 
+    run: Run
     model: Translation
     tokenizer: Tokenizer
     text: str
@@ -83,6 +85,7 @@ class Scene:
         targets = references((*data.train, *data.validation)).get(text, [])
         others = (x for x, y in data.validation if x != text and y not in targets)
         return cls(
+            run,
             model,
             tokenizer,
             text,

@@ -22,6 +22,7 @@ from olaria.i18n import N_, Message
 from olaria.lessons.base import Check
 from olaria.lessons.by_numpy.transformers import later
 from olaria.lessons.figures import Bars, Choice, Control, Heat, Table, Tokens, Words
+from olaria.lessons.live import typed
 from olaria.lessons.texts import visible
 from olaria.lessons.translation.pieces import ACROSS, MOST_MAPS, cut, head_name, map_choice, pooled
 from olaria.lessons.translation.scene import Scene, picked
@@ -204,7 +205,12 @@ def attention_map(scene: Scene, way: Way) -> Values:
         "answer": int(np.argmax((right, stays, left))) if len(moves) > 1 else None,
         "moves": len(moves) > 1,
         "cross": cross,
-        "map": map_choice(by_pieces, rows, columns, ACROSS, MOST_MAPS),
+        "map": typed(
+            "translation",
+            (scene.run,),
+            scene.text,
+            map_choice(by_pieces, rows, columns, ACROSS, MOST_MAPS),
+        ),
     }
 
 

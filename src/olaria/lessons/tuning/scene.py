@@ -14,6 +14,8 @@ from olaria.data import TextData
 from olaria.errors import LessonError
 from olaria.i18n import N_, command
 from olaria.lessons.base import Array, Asked, numbers
+from olaria.lessons.figures import Figure
+from olaria.lessons.live import typed
 from olaria.lessons.texts import Sentence, sentence_of, spelt
 from olaria.lessons.tuning.base import Excerpt, Tuned, open_tuned
 from olaria.models.base import Model
@@ -55,6 +57,14 @@ class Scene:
                 base=scene.tuned.base_name,
             )
         return scene
+
+    def live(self, below: Figure) -> Figure:
+        """These texts, and in a page what both models make of what the reader types, where the base is at hand."""
+        base, run = self.tuned.base, self.tuned.run
+        # A page knows runs by their names.
+        if base is None or any(o.name == base.name and o is not base for o in self.asked.runs):
+            return below
+        return typed("tuning", (base, run), self.sentence.text, below)
 
     @property
     def models(self) -> tuple[Model, ...]:

@@ -73,7 +73,7 @@ def same_prompt(scene: Scene, way: Way) -> Values:
         "notes": scene.sentence.notes,
         **({"nats_before": nats[0]} if is_there else {}),
         "nats_after": nats[-1],
-        "texts": Table("", headings, tuple(zip(names, scene.written, strict=True))),
+        "texts": scene.live(Table("", headings, tuple(zip(names, scene.written, strict=True)))),
     }
 
 

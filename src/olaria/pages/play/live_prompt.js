@@ -7,10 +7,9 @@ import { entropy } from "./next_token.js";
 import { filled, written } from "./numbers.js";
 import { makeReader } from "./reading.js";
 import { choose, nextProbabilities, uniforms } from "./sampling.js";
-import { spelt, visible } from "./spelling.js";
+import { chip, makeBars, makeField, markCurrent, pictureOfBars, unknownWords, walkable } from "./text_view.js";
 import { tokenizer } from "./tokens.js";
 
-const SHOWN = 12; // of the likeliest tokens
 const MOST_CHIPS = 64;
 const MOST_WRITTEN = 400;
 const SPELL_MS = 24;
@@ -32,7 +31,11 @@ export function part(stage) {
     seed: { form: FORMS.number, start: 0, fits: (value) => Number.isInteger(value) && value >= 0 },
   });
   const { values } = state;
-  const view = makeView(words, tokens, { pick: (id) => choosing(id), look: (place) => looking(place) });
+  const view = makeView(words, tokens, {
+    pick: (id) => choosing(id),
+    look: (place) => looking(place),
+    typed: (typed) => { values.text = typed; changed(); },
+  });
   /** What the model wrote: id, the logits that it came from. @type {{id: number, logits: Float32Array}[]} */
   let drawn = [];
   let prompt = tokens.encode(values.text), random = uniforms(values.seed), timer = 0, looked = -1;
@@ -90,7 +93,6 @@ export function part(stage) {
     p: makeSlider(words.p, { min: 0.05, max: 1, step: 0.05, value: 1 }, (x) => written(x, 2), rule("p")),
     seed: makeNumber(words.seed, 0, (value) => { values.seed = value; changed(); }),
   };
-  view.field.addEventListener("input", () => { values.text = view.field.value; changed(); });
   view.generate.addEventListener("click", () => {
     if (timer) return stop();
     if (!reader.logits) return;
@@ -113,14 +115,6 @@ export function part(stage) {
   };
 }
 
-/** What the run does with characters that it does not know; each is named once. */
-function unknownWords({ unknown }, words) {
-  if (!unknown.length) return [];
-  const names = [...new Set(unknown.map(({ character }) => character))].map((one) => `“${visible(one)}”`);
-  const { action, by } = unknown[0]; // the same for all: a setting of the run
-  return [filled(words[`unknown_${action}`], { characters: names.join(", "), by: visible(by ?? "") })];
-}
-
 /** What is told where a text is longer than the model reads at once. */
 function windowWords(prompt, reader, model, words) {
   if (prompt.ids.length > model.context) {
@@ -130,22 +124,13 @@ function windowWords(prompt, reader, model, words) {
 }
 
 /** The elements, and how each is filled. */
-function makeView(words, tokens, { pick, look }) {
-  const field = make("textarea", { rows: 2, id: "live-prompt", spellcheck: "false", autocapitalize: "off" });
+function makeView(words, tokens, { pick, look, typed }) {
+  const { field, element } = makeField(words.prompt, typed), bars = makeBars(tokens, words, pick);
   const chips = make("ol.tokens"), notes = make("p.note", { role: "status" });
-  const body = make("tbody"), told = make("output"), output = make("p.written", { tabindex: 0, role: "group", "aria-label": words.text });
+  const told = make("output"), output = make("p.written", { role: "group", "aria-label": words.text });
   const generate = make("button", { type: "button", "aria-pressed": "false" }, words.generate);
   const one = make("button", { type: "button" }, words.one);
-  output.addEventListener("keydown", (event) => {
-    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!move) return;
-    event.preventDefault();
-    const drawn = all(output, ".drawn"), here = drawn.findIndex((one) => one.ariaCurrent);
-    const place = here < 0 ? (move < 0 ? drawn.length - 1 : 0) : here + move;
-    if (drawn[place]) look(place);
-    else if (here >= 0) look(here);
-  });
-  let rows = [];
+  walkable(output, ".drawn", look);
   const note = (...lists) => { notes.textContent = lists.flat().join(" "); };
   return {
     field,
@@ -153,13 +138,12 @@ function makeView(words, tokens, { pick, look }) {
     one,
     note,
     elements: (controls) => [
-      make("div.controls", {}, make("div.control.wide", {}, make("label", { for: "live-prompt" }, words.prompt), field)),
+      element,
       chips,
       notes,
       make("div.controls", {}, ...controls, make("p.actions", {}, generate, one)),
       output,
-      make("table.barred", {}, make("thead", {}, make("tr", {},
-        make("th", { scope: "col" }, words.token), make("th", { scope: "col", colspan: 2 }, words.probability))), body),
+      bars.element,
       make("p.under", {}, told),
     ],
     running(is) { generate.setAttribute("aria-pressed", String(is)); generate.textContent = is ? words.stop : words.generate; },
@@ -167,30 +151,19 @@ function makeView(words, tokens, { pick, look }) {
       const left = Math.max(0, prompt.ids.length - most);
       chips.replaceChildren(
         ...(left ? [make("li.left", {}, `… ${written(left, 0)}`)] : []),
-        ...prompt.ids.slice(left).map((id) => make("li", { title: id }, make("span.tt", {}, spelt(tokens, id)), make("span.tn", {}, String(id)))),
+        ...prompt.ids.slice(left).map((id) => chip(tokens, id)),
       );
     },
     empty(unknown) {
       note([words.empty, ...unknown]);
-      rows = [];
-      body.replaceChildren();
+      bars.clear();
       output.replaceChildren();
       told.value = "";
     },
     bars(probabilities, taken) {
-      const order = Array.from(probabilities, (p, id) => ({ id, p })).filter(({ p }) => p > 0).sort((a, b) => b.p - a.p);
-      const shown = order.slice(0, SHOWN);
-      if (taken !== null && !shown.some(({ id }) => id === taken)) shown.push({ id: taken, p: probabilities[taken] });
-      rows = shown.map(({ id, p }) => [spelt(tokens, id), id, p]);
-      body.replaceChildren(...shown.map(({ id, p }) => {
-        const bar = make("div", {});
-        bar.style.width = `${100 * p / shown[0].p}%`;
-        return make(id === taken ? "tr.taken" : "tr", {},
-          make("th", { scope: "row" }, make("button", { type: "button", onclick: () => pick(id) }, spelt(tokens, id))),
-          make("td.b", {}, bar), make("td.n", {}, written(p, 3)));
-      }));
+      const kept = bars.show(probabilities, taken);
       told.value = filled(words.kept, {
-        kept: written(order.length, 0),
+        kept: written(kept, 0),
         all: written(probabilities.length, 0),
         entropy: written(entropy(Array.from(probabilities)), 3),
       });
@@ -205,33 +178,9 @@ function makeView(words, tokens, { pick, look }) {
       const known = goesOn ? spans.length : 0;
       output.append(...drawn.slice(known).map((id, i) =>
         make("span.drawn", { onclick: () => look(known + i), "data-id": id }, tokens.piece(id))));
-      all(output, ".drawn").forEach((span, place) => {
-        if (place === looked) span.setAttribute("aria-current", "true");
-        else span.removeAttribute("aria-current");
-      });
+      markCurrent(all(output, ".drawn"), looked);
     },
-    table: () => [["token", "id", "probability"], ...rows.map(([name, id, p]) => [name, id, Number(p.toPrecision(6))])],
-    picture: (colours) => pictureOf(rows, colours),
+    table: bars.table,
+    picture: (colours) => pictureOfBars(bars.rows, colours),
   };
-}
-
-/** The bars as a picture. */
-function pictureOf(rows, colours) {
-  const canvas = document.createElement("canvas"), line = 36;
-  canvas.width = 900;
-  canvas.height = Math.max(1, rows.length) * line + 20;
-  const context = canvas.getContext("2d"), largest = rows[0]?.[2] ?? 1;
-  context.fillStyle = "#fff";
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  context.font = "22px system-ui, sans-serif";
-  rows.forEach(([name, , p], i) => {
-    const y = 10 + i * line;
-    context.fillStyle = colours.ink;
-    context.textAlign = "right";
-    context.fillText(name, 180, y + 25, 170);
-    context.fillText(written(p, 3), 880, y + 25);
-    context.fillStyle = colours.blue;
-    context.fillRect(200, y + 5, 560 * p / largest, line - 10);
-  });
-  return canvas;
 }

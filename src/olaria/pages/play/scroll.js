@@ -9,4 +9,5 @@ export function startScroll(box) {
   };
   box.addEventListener("scroll", tell, { passive: true });
   new ResizeObserver(tell).observe(box);
+  tell();
 }

@@ -1,0 +1,112 @@
+/** A heat map on a canvas whose rows are chosen by pointer and keys, with the tokens as its headings. */
+
+import { makeCanvas } from "./canvas.js";
+
+const LARGEST_HEADING = 64; // CSS pixels for the names of rows and of columns
+const LARGEST = 30;
+const SMALLEST_NAMED = 8; // a cell's side from which its name is drawn
+
+/** @typedef {import("./weights.js").Tensor} Tensor */
+
+/** @param {number} size */
+const font = (size) => `${size}px ui-monospace, Menlo, Consolas, monospace`;
+
+/**
+ * Red, green and blue of `#rrggbb`.
+ * @param {string} colour
+ */
+const channels = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+
+/**
+ * White at 0, the colour at 1; of a negative share the other colour at -1.
+ * @param {number} share
+ * @param {{blue: string, clay: string}} colours
+ */
+export function shade(share, { blue, clay }) {
+  const part = Math.min(1, Math.abs(share));
+  return `rgb(${channels(share < 0 ? clay : blue).map((c) => Math.round(255 + (c - 255) * part)).join(" ")})`;
+}
+
+/**
+ * Which colour of text is read on a shade.
+ * @param {number} share
+ */
+export const inkOn = (share) => Math.abs(share) > 0.55 ? "#fff" : "#000";
+
+/**
+ * @param {number} side of the canvas, in CSS pixels
+ * @param {string} label
+ * @param {any} colours
+ * @param {((row: number) => void) | null} choose a row
+ */
+export function makeGrid(side, label, colours, choose) {
+  const canvas = makeCanvas(side, side, choose
+    ? { tabindex: 0, role: "application", "aria-label": label } : { role: "img", "aria-label": label });
+  canvas.className = choose ? "grid walked" : "grid";
+  const context = canvas.getContext("2d");
+  let shown = { rows: 0, cell: 1, row: 0, heading: 0 };
+  if (choose) {
+    const at = (event) => {
+      const box = canvas.getBoundingClientRect();
+      const row = Math.floor(((event.clientY - box.top) * side / box.width - shown.heading) / shown.cell);
+      if (row >= 0 && row < shown.rows) choose(row);
+    };
+    canvas.addEventListener("pointerdown", at);
+    canvas.addEventListener("pointermove", (event) => { if (event.buttons) at(event); });
+    canvas.addEventListener("keydown", (event) => {
+      const move = { ArrowUp: -1, ArrowDown: 1, ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (!move) return;
+      event.preventDefault();
+      choose(Math.max(0, Math.min(shown.rows - 1, shown.row + move)));
+    });
+  }
+  const headingOf = (names) => {
+    context.font = font(14);
+    return Math.min(LARGEST_HEADING, 12 + Math.max(0, ...names.map((name) => context.measureText(name).width)));
+  };
+  return {
+    canvas,
+    /**
+     * @param {Tensor} values (rows, columns); a value is a share of the colour
+     * @param {(row: number, column: number) => boolean} isHidden
+     * @param {string[]} rows names
+     * @param {string[]} columns names
+     * @param {number} chosen row
+     */
+    draw(values, isHidden, rows, columns, chosen) {
+      const heading = headingOf([...rows, ...columns]);
+      const cell = Math.min(LARGEST, (side - heading) / Math.max(rows.length, columns.length, 1));
+      shown = { rows: rows.length, cell, row: chosen, heading };
+      const scale = canvas.width / side, height = Math.max(heading + 1, heading + rows.length * cell);
+      canvas.height = Math.round(scale * height);
+      context.setTransform(scale, 0, 0, scale, 0, 0);
+      context.fillStyle = "#fff";
+      context.fillRect(0, 0, side, height);
+      const gap = cell > 9 ? 1 : 0;
+      for (let row = 0; row < rows.length; row++) {
+        for (let column = 0; column < columns.length; column++) {
+          context.fillStyle = isHidden(row, column) ? "#f0efec" : shade(values.data[row * columns.length + column], colours);
+          context.fillRect(heading + column * cell, heading + row * cell, cell - gap, cell - gap);
+        }
+      }
+      context.font = font(Math.max(8, Math.min(14, cell * 0.8)));
+      const every = Math.ceil(SMALLEST_NAMED / cell);
+      const name = (text, isChosen, x, y, turn) => {
+        context.save();
+        context.translate(x, y);
+        context.rotate(turn);
+        context.fillStyle = isChosen ? colours.clay : colours.ink;
+        context.textAlign = turn ? "left" : "right";
+        context.textBaseline = "middle";
+        context.fillText(text, 0, 0, heading - 8);
+        context.restore();
+      };
+      rows.forEach((text, i) => { if (i % every === 0) name(text, i === chosen, heading - 5, heading + (i + 0.5) * cell, 0); });
+      columns.forEach((text, i) => { if (i % every === 0) name(text, false, heading + (i + 0.5) * cell, heading - 5, -Math.PI / 2); });
+      if (!choose || chosen < 0) return;
+      context.strokeStyle = colours.ink;
+      context.lineWidth = 2;
+      context.strokeRect(heading - 1, heading + chosen * cell - 1, columns.length * cell + 2 - gap, cell + 2 - gap);
+    },
+  };
+}

@@ -1,0 +1,85 @@
+/** The residual stream of a language model at one position: what could be read from it after each layer. */
+
+import { make } from "./elements.js";
+import { FORMS } from "./link_state.js";
+import { filled, written } from "./numbers.js";
+import { spelt } from "./spelling.js";
+import { argmax, softmax } from "./tensor.js";
+import { makeText, pictureOfBars } from "./text_view.js";
+import { tokenizer } from "./tokens.js";
+
+const MOST_TOKENS = 64;
+
+/**
+ * The stream at a position as it enters the first layer and after each, and what the head reads in it.
+ * @param {any} model
+ * @param {import("./causal.js").Trace} trace
+ * @param {number} place
+ * @returns {{length: number, probabilities: Float32Array}[]} `length` is the root mean square of its numbers
+ */
+export function lens(model, trace, place) {
+  return [trace.embedding, ...trace.layers].map(({ stream }) => {
+    const row = stream.data.subarray(place * model.width, (place + 1) * model.width);
+    const length = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0) / row.length);
+    return { length, probabilities: softmax(model.head(row).slice()) };
+  });
+}
+
+/**
+ * @param {import("./live.js").Stage} stage
+ * @returns {import("./live.js").Player}
+ */
+export function part(stage) {
+  const { settings, words, models: [model], opened: [opened], colours } = stage;
+  const tokens = tokenizer(opened.tokenizer), most = Math.min(MOST_TOKENS, model.context);
+  const state = stage.state({
+    text: { form: FORMS.text, start: settings.text },
+    back: { form: FORMS.number, start: 0, fits: (value) => Number.isInteger(value) && value >= 0 && value < most },
+  });
+  const { values } = state;
+  let ids = [], trace = null, rows = [], asked = 0;
+  const place = () => Math.max(0, ids.length - 1 - values.back);
+  const text = makeText(tokens, words, most, {
+    typed: (typed) => { values.text = typed; state.keep(); if (!asked) asked = setTimeout(read, 0); },
+    choose: (at) => { values.back = ids.length - 1 - at; state.keep(); draw(); },
+  });
+  const told = make("p.chosen", { role: "status" }), body = make("tbody");
+  const draw = () => {
+    text.mark(trace ? place() : -1);
+    const next = ids[place() + 1];
+    told.textContent = trace ? filled(next === undefined ? words.atEnd : words.at,
+      { token: spelt(tokens, ids[place()]), next: next === undefined ? "" : spelt(tokens, next) }) : "";
+    rows = (trace ? lens(model, trace, place()) : []).map(({ length, probabilities }, stage) => {
+      const best = argmax(probabilities);
+      return {
+        name: stage ? filled(words.afterLayer, { layer: written(stage, 0) }) : words.embedding,
+        best, p: probabilities[best], actual: next === undefined ? null : probabilities[next], length,
+      };
+    });
+    body.replaceChildren(...rows.map(({ name, best, p, actual, length }) => {
+      const bar = make("div", {});
+      bar.style.width = `${100 * p}%`;
+      return make("tr", {}, make("th", { scope: "row" }, name), make("td.tt", {}, spelt(tokens, best)), make("td.b", {}, bar),
+        make("td.n", {}, written(p, 3)), make("td.n", {}, actual === null ? "—" : written(actual, 3)), make("td.n", {}, written(length, 2)));
+    }));
+  };
+  const read = () => {
+    asked = 0;
+    ids = text.show(values.text);
+    trace = ids.length ? model.trace(ids) : null;
+    draw();
+  };
+  const heading = (label, span = 1) => make("th", { scope: "col", colspan: span }, label);
+  stage.room.append(...text.elements, told, make("div.stages", { tabindex: 0 }, make("table.barred.lens", {},
+    make("thead", {}, make("tr", {}, heading(words.stream), heading(words.likeliest), heading(words.probability, 2), heading(words.actual), heading(words.length))), body)));
+  return {
+    state,
+    show: read,
+    picture: () => pictureOfBars(rows.map(({ name, best, p }) => [`${name}: ${spelt(tokens, best)}`, best, p]), colours),
+    table: () => [
+      ["stream", "likeliest", "probability", "probability of the next token", "length"],
+      ...rows.map(({ name, best, p, actual, length }) => [name, spelt(tokens, best), Number(p.toPrecision(6)),
+        actual === null ? "" : Number(actual.toPrecision(6)), Number(length.toPrecision(6))]),
+    ],
+  };
+}

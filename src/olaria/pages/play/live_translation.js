@@ -1,0 +1,137 @@
+/** An encoder–decoder that the reader gives a sentence: what it writes, token by token, and where it looks meanwhile. */
+
+import { makeSelect } from "./controls.js";
+import { all, make } from "./elements.js";
+import { makeGrid } from "./grid.js";
+import { FORMS } from "./link_state.js";
+import { filled, written } from "./numbers.js";
+import { spelt } from "./spelling.js";
+import { chip, makeBars, makeText, markCurrent, walkable } from "./text_view.js";
+import { tokenizer } from "./tokens.js";
+
+const SIDE = 350;
+const MOST_TOKENS = 64;
+const SPELL_MS = 20;
+
+/**
+ * Cross-attention while a text was written, of one layer and head or the mean of a layer's heads.
+ * @param {import("./translation.js").Written[]} steps
+ * @param {number} layer
+ * @param {number | null} head
+ * @returns {import("./weights.js").Tensor} (T, S)
+ */
+export function crossMap(steps, layer, head) {
+  const [numHeads, , width] = steps[0]?.weights[layer].shape ?? [1, 1, 0];
+  const data = new Float32Array(steps.length * width), heads = head === null ? [...Array(numHeads).keys()] : [head];
+  steps.forEach(({ weights }, row) => {
+    for (const one of heads) {
+      for (let s = 0; s < width; s++) data[row * width + s] += weights[layer].data[one * width + s] / heads.length;
+    }
+  });
+  return { data, shape: [steps.length, width] };
+}
+
+/**
+ * @param {import("./live.js").Stage} stage
+ * @returns {import("./live.js").Player}
+ */
+export function part(stage) {
+  const { settings, words, models: [model], opened: [opened], colours } = stage;
+  const tokens = tokenizer(opened.tokenizer), numHeads = opened.config.num_heads;
+  const most = Math.min(MOST_TOKENS, model.context - 1);
+  const below = (limit) => (value) => Number.isInteger(value) && value >= 0 && value < limit;
+  const state = stage.state({
+    text: { form: FORMS.text, start: settings.text },
+    layer: { form: FORMS.number, start: model.numLayers - 1, fits: below(model.numLayers) },
+    head: { form: FORMS.number, start: 0, fits: below(numHeads + 1) }, // 0: the mean of all
+    step: { form: FORMS.number, start: -1, fits: (value) => Number.isInteger(value) && value >= -1 },
+  });
+  const { values } = state;
+  /** @type {import("./translation.js").Written[]} */
+  let steps = [];
+  let ids = [], writing = null, timer = 0;
+  const text = makeText(tokens, words, most, {
+    typed: (typed) => { values.text = typed; values.step = -1; state.keep(); begin(Infinity); },
+    choose: () => {},
+  });
+  const chosen = () => values.step >= 0 ? Math.min(values.step, steps.length - 1) : steps.length - 1;
+  const choose = (place) => { values.step = place; state.keep(); draw(); };
+  const target = make("ol.tokens.walked.written-tokens", { "aria-label": words.written });
+  walkable(target, ".chip", choose);
+  const grid = makeGrid(SIDE, words.map, colours, choose);
+  const bars = makeBars(tokens, words, null), told = make("p.chosen", { role: "status" });
+  const name = (id) => id < tokens.size ? spelt(tokens, id) : words.end;
+  const columns = () => [...ids.map((id) => spelt(tokens, id)), words.end];
+  const map = () => crossMap(steps, values.layer, values.head ? values.head - 1 : null);
+
+  const draw = () => {
+    const place = chosen(), step = steps[place];
+    target.replaceChildren(...steps.map(({ id, isEnd, probabilities }, at) => {
+      const item = isEnd
+        ? make("li", { onclick: () => choose(at) }, make("span.tt", {}, words.end), make("span.tn", {}))
+        : chip(tokens, id, { onclick: () => choose(at) });
+      item.className = "chip";
+      item.lastChild.textContent = written(probabilities[id], 3);
+      return item;
+    }));
+    markCurrent(all(target, ".chip"), place);
+    const weights = map(), most = Math.max(1e-9, ...weights.data);
+    grid.draw({ ...weights, data: weights.data.map((weight) => weight / most) }, () => false, steps.map(({ id }) => name(id)), ids.length ? columns() : [], place);
+    told.textContent = step ? filled(words.step, { place: written(place + 1, 0), token: name(step.id) }) : "";
+    if (step) bars.show(step.probabilities, step.id);
+    else bars.clear();
+  };
+  /** Write so many more tokens, in short spells. @param {number} count */
+  const write = (count) => {
+    timer = 0;
+    const until = performance.now() + SPELL_MS;
+    while (count > 0 && writing) {
+      const { done, value } = writing.next();
+      if (done) writing = null;
+      else steps.push(value);
+      count--;
+      if (performance.now() > until) break;
+    }
+    draw();
+    if (count > 0 && writing) timer = setTimeout(() => write(count), 0);
+  };
+  const begin = (count) => {
+    clearTimeout(timer);
+    timer = 0;
+    ids = text.show(values.text);
+    [steps, writing] = [[], ids.length ? model.generate(ids) : null];
+    if (count) write(count);
+    else draw();
+  };
+  const pick = (field) => (value) => { values[field] = value; state.keep(); draw(); };
+  const numbered = (count) => Array.from({ length: count }, (_, i) => String(i + 1));
+  const layers = makeSelect(words.layer, numbered(model.numLayers), pick("layer"));
+  const heads = makeSelect(words.head, [words.mean, ...numbered(numHeads)], pick("head"));
+  const button = (label, onclick) => make("button", { type: "button", onclick }, label);
+  const more = (count) => () => {
+    if (timer) return;
+    values.step = -1;
+    state.keep();
+    write(count);
+  };
+  stage.room.append(
+    ...text.elements,
+    make("div.controls", {}, layers.element, heads.element, make("p.actions", {},
+      button(words.again, () => { values.step = -1; state.keep(); begin(0); }), button(words.one, more(1)), button(words.rest, more(Infinity)))),
+    target,
+    make("div.live-pair.top", {}, grid.canvas, make("div.beside", {}, told, bars.element)),
+  );
+  return {
+    state,
+    show() { layers.set(values.layer); heads.set(values.head); begin(Infinity); },
+    picture: () => grid.canvas,
+    table: () => {
+      const { data, shape: [, width] } = map();
+      return [
+        ["written", "probability", ...columns()],
+        ...steps.map(({ id, probabilities }, row) => [name(id), Number(probabilities[id].toPrecision(6)),
+          ...Array.from(data.subarray(row * width, (row + 1) * width), (weight) => Number(weight.toFixed(6)))]),
+      ];
+    },
+  };
+}
