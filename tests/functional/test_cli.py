@@ -332,7 +332,7 @@ BAD = [
         "train ae-mnist --data digits --set training.batch_size=9999",
         2,
         "larger than the training data",
-        "maior que os dados de treino",
+        "maior que os dados de treinamento",
     ),
     ("train ae-mnist", 1, "OLARIA_MIRROR", "OLARIA_MIRROR"),  # no network, nothing cached
     ("train ae-mnist --data digits --out runs/digits", 1, "is another run", "é outra execução"),

@@ -197,12 +197,14 @@ class Asked:
         prompt: the user's sentence; the lesson's own choice where None.
         seed: of all that is drawn.
         offline: whether no connection is opened.
+        language: of the page; where a text has lines of several, the lesson's own choice is one of this.
     """
 
     runs: tuple[Run, ...] = ()
     prompt: str | None = None
     seed: int = 0
     offline: bool = False
+    language: str = "en"
 
     @property
     def run(self) -> Run:

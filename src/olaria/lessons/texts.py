@@ -12,6 +12,7 @@ from olaria.data import TextData
 from olaria.data.base import PairData
 from olaria.data.decoding import lines_of_text
 from olaria.data.tokens import Tokenizer
+from olaria.data.toy_language import ToyLanguage
 from olaria.errors import LessonError
 from olaria.i18n import N_, Message, Setting
 from olaria.lessons.base import Asked
@@ -78,12 +79,18 @@ def spelt(tokenizer: Tokenizer, ids: Tensor) -> tuple[str, ...]:
 
 
 def opening_line(asked: Asked, run: Run, least: int = 16) -> str:
-    """The first line of the validation text with so many characters, or the first source of the validation pairs."""
+    """The first line of the validation text with so many characters, or the first source of the validation pairs.
+
+    The toy language speaks two languages, a line in either: there it is the first one in the page's.
+    """
     data = run.data(offline=asked.offline)
     if isinstance(data, PairData):
         return data.validation[0][0]
     assert isinstance(data, TextData)
-    lines = (line.strip() for line in lines_of_text(data.validation[:10_000]))
+    lines = [line.strip() for line in lines_of_text(data.validation[:10_000])]
+    if isinstance(data.known_entropy, ToyLanguage):
+        parse = data.known_entropy.parse
+        lines = [line for line in lines if [name for name, _ in parse(line)] == [asked.language]]
     return next((line for line in lines if len(line) >= least), data.validation[:least])
 
 

@@ -261,7 +261,7 @@ def computed(
             prompt=Setting("prompt"),
         )
     opened = tuple(opened_beside(request.runs, request.data))
-    steps = entry(Asked(opened, prompt, request.seed, offline))
+    steps = entry(Asked(opened, prompt, request.seed, offline, language))
     played, left_out = ({}, []) if request.static else _played((*opened, *_bases(opened)), steps)
     context = LessonContext(
         entry.title,

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from olaria.data.toy_language import ToyLanguage
 from olaria.errors import LessonError
 from olaria.i18n import Message
 from olaria.lessons import LESSONS, Asked, Check
 from olaria.lessons.base import evenly
-from olaria.lessons.texts import sentence_of
+from olaria.lessons.texts import opening_line, sentence_of
 
 WAYS = Message("two ways")
 
@@ -135,3 +136,12 @@ def test_a_line_that_nobody_gave_is_cut_without_a_word_in_the_terminal(tiny_run:
     explained = explain("attention", [tiny_run("gpt-shakespeare", "model.context=8")])
     told = [note for step in explained.steps for note in step.notes]
     assert explained.notes == () and len(told) == 1
+
+
+@pytest.mark.parametrize("language", ["pt", "en"])
+def test_the_toy_language_speaks_the_pages(language: str, tiny_run: Any) -> None:
+    """Half of its lines are Portuguese and half English, and the first one was shown on every page."""
+    run = tiny_run("bigram-shakespeare", data="toy-language", steps=1)
+    line = opening_line(Asked((run,), language=language), run)
+    found = ToyLanguage().parse(line)
+    assert [name for name, _ in found] == [language], line

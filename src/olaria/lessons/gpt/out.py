@@ -47,7 +47,7 @@ PLACES = {
     "attention": N_("attention"),
     "feed": N_("feed-forward"),
     "norm": N_("the norms"),
-    "head": N_("head"),
+    "head": N_("output head"),
 }
 TEXTBOOK = {
     "attended": (N_("attended to"), N_("all earlier tokens")),
