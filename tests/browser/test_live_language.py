@@ -121,9 +121,7 @@ def test_tokens_show_bytes_and_neighbours(in_page: Any, gpt: Any) -> None:
     )
     tokenizer, table = gpt.tokenizer(), gpt.model().embedding.weight.detach()
     ids = tokenizer.encode("o gato").tolist()
-    assert found["chips"][-2] == f"t{ids[-2]}74" and found["bytes"].endswith(
-        "5 bytes: c3 a7 c3 a3 6f"
-    )
+    assert found["chips"][-2] == f"t{ids[-2]}74" and found["bytes"].endswith("5: c3 a7 c3 a3 6f")
     rows = rows_of(found["first"])
     neighbours = rows[len(ids) + 1 :]
     for _, other, cosine in neighbours:

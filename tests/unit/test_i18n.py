@@ -170,7 +170,8 @@ NEVER_ONE = (
     "{part}: {layers}", "this model has over", "{name} was tuned by adapters", "{num} characters",
     "{count} characters are enough", "{count} characters are few", "{count} characters feed",
     "{path} has {found} tokens", "{path} is damaged: it has {found}", "“{text}” has {count}",
-    "{family} on {data}",
+    "{family} on {data}", "The model runs in this page", "The output of the head: all values",
+    "The text has {count} tokens, and", "run {name} has {count} numbers",
     # of what is only said where there are several
     "all {count} documents", "{count} documents, none", "{count} processes cannot",
     "{name} has {count} columns named", "each point is the code", "a square map", "strips of",

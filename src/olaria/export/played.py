@@ -76,8 +76,12 @@ def _raw(values: Tensor, precision: Precision) -> bytes:
 
 
 def short(values: Tensor) -> Tensor:
-    """The numbers to four decimals, so that they are short as text and the page reads the same ones."""
-    return torch.tensor([round(v, 4) for v in values.double().flatten().tolist()]).view_as(values)
+    """The numbers to four decimals, so that they are short as text and the page reads the same ones.
+
+    JSON has no infinity: what is none becomes 0, and what the model makes of it tells the page enough.
+    """
+    numbers = values.double().nan_to_num(0.0, 0.0, 0.0).flatten().tolist()
+    return torch.tensor([round(v, 4) for v in numbers]).view_as(values)
 
 
 def plain_copy(model: Model, precision: Precision) -> Any:

@@ -73,7 +73,10 @@ def linked(main: str, read: Callable[[str], str] | None = None) -> Linked:
     import_map = json.dumps({"imports": urls, "integrity": integrity}, separators=(",", ":"))
     inline = [digest("sha256", text.encode()) for text in (import_map, main)]
     allowed = " ".join(f"'{one}'" for one in (*inline, *hashes.values()))
-    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}"
+    policy = (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; "
+        f"style-src 'unsafe-inline'; script-src {allowed}"
+    )
     return Linked(Markup(policy), Markup(import_map), Markup(main))
 
 

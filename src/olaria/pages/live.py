@@ -198,7 +198,7 @@ _OF_PART: Mapping[str, Mapping[str, str]] = {
     },
     "live_tokens": {
         **_OF_TEXT,
-        "bytes": N_("In UTF-8 this text has {count} bytes: {bytes}"),
+        "bytes": N_("Bytes of this text in UTF-8, {count}: {bytes}"),
         "chosen": N_("Token {id}, “{token}”, bytes {bytes}"),
         "neighbours": N_(
             "Its nearest neighbours: the cosine of the angle between the two rows of the table."

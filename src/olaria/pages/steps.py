@@ -302,7 +302,7 @@ class Views:
         }
 
     def _plain_values(self, value: Any) -> Any:
-        """As JSON has them: words in the reader's language, numbers to six significant digits."""
+        """As JSON has them: words in the reader's language, numbers to six digits, None for NaN or infinity."""
         match value:
             case Mapping():
                 return {name: self._plain_values(each) for name, each in value.items()}
@@ -313,7 +313,7 @@ class Views:
             case Message():
                 return self._plain(value)
             case float() | np.floating():
-                return float(f"{value:.6g}")
+                return float(f"{value:.6g}") if np.isfinite(value) else None
             case _:
                 return value
 

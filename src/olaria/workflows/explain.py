@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,8 @@ MOST_IN_FLOAT32 = 900_000
 below 6 MB."""
 MOST_IN_PAGE = 4_000_000
 """Numbers of a model that a page holds at all, some 11 MB."""
+IMAGES_PROVED = 8
+"""Images at most that travel besides, so that the page computes them again; few weights may draw a large one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,11 +320,13 @@ def _played(
         if run.name not in needed or run.name in found:
             continue
         count = sum(weight.numel() for weight in run.model().state_dict().values())
-        if count > MOST_IN_PAGE:
+        size = run.dimensions()
+        held = count + (IMAGES_PROVED * prod(size) if isinstance(size, tuple) else 0)
+        if held > MOST_IN_PAGE:
             text = N_(
                 "run {name} has {count} numbers, more than the {most} that a page holds: its figures stand still"
             )
-            notes.append(Message(text, {"name": run.name, "count": count, "most": MOST_IN_PAGE}))
+            notes.append(Message(text, {"name": run.name, "count": held, "most": MOST_IN_PAGE}))
             continue
         try:
             found[run.name] = play(

@@ -70,7 +70,7 @@ def test_rows_run_before_columns() -> None:
 def test_cut_records_and_foreign_labels_are_refused() -> None:
     with pytest.raises(IntegrityError, match=str(RECORD_BYTES)):
         read_records([record(0, 0, 0, 0)[:-1]])
-    with pytest.raises(IntegrityError, match="200 is no label"):
+    with pytest.raises(IntegrityError, match="200 is not a valid label"):
         read_records([record(200, 0, 0, 0)])
 
 

@@ -346,7 +346,7 @@ def test_a_model_of_classes_is_given_them(run: OpenRun, given_classes: OpenRun) 
     codes = given_classes.encode((x, y))
     expected = latent.encode(model, torch.from_numpy(x)[:, None].float() / 255, y)
     assert torch.equal(codes.codes, expected) and codes.classes == ["3", "1", "4", "1"]
-    with pytest.raises(UsageError, match="which the array cannot say"):
+    with pytest.raises(UsageError, match="and the array has no classes"):
         given_classes.encode(x)
     with pytest.raises(DataError, match="y must be 4 whole numbers from 0 to 9"):
         given_classes.decode(z, y=y + 9)

@@ -55,7 +55,7 @@ export function makeGrid(side, label, colours, choose) {
     canvas.addEventListener("pointermove", (event) => { if (event.buttons) at(event); });
     canvas.addEventListener("keydown", (event) => {
       const move = { ArrowUp: -1, ArrowDown: 1, ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (!move) return;
+      if (!move || !shown.rows) return;
       event.preventDefault();
       choose(Math.max(0, Math.min(shown.rows - 1, shown.row + move)));
     });

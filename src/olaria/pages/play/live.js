@@ -37,7 +37,9 @@ import { open, PlayError } from "./weights.js";
 export function startLive(parts) {
   const { live: words, colours } = given("words");
   const link = new Link(), models = new Map(), counts = new Map();
-  document.documentElement.classList.toggle("hide-controls", link.values.get("hide") === "controls");
+  const hide = () => document.documentElement.classList.toggle("hide-controls", link.values.get("hide") === "controls");
+  hide();
+  link.listeners.push(hide);
   const model = (number) => {
     if (!models.has(number)) models.set(number, proved(number));
     return models.get(number);
@@ -132,11 +134,13 @@ function actions(player, id, words) {
 }
 
 /**
- * Rows as CSV, RFC 4180: what holds a comma, a quotation mark or a line end is quoted.
+ * Rows as CSV, RFC 4180: what holds a comma, a quotation mark or a line end is quoted. Before a text that a spreadsheet
+ * would compute stands an apostrophe, as `workflows.code_files` of Python has it.
  * @param {(string | number)[][]} rows
  */
 export const csv = (rows) => rows.map((row) => row.map((cell) => {
-  const text = String(cell);
+  const isFormula = typeof cell === "string" && /^[=+\-@]/.test(cell) && !Number.isFinite(Number(cell));
+  const text = isFormula ? `'${cell}` : String(cell);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }).join(",")).join("\r\n") + "\r\n";
 

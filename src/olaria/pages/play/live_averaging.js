@@ -7,7 +7,7 @@ import { make } from "./elements.js";
 import { makeGrid } from "./grid.js";
 import { FORMS } from "./link_state.js";
 import { largestDifference } from "./models.js";
-import { tiny, written } from "./numbers.js";
+import { filled, tiny, written } from "./numbers.js";
 import { spelt } from "./spelling.js";
 import { linear, transposed } from "./tensor.js";
 import { makeText } from "./text_view.js";
@@ -75,7 +75,7 @@ export function part(stage) {
       const shares = found.length ? found[i + 1].weights.data.map(Math.sqrt) : new Float32Array(0);
       grid.draw({ data: shares, shape: [count, count] }, (row, key) => key > row, blank, blank, place());
     });
-    told.textContent = x ? words.output.replace("{token}", names[place()]) : "";
+    told.textContent = x ? filled(words.output, { token: names[place()] }) : "";
     body.replaceChildren(...found.map((version, i) => make("tr", {},
       make("th", { scope: "row" }, titles[i]),
       make("td.n", {}, apart(largestDifference(version.mean.data, found[0].mean.data))),

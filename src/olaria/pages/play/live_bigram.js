@@ -3,7 +3,7 @@
 import { makeNumber } from "./controls.js";
 import { all, make } from "./elements.js";
 import { FORMS } from "./link_state.js";
-import { written } from "./numbers.js";
+import { filled, written } from "./numbers.js";
 import { choose, uniforms } from "./sampling.js";
 import { spelt } from "./spelling.js";
 import { softmax } from "./tensor.js";
@@ -61,7 +61,7 @@ export function part(stage) {
       return item;
     }));
     markCurrent(all(walked, ".chip"), looked - ids.length);
-    rowTold.textContent = id === undefined ? "" : words.row.replace("{token}", spelt(tokens, id));
+    rowTold.textContent = id === undefined ? "" : filled(words.row, { token: spelt(tokens, id) });
     if (id === undefined) return bars.clear();
     const next = looked >= 0 ? whole()[looked + 1] : undefined;
     bars.show(rowOf(id), next ?? null);

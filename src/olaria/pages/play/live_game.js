@@ -104,6 +104,7 @@ export function part(stage) {
   };
   const tell = (text) => { if (note.textContent !== text) note.textContent = text; };
   const tellMoment = () => {
+    if (!Number.isFinite(moment.loss ?? 0)) return tell(words.overflow);
     const text = words[`${moment.side}_${moment.stage}`];
     tell(filled(text, { loss: written(moment.loss ?? NaN, 3) }));
   };

@@ -39,6 +39,8 @@ export function part(stage) {
   /** What the model wrote: id, the logits that it came from. @type {{id: number, logits: Float32Array}[]} */
   let drawn = [];
   let prompt = tokens.encode(values.text), random = uniforms(values.seed), timer = 0, looked = -1;
+  /** Whether all of the text has been read: nothing is written before, nor where there is no text. */
+  let isReady = false, turn = 0;
 
   const options = () => ({ temperature: values.temperature, topK: values.k, topP: values.p });
   const text = () => [...prompt.ids, ...drawn.map(({ id }) => id)];
@@ -63,30 +65,40 @@ export function part(stage) {
   };
   const begin = async () => {
     stop();
+    const mine = ++turn;
+    isReady = false;
     [drawn, looked] = [[], -1];
     random = uniforms(values.seed);
     prompt = tokens.encode(values.text);
     view.tokens(prompt, MOST_CHIPS);
     if (!prompt.ids.length) return view.empty(unknownWords(prompt, words));
-    if (!await reader.readText(prompt.ids)) return;
+    if (!await reader.readText(prompt.ids) || mine !== turn) return;
+    isReady = true;
     view.note(unknownWords(prompt, words), windowWords(prompt, reader, model, words));
     showNext();
   };
   const choosing = (id) => {
-    if (timer || !reader.logits) return;
+    if (timer || !isReady) return;
     if (looked < 0) { add(id); return showNext(); }
     // Another way on from a token that was written: what came after it is taken back.
     drawn = drawn.slice(0, looked);
     looked = -1;
-    reader.readText(text()).then((whole) => { if (whole) { add(id); showNext(); } });
+    isReady = false;
+    const mine = ++turn;
+    reader.readText(text()).then((whole) => {
+      if (!whole || mine !== turn) return;
+      isReady = true;
+      add(id);
+      showNext();
+    });
   };
   const looking = (place) => {
-    if (timer) return;
+    if (timer || !isReady) return;
     looked = looked === place ? -1 : place;
     showNext();
   };
   const changed = () => { state.keep(); begin(); };
-  const rule = (name) => (value) => { values[name] = value; state.keep(); showNext(); };
+  const rule = (name) => (value) => { values[name] = value; state.keep(); if (isReady) showNext(); };
   const controls = {
     temperature: makeSlider(words.temperature, { min: 0.05, max: HOTTEST, step: 0.05, value: 1 }, (x) => written(x, 2), rule("temperature")),
     k: makeSlider(words.k, { min: 1, max: model.size, step: 1, value: model.size }, (x) => written(x, 0), rule("k")),
@@ -95,13 +107,13 @@ export function part(stage) {
   };
   view.generate.addEventListener("click", () => {
     if (timer) return stop();
-    if (!reader.logits) return;
+    if (!isReady) return;
     if (drawn.length >= MOST_WRITTEN) { begin().then(() => view.generate.click()); return; }
     looked = -1;
     view.running(true);
     timer = setTimeout(write, 0);
   });
-  view.one.addEventListener("click", () => { if (!timer && reader.logits) { looked = -1; draw(); showNext(); } });
+  view.one.addEventListener("click", () => { if (!timer && isReady) { looked = -1; draw(); showNext(); } });
   stage.room.append(...view.elements(Object.values(controls).map(({ element }) => element)));
   return {
     state,

@@ -35,12 +35,12 @@ export function part(stage) {
     table: { form: FORMS.number, start: 0, fits: (value) => value === 0 || (value === 1 && settings.hasHead) },
   });
   const { values } = state;
-  let ids = [], neighbours = [];
+  let ids = [], neighbours = [], walkedTo = -1;
   const token = () => values.token >= 0 ? values.token : ids.at(-1) ?? -1;
   const choose = (id) => { values.token = id; state.keep(); draw(); };
   const text = makeText(tokens, words, MOST_TOKENS, {
-    typed: (typed) => { values.text = typed; values.token = -1; state.keep(); read(); },
-    choose: (place) => choose(ids[place]),
+    typed: (typed) => { values.text = typed; values.token = walkedTo = -1; state.keep(); read(); },
+    choose: (place) => { walkedTo = place; choose(ids[place]); },
     more: (id) => [hexOf(tokens.bytes(id))],
   });
   const told = make("p.chosen", { role: "status" }), title = make("p.small"), body = make("tbody");
@@ -49,7 +49,7 @@ export function part(stage) {
   const bytes = make("p.small.bytes"), vectorTold = make("p.small"), vector = make("ol.numbers");
   const draw = () => {
     const id = token();
-    text.mark(ids.lastIndexOf(id));
+    text.mark(ids[walkedTo] === id ? walkedTo : ids.lastIndexOf(id)); // a token may stand at several places
     table.hidden = id < 0;
     neighbours = id < 0 ? [] : nearest(tables[values.table], id, { count: NUM_NEIGHBOURS, among: settings.among, isCentred: settings.isCentred });
     told.textContent = id < 0 ? "" : filled(words.chosen, { token: spelt(tokens, id), id: written(id, 0), bytes: hexOf(tokens.bytes(id)) });

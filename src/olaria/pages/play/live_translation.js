@@ -52,7 +52,7 @@ export function part(stage) {
   let ids = [], writing = null, timer = 0;
   const text = makeText(tokens, words, most, {
     typed: (typed) => { values.text = typed; values.step = -1; state.keep(); begin(Infinity); },
-    choose: () => {},
+    choose: null,
   });
   const chosen = () => values.step >= 0 ? Math.min(values.step, steps.length - 1) : steps.length - 1;
   const choose = (place) => { values.step = place; state.keep(); draw(); };
@@ -75,7 +75,7 @@ export function part(stage) {
       return item;
     }));
     markCurrent(all(target, ".chip"), place);
-    const weights = map(), most = Math.max(1e-9, ...weights.data);
+    const weights = map(), most = weights.data.reduce((a, b) => Math.max(a, b), 1e-9);
     grid.draw({ ...weights, data: weights.data.map((weight) => weight / most) }, () => false, steps.map(({ id }) => name(id)), ids.length ? columns() : [], place);
     told.textContent = step ? filled(words.step, { place: written(place + 1, 0), token: name(step.id) }) : "";
     if (step) bars.show(step.probabilities, step.id);

@@ -63,16 +63,17 @@ export function part(stage) {
     note.textContent = notesOf(sides, values.text);
     for (const side of sides) {
       await side.read(values.text, values.seed);
-      if (mine !== turn) return;
+      if (mine !== turn) return false;
       side.draw(options());
     }
+    return true;
   };
   const temperature = makeSlider(words.temperature, { min: 0.05, max: HOTTEST, step: 0.05, value: 1 }, (x) => written(x, 2),
     (value) => { values.temperature = value; state.keep(); for (const side of sides) side.draw(options()); });
   const seed = makeNumber(words.seed, 0, (value) => { values.seed = value; state.keep(); begin(); });
   generate.addEventListener("click", async () => {
     if (timer) return stop();
-    await begin();
+    if (!await begin()) return; // another text, or another press, came meanwhile
     running(true);
     timer = setTimeout(write, 0);
   });

@@ -13,6 +13,7 @@ const BATCH = 64;
 const NUM_POINTS = 2000; // of a set that is drawn in the page
 const NUM_SHOWN = 400;
 const NUM_ARROWS = 70;
+const MOST_UPDATES = 100; // of the discriminator in a turn: a pause plays the turn to its end, at once
 const MARGIN = 0.62; // half a window, in widths of the data
 
 /**
@@ -87,6 +88,8 @@ export class Match {
     this.table = table;
     this.gan = trained ? createPlaneGan(trained) : freshPlaneGan(table.points, uniform);
     Object.assign(this.gan.settings, RULES[rule]);
+    const { settings } = this.gan;
+    settings.discriminator_updates = Math.min(MOST_UPDATES, settings.discriminator_updates);
     this.source = pointSource(table.points, BATCH, uniform);
     const normal = normals(uniforms(0));
     this.z = Float32Array.from({ length: NUM_SHOWN * this.gan.latent }, normal);

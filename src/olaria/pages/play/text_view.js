@@ -89,18 +89,18 @@ export function ending(tokens, text, most, words) {
 }
 
 /**
- * A text that the reader types, as chips of which one can be chosen.
+ * A text that the reader types, as chips, of which one can be chosen where there is `choose`.
  * @param {Tokenizer} tokens
  * @param {Record<string, string>} words
  * @param {number} most tokens
- * @param {{typed: (text: string) => void, choose: (place: number) => void, more?: (id: number) => string[]}} listeners
+ * @param {{typed: (text: string) => void, choose: ((place: number) => void) | null, more?: (id: number) => string[]}} listeners
  *   `more` stands beneath a token
  */
 export function makeText(tokens, words, most, { typed, choose, more = () => [] }) {
   const { field, element } = makeField(words.yourText, typed);
-  const chips = make("ol.tokens.walked", { "aria-label": words.chooseToken });
+  const chips = choose ? make("ol.tokens.walked", { "aria-label": words.chooseToken }) : make("ol.tokens");
   const note = make("p.note", { role: "status" });
-  walkable(chips, ".chip", choose);
+  if (choose) walkable(chips, ".chip", choose);
   return {
     elements: [element, note, chips],
     /** Show a text, and return its tokens. @param {string} text */
@@ -111,7 +111,7 @@ export function makeText(tokens, words, most, { typed, choose, more = () => [] }
       chips.replaceChildren(
         ...(left ? [make("li.left", {}, `… ${written(left, 0)}`)] : []),
         ...ids.map((id, place) => {
-          const item = chip(tokens, id, { onclick: () => choose(place) }, ...more(id));
+          const item = chip(tokens, id, choose ? { onclick: () => choose(place) } : {}, ...more(id));
           item.className = "chip";
           return item;
         }),
