@@ -202,7 +202,7 @@ def _check_views(checks: Sequence[Check], language: str) -> list[View]:
     twins = [check for check in checks if check.is_twin and check.holds]
     lines = list[View]()
     if twins:
-        text = N_("Computed again in NumPy, in float64 from the raw weights: {names}")
+        text = N_("Computed again in NumPy, in float64: {names}")
         names = Markup(", ").join(_code(check) for check in twins)
         largest = max(check.difference for check in twins)
         count = sum(check.count for check in twins)

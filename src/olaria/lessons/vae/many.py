@@ -115,7 +115,7 @@ def _spreads(scene: Scene, spread: Array, width: Array) -> Bars | Plot:
         return Bars("", scene.named(range(len(spread))), series, unit)
     ranks = np.arange(1.0, len(spread) + 1)
     curves = tuple(Curve(name, ranks, y[scene.ranked]) for name, y in series)
-    return Plot("", curves, Message(N_("dimension, from the one whose mean differs most")), unit)
+    return Plot("", curves, Message(N_("dimension, by the variance of its mean")), unit)
 
 
 def between(scene: Scene, way: Way) -> Values:
