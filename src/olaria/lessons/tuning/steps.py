@@ -124,7 +124,7 @@ def predictions(scene: Scene, way: Way) -> Values | None:
     p = both[:, places, scene.ids[1:]]
     before, after = scene.read[:, places, scene.ids[1:]]
     likeliest = scene.read.argmax(-1)
-    named = [scene.spell(row) for row in likeliest]
+    named = [tuple(map(visible, scene.spell(row))) for row in likeliest]
     seen = scene.read[:, place]
     best = np.argsort(-seen, axis=-1, kind="stable")[:, :SHOWN_CANDIDATES]
     candidates = np.unique(best)
