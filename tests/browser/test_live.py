@@ -236,7 +236,8 @@ def test_the_next_token_and_the_likeliest_text_are_pythons(in_page: Any, of_gpt:
       k.value = 1;
       k.dispatchEvent(new Event("input", {bubbles: true}));
       button("generate").click();
-      await until(() => box.querySelectorAll(".drawn").length >= 400 && button("generate"));
+      await until(() => box.querySelectorAll(".drawn").length >= 60);
+      if (button("stop")) button("stop").click();
       const drawn = [...box.querySelectorAll(".drawn")].map(one => one.textContent).join("");
       return {first, drawn, told: box.querySelector(".note").textContent};""",
     )
