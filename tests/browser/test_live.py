@@ -17,29 +17,24 @@ import torch
 from olaria.sampling import latent
 from olaria.workflows.explain import explain
 
-LIVE = """
-const box = document.querySelector("[data-live]");
-const until = async fits => { for (let i = 0; i < 400 && !fits(); i++) await new Promise(d => setTimeout(d, 25)); };
-await until(() => box.dataset.state);
+from .started import STARTED
+
+LIVE = (
+    STARTED
+    + """
 const told = () => box.querySelector(".live-told").textContent;
 const button = text => [...box.querySelectorAll("button")].find(one => one.textContent === text);
 // The time of a test does not wait for the screen.
 window.requestAnimationFrame = draw => setTimeout(draw, 16);
 const frame = () => new Promise(d => setTimeout(d, 50));
-const files = [];
-window.Blob = class extends Blob { // reading one takes real time, which this browser's clock does not wait for
-  constructor(parts, options) { super(parts, options); this.words = parts.join(""); }
-};
-const make = URL.createObjectURL;
-URL.createObjectURL = blob => { files.push(blob); return make(blob); };
 // The browser's own waits for a time without work, which the time of a test may not have.
 HTMLCanvasElement.prototype.toBlob = function (done) {
   const bytes = Uint8Array.from(atob(this.toDataURL("image/png").split(",")[1]), c => c.charCodeAt(0));
   done(new Blob([bytes], {type: "image/png"}));
 };
-const table = async () => { button("save the numbers (CSV)").click(); return files.at(-1).words; };
 const outputs = () => [...box.querySelectorAll(".codes output")].map(one => one.value);
 """
+)
 """What the scripts of these tests begin with."""
 
 

@@ -15,19 +15,13 @@ from olaria.lessons.inside import open_language, open_translation
 from olaria.sampling.translation import greedy
 from olaria.workflows.explain import explain
 
-LIVE = """
-const box = document.querySelector("[data-live]");
+from .started import STARTED
+
+LIVE = (
+    STARTED
+    + """
 const frame = () => new Promise(d => setTimeout(d, 50));
-const until = async fits => { for (let i = 0; i < 400 && !fits(); i++) await new Promise(d => setTimeout(d, 25)); };
-await until(() => box.dataset.state);
 const button = text => [...box.querySelectorAll("button")].find(one => one.textContent === text);
-const files = [];
-window.Blob = class extends Blob { // reading one takes real time, which this browser's clock does not wait for
-  constructor(parts, options) { super(parts, options); this.words = parts.join(""); }
-};
-const make = URL.createObjectURL;
-URL.createObjectURL = blob => { files.push(blob); return make(blob); };
-const table = async () => { button("save the numbers (CSV)").click(); return files.at(-1).words; };
 const all = selector => [...box.querySelectorAll(selector)];
 const fire = (element, name) => element.dispatchEvent(new Event(name, {bubbles: true}));
 const press = (element, key) => element.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
@@ -45,6 +39,7 @@ const choose = async (place, index) => {
 };
 const kept = async () => { await new Promise(d => setTimeout(d, 600)); return location.hash; };
 """
+)
 """What the scripts of these tests begin with."""
 
 

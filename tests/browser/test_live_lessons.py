@@ -18,22 +18,17 @@ from olaria.pages.lesson_page import lesson_section
 from olaria.sampling.latent import on_the_way
 from olaria.workflows.explain import explain
 
-LIVE = """
-const box = document.querySelector("[data-live]");
-const until = async fits => { for (let i = 0; i < 400 && !fits(); i++) await new Promise(d => setTimeout(d, 25)); };
-await until(() => box.dataset.state);
+from .started import STARTED
+
+LIVE = (
+    STARTED
+    + """
 const button = text => [...box.querySelectorAll("button")].find(one => one.textContent.startsWith(text));
-const files = [];
-window.Blob = class extends Blob { // reading one takes real time, which this browser's clock does not wait for
-  constructor(parts, options) { super(parts, options); this.words = parts.join(""); }
-};
-const make = URL.createObjectURL;
-URL.createObjectURL = blob => { files.push(blob); return make(blob); };
-const table = async () => { button("save the numbers (CSV)").click(); return files.at(-1).words; };
 const frame = () => new Promise(d => setTimeout(d, 60));
 const kept = async () => { await new Promise(d => setTimeout(d, 600)); return location.hash; };
 const change = (input, value) => { input.value = value; input.dispatchEvent(new Event("input", {bubbles: true})); };
 """
+)
 """What the scripts of these tests begin with."""
 CLOCK = """
 window.requestAnimationFrame = run => setTimeout(() => run(performance.now()), 16);
