@@ -121,6 +121,26 @@ def test_processes_that_do_not_come_are_missed(rank: str, monkeypatch: pytest.Mo
         teamwork.join()
 
 
+LEFT = """
+import atexit, torch.distributed as processes
+atexit.register(lambda: print(processes.is_initialized()))  # the last of all
+from olaria.training import teamwork
+assert teamwork.join().number(1.0) == 1.0 and processes.is_initialized()
+"""
+
+
+def test_a_process_leaves_the_others_before_it_ends() -> None:
+    """A thread of the group that outlives the interpreter aborts the process, now and then."""
+    team = [
+        subprocess.Popen(
+            [sys.executable, "-c", LEFT], env=environment(**place), stdout=subprocess.PIPE
+        )
+        for place in teamwork.places(2)
+    ]
+    told = [process.communicate(timeout=120)[0] for process in team]
+    assert [process.returncode for process in team] == [0, 0] and told == [b"False\n"] * 2
+
+
 # -- the command ----------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import socket
@@ -44,7 +45,7 @@ def is_one_of_several(environment: Mapping[str, str] = os.environ) -> bool:
 
 
 def join(device: str = "cpu") -> Team:
-    """Meet the other processes; alone, where there are none.
+    """Meet the other processes until this one ends; alone, where there are none.
 
     Args:
         device: where this one trains, see :func:`olaria.training.device.choose_device`.
@@ -79,6 +80,8 @@ def join(device: str = "cpu") -> Team:
     try:
         ways = "cpu:gloo,cuda:nccl" if place.type == "cuda" else "gloo"
         processes.init_process_group(ways, timeout=timedelta(seconds=JOIN_S))
+        # Its threads must end before the interpreter does: a thread that still runs then aborts the process.
+        atexit.register(processes.destroy_process_group)
         group = processes.new_group(timeout=timedelta(seconds=SILENT_S))
     except (RuntimeError, ValueError) as error:
         raise TrainingError(
