@@ -1,0 +1,274 @@
+"""What the live parts of a page say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from olaria.i18n import N_
+
+EVERY: Mapping[str, str] = {
+    "proved": N_(
+        "The model runs in this page: {count} numbers were computed again here, "
+        "and the largest difference is {difference}."
+    ),
+    "computed": N_("All numbers of this part are computed in this page."),
+    "rounded": N_("Its weights are rounded to 16 bits here, to keep the file small."),
+    "damaged": N_(
+        "The weights in this file are damaged, so this part stays off. The figure below is from the undamaged model."
+    ),
+    "differs": N_(
+        "This browser computes other numbers than the model (largest difference {difference}), so this part stays off."
+    ),
+    "otherTokens": N_(
+        "This browser cuts a text into other tokens than the run, so this part stays off."
+    ),
+    "lacking": N_(
+        "This browser cannot run this part ({reason}), so it stays off. The figure below stands still."
+    ),
+    "back": N_("back to the start"),
+    "picture": N_("save the picture (PNG)"),
+    "numbers": N_("save the numbers (CSV)"),
+}
+"""By every part."""
+_UNKNOWN = {
+    "unknown_error": N_(
+        "The model does not know {characters}: the run refuses a text with such characters; here they are left out."
+    ),
+    "unknown_replace": N_("The model does not know {characters} and reads “{by}” instead."),
+    "unknown_skip": N_("The model does not know {characters} and leaves them out."),
+}
+_OF_TEXT = {
+    **_UNKNOWN,
+    "yourText": N_("your text"),
+    "chooseToken": N_("the tokens: choose one by pointer or with the arrow keys"),
+    "typeSomething": N_("Type something: there is no token to read yet."),
+    "longest": N_("The last {count} of {all} tokens are read."),
+    "token": N_("token"),
+    "probability": N_("probability"),
+    "end": N_("⟨end⟩"),
+}
+OF_PART: Mapping[str, Mapping[str, str]] = {
+    "live_plane": {
+        "plane": N_("the two dimensions used most: drag the point, or move it with the arrow keys"),
+        "drawn": N_("what the decoder draws"),
+        "starts": N_("begin at a test image:"),
+        "class": N_("class given to the decoder"),
+    },
+    "live_walk": {
+        "generated": N_("what the generator draws"),
+        "along": N_("the discriminator's output along the walk"),
+        "part": N_("part of the way"),
+        "probability": N_("D(G(z)), probability of being real"),
+        "output": N_("l(G(z)), output of the discriminator"),
+        "class": N_("class given to both networks"),
+        "walk": N_("walk"),
+        "stop": N_("stop"),
+        "onward": N_("new noise"),
+    },
+    "live_game": {
+        "seen": N_(
+            "the game: the discriminator's surface, the data, the generated points and their gradients"
+        ),
+        "past": N_("the discriminator's mean outputs, step by step"),
+        "points": N_("points to learn"),
+        "set_own": N_("{run}: its data, untrained networks"),
+        "set_trained": N_("{run}: its data, its trained networks"),
+        "set_ring": N_("a ring of eight clusters"),
+        "set_grid": N_("a grid of 25 clusters"),
+        "set_spiral": N_("a spiral"),
+        "seed": N_("seed"),
+        "play": N_("▶ play"),
+        "pause": N_("pause"),
+        "slow": N_("slow motion"),
+        "moment": N_("next moment"),
+        "stepD": N_("one step of D"),
+        "stepG": N_("one step of G"),
+        "break": N_("break it on purpose:"),
+        "strong": N_("D too strong"),
+        "idle": N_("D never learns"),
+        "silent": N_("no noise"),
+        "fair": N_("mend it"),
+        "rule_fair": "",
+        "rule_strong": N_(
+            "D now takes two steps for each step of G, learns fifty times as fast, and has no penalty; "
+            "G minimises log(1 − D). Play: D becomes sure, the gradients almost vanish, "
+            "and G finds few clusters or none."
+        ),
+        "rule_idle": N_(
+            "D keeps its first weights. Play: G climbs a surface that never answers, "
+            "so its points all run to one side, whether there is data or not."
+        ),
+        "rule_silent": N_(
+            "G gets the same noise each time, all zeros, so all of its points are one. "
+            "Play: the point wanders, and never covers two clusters at once."
+        ),
+        "key": N_(
+            "Blue dots: data. Yellow dots: generated points. Arrows: where the generator's loss falls fastest, "
+            "and how fast. Ground: blue where D says real, red where it says generated."
+        ),
+        "step": N_("steps"),
+        "covered": N_("clusters covered"),
+        "near": N_("points near a cluster"),
+        "of": N_("{count} of {all}"),
+        "arrow": N_("mean gradient of a point"),
+        "outside": N_("points outside the picture"),
+        "rate": N_("steps per second"),
+        "onReal": N_("D(x), data"),
+        "onGenerated": N_("D(G(z))"),
+        "again": N_("The turns that the link tells of are played again."),
+        "overflow": N_("The numbers have grown beyond all bounds, so the game has stopped."),
+        "discriminator_drawn": N_(
+            "D's turn, 1 of 3: a batch of the data and a batch of generated points are drawn."
+        ),
+        "discriminator_judged": N_(
+            "D's turn, 2 of 3: D judges both. Its loss is {loss}; the gradient says how its weights would lower it."
+        ),
+        "discriminator_updated": N_(
+            "D's turn, 3 of 3: D's weights have moved, and so has the surface. The loss was {loss}."
+        ),
+        "generator_drawn": N_("G's turn, 1 of 3: G turns new noise into new points."),
+        "generator_judged": N_(
+            "G's turn, 2 of 3: D judges the points; G's loss is {loss}. Each arrow shows where its point would go."
+        ),
+        "generator_updated": N_(
+            "G's turn, 3 of 3: G's weights have moved, and all of its points with them. The loss was {loss}."
+        ),
+    },
+    "live_peaks": {
+        "seen": N_(
+            "the density p, and the best normal distribution for each direction of the divergence"
+        ),
+        "density": N_("density"),
+        "leftMean": N_("left peak: mean"),
+        "leftStd": N_("left peak: standard deviation"),
+        "rightMean": N_("right peak: mean"),
+        "rightStd": N_("right peak: standard deviation"),
+        "share": N_("mass of the left peak"),
+        "wide": N_("least D(p‖q)"),
+        "narrow": N_("least D(q‖p)"),
+        "other": N_("D(q‖p), other valley"),
+        "mean": N_("mean"),
+        "std": N_("standard deviation"),
+        "forward": N_("D(p‖q), nats"),
+        "backward": N_("D(q‖p), nats"),
+        "two": N_(
+            "From the other peak the search for the least D(q‖p) ends in another valley: the dashed curve."
+        ),
+        "one": N_("From both peaks the search for the least D(q‖p) ends at the same q."),
+    },
+    "live_prompt": {
+        "prompt": N_("your text"),
+        "text": N_(
+            "what the model wrote: the arrow keys choose a token, and show what else could have come"
+        ),
+        "temperature": N_("temperature"),
+        "k": N_("top-k (all tokens at the right end)"),
+        "p": N_("top-p"),
+        "seed": N_("seed"),
+        "generate": N_("generate"),
+        "stop": N_("stop"),
+        "one": N_("one token"),
+        "token": N_("token"),
+        "probability": N_("probability"),
+        "kept": N_("{kept} of {all} tokens may come; entropy {entropy} nats"),
+        "empty": N_("Type something: with no token to read, there is no next one."),
+        "cut": N_(
+            "The text has {count} tokens, and the model reads at most {context} at once: the window slides, "
+            "and what is before the last {context} is not read."
+        ),
+        "slid": N_(
+            "The text is now longer than the {context} tokens that the model reads at once: the window slides, "
+            "and the beginning is no longer read."
+        ),
+        **_UNKNOWN,
+    },
+    "live_tokens": {
+        **_OF_TEXT,
+        "bytes": N_("Bytes of this text in UTF-8, {count}: {bytes}"),
+        "chosen": N_("Token {id}, “{token}”, bytes {bytes}"),
+        "neighbours": N_(
+            "Its nearest neighbours: the cosine of the angle between the two rows of the table."
+        ),
+        "cosine": N_("cosine"),
+        "table": N_("table"),
+        "embedding": N_("embedding"),
+        "outputHead": N_("output head"),
+        "vector": N_("Its row of the table, the first {count} of {width} numbers."),
+    },
+    "live_bigram": {
+        **_OF_TEXT,
+        "seed": N_("seed"),
+        "draw": N_("draw the next token"),
+        "walk": N_("walk of twenty"),
+        "walked": N_("what was drawn, each token with its probability"),
+        "row": N_("The row of “{token}”: what may come next. Press a token to take it."),
+    },
+    "live_averaging": {
+        **_OF_TEXT,
+        "loops": N_("1: loops"),
+        "product": N_("2: matrix product"),
+        "softmax": N_("3: softmax of zeros"),
+        "attention": N_("4: attention"),
+        "map": N_(
+            "weights: a row is a query, a column a key; choose a row by pointer or arrow keys"
+        ),
+        "factor": N_("queries, times"),
+        "head": N_("head"),
+        "output": N_("What each version returns for “{token}”"),
+        "numbersShown": N_("the first numbers of the output"),
+        "apart": N_("largest difference from 1"),
+    },
+    "live_translation": {
+        **_OF_TEXT,
+        "map": N_(
+            "cross-attention: a row is a written token, a column a source token; choose a row by pointer or arrow keys"
+        ),
+        "written": N_("what the model writes, each token with its probability"),
+        "layer": N_("layer"),
+        "head": N_("head"),
+        "mean": N_("mean of all"),
+        "step": N_("Step {place}: “{token}” is the likeliest token"),
+        "again": N_("from the start"),
+        "one": N_("one token"),
+        "rest": N_("to the end"),
+    },
+    "live_tuning": {
+        **_OF_TEXT,
+        "before": N_("before"),
+        "after": N_("after"),
+        "temperature": N_("temperature"),
+        "seed": N_("seed"),
+        "generate": N_("generate"),
+        "stop": N_("stop"),
+        "writes": N_("what the model writes"),
+        "cost": N_("{nats} nats per token of your text"),
+    },
+    "live_lens": {
+        **_OF_TEXT,
+        "at": N_("Position of “{token}”; the next token is “{next}”"),
+        "atEnd": N_("Position of “{token}”, the last one"),
+        "stream": N_("stream after"),
+        "embedding": N_("embedding"),
+        "afterLayer": N_("layer {layer}"),
+        "likeliest": N_("likeliest token"),
+        "actual": N_("probability of the next token"),
+        "length": N_("root mean square"),
+    },
+    "live_attention": {
+        **_OF_TEXT,
+        "map": N_(
+            "weights: a row is a query, a column a key; choose a row by pointer or arrow keys"
+        ),
+        "layer": N_("layer"),
+        "head": N_("head"),
+        "query": N_("Query of position {position}, “{token}”"),
+        "key": N_("key"),
+        "score": N_("score"),
+        "masked": N_("/√D, masked"),
+        "weight": N_("weight"),
+        "sum": N_(
+            "The output of the head: all values, each times its weight, added up to {count} numbers."
+        ),
+    },
+}
+"""By each, by the name of its module."""
