@@ -23,19 +23,15 @@ from olaria.i18n import N_, Message
 from olaria.models.base import Batch, Loss, Model, Phase, num_parameters
 from olaria.recipes.training import TrainingConfig
 from olaria.training import events, forecast, threads
+from olaria.training.average import average
 from olaria.training.device import CPU, at_home, moved
 from olaria.training.feed import Feed
-from olaria.training.optim import (
-    Optimizer,
-    build_optimizers,
-    load_optimizer_tensors,
-    optimizer_tensors,
-    set_learning_rate,
-)
+from olaria.training.optim import Optimizer, set_learning_rate
 from olaria.training.precision import Choice, autocast, choose
 from olaria.training.randomness import generator, seeded
 from olaria.training.schedule import Clock, Rate, Recurrence, learning_rate_factor
 from olaria.training.team import Team
+from olaria.training.turn import Turn, parameters_of
 from olaria.training.watch import Progress, Watch
 
 CHANGEABLE = ("learning_rate", "matrix_learning_rate", "betas", "weight_decay", "clip_norm")
@@ -79,8 +75,7 @@ class Trainer:
         self._team.check(feed.batch_size)
         self._clock = clock or Clock()
         self._fractions = fractions
-        self._phases = model.trained_phases()
-        self._optimizers = [build_optimizers(phase.groups, config) for phase in self._phases]
+        self._turn = Turn(model, config)
         self._first = copy.deepcopy(model.state_dict()) if config.rescue else None
         self._pending: list[events.Answer] = []
         self._stop: Message | None = None
@@ -162,8 +157,7 @@ class Trainer:
             yield from self._apply_answers()
         # However the loop ended, its last step is measured, shown and saved, unless it just was.
         yield from self._look(True, True, True)
-        for parameter in self._trained():
-            parameter.requires_grad_(True)
+        self._turn.wake()
         yield self._event(
             events.Finished,
             reason=self._stop or Message(N_("the planned end was reached")),
@@ -198,18 +192,16 @@ class Trainer:
             self.model.train()
         values: dict[str, float] = {}
         with seeded(self._seed, "dropout", progress.step):
-            for phase, loss_of, optimizers in zip(
-                self._phases, losses, self._optimizers, strict=True
-            ):
+            for (phase, optimizers), loss_of in zip(self._turn, losses, strict=True):
                 set_learning_rate(optimizers, factor)
                 for _ in range(phase.updates):
                     values.update(self._update(phase, loss_of, optimizers))
         if self.ema is not None:
-            self._average(self.ema)
+            average(self.ema, self.model, config.ema, progress.step - progress.restarted)
         progress.step += 1
         duration = time.perf_counter() - began
         progress.train_s += duration
-        self._rate.note(duration, self._feed.units_per_batch * self._phases[0].updates)
+        self._rate.note(duration, self._feed.units_per_batch * self._turn.phases[0].updates)
         return values
 
     def _update(
@@ -217,9 +209,10 @@ class Trainer:
     ) -> dict[str, float]:
         """One update of one phase. The loss is checked before anything moves."""
         assert self.choice is not None
-        if phase is self._phases[0] or self._batch is None:
+        is_first = phase is self._turn.phases[0]
+        if is_first or self._batch is None:
             self._batch = self._batch_of(self.progress.updates)
-        self._only(phase)
+        self._turn.only(phase)
         noise = generator(self._seed, "noise", phase.name, self.progress.updates)
         team = self._team
         with (
@@ -230,45 +223,30 @@ class Trainer:
         share = team.share(loss.count)
         total = loss.total if share == 1 else loss.total * share
         values = {name: part.item() * share for name, part in loss.parts.items()}
-        values = {"loss": total.item(), **values} if len(self._phases) == 1 else values
+        values = values if self._turn.is_game else {"loss": total.item(), **values}
         values = team.mean(values)
         if not math.isfinite(sum(values.values())):
             raise self._not_finite(values)
         total.backward()
-        every = (p.grad for group in phase.groups for p in group.parameters)
-        gradients = [gradient for gradient in every if gradient is not None]
+        parameters = parameters_of(phase)
+        gradients = [p.grad for p in parameters if p.grad is not None]
         team.average(gradients)
-        if len(self._phases) > 1:  # of a game, whose losses alone do not tell who still learns
+        if self._turn.is_game:  # its losses alone do not tell who still learns
             norms = torch._foreach_norm(gradients)
             values[f"{phase.name}_gradient"] = torch.stack(norms).norm().item()
         if self.config.clip_norm is not None:
-            parameters = [p for group in phase.groups for p in group.parameters]
             norm = torch.nn.utils.clip_grad_norm_(parameters, self.config.clip_norm).item()
             if not math.isfinite(norm):
                 raise self._not_finite({"gradient_norm": norm})
         for optimizer in optimizers:
             optimizer.step()
-        if phase is self._phases[0]:
+        if is_first:
             self.progress.updates += 1
         return values
 
     def _batch_of(self, update: int) -> Batch:
         """This process's part of the batch of an update, where the model is."""
         return moved(self._team.part(self._feed.batch(update)), self._team.device)
-
-    def _trained(self) -> Iterator[Tensor]:
-        """The parameters of all phases; the model's others are frozen."""
-        for phase in self._phases:
-            for group in phase.groups:
-                yield from group.parameters
-
-    def _only(self, phase: Phase) -> None:
-        """Gradients for this phase's parameters alone: none leaks into another's, none is computed in vain."""
-        for other in self._phases:
-            for group in other.groups:
-                for parameter in group.parameters:
-                    parameter.grad = None
-                    parameter.requires_grad_(other is phase)
 
     def _not_finite(self, values: Mapping[str, float]) -> NonFiniteLossError:
         return NonFiniteLossError(
@@ -279,17 +257,6 @@ class Trainer:
             values=", ".join(f"{name}={value}" for name, value in values.items()),
             step=self.progress.step + 1,
         )
-
-    @torch.no_grad()
-    def _average(self, ema: Model) -> None:
-        """Exponential moving average; its decay rises over the first steps, so that the start is forgotten."""
-        step = self.progress.step - self.progress.restarted
-        decay = min(self.config.ema, (1 + step) / (10 + step))
-        torch._foreach_lerp_(
-            list(ema.parameters()), [p.data for p in self.model.parameters()], 1 - decay
-        )
-        for target, source in zip(ema.buffers(), self.model.buffers(), strict=True):
-            target.copy_(source)
 
     def _chosen(self, batch: Batch, left: int | None) -> Choice:
         """Precision, compilation and threads; of several processes, as the first one found them best."""
@@ -302,8 +269,8 @@ class Trainer:
 
     def _losses(self, compiled: bool) -> list[Callable[..., Loss]]:
         if not compiled:
-            return [phase.loss for phase in self._phases]
-        return [torch.compile(phase.loss) for phase in self._phases]
+            return [phase.loss for phase in self._turn.phases]
+        return [torch.compile(phase.loss) for phase in self._turn.phases]
 
     # -- between steps ---------------------------------------------------------------------------
 
@@ -325,7 +292,7 @@ class Trainer:
         return self._event(
             events.Stepped,
             fraction=fraction,
-            learning_rate=self._optimizers[0][0].param_groups[0]["lr"],
+            learning_rate=self._turn.optimizers[0][0].param_groups[0]["lr"],
             values=values,
             rate=self._rate.units_per_s,
             eta_s=eta,
@@ -387,7 +354,7 @@ class Trainer:
         for model in (self.model, self.ema):
             if model is not None:
                 model.load_state_dict(self._first)
-        self._optimizers = [build_optimizers(phase.groups, self.config) for phase in self._phases]
+        self._turn.restart(self.config)
         self.progress.restarted = self.progress.step
         self.progress.num_restarts += 1
 
@@ -398,15 +365,8 @@ class Trainer:
         if part == "training":
             self.config = self.config.updated(name, value)
         else:
-            for parameter in self._trained():  # those of other phases may be resting
-                parameter.requires_grad_(True)
-            self.model.change(name, value)
-            self._phases = self.model.trained_phases()
-        for phase, optimizers in zip(self._phases, self._optimizers, strict=True):
-            fresh = build_optimizers(phase.groups, self.config)
-            for old, new in zip(optimizers, fresh, strict=True):
-                for old_group, new_group in zip(old.param_groups, new.param_groups, strict=True):
-                    old_group.update({k: v for k, v in new_group.items() if k != "params"})
+            self._turn.change_model(name, value)
+        self._turn.change(self.config)
 
     def _units_done(self) -> int:
         return self.progress.updates * self._feed.units_per_batch
@@ -422,7 +382,7 @@ class Trainer:
         tensors = {"model": at_home(self.model.state_dict())}
         if self.ema is not None:
             tensors["ema"] = at_home(self.ema.state_dict())
-        tensors["training"] = at_home(optimizer_tensors(self._named_optimizers()))
+        tensors["training"] = at_home(self._turn.tensors())
         return tensors, {"format": 1, **vars(self.progress)}
 
     def restore(
@@ -438,9 +398,4 @@ class Trainer:
         self.progress = Progress(**values)
         for path, value in self.progress.changes:
             self._change(path, value)
-        load_optimizer_tensors(self._named_optimizers(), tensors["training"])
-
-    def _named_optimizers(self) -> Iterator[tuple[str, Optimizer]]:
-        for phase, optimizers in zip(self._phases, self._optimizers, strict=True):
-            for optimizer in optimizers:
-                yield f"{phase.name}.{type(optimizer).__name__.lower()}", optimizer
+        self._turn.load(tensors["training"])

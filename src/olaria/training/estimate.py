@@ -32,6 +32,7 @@ from olaria.training.optim import takes_muon
 from olaria.training.precision import autocast
 from olaria.training.randomness import seeded
 from olaria.training.tally import MOST_TENSORS, Tally, TooLargeError
+from olaria.training.turn import parameters_of
 
 PROCESS_BYTES = 330 * 2**20
 """The interpreter, PyTorch and what else is loaded, before any data (measured: Linux, x86-64, PyTorch 2.13 for CPU)."""
@@ -200,7 +201,7 @@ def estimate(
     """
     weights = _size([*model.parameters(), *model.buffers()])
     phases = model.phases()
-    gradients = max(_size(_parameters(phase)) for phase in phases)
+    gradients = max(_size(parameters_of(phase)) for phase in phases)
     optimizer = sum(_state_bytes(phase, config) for phase in phases)
     saved = weights + (weights if config.ema else 0) + optimizer
     steps = [_step_bytes(model, phase, batch, precision) for phase in phases]
@@ -322,7 +323,7 @@ def _mode_of(model: Model) -> Any:
 @contextmanager
 def _only(model: Model, phase: Phase) -> Iterator[None]:
     """Gradients for the phase's parameters alone, as in training."""
-    own = {id(parameter) for parameter in _parameters(phase)}
+    own = {id(parameter) for parameter in parameters_of(phase)}
     before = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     for parameter, _ in before:
         parameter.requires_grad_(id(parameter) in own)
@@ -332,10 +333,6 @@ def _only(model: Model, phase: Phase) -> Iterator[None]:
     finally:
         for parameter, required in before:
             parameter.requires_grad_(required)
-
-
-def _parameters(phase: Phase) -> list[Tensor]:
-    return [parameter for group in phase.groups for parameter in group.parameters]
 
 
 def _size(tensors: Sequence[Tensor]) -> int:

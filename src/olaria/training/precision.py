@@ -17,8 +17,9 @@ from olaria.i18n import N_, Message
 from olaria.models.base import Batch, Model, Phase
 from olaria.recipes.training import TrainingConfig
 from olaria.training.device import CPU, default_precision
-from olaria.training.optim import Optimizer, build_optimizers
+from olaria.training.optim import Optimizer
 from olaria.training.randomness import seeded
+from olaria.training.turn import Turn
 
 COMPILE_REPAYS_AFTER_S = 400.0
 """Budget from which cold compilation of a step (15–40 s on two cores) earns back its time."""
@@ -100,27 +101,21 @@ def _choose_compile(config: TrainingConfig, compilable: bool) -> tuple[bool, tup
 def step_seconds(model: Model, batch: Batch, config: TrainingConfig, precision: str) -> float:
     """Seconds of one real step, the best of a few; on a copy, so that the model stays as it is."""
     trial = copy.deepcopy(model).train()
-    phases = trial.trained_phases()
-    optimizers = [build_optimizers(phase.groups, config) for phase in phases]
+    turn = Turn(trial, config)
     times: list[float] = []
     while len(times) <= PROBE_STEPS and sum(times) < PROBE_S:
         began = time.perf_counter()
         with seeded(0, "probe"):
-            for phase, own in zip(phases, optimizers, strict=True):
+            for phase, own in turn:
                 for _ in range(phase.updates):
-                    _update(trial, phase, batch, precision, own)
+                    turn.only(phase)
+                    _update(phase, batch, precision, own)
         times.append(time.perf_counter() - began)
     return min(times[1:], default=times[0])
 
 
-def _update(
-    model: Model, phase: Phase, batch: Batch, precision: str, optimizers: list[Optimizer]
-) -> None:
+def _update(phase: Phase, batch: Batch, precision: str, optimizers: list[Optimizer]) -> None:
     """One update as the loop makes it, without its checks."""
-    own = {id(parameter) for group in phase.groups for parameter in group.parameters}
-    for parameter in model.parameters():
-        parameter.grad = None
-        parameter.requires_grad_(id(parameter) in own)
     device = batch.x.device
     with autocast(precision, device), part_of_batch(0, 1, device):
         loss = phase.loss(batch, Generator().manual_seed(0)).total

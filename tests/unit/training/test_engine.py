@@ -291,7 +291,7 @@ def test_a_restart_goes_back_to_the_first_weights_and_keeps_the_changes() -> Non
             seen["after"] = weights(run)
             assert run.ema is not None
             seen["average"] = nn.utils.parameters_to_vector(run.ema.parameters())
-            memories = [len(o.state) for phase in run._optimizers for o in phase]
+            memories = [len(o.state) for phase in run._turn.optimizers for o in phase]
             assert memories and not any(memories)
         return None
 
