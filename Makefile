@@ -28,7 +28,7 @@ demo: setup-run  ## the whole practice on real data -> report.html (BUDGET=5m, A
 	@$(PY) -m olaria demo $(if $(BUDGET),--budget $(BUDGET)) $(ARGS)
 
 test: setup   ## every test but the slow ones  ##pt todos os testes, menos os lentos
-	@$(PY) -m pytest -m "not slow" -n $(WORKERS) -q $(ARGS)
+	@$(PY) -m pytest -m "not slow" -n $(WORKERS) --dist worksteal -q $(ARGS)
 
 test-slow: setup ## the slow tests  ##pt os testes lentos
 	@$(PY) -m pytest -m slow -q $(ARGS)
@@ -38,7 +38,7 @@ check: setup  ## format, lint, types, layers, translations, locks  ##pt formato,
 
 quick: setup  ## check and the fast tests, under a minute  ##pt check e os testes rápidos, em menos de um minuto
 	@$(PY) scripts/check.py
-	@$(PY) -m pytest -m "not slow" -n $(WORKERS) -q tests/unit $(ARGS)
+	@$(PY) -m pytest -m "not slow" -n $(WORKERS) --dist worksteal -q tests/unit $(ARGS)
 
 bench: setup  ## the benchmarks behind the claims  ##pt os benchmarks por trás do que se afirma
 	@$(PY) scripts/chores.py bench

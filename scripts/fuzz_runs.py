@@ -60,10 +60,10 @@ def read_run(home: Path, content: bytes) -> None:
             path.symlink_to(secret)
         elif which == _NAME:
             with suppress(OSError, ValueError):
-                added = path.parent / os.fsdecode(rest.replace(b"/", b"").replace(b"\0", b""))
-                added = None if added.exists() else added
-                if added is not None:
-                    added.write_bytes(rest)
+                named = path.parent / os.fsdecode(rest.replace(b"/", b"").replace(b"\0", b""))
+                if not named.exists():
+                    named.write_bytes(rest)
+                    added = named
         else:
             path.write_bytes(rest)
         for read in _run_readers():

@@ -111,7 +111,8 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     """A run of a preset at its tiny size, made once for each set of words.
 
     ``tiny_run("vae-mnist", "model.latent=2")`` trains 30 steps on the bundled digits, a language preset on the toy
-    language; ``data=``, ``steps=`` and ``start=`` (a run to tune) say otherwise.
+    language; ``data=``, ``steps=`` and ``start=`` (a run to tune) say otherwise. It draws a sample when it begins and
+    when it ends: drawing text along the way takes longer than the training does.
     """
     from olaria.runs import Run
     from olaria.workflows.train import train
@@ -138,7 +139,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
                     data=data,
                     steps=steps,
                     size="tiny" if start is None else None,
-                    settings=settings,
+                    settings=(f"training.sample_every={steps}", *settings),
                     start=None if start is None else str(start.path),
                     out=out,
                 ).path

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -260,8 +260,9 @@ def _draw(phrases: Sequence[Phrase], uniform: object) -> list[int]:
     return [min(int(index), len(phrases) - 1) for index in drawn.tolist()]
 
 
-def load(request: Request) -> TextData:
-    """20,000 lines drawn with seed 0; training ends with the line that holds the 90% mark."""
+@cache
+def _drawn() -> tuple[ToyLanguage, str, str]:
+    """The grammar, and training and validation text: always the same, so drawn once in a process."""
     import torch
 
     from olaria.data.split import split_text
@@ -271,7 +272,12 @@ def load(request: Request) -> TextData:
     train, validation = split_text("".join(line + "\n" for line in lines))
     # Both parts are whole lines, so that each has an exact probability.
     cut = validation.index("\n") + 1
-    train, validation = train + validation[:cut], validation[cut:]
+    return grammar, train + validation[:cut], validation[cut:]
+
+
+def load(request: Request) -> TextData:
+    """20,000 lines drawn with seed 0; training ends with the line that holds the 90% mark."""
+    grammar, train, validation = _drawn()
     data_set = request.data_set
     return TextData(
         name=data_set.name,
