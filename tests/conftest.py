@@ -112,12 +112,17 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
 
     ``tiny_run("vae-mnist", "model.latent=2")`` trains 30 steps on the bundled digits, a language preset on the toy
     language; ``data=``, ``steps=`` and ``start=`` (a run to tune) say otherwise. It draws a sample when it begins and
-    when it ends: drawing text along the way takes longer than the training does.
+    when it ends, and measures the validation part six times: along the way both take longer than the training does.
     """
     from olaria.runs import Run
     from olaria.workflows.train import train
 
     made: dict[tuple[object, ...], Run] = {}
+
+    def seldom(steps: int) -> tuple[str, ...]:
+        """As many acts as tests look at."""
+        every = max(1, steps // 6)
+        return (f"training.sample_every={steps}", f"training.evaluate_every={every}")
 
     def run(
         preset: str,
@@ -139,7 +144,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
                     data=data,
                     steps=steps,
                     size="tiny" if start is None else None,
-                    settings=(f"training.sample_every={steps}", *settings),
+                    settings=(*seldom(steps), *settings),
                     start=None if start is None else str(start.path),
                     out=out,
                 ).path
