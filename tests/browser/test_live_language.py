@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from olaria.lessons import Asked
 from olaria.lessons.gpt.scene import lens
 from olaria.lessons.inside import open_language, open_translation
+from olaria.lessons.tuning.base import open_tuned
 from olaria.sampling.translation import greedy
 from olaria.workflows.explain import explain
 
@@ -244,15 +247,18 @@ def test_a_sentence_is_translated_token_by_token(
 
 
 def test_a_prompt_is_read_before_and_after_tuning(
-    in_page: Any, tiny_run: Callable[..., Any]
+    in_page: Any, tiny_run: Callable[..., Any], tmp_path: Path
 ) -> None:
-    base = tiny_run("gpt-shakespeare")
-    tuned = tiny_run("gpt-shakespeare", start=base)
+    text = tmp_path / "new.txt"
+    text.write_text("o gato come a maçã e o pão\n" * 90, encoding="utf-8")
+    tuned = tiny_run("gpt-shakespeare", data=str(text), start=tiny_run("gpt-shakespeare"))
+    before = open_tuned(Asked((tuned,))).start
+    assert before is not None
     found = in_page(
         explain("fine-tuning", runs=(tuned,), language="en").html(),
         LIVE
         + """
-      await type("o gato");
+      await type("a maçã");
       await until(() => all("tbody tr").length);
       await frame();
       const first = await table(), costs = all(".two .small").map(one => one.textContent);
@@ -267,8 +273,8 @@ def test_a_prompt_is_read_before_and_after_tuning(
       return {first, costs, one, again};""",
     )
     blocks = found["first"].split("token,id,probability")[1:]
-    for run, block, cost in zip((base, tuned), blocks, found["costs"], strict=True):
-        model, ids = run.model(), run.tokenizer().encode("o gato")
+    ids = tuned.tokenizer().encode("a maçã")
+    for model, block, cost in zip((before, tuned.model()), blocks, found["costs"], strict=True):
         with torch.no_grad():
             log_p = model(ids[None])[0].log_softmax(-1)
         for row in csv.reader(block.splitlines()[1:13]):

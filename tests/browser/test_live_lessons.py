@@ -241,10 +241,11 @@ def test_the_best_fits_are_found_as_the_peaks_move(in_page: Any, of_peaks: Any) 
       change(sliders[0], -1);
       change(sliders[2], 1);
       change(sliders[3], 1.5);
+      const between = told();
       const moved = await settled(), address = await kept(), one = told();
       button("back to the start").click();
       const again = await settled();
-      return {state: box.dataset.state, start, valleys, moved, one, address, again, last: await kept()};""",
+      return {state: box.dataset.state, start, valleys, between, moved, one, address, again, last: await kept()};""",
     )
     assert found["state"] == "on"
     text = found["start"].split("\r\n", 1)[1]
@@ -257,6 +258,7 @@ def test_the_best_fits_are_found_as_the_peaks_move(in_page: Any, of_peaks: Any) 
         assert fits[name][:2] == pytest.approx((q.mean, q.std), abs=2e-4)
     assert fits["wide"][2] < fits["narrow"][2] and fits["narrow"][3] < fits["wide"][3]
     assert "dashed" in found["valleys"] and "same" in found["one"]
+    assert "not finished yet" in found["between"]
     moved = rows_of(found["moved"].split("\r\n", 1)[1])
     assert set(fits) == {"wide", "narrow", "other"} and set(moved) == {"wide", "narrow"}
     mean = 0.6 * -1 + 0.4 * 1

@@ -99,7 +99,7 @@ CIFAR10 = DataSet(
     load=load,
     citation="A. Krizhevsky. Learning Multiple Layers of Features from Tiny Images. "
     "Technical report, University of Toronto, 2009.",
-    licence="research use, cite",
+    licence=N_("research use, cite"),
     files=tuple(File(name, FILE_BYTES, sha256) for name, sha256 in HASHES.items()),
     archive=Archive(
         project="",

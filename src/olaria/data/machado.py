@@ -49,5 +49,5 @@ MACHADO = DataSet(
     kind="text",
     load=load,
     citation="J. M. Machado de Assis. Memórias Póstumas de Brás Cubas, 1881.",
-    licence="public domain",
+    licence=N_("public domain"),
 )

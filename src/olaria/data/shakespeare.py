@@ -83,7 +83,7 @@ TINY_SHAKESPEARE = DataSet(
     kind="text",
     load=load,
     citation="A. Karpathy. char-rnn, 2015; text of W. Shakespeare.",
-    licence="public domain",
+    licence=N_("public domain"),
     files=(
         File(
             "input.txt",
@@ -103,7 +103,7 @@ SHAKESPEARE = DataSet(
     kind="text",
     load=load,
     citation="W. Shakespeare. Project Gutenberg's texts, as packed by shakespeare 0.6, 2008.",
-    licence="public domain",
+    licence=N_("public domain"),
     files=(
         File(
             "plays.txt",

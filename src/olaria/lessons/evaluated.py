@@ -40,16 +40,32 @@ def evaluated(run: Run, *names: str) -> Evaluated | None:
 
 
 def beside(
-    run: Run, own: int, found: Evaluated | None, words: Callable[[Evaluated], Message]
+    run: Run,
+    own: int,
+    found: Evaluated | None,
+    words: Callable[[Evaluated], Message],
+    *,
+    advice: str = N_("Here {own} examples are measured; {command} measures all of them."),
+    total: int = 0,
 ) -> Message:
     """What the evaluation that was found says beside the lesson's ``own`` examples, or how to get one.
 
-    ``words`` tells its number and count, and the lesson's count.
+    Args:
+        run: that is measured.
+        own: the lesson's examples.
+        found: the evaluation.
+        words: tells its number and count, and the lesson's count.
+        advice: what is told where there is none.
+        total: test images that there are, where the lesson and an evaluation of fewer each select their own.
     """
     if found is None:
-        text = N_("Here {own} examples are measured; {command} measures all of them.")
-        return Message(text, {"own": own, "command": command("eval", run.name)})
+        return Message(advice, {"own": own, "command": command("eval", run.name)})
     sentences, step = [words(found)], run.checkpoint()[0]
+    if found.count < total:
+        text = N_(
+            "Of the {total} test images, the evaluation and this lesson each use a selection of their own."
+        )
+        sentences.append(Message(text, {"total": total}))
     if run.recipe.data.leave_out is not None:
         sentences.append(Message(N_("There the class that was left out of training counts too.")))
     if found.step != step:
@@ -71,4 +87,5 @@ def loss_beside(run: Run, own: int, digits: int) -> Message:
         nats = Number(found.metrics["loss_nats_per_token"], digits)
         return Message(text, {"count": found.count, "nats": nats, "own": own})
 
-    return beside(run, own, evaluated(run, "loss_nats_per_token"), words)
+    advice = N_("Here {own} tokens are measured; {command} measures the whole text.")
+    return beside(run, own, evaluated(run, "loss_nats_per_token"), words, advice=advice)

@@ -81,13 +81,16 @@ def spelt(tokenizer: Tokenizer, ids: Tensor) -> tuple[str, ...]:
 def opening_line(asked: Asked, run: Run, least: int = 16) -> str:
     """The first line of the validation text with so many characters, or the first source of the validation pairs.
 
-    The toy language speaks two languages, a line in either: there it is the first one in the page's.
+    The rest of a line that begins in the training text is taken only where there is no other. The toy language speaks
+    two languages, a line in either: there it is the first one in the page's.
     """
     data = run.data(offline=asked.offline)
     if isinstance(data, PairData):
         return data.validation[0][0]
     assert isinstance(data, TextData)
     lines = [line.strip() for line in lines_of_text(data.validation[:10_000])]
+    if not data.train.endswith("\n"):  # the texts were cut within a line: its rest comes last
+        lines = [*lines[1:], *lines[:1]]
     if isinstance(data.known_entropy, ToyLanguage):
         parse = data.known_entropy.parse
         lines = [line for line in lines if [name for name, _ in parse(line)] == [asked.language]]

@@ -80,14 +80,16 @@ def _found(run: RunCard, language: str) -> Iterator[str]:
 
 
 def protocol_in_short(run: RunCard, language: str) -> str:
-    """The split and how much of it: “test, 10,000 examples”."""
+    """The split and how much of it: “test, 10,000 examples”, or tokens."""
     protocol, parts = run.protocol, []
     split = protocol.get("split")
     if split is not None:
         parts.append(translate(labels.SPLIT_LABELS.get(split, str(split)), language))
     if protocol.get("num_examples") is not None:
         num = labels.value_text(protocol["num_examples"], language)
-        parts.append(Message(N_("{num} {num:example|examples}"), {"num": num}).text(language))
+        examples, tokens = N_("{num} {num:example|examples}"), N_("{num} {num:token|tokens}")
+        text = tokens if labels.counts_tokens(protocol) else examples
+        parts.append(Message(text, {"num": num}).text(language))
     return labels.without_folders(", ".join(parts))
 
 

@@ -101,7 +101,7 @@ _MONTHS = (
 NOTHING = "—"
 """Where there is no value."""
 
-_ROOT = r"(?:(?<!\w)[A-Za-z]:[\\/]|~[\\/]|\\\\|(?<![\w.:/\\])/(?=\S))"
+_ROOT = r"""(?:(?<!\w)[A-Za-z]:[\\/]|~[\\/]|\\\\(?=[^\s'"])|(?<![\w.:/\\])/(?=[^\s'"]))"""
 _QUOTED_FOLDERS = re.compile(rf"""(?<=['"]){_ROOT}[^'"]*[\\/]""")
 _FOLDERS = re.compile(rf"""{_ROOT}(?:(?:\\\s|[^\s"'<>|\\/])+[\\/])*""")
 
@@ -251,13 +251,20 @@ def missing(rows: Iterable[MetricRow]) -> list[tuple[str, list[str]]]:
     return list(together.items())
 
 
+def counts_tokens(protocol: Mapping[str, Any]) -> bool:
+    """Whether an evaluation's examples are the tokens of a text."""
+    return "context_length" in protocol
+
+
 def protocol_rows(protocol: Mapping[str, Any], language: str) -> list[tuple[str, str]]:
     """Name and value of each entry of an evaluation's protocol; fingerprints shortened."""
     rows = []
     for key, value in protocol.items():
         if value is None:
             continue
-        name = translate(PROTOCOL_LABELS.get(key, key), language)
+        is_tokens = key == "num_examples" and counts_tokens(protocol)
+        label = N_("tokens evaluated") if is_tokens else PROTOCOL_LABELS.get(key, key)
+        name = translate(label, language)
         text = value_text(value, language)
         if key != "data":
             text = translate(PROTOCOL_WORDS.get(text, text), language)

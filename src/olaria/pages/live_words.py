@@ -151,6 +151,7 @@ OF_PART: Mapping[str, Mapping[str, str]] = {
         "std": N_("standard deviation"),
         "forward": N_("D(p‖q), nats"),
         "backward": N_("D(q‖p), nats"),
+        "searching": N_("The search for the least D(q‖p) is not finished yet."),
         "two": N_(
             "From the other peak the search for the least D(q‖p) ends in another valley: the dashed curve."
         ),

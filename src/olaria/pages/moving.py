@@ -24,9 +24,12 @@ REACH = 7.0
 POINTS = 561
 """Of each curve."""
 _LEFT, _RIGHT = 64.0, WIDTH - 16.0
-UPPER = (_LEFT, 34.0, _RIGHT, 190.0)
-LOWER = (_LEFT, 250.0, _RIGHT, 420.0)
-_HEIGHT = 470
+UPPER = (_LEFT, 40.0, _RIGHT, 196.0)
+LOWER = (_LEFT, 280.0, _RIGHT, 450.0)
+_HEIGHT = 500
+_TITLE_ABOVE = (
+    24  # from a frame's top to the line of its title, which its topmost tick label must not touch
+)
 UPPER_TICKS = (0.0, 0.5, 1.0)
 LOWER_TICKS = (-0.5, 0.0, 0.5, 1.0)
 """Of the frames' own height."""
@@ -70,9 +73,9 @@ def gaussians(figure: Gaussians, language: str, description: str) -> Markup:
     drawing = Drawing(language)
     _axes(drawing, upper, UPPER_TICKS, highest, "upper")
     _axes(drawing, lower, LOWER_TICKS, reach, "lower")
-    drawing.text(8, 18, drawing.words(Message(N_("density"))), colour=MUTED)
     label = Message(N_("integrand of D(p‖q), nats per unit of x"))
-    drawing.text(8, 236, drawing.words(label), colour=MUTED)
+    for (_, top, _, _), words in ((UPPER, Message(N_("density"))), (LOWER, label)):
+        drawing.text(8, top - _TITLE_ABOVE, drawing.words(words), colour=MUTED)
     zero = lower.place(np.array([-REACH, REACH]), np.zeros(2))
     drawing.path(*zero, f'stroke="{MUTED}" fill="none"')
     for density, colour, role in zip(densities, (BLUE, CLAY), "pq", strict=True):
@@ -83,7 +86,13 @@ def gaussians(figure: Gaussians, language: str, description: str) -> Markup:
     _area(drawing, lower, x, np.minimum(y, 0.0), f'data-curve="below" fill="{CLAY}"')
     drawing.path(*lower.place(x, y), f'data-curve="integrand" stroke="{INK}" fill="none"')
     for i, (name, colour) in enumerate(zip(figure.names, (BLUE, CLAY), strict=True)):
-        drawing.text(WIDTH - 170 + 90 * i, 18, drawing.words(name), colour=colour, size=15)
+        drawing.text(
+            WIDTH - 170 + 90 * i,
+            UPPER[1] - _TITLE_ABOVE,
+            drawing.words(name),
+            colour=colour,
+            size=15,
+        )
     return drawing.svg(WIDTH, _HEIGHT, description)
 
 

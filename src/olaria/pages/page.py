@@ -1,8 +1,8 @@
 """What every page shares: its templates, and source strings as HTML.
 
 A page's words are English source strings, translated by ``_`` in its template; in them ``*words*`` are emphasised,
-``$z$`` is a mathematical sign, and what stands between backquotes is code. Longer formulas are in
-:mod:`olaria.pages.formulas`.
+``$z$`` is a mathematical sign, and what stands between backquotes is code, as is a field that is a command of ours.
+Longer formulas are in :mod:`olaria.pages.formulas`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from olaria.characters import JOINERS, escaped, legible
 from olaria.i18n import Message, agreeing, translate, written
 from olaria.lessons.figures import Words
 
-_OPTION, _WORD = re.compile(r"--[\w-]+"), r'<span class="word">\g<0></span>'
 _LONGEST_WORD = 40  # letters of a word of code that fit into a line on a telephone
 _SIGNS = re.compile(r"\$([^$]+)\$")
 _INDEX = re.compile(r"_(\w)")
@@ -67,10 +66,12 @@ def sound(html: str) -> str:
 def rich_text(text: str, language: str, /, **fields: Any) -> Markup:
     """A source string in ``language`` as HTML, with its marks; the fields' values are escaped.
 
-    A field that is a command of ours breaks between its words only.
+    A field that is a command of ours is code, and breaks between its words only.
 
     >>> str(rich_text("*no* {x}", "en", x="<b>"))
     '<em>no</em> &lt;b&gt;'
+    >>> str(rich_text("try {x}", "en", x="olaria"))
+    'try olaria'
     """
     return _marked(agreeing(translate(text, language), fields, language), fields)
 
@@ -115,9 +116,11 @@ def _marked(text: str, fields: Mapping[str, Any]) -> Markup:
         if place % 2:
             parts.append(f"<code>{whole_words(part)}</code>")
             continue
-        words = str(escape(part))
-        words = _EMPHASIS.sub(_emphasis, words)
-        parts.append(_SIGNS.sub(_sign, words))
+        words = _EMPHASIS.sub(r"<em>\1</em>", str(escape(part)))
+        words = _SIGNS.sub(_sign, words)
+        for name in filter(lambda name: _is_command(fields[name]), fields):
+            words = words.replace(f"{{{name}}}", f"<code>{{{name}}}</code>")
+        parts.append(words)
     whole = {name: whole_words(x) for name, x in fields.items() if _is_command(x)}
     return Markup("".join(parts)).format(**{**fields, **whole})
 
@@ -130,11 +133,6 @@ def _fields(
         name: within(x, language) if isinstance(x, Message) else written(x, language, counts=True)
         for name, x in message.fields.items()
     }
-
-
-def _emphasis(found: re.Match[str]) -> str:
-    """A command's option is not broken."""
-    return f"<em>{_OPTION.sub(_WORD, found[1])}</em>"
 
 
 def _sign(found: re.Match[str]) -> str:

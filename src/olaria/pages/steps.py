@@ -45,6 +45,11 @@ MOST_ROWS = 80
 """Of the table behind a curve; of a longer one every second, third, … point is given."""
 _SMALLEST_IMAGE, _LARGEST_IMAGE, _ONLY_IMAGE = 56, 140, 224
 _STRIP_WIDTH = 660
+_LETTER, _AROUND = (
+    0.48,
+    0.5,
+)  # of a name above a map, in rem: its letters on average, and the room around it
+_LEVEL = 3  # letters of names above a map that stand level
 LONG_STRIP = 30
 """Images from which on a strip is small on paper, and goes on over sheets."""
 
@@ -189,6 +194,7 @@ class Views:
 
     def _heat(self, figure: Heat) -> View:
         columns = self._names(figure.columns)
+        longest = max((len(column.striptags()) for column in columns), default=0)
         return {
             "kind": "heat",
             "names": self._names(figure.rows),
@@ -199,7 +205,8 @@ class Views:
             "unit": self._plain(figure.unit),
             "dense": len(columns) > cells.NARROW,
             "wide": len(columns) > cells.WIDE,
-            "long": any(len(column.striptags()) > 3 for column in columns),
+            # Upright names: the height of their row, in rem.
+            "head": round(_LETTER * longest + _AROUND, 2) if longest > _LEVEL else None,
         }
 
     def _strip(self, strip: Strip) -> View:

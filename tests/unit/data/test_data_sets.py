@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 from olaria.data import DATASETS, DataConfig, ImageData, Images, TextData, load
 from olaria.data.split import num_validation, split_images
 from olaria.errors import ConfigError, UsageError
+from olaria.i18n import is_known
 
 MIRROR = os.environ.get("OLARIA_MIRROR")
 needs_mirror = pytest.mark.skipif(MIRROR is None, reason="OLARIA_MIRROR is not set")
@@ -107,6 +108,9 @@ def test_each_data_set_says_its_licence_and_files_have_hashes() -> None:
     for name, data_set in DATASETS.items():
         assert name == data_set.name
         assert data_set.licence
+        # A name is one in every language, words are translated.
+        is_name = any(letter.isupper() for letter in data_set.licence)
+        assert is_name is not is_known(data_set.licence)
         for file in data_set.files:
             assert len(file.sha256) == 64
 

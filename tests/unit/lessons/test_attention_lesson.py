@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from torch import Tensor
 from olaria.errors import LessonError
 from olaria.lessons import LESSONS
 from olaria.lessons.attention import ways
-from olaria.lessons.attention.heads import COLUMNS, heads_apart, reading
+from olaria.lessons.attention.heads import COLUMNS, beyond, heads_apart, reading
 from olaria.lessons.attention.scene import MOST_FOLLOWED, MOST_TOKENS, Scene
 from olaria.lessons.attention.ways import ByNumPy, ByTorch
 from olaria.lessons.base import Asked, Question, Step
@@ -160,6 +162,18 @@ def test_local_attention_is_told_where_there_is_some(tiny_run: TinyRun) -> None:
     assert "*rotary positions*" in plain[BEYOND].text.text()
     biased = steps_of(tiny_run("gpt2-shakespeare", steps=2))[BEYOND].text.text()
     assert "bias" in biased and "rotary" not in biased and "QK-norm" not in biased
+
+
+def test_lengths_that_are_one_as_shown_are_one_number(tiny_run: TinyRun) -> None:
+    run = tiny_run("gpt-shakespeare", steps=2)
+    text = steps_of(run)[BEYOND].text
+    assert "here each has length" in text.text() and "range from" not in text.text()
+    assert "aqui cada uma mede" in text.text("pt") and "medem de" not in text.text("pt")
+    scene = Scene.of(Asked((run,)))
+    way: Any = ByTorch(scene)
+    looks = [SimpleNamespace(q=1.01 * look.q, k=look.k) for look in way.own]
+    values = beyond(scene, SimpleNamespace(own=looks, reach=way.reach, turned=way.turned))  # type: ignore[arg-type]
+    assert values is not None and values["lengths"] and not values["one_length"]
 
 
 # -- what is opened up, beside PyTorch and the model -----------------------------------------------

@@ -16,9 +16,10 @@ from olaria.lessons import LESSONS, images
 from olaria.lessons.autoencoder.ways import ByTorch
 from olaria.lessons.base import Asked, Formula, Question, Step
 from olaria.lessons.by_numpy import networks
-from olaria.lessons.figures import Plot
+from olaria.lessons.figures import Plot, Table
 from olaria.models.autoencoder import AutoEncoder
 from olaria.nn.conv import ConvDecoder, ConvEncoder
+from olaria.numbers import Number
 from olaria.runs import Run
 
 from .sound import assert_sound, failing, make_wrong
@@ -153,6 +154,18 @@ def test_a_class_that_was_left_out_is_looked_for(tiny_run: TinyRun) -> None:
     fours = int((run.data().test.y == 4).sum())
     assert f"of {fours} test images of it" in step.text.text()
     assert len(step.arrays["x"]) == 1 + len(steps_of(tiny_run("ae-mnist"))[4].arrays["x"])
+
+
+def test_every_strange_image_that_the_error_misses_is_named(
+    tiny_run: TinyRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ByTorch, "threshold", lambda way, scores, rate: 3 * float(scores.max()))
+    step = steps_of(tiny_run("ae-mnist"))[4]
+    table = next(figure for figure in step.figures if isinstance(figure, Table))
+    threshold, _usual, *strange = table.rows
+    missed = [(row[1], row[0].text()) for row in strange if row[1] <= threshold[1]]  # type: ignore
+    told = ", ".join(f"“{name}” ({Number(error).text()})" for error, name in sorted(missed))
+    assert len(missed) > 1 and step.text.text().count(told) == 1
 
 
 def test_the_threshold_is_above_what_it_may_not_call_strange(tiny_run: TinyRun) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -136,6 +138,23 @@ def test_a_line_that_nobody_gave_is_cut_without_a_word_in_the_terminal(tiny_run:
     explained = explain("attention", [tiny_run("gpt-shakespeare", "model.context=8")])
     told = [note for step in explained.steps for note in step.notes]
     assert explained.notes == () and len(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "expected"),
+    [
+        ("one line\n", "a line that is long enough\nanother line of the text\n", "a line that is"),
+        ("a line cut with", "in a word of its middle\nanother line of the text\n", "another line"),
+        ("a line cut with", "in a word of its middle\nshort\n", "in a word"),
+    ],
+)
+def test_a_sentence_does_not_begin_within_a_line(
+    tiny_run: Any, train: str, validation: str, expected: str
+) -> None:
+    run = tiny_run("bigram-shakespeare", steps=1)
+    data = replace(run.data(), train=train, validation=validation, known_entropy=None)
+    given = SimpleNamespace(data=lambda offline: data)
+    assert opening_line(Asked((run,)), given).startswith(expected)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("language", ["pt", "en"])

@@ -122,6 +122,29 @@ def test_an_evaluation_counts_a_class_that_was_left_out(
     assert saying(steps_of("autoencoder", run), "left out of training counts too")
 
 
+@pytest.mark.parametrize("lesson", ["autoencoder", "vae"])
+def test_two_selections_of_test_images_are_told_apart(
+    tiny_run: TinyRun, monkeypatch: pytest.MonkeyPatch, lesson: str
+) -> None:
+    run = run_of(lesson, tiny_run)
+    found, total = content(0.5, run.checkpoint()[0]), len(run.data().test)  # type: ignore[union-attr]
+    for count in (total, total - 1):
+        found["protocol"]["num_examples"] = count
+        with_evaluation(monkeypatch, found)
+        told = saying(steps_of(lesson, run), "each use a selection of their own")
+        assert len(told) == (count < total)
+
+
+@pytest.mark.parametrize("lesson", ["bigram", "gpt", "fine-tuning"])
+def test_of_a_text_tokens_are_measured(
+    tiny_run: TinyRun, monkeypatch: pytest.MonkeyPatch, lesson: str
+) -> None:
+    with_evaluation(monkeypatch, None)
+    steps = steps_of(lesson, run_of(lesson, tiny_run))
+    assert len(saying(steps, "tokens are measured;")) == 1
+    assert not saying(steps, "examples are measured")
+
+
 def test_the_bound_of_an_evaluation_is_a_row_with_its_count(
     tiny_run: TinyRun, tmp_path: Path
 ) -> None:

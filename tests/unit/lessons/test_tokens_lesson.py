@@ -163,6 +163,15 @@ def test_the_four_ways_cut_one_text(tiny_run: TinyRun) -> None:
     assert question_of(step).right == int(counts.argmin())
 
 
+def test_the_lists_of_four_ways_are_not_the_runs_own(tiny_run: TinyRun) -> None:
+    run = tiny_run("gpt-shakespeare", steps=10)
+    step = named(steps_of(run), "num_tokens")
+    own = run.tokenizer().vocab_size
+    assert step.arrays["vocab_size"][0] != own
+    assert f"Your run's own list has {own} characters" in step.text.text()
+    assert f"A lista da sua execução tem {own} caracteres" in step.text.text("pt")
+
+
 @pytest.mark.parametrize("kind", ["char", "byte", "word", "bpe"])
 def test_ids_by_hand_are_the_tokenizers(kind: str) -> None:
     tokenizer = fit_tokenizer(kind, VERSE * 3, 300 if kind == "bpe" else None)  # type: ignore[arg-type]

@@ -267,6 +267,34 @@ def test_a_model_that_did_not_move_is_identical_to_its_base(
     assert not identical.arrays["moved"].any()
 
 
+MOVES = {
+    1: ("Only one of the {count} matrices moved: “{name}”", "só uma se moveu: “{name}”"),
+    3: ("3 of the {count} matrices moved", "Das {count} matrizes, 3 se moveram"),
+    None: ("All {count} matrices moved", "Todas as {count} matrizes se moveram"),
+}
+"""How it is told that so many matrices moved, in English and in Portuguese; None for all of them."""
+
+
+@pytest.mark.parametrize("moving", MOVES)
+def test_how_many_matrices_moved_is_told_in_words(
+    whole: Run, monkeypatch: pytest.MonkeyPatch, moving: int | None
+) -> None:
+    tuned = open_tuned(Asked((whole,)))
+    assert tuned.start is not None
+    old, new = tuned.start.state_dict(), tuned.model.state_dict()
+    names = [name for name, weight in old.items() if weight.ndim == 2]
+    kept = {name: old[name].clone() for name in (names[moving:] if moving else [])}
+    tuned.model.load_state_dict({**new, **kept})
+    object.__setattr__(tuned, "stored", {**tuned.model.state_dict()})
+    monkeypatch.setattr("olaria.lessons.tuning.scene.open_tuned", lambda asked: tuned)
+    found = step(LESSON(Asked((whole,))), "moved").text
+    for words, language in zip(MOVES[moving], ("en", "pt"), strict=True):
+        name = names[0].removesuffix(".weight")
+        assert words.format(count=len(names), name=name) in found.text(language)
+        # What did not move is not that which moved least.
+        assert "0.000" not in found.text() and " 0 " not in found.text()
+
+
 def test_the_same_draws_give_the_same_text(whole: Run, steps: tuple[Step, ...]) -> None:
     again = LESSON(Asked((whole,)))
     assert again[0].figures == steps[0].figures

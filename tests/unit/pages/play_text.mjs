@@ -13,7 +13,7 @@ const averaging = await load("averaging");
 const { nearest } = await load("vectors");
 const { makeTracer } = await load("tracing");
 const { lens } = await load("live_lens");
-const { meanNats } = await load("live_tuning");
+const { beginning, meanNats } = await load("live_tuning");
 
 const floats = (text) => weights.toFloats(weights.decodeBase64(text));
 const packed = (data) => ({
@@ -74,6 +74,8 @@ const jobs = {
   },
   lens: ({ model }, ids, place) => lens(model, model.trace(ids), place),
   nats: ({ model }, ids) => meanNats(model.trace(ids).logits.data, ids),
+  before: ({ opened }, tuned, ids) =>
+    create(beginning(opened, weights.open(tuned))).trace(ids).logits.data,
   nearest: ({ model }, id, options) => nearest(model.embedding, id, options),
   encode: ({ tokenizer }, texts) => texts.map((text) => tokenizer.encode(text)),
   decode: ({ tokenizer }, rows) => rows.map((ids) => tokenizer.decode(ids)),

@@ -20,6 +20,8 @@ from olaria.pages import labels
         ("/home/ana/runs/vae: busy", "vae: busy"),
         ("bits/char and https://example.org/a/b", "bits/char and https://example.org/a/b"),
         ("AMD EPYC 9R14 / 2 cores", "AMD EPYC 9R14 / 2 cores"),
+        ("new tokens: '/' (U+002F SOLIDUS), '0'", "new tokens: '/' (U+002F SOLIDUS), '0'"),
+        (r"new tokens: '\\' (U+005C), '0'", r"new tokens: '\\' (U+005C), '0'"),
     ],
 )
 def test_folders_are_left_out(text: str, expected: str) -> None:
@@ -78,6 +80,13 @@ def test_protocol_shows_the_seed_as_it_is_and_fingerprints_short() -> None:
         "examples evaluated": "10,000",
         "data fingerprint": "a" * 12,
     }
+
+
+def test_of_a_text_tokens_are_evaluated() -> None:
+    assert labels.protocol_rows({"num_examples": 7, "context_length": 8}, "en")[0] == (
+        "tokens evaluated",
+        "7",
+    )
 
 
 def test_words_of_a_protocol_are_translated() -> None:

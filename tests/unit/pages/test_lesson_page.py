@@ -34,6 +34,7 @@ from olaria.lessons.figures import (
     Tokens,
 )
 from olaria.numbers import Number
+from olaria.pages import moving
 from olaria.pages.cells import mixed
 from olaria.pages.drawing import ticks
 from olaria.pages.labels import number
@@ -226,6 +227,21 @@ def test_a_choice_shows_its_start_and_prints_what_it_is_told_to() -> None:
         and "<input" not in printed
         and "hidden" not in printed
     )
+    (choice,) = (figure for figure in [FIGURES["choice"]] if isinstance(figure, Choice))
+    count = len(choice.figures)
+    assert f"Shown here: 2 of {count}." in printed and "Shown here" not in page
+    whole = replace(choice, printed=tuple(range(count)))
+    assert "Shown here" not in lesson_section(lesson(whole))
+
+
+def test_above_a_map_there_is_room_for_its_names_and_no_more() -> None:
+    def room(*names: str) -> float:
+        heat = Heat("", np.eye(2), ("a", "b"), names)
+        found = re.findall(r'<td style="height:([\d.]+)rem"></td>', lesson_page(lesson(heat)))
+        return float(found[0]) if found else 0.0
+
+    assert room("a", "<s>") == 0 < room("a", "<eos>") < room("a", "wednesday")
+    assert room("a", "<eos>") < 3.5
 
 
 def test_the_picture_is_the_table() -> None:
@@ -299,10 +315,28 @@ def test_small_numbers_of_axes_bars_and_tables_have_no_rows_of_zeros() -> None:
     ]
 
 
-def test_a_command_breaks_between_its_words_only() -> None:
+def test_titles_of_densities_do_not_touch_tick_labels() -> None:
+    svg = str(moving.gaussians(Gaussians("", (0.0, 1.0), (1.0, 1.5)), "en", ""))
+    texts = [
+        (float(y), words)
+        for y, words in re.findall(r'<text [^>]*?y="([\d.]+)"[^>]*>([^<]+)</text>', svg)
+    ]
+    titles = [(y, words) for y, words in texts if re.search("[a-z]{3}", words)]
+    assert len(titles) == 2
+    for y, title in titles:
+        nearest = min(abs(y - other) for other, words in texts if not re.search("[a-z]", words))
+        assert nearest >= 26, title
+
+
+def test_a_command_is_code_and_breaks_between_its_words_only() -> None:
     text = "To measure it: {command}"
     page = str(rich_words(Message(text, {"command": "olaria train a --data my-data"}), "en"))
-    assert '<span class="word">--data</span> <span class="word">my-data</span>' in page
+    assert page.startswith('To measure it: <code><span class="word">olaria</span>')
+    assert page.endswith(
+        '<span class="word">--data</span> <span class="word">my-data</span></code>'
+    )
+    within = str(rich_words(Message("`{command}`", {"command": "olaria doctor"}), "en"))
+    assert within.count("<code>") == 1
     assert "word" not in str(rich_words(Message(text, {"command": "no olaria"}), "en"))
 
 

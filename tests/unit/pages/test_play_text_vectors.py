@@ -23,23 +23,24 @@ from olaria.nn.averaging import (
     average_by_product,
     average_by_softmax,
 )
+from olaria.training.inheritance import grow
 
 TOKENIZER = CharTokenizer("abcdefghijklmnopqrstuvw")
 SIZE = TOKENIZER.vocab_size
 IDS = [3, 1, 4, 1, 5, 9, 2, 6]
 BUILT = {
-    "average": lambda: LanguageModel(LanguageConfig(context=9, width=8).on("average"), SIZE),
-    "head": lambda: LanguageModel(LanguageConfig(context=9, width=8).on("head"), SIZE),
-    "norm": lambda: LanguageModel(LanguageConfig(context=9, width=8).on("norm"), SIZE),
-    "fast": lambda: GPT(GPTConfig(context=9, width=16, num_layers=1), SIZE),
-    "bigram": lambda: Bigram(BigramConfig(), SIZE),
+    "average": lambda size: LanguageModel(LanguageConfig(context=9, width=8).on("average"), size),
+    "head": lambda size: LanguageModel(LanguageConfig(context=9, width=8).on("head"), size),
+    "norm": lambda size: LanguageModel(LanguageConfig(context=9, width=8).on("norm"), size),
+    "fast": lambda size: GPT(GPTConfig(context=9, width=16, num_layers=1), size),
+    "bigram": lambda size: Bigram(BigramConfig(), size),
 }
 
 
-def built(name: str) -> Any:
+def built(name: str, size: int = SIZE) -> Any:
     """A model with weights that leave nothing at zero."""
     torch.manual_seed(1)
-    model = BUILT[name]()
+    model = BUILT[name](size)
     for parameter in model.parameters():
         nn.init.normal_(parameter, std=0.5)
     return model.eval().requires_grad_(False)
@@ -147,3 +148,19 @@ def test_the_stream_and_a_text_are_measured_as_in_python(
         assert stage["length"] == pytest.approx(stream[4].square().mean().sqrt().item(), rel=1e-5)
         p = lens(model, stream)[4].softmax(-1)
         np.testing.assert_allclose(stage["probabilities"], p, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["norm", "fast", "bigram"])
+def test_a_base_gets_rows_for_new_tokens_as_in_python(
+    text_in_node: Any, text_document: Any, name: str
+) -> None:
+    base, tuned = built(name), built(name, SIZE + 3)
+    more = CharTokenizer("abcdefghijklmnopqrstuvwxyz")
+    ids = [SIZE + 2] if name == "bigram" else [*IDS, SIZE + 2]  # a bigram reads one token
+    (logits,) = text_in_node(
+        ["before", text_document(tuned, more), ids], document=text_document(base, TOKENIZER)
+    )
+    state, shapes = base.state_dict(), tuned.state_dict()
+    tuned.load_state_dict({name: grow(state[name], w.shape) for name, w in shapes.items()})
+    expected = tuned(torch.tensor([ids])).flatten()
+    np.testing.assert_allclose(logits, expected, atol=1e-5)

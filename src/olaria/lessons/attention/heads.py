@@ -223,14 +223,18 @@ def beyond(scene: Scene, way: Way) -> Values | None:
     if not (is_gpt or is_pair or has_biases):
         return None
     lengths = [np.sqrt((x**2).sum(-1)) for look in way.own for x in (look.q, look.k)]
+    least, most = min(x.min() for x in lengths), max(x.max() for x in lengths)
+    is_normed, is_one = is_gpt or is_pair, f"{least:.2f}" == f"{most:.2f}"
     reach = model.context if is_pair else way.reach(model.context)
     values = {
-        "normed": is_gpt or is_pair,
+        "normed": is_normed,
+        "one_length": is_normed and is_one,
+        "lengths": is_normed and not is_one,
         "rotary": is_gpt,
         "local": reach < model.context,
         "biases": has_biases,
-        "least": min(x.min() for x in lengths),
-        "most": max(x.max() for x in lengths),
+        "least": least,
+        "most": most,
         "root": np.sqrt(size),
         "reach": reach,
         "context": model.context,

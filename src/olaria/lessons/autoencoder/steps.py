@@ -27,7 +27,17 @@ from olaria.lessons.autoencoder.scene import NUM_VOTERS, Scene
 from olaria.lessons.autoencoder.ways import Way
 from olaria.lessons.base import Array, numbers
 from olaria.lessons.evaluated import Evaluated, beside, evaluated
-from olaria.lessons.figures import Choice, Cloud, Control, Curve, Images, Plot, Scatter, Table
+from olaria.lessons.figures import (
+    Choice,
+    Cloud,
+    Control,
+    Curve,
+    Images,
+    Plot,
+    Scatter,
+    Table,
+    Words,
+)
 from olaria.lessons.images import index, strip, value
 from olaria.lessons.live import latent_plane
 from olaria.lessons.parts import Values
@@ -89,7 +99,7 @@ def one_image(scene: Scene, way: Way) -> Values:
 
 def few_numbers(scene: Scene, way: Way) -> Values:
     """One image at 2, 8, 32 numbers; then the error of all test images beside that of principal components."""
-    run, x, most = scene.asked.run, numbers(scene.x), len(scene.components.axes)
+    x, most = numbers(scene.x), len(scene.components.axes)
     latent_size = scene.model.latent
     size = min(latent_size, most)
     few = [each for each in SIZES if each <= most]
@@ -121,7 +131,7 @@ def few_numbers(scene: Scene, way: Way) -> Values:
         "match": match,
         "most": most,
         "alone": len(errors) == 1,
-        "evaluated": beside(run, len(x), evaluated(run, "mse"), partial(_mse, len(x))),
+        "evaluated": _beside(scene, len(x)),
         "curve": pca,
         "runs": errors,
         "pictures": Images("", (strip("", np.concatenate(pictures), notes),)),
@@ -206,7 +216,7 @@ def strange(scene: Scene, way: Way) -> Values:
     above = found > limits
     verdicts = [tuple(Message(N_("above") if x else N_("below")) for x in row) for row in above]
     by_error, by_code = above[:, 1:].sum(1).tolist()
-    least = 1 + int(found[0, 1:].argmin())
+    missed = sorted((found[0, i], names[i]) for i in range(1, len(names)) if not above[0, i])
     name, others = scene.left_out or ("", x[:0])
     others_by_error, others_by_code = (scores(others) > limits).sum(1).tolist()
     heat = ((numbers(x) - rebuilt) ** 2).mean(1, keepdims=True)
@@ -226,9 +236,8 @@ def strange(scene: Scene, way: Way) -> Values:
         "count": len(x) - 1,
         "by_error": by_error,
         "by_code": by_code,
-        "missed": not above[0, least],
-        "least": names[least],
-        "least_error": found[0, least],
+        "missed": bool(missed),
+        "misses": tuple(_missed(*each) for each in missed),
         "limit": limits[0, 0],
         "answer": 0 if above[0, 1:].all() else 1,
         "name": name,
@@ -301,9 +310,20 @@ def no_prior(scene: Scene, way: Way) -> Values:
     }
 
 
+def _missed(error: float, name: Words) -> Message:
+    """A strange image below the threshold."""
+    return Message("“{name}” ({error})", {"name": name, "error": Number(error)})
+
+
 def _is_linear(model: AutoEncoder) -> bool:
     config = model.config
     return config.network == "dense" and not config.hidden and config.output == "linear"
+
+
+def _beside(scene: Scene, own: int) -> Message:
+    """The error of the run's evaluation beside that of ``own`` test images."""
+    run, total = scene.asked.run, len(scene.data.test)
+    return beside(run, own, evaluated(run, "mse"), partial(_mse, own), total=total)
 
 
 def _mse(own: int, found: Evaluated) -> Message:

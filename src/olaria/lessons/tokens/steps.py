@@ -223,8 +223,8 @@ def four_ways(scene: Scene, way: Way) -> Values:
         for name, n, size, weight in zip(names, counts, sizes, weights, strict=True)
     )
     cuts = tuple(
-        Tokens(name, spelt(tokenizer, torch.tensor(ids)))
-        for name, tokenizer, ids in zip(names, every, encoded, strict=True)
+        Tokens("", spelt(tokenizer, torch.tensor(ids)))
+        for tokenizer, ids in zip(every, encoded, strict=True)
     )
     control = Control(Message(N_("tokenizer")), names, "select", len(names) - 1)
     known = N_("the tokens known, counted as the different texts that the ids stand for")
@@ -232,6 +232,10 @@ def four_ways(scene: Scene, way: Way) -> Values:
     return {
         "is_own": is_own,
         "text": text,
+        "read": len(source),
+        "learned": len(scene.source),
+        "char": scene.tokenizer.kind == "char",
+        "vocab": scene.tokenizer.vocab_size,
         **dict(zip(("chars", "words", "bytes", "pairs"), counts.tolist(), strict=False)),
         "merges": len(scene.learned.merges),
         "width": width,

@@ -64,6 +64,8 @@ def same_prompt(scene: Scene, way: Way) -> Values:
         "count": len(places),
         "written": WRITTEN_TOKENS,
         "there": is_there,
+        "added": scene.tuned.num_added,
+        "grown": is_there and bool(scene.tuned.num_added),
         "before": sums[0],
         "after": sums[-1],
         "last": visible(scene.spell(scene.ids[-1:])[0]),
@@ -106,7 +108,7 @@ def curves(scene: Scene, _way: Way) -> Values | None:
         "alike": is_beside and works[0] == works[-1],
         "unlike": is_beside and works[0] != works[-1],
         "base_steps": base.checkpoint()[0] if base is not None else 0,
-        "has_base": base is not None,
+        "has_base": base is not None and is_beside,
         "answer": int(pair[0] >= pair[1]) if is_beside else None,
         "steps": validation[0],
         "validation_nats": validation[1],
@@ -203,19 +205,23 @@ def moved(scene: Scene, way: Way) -> Values | None:
         return None
     names, seen = list(scene.changes), np.array([*scene.shares.values()])
     shares = np.array([_length(way.change(name)) / _length(way.weight(name)) for name in names])
-    most, least = int(seen.argmax()), int(seen.argmin())
+    most, least = int(seen.argmax()), int(np.where(seen > 0, seen, np.inf).argmin())
     shown = np.sort(np.argsort(-seen, kind="stable")[:MOST_MATRICES])
-    is_any, layers = bool(seen[most]), [name.removesuffix(".weight") for name in names]
+    moving, layers = int((seen > 0).sum()), [name.removesuffix(".weight") for name in names]
     labels = tuple(layers[i] for i in shown)
-    is_asked = is_any and not set(names) <= set(TABLES)
+    is_asked = moving > 0 and not set(names) <= set(TABLES)
     return {
         "count": len(names),
-        "any": is_any,
+        "any": moving > 0,
+        "all_moved": len(names) == moving > 1,
+        "some_moved": len(names) > moving > 1,
+        "one_moved": len(names) > moving == 1,
+        "alone": len(names) == moving == 1,
+        "moving": moving,
         "most": layers[most],
         "far": shares[most],
         "least": layers[least],
         "near": shares[least],
-        "still": int((seen == 0).sum()),
         "answer": _place(names[most]) if is_asked else None,
         "moved": shares,
         "bars": Bars("", labels, ((Message(N_("relative change")), shares[shown]),)),

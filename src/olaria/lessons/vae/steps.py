@@ -215,7 +215,9 @@ def bound(scene: Scene, way: Way) -> Values:
         "beta": config.beta,
         "several": config.importance_samples > 1,
         "samples": config.importance_samples,
-        "evaluated": beside(run, len(nll), measured, partial(_evaluated, len(nll))),
+        "evaluated": beside(
+            run, len(nll), measured, partial(_evaluated, len(nll)), total=len(scene.data.test)
+        ),
         "reconstruction_nats": nll,
         "kl_nats": kl,
         "bounds": np.array([one, many]),

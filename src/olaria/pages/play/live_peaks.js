@@ -79,7 +79,7 @@ export function part({ room, settings, words, colours, state: stateOf }) {
       fits = [wide, { name: "narrow", q: found[best] }, ...(isOne ? [] : [{ name: "other", q: found[1 - best] }])];
       draw(p);
       fill(p);
-      if (isDone) told.textContent = isOne ? words.one : words.two;
+      told.textContent = !isDone ? words.searching : isOne ? words.one : words.two;
       frame = isDone ? 0 : requestAnimationFrame(next);
     };
     next();

@@ -3,6 +3,7 @@
 import { makeNumber, makeSlider } from "./controls.js";
 import { make } from "./elements.js";
 import { FORMS } from "./link_state.js";
+import { create } from "./models.js";
 import { filled, written } from "./numbers.js";
 import { makeReader } from "./reading.js";
 import { choose, nextProbabilities, uniforms } from "./sampling.js";
@@ -29,11 +30,49 @@ export function meanNats(logits, ids) {
 }
 
 /**
+ * A tensor with more rows, and columns, of which each is the mean of the old ones; `olaria.training.inheritance.grow`.
+ * @param {import("./weights.js").Tensor} tensor (N,) or (N, M)
+ * @param {number[]} shape
+ */
+export function grownTensor({ data, shape: [oldRows, oldColumns = 1] }, shape) {
+  const [rows, columns = 1] = shape, grown = new Float32Array(rows * columns);
+  const mean = (/** @type {number} */ count, /** @type {(i: number) => number} */ at) => {
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum += at(i);
+    return sum / count;
+  };
+  for (let j = 0; j < oldColumns; j++) {
+    const rest = mean(oldRows, (i) => data[i * oldColumns + j]);
+    for (let i = 0; i < rows; i++) grown[i * columns + j] = i < oldRows ? data[i * oldColumns + j] : rest;
+  }
+  for (let i = 0; i < rows && columns > oldColumns; i++) {
+    grown.fill(mean(oldColumns, (j) => grown[i * columns + j]), i * columns + oldColumns, (i + 1) * columns);
+  }
+  return { data: grown, shape };
+}
+
+/**
+ * The base as tuning began from it: with a row for each token that tuning added, so that both models read the same
+ * tokens.
+ * @param {import("./weights.js").Opened} base
+ * @param {import("./weights.js").Opened} tuned
+ * @returns {import("./weights.js").Opened}
+ */
+export function beginning(base, tuned) {
+  const tensor = (/** @type {string} */ name) => {
+    const old = base.tensor(name), { shape } = tuned.tensor(name);
+    return old.shape.every((size, i) => size === shape[i]) ? old : grownTensor(old, shape);
+  };
+  return { ...base, tensor, tokenizer: tuned.tokenizer, dimensions: tuned.dimensions };
+}
+
+/**
  * @param {import("./live.js").Stage} stage
  * @returns {import("./live.js").Player}
  */
 export function part(stage) {
-  const { settings, words, models, opened, colours } = stage;
+  const { settings, words, opened: [base, tuned], colours } = stage;
+  const models = base.dimensions === tuned.dimensions ? stage.models : [create(beginning(base, tuned)), stage.models[1]];
   const isSeed = (value) => Number.isInteger(value) && value >= 0;
   const state = stage.state({
     text: { form: FORMS.text, start: settings.text },
@@ -44,7 +83,7 @@ export function part(stage) {
   const { field, element } = makeField(words.yourText, (typed) => { values.text = typed; state.keep(); begin(); });
   const note = make("p.note", { role: "status" });
   const most = Math.min(MOST_TOKENS, ...models.map((model) => model.context));
-  const sides = models.map((model, i) => makeSide(model, tokenizer(opened[i].tokenizer), words, [words.before, words.after][i], most));
+  const sides = models.map((model, i) => makeSide(model, tokenizer(tuned.tokenizer), words, [words.before, words.after][i], most));
   const generate = make("button", { type: "button", "aria-pressed": "false" }, words.generate);
   let timer = 0, turn = 0;
   const options = () => ({ temperature: values.temperature });
