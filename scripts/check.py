@@ -1,6 +1,7 @@
 """The static checks: ``make check``, or ``scripts/check.py`` in the environment of ``make setup``.
 
-All run, side by side, even when one fails; each prints one line, and its output only on failure.
+All run, side by side, even when one fails; each prints one line, and its output only on failure. One that cannot run
+here says why in its line.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ PYTHON = sys.executable
 
 CHECKS: dict[str, list[str]] = {
     "types": [PYTHON, "-m", "mypy"],
+    "page types": [PYTHON, "scripts/page_types.py"],
     "format": [PYTHON, "-m", "ruff", "format", "--check", "--quiet", "--diff", "."],
     "lint": [PYTHON, "-m", "ruff", "check", "--quiet", "."],
     "layers": [str(BIN / "lint-imports"), "--no-cache"],
@@ -47,7 +49,10 @@ def main() -> int:
     failed = []
     with ThreadPoolExecutor(max_workers=2) as pool:
         for name, good, output, elapsed_s in pool.map(run, CHECKS):
-            print(f"{'ok' if good else 'FAILED':6s}  {name} ({elapsed_s:.1f} s)", flush=True)
+            skipped = good and output.startswith("skipped:")
+            verdict = "skip" if skipped else "ok" if good else "FAILED"
+            told = f": {output.removeprefix('skipped:').strip()}" if skipped else ""
+            print(f"{verdict:6s}  {name} ({elapsed_s:.1f} s){told}", flush=True)
             if not good:
                 failed.append(name)
                 print(output.rstrip(), flush=True)

@@ -32,7 +32,7 @@ from olaria.training.team import Team
 from olaria.training.watch import Watch
 
 VOCAB = 11
-_SIZES = {"text": VOCAB, "pairs": VOCAB, "points": 2}
+SIZES = {"text": VOCAB, "pairs": VOCAB, "points": 2}
 SHAPES = ((1, 8, 8), (1, 28, 28), (3, 32, 32))
 STEPS = 12
 
@@ -65,7 +65,7 @@ class Case:
             {**family.sizes["tiny"].model_dump(), **self.changes}, "test"
         )
         with seeded(seed, "weights"):
-            return build(config, self.shape if self.is_image else _SIZES[family.data])
+            return build(config, self.shape if self.is_image else SIZES[family.data])
 
     def feed(self, seed: int = 0, batch_size: int = 8) -> Feed:
         """24 structured images, points or pairs (three batches an epoch), or 200 tokens."""

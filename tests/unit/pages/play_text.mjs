@@ -11,6 +11,7 @@ const [weights, tokens, bytePairs, sampling] = await Promise.all(modules.map(loa
 const { create, prove } = await load("models");
 const averaging = await load("averaging");
 const { nearest } = await load("vectors");
+const { makeReader } = await load("reading");
 const { makeTracer } = await load("tracing");
 const { lens } = await load("live_lens");
 const { beginning, meanNats } = await load("live_tuning");
@@ -71,6 +72,13 @@ const jobs = {
     const tracer = makeTracer(model);
     for (const text of texts) await tracer.readText(text);
     return Array.from({ length: model.numLayers }, (_, layer) => tracer.layer(layer));
+  },
+  read: async ({ model }, texts, id) => {
+    const reader = makeReader(model);
+    for (const text of texts) await reader.readText(text);
+    const read = reader.logits.slice();
+    reader.step(id);
+    return [read, reader.logits];
   },
   lens: ({ model }, ids, place) => lens(model, model.trace(ids), place),
   nats: ({ model }, ids) => meanNats(model.trace(ids).logits.data, ids),

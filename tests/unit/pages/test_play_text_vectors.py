@@ -130,6 +130,24 @@ def test_a_text_that_changes_is_traced_as_one_that_is_read_anew(
                 np.testing.assert_allclose(numbers, expected[part], atol=1e-6, err_msg=part)
 
 
+@pytest.mark.parametrize("name", ["bigram", "norm", "fast"])
+def test_a_text_that_changes_has_the_logits_of_one_that_is_read_anew(
+    text_in_node: Any, text_document: Any, name: str
+) -> None:
+    """Whatever of it had been read before, and in however many spells; then one token more."""
+    texts = [IDS[:3], IDS, [*IDS[:5], 7, 7], [7, 1], [*IDS, *IDS]]
+    model = built(name)
+    document = text_document(model, TOKENIZER)
+    for count in range(1, len(texts) + 1):
+        (read,) = text_in_node(["read", texts[:count], 4], document=document)
+        text = texts[count - 1][-model.context :]
+        expected = [model(torch.tensor([text]))[0, -1]]
+        if len(text) < model.context:
+            expected.append(model(torch.tensor([[*text, 4]]))[0, -1])
+        for found, logits in zip(read, expected, strict=False):
+            np.testing.assert_allclose(found, logits, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["head", "norm", "fast"])
 def test_the_stream_and_a_text_are_measured_as_in_python(
     text_in_node: Any, text_document: Any, name: str

@@ -2,6 +2,8 @@
  * Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2), as of `olaria.training.optim`.
  */
 
+import { dot } from "./tensor.js";
+
 const EPSILON = 1e-8;
 
 export class Adam {
@@ -22,18 +24,22 @@ export class Adam {
    */
   step(gradients, rate, [beta1, beta2], decay = 0) {
     this.steps += 1;
-    const size = rate / (1 - beta1 ** this.steps);
+    // Of the second algorithm's form, with both corrections in the rate: one division for each parameter.
     const correction = Math.sqrt(1 - beta2 ** this.steps);
+    const size = (rate * correction) / (1 - beta1 ** this.steps);
+    const epsilon = EPSILON * correction;
+    const kept = 1 - rate * decay;
     this.parameters.forEach((parameter, index) => {
       const gradient = gradients[index];
       const mean = this.means[index];
       const square = this.squares[index];
       for (let i = 0; i < parameter.length; i++) {
         const g = gradient[i];
-        mean[i] = beta1 * mean[i] + (1 - beta1) * g;
-        square[i] = beta2 * square[i] + (1 - beta2) * g * g;
-        const change = (size * mean[i]) / (Math.sqrt(square[i]) / correction + EPSILON);
-        parameter[i] = parameter[i] * (1 - rate * decay) - change;
+        const m = beta1 * mean[i] + (1 - beta1) * g;
+        const v = beta2 * square[i] + (1 - beta2) * g * g;
+        mean[i] = m;
+        square[i] = v;
+        parameter[i] = kept * parameter[i] - (size * m) / (Math.sqrt(v) + epsilon);
       }
     });
   }
@@ -47,7 +53,7 @@ export class Adam {
  */
 export function clipped(gradients, limit = null) {
   let squares = 0;
-  for (const gradient of gradients) for (const g of gradient) squares += g * g;
+  for (const gradient of gradients) squares += dot(gradient, 0, gradient, 0, gradient.length);
   const length = Math.sqrt(squares);
   if (limit !== null && length > limit) {
     const factor = limit / (length + 1e-6);

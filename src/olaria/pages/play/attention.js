@@ -87,7 +87,7 @@ function weightedSum(weights, v, first, stop, width, column, size, out, start) {
   const end = column + size;
   let j = column;
   for (; j + 3 < end; j += 4) {
-    let [s0, s1, s2, s3] = [0, 0, 0, 0];
+    let s0 = 0, s1 = 0, s2 = 0, s3 = 0;
     for (let s = first, at = first * width + j; s < stop; s++, at += width) {
       const weight = weights[s];
       s0 += weight * v[at];

@@ -2,17 +2,41 @@
  * Dense networks with gradients: of a loss by the weights, by the input, and of a penalty on the slope.
  */
 
+import { product } from "./products.js";
 import { addScaled, dot, linear, matvec, transposed } from "./tensor.js";
 
 /** @typedef {import("./weights.js").Tensor} Tensor */
 
 /**
- * What a pass through a network leaves for its gradients.
- * @typedef {object} Tape
- * @property {Float32Array[]} values the input, then the output of every layer, (count, size) each
- * @property {Tensor[]} weights of every layer, as they were in this pass
- * @property {(Spectrum | null)[]} spectra of every layer
+ * What a pass through a network leaves for its gradients. A tape that is used again keeps its arrays, so that training
+ * makes none: what is to be kept of it has to be copied.
  */
+export class Tape {
+  /** The input, then the output of every layer, (count, size) each. @type {Float32Array[]} */
+  values = [];
+  /** Weights of every layer, as they were in this pass. @type {Tensor[]} */
+  weights = [];
+  /** @type {(Spectrum | null)[]} */
+  spectra = [];
+  /** Gradients by what each layer gives before its activation. @type {Float32Array[]} */
+  deltas = [];
+  /** @type {Map<string, Float32Array>} */
+  #arrays = new Map();
+
+  /**
+   * An array of the tape's own; its numbers are those that were last written there.
+   * @param {string} name
+   * @param {number} length
+   * @returns {Float32Array}
+   */
+  array(name, length) {
+    const known = this.#arrays.get(name);
+    if (known?.length === length) return known;
+    const made = new Float32Array(length);
+    this.#arrays.set(name, made);
+    return made;
+  }
+}
 
 /**
  * @typedef {object} Spectrum
@@ -116,84 +140,81 @@ export class DenseNetwork {
   /**
    * @param {Float32Array} x (count, in)
    * @param {boolean} isTraining whether norms take a turn of their power iteration first
-   * @returns {Tape} whose last value is the output
+   * @param {Tape} tape to be written; its last value is the output
+   * @returns {Tape} `tape`
    */
-  forward(x, isTraining = false) {
-    /** @type {Tape} */
-    const tape = { values: [x], weights: [], spectra: [] };
+  forward(x, isTraining = false, tape = new Tape()) {
+    tape.values[0] = x;
     this.layers.forEach(({ weight, bias, norm }, index) => {
       if (norm && isTraining) norm.iterate();
       const used = norm ? norm.constrained() : { weight, spectrum: null };
-      const y = linear(used.weight, tape.values[index], bias);
+      const [rows, columns] = weight.shape;
+      const input = tape.values[index];
+      const y = tape.array(`values ${index}`, (input.length / columns) * rows);
+      linear(used.weight, input, bias, y);
       if (index + 1 < this.layers.length) bend(y, y, this.slope);
-      tape.values.push(y);
-      tape.weights.push(used.weight);
-      tape.spectra.push(used.spectrum);
+      tape.values[index + 1] = y;
+      tape.weights[index] = used.weight;
+      tape.spectra[index] = used.spectrum;
     });
     return tape;
   }
 
   /**
    * @param {Float32Array} x (count, in)
-   * @returns {Float32Array} (count, out)
+   * @param {Tape} tape
+   * @returns {Float32Array} (count, out), the tape's own
    */
-  output(x) {
-    return /** @type {Float32Array} */ (this.forward(x).values.at(-1));
+  output(x, tape = new Tape()) {
+    return /** @type {Float32Array} */ (this.forward(x, false, tape).values.at(-1));
   }
 
   /**
-   * Gradients of a loss by what each layer gives before its activation.
+   * Gradients of a loss by what each layer gives before its activation, δ; kept on the tape.
    * @param {Tape} tape
    * @param {Float32Array} gradient of the loss by the output
-   * @returns {Float32Array[]} of every layer
    */
-  deltas({ values, weights }, gradient) {
-    const deltas = [gradient];
-    for (let index = weights.length - 1; index > 0; index--) {
-      const back = linear(transposed(weights[index]), deltas[0]);
-      deltas.unshift(bend(back, values[index], this.slope));
+  goBack(tape, gradient) {
+    const { values, weights, deltas } = tape;
+    const last = weights.length - 1;
+    deltas[last] = gradient;
+    for (let index = last; index > 0; index--) {
+      const back = tape.array(`deltas ${index}`, values[index].length);
+      deltas[index - 1] = bend(backwards(weights[index], deltas[index], back), values[index], this.slope);
     }
-    return deltas;
   }
 
   /**
-   * The gradient by the input.
+   * The gradient by the input, after `goBack`.
    * @param {Tape} tape
-   * @param {Float32Array[]} deltas
-   * @returns {Float32Array} (count, in)
+   * @returns {Float32Array} (count, in), the tape's own
    */
-  inputGradient({ weights }, deltas) {
-    return linear(transposed(weights[0]), deltas[0]);
+  inputGradient(tape) {
+    return backwards(tape.weights[0], tape.deltas[0], tape.array("input", tape.values[0].length));
   }
 
   /**
-   * Adds the gradients by the parameters.
+   * Adds the gradients by the parameters, after `goBack`: of each weight Σ δ (f x + a)ᵀ, of each bias Σ f δ.
    * @param {Tape} tape
-   * @param {Float32Array[]} deltas
    * @param {Float32Array[]} gradients see `zeros`
+   * @param {Float32Array | null} factors f of each example, where its δ is of another number than the loss; else 1
+   * @param {Float32Array | null} along gradient of a function of the slope g = W₁ᵀ δ₁ by g, (count, in), of the first
+   *   examples; the others have none. Activations are straight on each side of 0: their own slopes have no gradient
    */
-  collect(tape, deltas, gradients) {
-    deltas.forEach((delta, index) => {
-      this.#collectWeight(tape, index, delta, tape.values[index], gradients[2 * index]);
-      const bias = gradients[2 * index + 1];
-      const size = bias.length;
-      for (let at = 0; at < delta.length; at += size) addScaled(bias, 0, delta, at, 1, size);
-    });
-  }
-
-  /**
-   * Adds the gradients of a function of the slope, where `deltas` are of the output itself, so that the slope is
-   * g = W₁ᵀ δ₁. Activations are straight on each side of 0: their own slopes have no gradient.
-   * @param {Tape} tape
-   * @param {Float32Array[]} deltas
-   * @param {Float32Array} along gradient of the function by g, (count, in)
-   * @param {Float32Array[]} gradients see `zeros`
-   */
-  collectSlope(tape, deltas, along, gradients) {
-    deltas.forEach((delta, index) => {
-      this.#collectWeight(tape, index, delta, along, gradients[2 * index]);
-      if (index + 1 < deltas.length) {
-        along = bend(linear(tape.weights[index], along), tape.values[index + 1], this.slope);
+  collect(tape, gradients, factors = null, along = null) {
+    const { values, weights, deltas } = tape;
+    weights.forEach((weight, index) => {
+      const [rows, columns] = weight.shape;
+      let x = values[index];
+      if (factors || along) x = added(scaled(x, factors, columns, tape.array(`scaled ${index}`, x.length)), along);
+      this.#collectWeight(tape, index, x, gradients[2 * index]);
+      const delta = deltas[index], bias = gradients[2 * index + 1];
+      for (let at = 0, i = 0; at < delta.length; at += rows, i++) {
+        addScaled(bias, 0, delta, at, factors ? factors[i] : 1, rows);
+      }
+      if (along && index + 1 < weights.length) {
+        const next = tape.array(`along ${index}`, (along.length / columns) * rows);
+        along = bend(linear(weight, along, null, next), values[index + 1], this.slope);
       }
     });
   }
@@ -202,29 +223,65 @@ export class DenseNetwork {
    * Adds Σ δ xᵀ over the examples, led through the norm where there is one.
    * @param {Tape} tape
    * @param {number} index of the layer
-   * @param {Float32Array} delta (count, out)
    * @param {Float32Array} x (count, in)
    * @param {Float32Array} gradient (out, in)
    */
-  #collectWeight(tape, index, delta, x, gradient) {
+  #collectWeight(tape, index, x, gradient) {
     const [rows, columns] = tape.weights[index].shape;
-    const count = x.length / columns;
-    const inputs = transposed({ data: x, shape: [count, columns] });
-    const product = linear(inputs, transposed({ data: delta, shape: [count, rows] }).data);
+    const found = tape.array(`gradient ${index}`, gradient.length);
+    product(tape.deltas[index], [1, rows], x, [columns, 1], [rows, x.length / columns, columns], found);
     const spectrum = tape.spectra[index];
-    if (spectrum) throughNorm(product, tape.weights[index], spectrum);
-    addScaled(gradient, 0, product, 0, 1, product.length);
+    if (spectrum) throughNorm(found, tape.weights[index], spectrum);
+    addScaled(gradient, 0, found, 0, 1, found.length);
   }
 }
 
 /**
- * Multiplies by LeakyReLU's slope where its input, and so its output, is not positive, in place.
+ * From the gradient by a layer's output to that by its input: Δ W.
+ * @param {Tensor} weight (out, in)
+ * @param {Float32Array} delta (count, out)
+ * @param {Float32Array} out gets (count, in)
+ */
+function backwards({ data, shape: [rows, columns] }, delta, out) {
+  return product(delta, [rows, 1], data, [columns, 1], [delta.length / rows, rows, columns], out);
+}
+
+/**
+ * Each example times a factor of its own.
+ * @param {Float32Array} x (count, size)
+ * @param {Float32Array | null} factors (count,); all 1 where null
+ * @param {number} size
+ * @param {Float32Array} out gets the same shape
+ */
+function scaled(x, factors, size, out) {
+  if (!factors) return (out.set(x), out);
+  for (let i = 0, at = 0; i < factors.length; i++) {
+    for (const end = at + size; at < end; at++) out[at] = factors[i] * x[at];
+  }
+  return out;
+}
+
+/**
+ * Adds numbers to the first of others, in place.
  * @param {Float32Array} x
- * @param {Float32Array} values the activation's input or output
+ * @param {Float32Array | null} y
+ */
+function added(x, y) {
+  if (y) addScaled(x, 0, y, 0, 1, y.length);
+  return x;
+}
+
+/**
+ * Multiplies by LeakyReLU's slope where its input, and so its output, is not positive, in place.
+ *
+ * A table instead of a branch, which a processor would guess wrongly half of the time.
+ * @param {Float32Array} x
+ * @param {Float32Array} values the activation's input or output, as many or more
  * @param {number} slope
  * @returns {Float32Array} `x`
  */
 function bend(x, values, slope) {
-  for (let i = 0; i < x.length; i++) if (!(values[i] > 0)) x[i] *= slope;
+  const factors = [slope, 1];
+  for (let i = 0; i < x.length; i++) x[i] *= factors[+(values[i] > 0)];
   return x;
 }

@@ -3,6 +3,13 @@
 import { make } from "./elements.js";
 
 /**
+ * What draws on a canvas; every browser has it.
+ * @param {HTMLCanvasElement} canvas
+ * @returns {any} a `CanvasRenderingContext2D`
+ */
+export const contextOf = (canvas) => canvas.getContext("2d");
+
+/**
  * A canvas of so many CSS pixels, which may shrink with the page.
  * @param {number} width
  * @param {number} height
@@ -14,7 +21,7 @@ export function makeCanvas(width, height, attributes = {}) {
   const canvas = make("canvas", { width: Math.round(width * scale), height: Math.round(height * scale), ...attributes });
   canvas.style.maxWidth = "100%";
   canvas.style.width = `${width}px`;
-  canvas.getContext("2d").scale(scale, scale);
+  contextOf(canvas).scale(scale, scale);
   return canvas;
 }
 
@@ -33,8 +40,8 @@ export function drawImage(canvas, pixels, [channels, height, width]) {
     for (let c = 0; c < 3; c++) data.data[4 * i + c] = 255 * pixels[(channels === 3 ? c : 0) * size + i] + 0.5;
     data.data[4 * i + 3] = 255;
   }
-  small.getContext("2d").putImageData(data, 0, 0);
-  const context = canvas.getContext("2d");
+  contextOf(small).putImageData(data, 0, 0);
+  const context = contextOf(canvas);
   context.save();
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.imageSmoothingEnabled = false;
@@ -52,7 +59,7 @@ export function sideBySide(canvases) {
   const whole = document.createElement("canvas");
   whole.width = canvases.reduce((sum, one) => sum + one.width + gap, -gap);
   whole.height = height;
-  const context = whole.getContext("2d");
+  const context = contextOf(whole);
   context.fillStyle = "#fff";
   context.fillRect(0, 0, whole.width, height);
   let left = 0;

@@ -88,8 +88,9 @@ import { argmax } from "./tensor.js";
  *   trace: (tokens: number[], options?: {queries?: number}) => Trace,
  *   start: (tokens?: number[]) => State,
  *   step: (state: State, id: number) => Float32Array,
+ *   more: (state: State, ids: number[]) => Float32Array | null,
  *   generate: (tokens: number[], options?: SamplingOptions) => Generator<Drawn, void, void>,
- * }} LanguageModel
+ * }} LanguageModel `more` is several steps, which are computed together where the window has room for them
  */
 
 /**
@@ -133,6 +134,17 @@ export function causal(network) {
       state.logits = readWindow(state);
     } else {
       state.logits = lastLogits(network.forward([id], state.cache, null));
+    }
+    return state.logits;
+  };
+
+  /** @param {State} state @param {number[]} ids */
+  const more = (state, ids) => {
+    if (state.ids.length + ids.length > context) {
+      for (const id of ids) step(state, id);
+    } else if (ids.length) {
+      state.ids.push(...ids);
+      state.logits = lastLogits(network.forward(ids, state.cache, null));
     }
     return state.logits;
   };
@@ -185,7 +197,7 @@ export function causal(network) {
     }
   }
 
-  return { ...network, logits, trace, start, step, generate };
+  return { ...network, logits, trace, start, step, more, generate };
 }
 
 /**

@@ -9,6 +9,14 @@
 export const all = (root, selector) => [...root.querySelectorAll(selector)];
 
 /**
+ * The first element of a selector; null where there is none.
+ * @param {ParentNode} root
+ * @param {string} selector
+ * @returns {any}
+ */
+export const one = (root, selector) => root.querySelector(selector);
+
+/**
  * A new element. What is given stays text: nothing is read as HTML.
  * @param {string} name of the element, perhaps with its classes: `p.small`
  * @param {Record<string, any>} [given] attributes; those that begin with `on` are listeners, false and null are left out

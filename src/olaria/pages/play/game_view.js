@@ -1,6 +1,6 @@
 /** How a game of points is drawn: the discriminator's surface as ground, both kinds of points, and arrows. */
 
-import { makeCanvas, onResize } from "./canvas.js";
+import { contextOf, makeCanvas, onResize } from "./canvas.js";
 
 const STRONGEST = 0.6; // of the surface's colours: points lie on it
 const NUM_REAL = 300;
@@ -28,7 +28,7 @@ const EDGE = 3; // of the canvas, in CSS pixels
 export function makeView(size, colours, label) {
   const canvas = makeCanvas(size, size, { role: "img", "aria-label": label });
   canvas.className = "game";
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   const [red, blue] = [colours.clay, colours.blue].map(rgb);
   /** @type {Scene | null} */
   let last = null;
@@ -51,7 +51,8 @@ export function makeView(size, colours, label) {
       context.lineWidth = unit;
       for (let i = 0; i < 2 * Math.min(count, points.length / 2); i += 2) {
         context.beginPath();
-        context.arc(...place(points, i), radius * unit, 0, 2 * Math.PI);
+        const [x, y] = place(points, i);
+        context.arc(x, y, radius * unit, 0, 2 * Math.PI);
         context.fill();
         context.stroke();
       }
@@ -80,7 +81,7 @@ function drawSurface(context, { surface, side }, size, red, blue) {
     for (let c = 0; c < 3; c++) data.data[4 * i + c] = 255 - STRONGEST * Math.abs(certainty) * (255 - colour[c]);
     data.data[4 * i + 3] = 255;
   });
-  small.getContext("2d").putImageData(data, 0, 0);
+  contextOf(small).putImageData(data, 0, 0);
   context.imageSmoothingEnabled = true;
   context.imageSmoothingQuality = "high";
   context.drawImage(small, 0, 0, size, size);

@@ -1,6 +1,6 @@
 /** Two normal distributions that can be moved, as `olaria.pages.moving` draws them and `objectives.divergence` measures. */
 
-import { all } from "./elements.js";
+import { all, one } from "./elements.js";
 import { roundAbove, span, written } from "./numbers.js";
 
 /** @typedef {[number, number]} Gaussian mean and standard deviation */
@@ -74,7 +74,7 @@ export function startGaussians(game, frame) {
     const [positive, negative] = areas(p, q);
     const out = { closed: closedForm(p, q), positive, negative, sum: positive + negative };
     for (const [name, number] of Object.entries(out)) {
-      game.querySelector(`[data-out=${name}]`).value = written(number, 3);
+      one(game, `[data-out=${name}]`).value = written(number, 3);
     }
   };
   for (const input of inputs) input.addEventListener("input", draw);
@@ -82,6 +82,7 @@ export function startGaussians(game, frame) {
 }
 
 function drawCurves(game, frame, x, p, q) {
+  /** @param {Gaussian} gaussian */
   const density = (gaussian) => x.map((place) => Math.exp(logDensity(place, ...gaussian)));
   const both = [density(p), density(q)], y = x.map((place) => integrand(place, p, q));
   const highest = roundAbove(Math.max(...both.flat()));

@@ -1,6 +1,6 @@
 /** A heat map on a canvas whose rows are chosen by pointer and keys, with the tokens as its headings. */
 
-import { makeCanvas } from "./canvas.js";
+import { contextOf, makeCanvas } from "./canvas.js";
 
 const LARGEST_HEADING = 64; // CSS pixels for the names of rows and of columns
 const LARGEST = 30;
@@ -43,7 +43,7 @@ export function makeGrid(side, label, colours, choose) {
   const canvas = makeCanvas(side, side, choose
     ? { tabindex: 0, role: "application", "aria-label": label } : { role: "img", "aria-label": label });
   canvas.className = choose ? "grid walked" : "grid";
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   let shown = { rows: 0, cell: 1, row: 0, heading: 0 };
   if (choose) {
     const at = (event) => {

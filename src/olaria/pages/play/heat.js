@@ -1,14 +1,16 @@
 /** A heat map that is read cell by cell, by pointer and by keys. */
 
+import { one } from "./elements.js";
+
 const MOVES = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
 /** @param {HTMLElement} area one `[data-heat]` */
 export function startHeat(area) {
-  const table = area.querySelector("table"), body = table.tBodies[0];
+  const table = one(area, "table"), body = table.tBodies[0];
   let under = area.nextElementSibling;
   while (under && !under.matches(".under")) under = under.nextElementSibling;
   if (!under) return;
-  const readout = under.querySelector("output"), numbers = under.querySelector("[data-numbers]");
+  const readout = one(under, "output"), numbers = one(under, "[data-numbers]");
   const hint = readout.dataset.hint;
   readout.value = hint;
   let here = null;

@@ -80,6 +80,7 @@ async function startPart(box, id, part, model, link, words, colours) {
     const found = await Promise.all(box.dataset.models.split(" ").filter(Boolean).map(model));
     const wrong = found.find(({ proof }) => !proof.holds);
     if (wrong) return tell("off", refusal(wrong, words));
+    await breath();
     const room = make("div.live-room");
     const player = part({
       room,
@@ -91,6 +92,7 @@ async function startPart(box, id, part, model, link, words, colours) {
       state: (fields) => stateOf(link, id, fields),
     });
     room.append(actions(player, id, words));
+    await breath();
     box.prepend(room);
     player.show();
     link.listeners.push(() => { player.state.restore(); player.show(); });
@@ -99,7 +101,7 @@ async function startPart(box, id, part, model, link, words, colours) {
   } catch (error) {
     box.querySelector(".live-room")?.remove();
     const damaged = error instanceof PlayError && error.reason === "weights";
-    tell("off", damaged ? words.damaged : filled(words.lacking, { reason: String(error.message ?? error) }));
+    tell("off", damaged ? words.damaged : filled(words.lacking, { reason: error instanceof Error ? error.message : String(error) }));
   }
 }
 

@@ -81,7 +81,7 @@ export function part(stage) {
   const draw = () => {
     text.mark(isRead ? place() : -1);
     const layer = isRead ? tracer.layer(values.layer) : null, count = names.length;
-    const weights = layer ? layer.weights.data.subarray(values.head * count * count, (values.head + 1) * count * count) : [];
+    const weights = layer ? layer.weights.data.subarray(values.head * count * count, (values.head + 1) * count * count) : new Float32Array(0);
     const scores = layer ? layer.scores.data.subarray(values.head * count * count) : [];
     grid.draw({ data: weights, shape: [count, count] }, (row, key) => scores[row * count + key] === -Infinity, names, names, place());
     if (!layer) { [rows, sum].forEach((one) => one.replaceChildren()); told.textContent = sumTold.textContent = ""; return; }

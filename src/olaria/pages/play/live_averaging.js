@@ -64,6 +64,7 @@ export function part(stage) {
   const factor = makeSlider(words.factor, { min: 0, max: 1, step: 0.05, value: 0 }, (value) => written(value, 2), set("factor"));
   const heads = makeSelect(words.head, Array.from({ length: numHeads }, (_, i) => String(i + 1)), set("head"));
   const told = make("p.chosen", { role: "status" }), body = make("tbody");
+  /** @param {{mean: any}} version */
   const vectorOf = ({ mean: { data, shape: [, width] } }) => data.subarray(place() * width, (place() + 1) * width);
 
   const draw = () => {

@@ -12,9 +12,10 @@ import { readAs } from "./walk.js";
 
 const SIDE = 380;
 const CELLS = 32, FEWER_CELLS = 22, WIDE = 64; // of the surface; fewer where the networks are wide
-const SLICE_MS = 12; // of training between two frames
+const SLICE_MS = 14; // of training in a frame
 const MOST_MOMENTS = 90; // of a slice
-const DRAW_MS = 100; // from picture to picture while training
+const DRAW_MS = 100; // from picture to picture while training, or longer:
+const DRAWN_SHARE = 0.1; // of the time at most goes into pictures
 const STILL_MS = 1500; // where the reader wants little motion
 const SLOW_MS = 1400; // of a moment
 const MOST_PAST = 300; // places of the curves
@@ -45,7 +46,7 @@ export function part(stage) {
   let match;
   /** @type {any} */
   let seen, moment = null;
-  let window_ = [], past = [], isPlaying = false, isSlow = false, frame = 0, timer = 0, drawnAt = 0, rate = 0;
+  let window_ = [], past = [], isPlaying = false, isSlow = false, frame = 0, timer = 0, drawnAt = 0, drawingMs = 0, rate = 0;
   /** @type {[string, number][]} turns that are still to be played again */
   let again = [];
 
@@ -55,6 +56,7 @@ export function part(stage) {
   const mean = (logits) => logits.reduce((sum, logit) => sum + readAs(logit, isLogistic()), 0) / logits.length;
 
   const draw = () => {
+    const since = performance.now();
     seen = match.seen();
     const [real, generated] = [seen.onReal, seen.logits].map(mean);
     const at = match.gan.step;
@@ -76,6 +78,7 @@ export function part(stage) {
     drawPlot();
     tally();
     drawnAt = performance.now();
+    drawingMs = drawnAt - since;
   };
   const drawPlot = () => {
     const x = past.map(([step]) => step), both = past.flatMap(([, ...two]) => two);
@@ -176,7 +179,8 @@ export function part(stage) {
         rate = (match.gan.step - from[1]) / (now - from[0]) * 1000;
         from = [now, match.gan.step];
       }
-      if (now - drawnAt > (isStill.matches ? STILL_MS : DRAW_MS)) draw();
+      const restMs = Math.max(isStill.matches ? STILL_MS : DRAW_MS, drawingMs / DRAWN_SHARE - drawingMs);
+      if (now - drawnAt > restMs) draw();
       frame = requestAnimationFrame(next);
     };
     frame = requestAnimationFrame(next);
@@ -292,7 +296,7 @@ export function part(stage) {
   };
 }
 
-/** How many points lie beyond the window. */
+/** How many points lie beyond the window. @param {Float32Array} points @param {number[]} window */
 function countOutside(points, [left, right, bottom, top]) {
   let count = 0;
   for (let i = 0; i < points.length; i += 2) {

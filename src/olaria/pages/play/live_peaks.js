@@ -34,6 +34,7 @@ export function part({ room, settings, words, colours, state: stateOf }) {
   const { values } = state, x = span(-EDGE, EDGE, POINTS);
   const plot = makePlot(600, 300, colours, words.seen);
   const body = make("tbody", {}), told = make("p.small", { role: "status" });
+  /** @returns {import("./peaks.js").Mixture} */
   const mixture = () => ({
     weights: [values.share, 1 - values.share],
     parts: [[values.leftMean, values.leftStd], [values.rightMean, values.rightStd]],
@@ -46,7 +47,7 @@ export function part({ room, settings, words, colours, state: stateOf }) {
     const curves = [{ x, y: density, colour: colours.muted, name: "p", filled: true }];
     const looks = { wide: { colour: colours.blue }, narrow: { colour: colours.clay }, other: { colour: colours.clay, dashed: true } };
     for (const { name, q } of fits) {
-      const y = x.map((place) => Math.exp(logDensity(place, ...q)));
+      const y = x.map((place) => Math.exp(logDensity(place, q[0], q[1])));
       curves.push({ x, y, ...looks[name], ...(name === "other" ? {} : { name: words[name] }) });
     }
     const highest = Math.max(...curves.flatMap(({ y }) => y));
@@ -74,7 +75,7 @@ export function part({ room, settings, words, colours, state: stateOf }) {
         });
       }
       const isDone = ended.every(Boolean);
-      const nats = found.map((q) => both(p, q)[1]), best = nats[1] < nats[0] ? 1 : 0;
+      const nats = found.map(([mean, std]) => both(p, [mean, std])[1]), best = nats[1] < nats[0] ? 1 : 0;
       const isOne = Math.hypot(found[0][0] - found[1][0], found[0][1] - found[1][1]) < SAME;
       fits = [wide, { name: "narrow", q: found[best] }, ...(isOne ? [] : [{ name: "other", q: found[1 - best] }])];
       draw(p);

@@ -1,6 +1,6 @@
 /** The codes of an autoencoder or a VAE: a point to be dragged, sliders, and what the decoder draws at once. */
 
-import { drawImage, makeCanvas, sideBySide } from "./canvas.js";
+import { contextOf, drawImage, makeCanvas, sideBySide } from "./canvas.js";
 import { makeSelect, makeSlider } from "./controls.js";
 import { make } from "./elements.js";
 import { FORMS } from "./link_state.js";
@@ -120,7 +120,7 @@ function rows(pixels, [channels, height, width]) {
 function makePlane({ low, high, points, labels, names, classNames }, label, colours, values, moved) {
   const canvas = makeCanvas(SIDE, SIDE, { tabindex: 0, role: "application", "aria-label": label });
   canvas.className = "plane";
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   const place = (x, y) => [
     (x - low[0]) / (high[0] - low[0]) * SIDE,
     (1 - (y - low[1]) / (high[1] - low[1])) * SIDE,

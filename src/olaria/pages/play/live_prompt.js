@@ -50,12 +50,13 @@ export function part(stage) {
     view.written(prompt.ids, drawn.map(({ id }) => id), looked);
   };
   const stop = () => { clearTimeout(timer); timer = 0; view.running(false); };
+  const lastLogits = () => /** @type {Float32Array} */ (reader.logits); // there are some once a text was read
   const add = (id) => {
-    drawn.push({ id, logits: reader.logits.slice() });
+    drawn.push({ id, logits: lastLogits().slice() });
     reader.step(id);
     view.note(unknownWords(prompt, words), windowWords(prompt, reader, model, words));
   };
-  const draw = () => add(choose(nextProbabilities(reader.logits, [], options()), random()));
+  const draw = () => add(choose(nextProbabilities(lastLogits(), [], options()), random()));
   const write = () => {
     const until = performance.now() + SPELL_MS;
     while (performance.now() < until && drawn.length < MOST_WRITTEN) draw();

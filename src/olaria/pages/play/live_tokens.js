@@ -1,6 +1,6 @@
 /** A tokenizer and its table of vectors: pieces, ids and bytes of what the reader types, and neighbours of a token. */
 
-import { makeCanvas } from "./canvas.js";
+import { contextOf, makeCanvas } from "./canvas.js";
 import { makeSelect } from "./controls.js";
 import { make } from "./elements.js";
 import { FORMS } from "./link_state.js";
@@ -100,7 +100,7 @@ function chipsPicture(chips, colours) {
     places.push([chip, x, y, width]);
     x += width + 6;
   }
-  const canvas = makeCanvas(side, y + line), context = canvas.getContext("2d");
+  const canvas = makeCanvas(side, y + line), context = contextOf(canvas);
   context.fillStyle = "#fff";
   context.fillRect(0, 0, side, y + line);
   context.textAlign = "center";

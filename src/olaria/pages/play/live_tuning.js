@@ -154,7 +154,7 @@ function makeSide(model, tokens, words, title, most) {
     goesOn: () => ids.length > 0 && drawn.length < MOST_WRITTEN,
     write(options) {
       if (!ids.length || drawn.length >= MOST_WRITTEN) return;
-      const id = choose(nextProbabilities(reader.logits, [], options), random());
+      const id = choose(nextProbabilities(/** @type {Float32Array} */ (reader.logits), [], options), random());
       drawn.push(id);
       reader.step(id);
     },

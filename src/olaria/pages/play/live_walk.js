@@ -79,7 +79,7 @@ export function part(stage) {
   };
   // One image a frame: the stops first, then the places between them.
   const fillIn = () => {
-    const order = [...Array(PLACES).keys()].sort((a, b) => (a % EACH > 0) - (b % EACH > 0) || a - b);
+    const order = [...Array(PLACES).keys()].sort((a, b) => Number(a % EACH > 0) - Number(b % EACH > 0) || a - b);
     const place = order.find((one) => !found[one]);
     isFilling = place !== undefined;
     if (place === undefined) return;

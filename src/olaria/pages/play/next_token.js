@@ -1,6 +1,6 @@
 /** The distribution of the next token of a lesson's sentence, under temperature, top-k and top-p. */
 
-import { all } from "./elements.js";
+import { all, one } from "./elements.js";
 import { filled, written } from "./numbers.js";
 import { filterLogits } from "./sampling.js";
 import { softmax } from "./tensor.js";
@@ -28,10 +28,10 @@ export const entropy = (probabilities) =>
  * @param {string} keptWords what is told of the tokens that may come
  */
 export function startNextToken(game, keptWords) {
-  const data = JSON.parse(game.dataset.logits), shown = Number(game.dataset.shown);
+  const data = JSON.parse(game.dataset.logits ?? "[]"), shown = Number(game.dataset.shown);
   const inputs = all(game, ".controls input"), value = (name) => Number(inputs.find((i) => i.name === name).value);
   if (!inputs.length) return;
-  const rows = game.querySelector("tbody").rows, kept = game.querySelector("[data-out=kept]");
+  const rows = one(game, "tbody").rows, kept = one(game, "[data-out=kept]");
   const draw = () => {
     for (const input of inputs) {
       input.nextElementSibling.value = written(Number(input.value), input.name === "top-k" ? 0 : 2);

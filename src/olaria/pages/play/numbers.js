@@ -45,9 +45,9 @@ export const tiny = (value, language = document.documentElement.lang) => {
 /**
  * Words of the page with their fields filled in.
  * @param {string} words with named fields, `{kept} of {all}`
- * @param {Record<string, string>} fields
+ * @param {Record<string, string | number>} fields
  */
-export const filled = (words, fields) => words.replace(/\{(\w+)\}/g, (whole, name) => fields[name] ?? whole);
+export const filled = (words, fields) => words.replace(/\{(\w+)\}/g, (whole, name) => String(fields[name] ?? whole));
 
 /**
  * So many numbers, evenly, both ends among them.

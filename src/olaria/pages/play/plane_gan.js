@@ -6,7 +6,7 @@
  */
 
 import { Adam, clipped, learningRateFactor } from "./adam.js";
-import { DenseNetwork, SpectralNorm } from "./backprop.js";
+import { DenseNetwork, SpectralNorm, Tape } from "./backprop.js";
 import { LOSSES, meanOf, slopePenalty } from "./game.js";
 import { joined } from "./dense.js";
 
@@ -72,6 +72,9 @@ export class PlaneGan {
     this.averages = [generator, discriminator].map((network) =>
       network.parameters().map((p) => p.slice()),
     );
+    // Arrays that every turn uses again.
+    this.gradients = { generator: generator.zeros(), discriminator: discriminator.zeros() };
+    this.tapes = { made: new Tape(), judged: new Tape(), sloped: new Tape(), pulled: new Tape() };
   }
 
   /**
@@ -110,35 +113,57 @@ export class PlaneGan {
    * @returns {Generator<Moment, void, void>}
    */
   *discriminatorTurn(source) {
-    const { discriminator, spread } = this.players;
-    const { loss: game, penalty: kind, penalty_weight: weight } = this.settings;
+    const { generator, discriminator } = this.players;
+    const { loss: game, penalty: kind } = this.settings;
     const count = source.batchSize;
     const real = source.real();
-    const generated = this.generate(source.noise(count * this.latent));
+    const units = generator.output(source.noise(count * this.latent), this.tapes.made);
+    const generated = this.#placed(units);
     /** @type {Moment} */
     const moment = { side: "discriminator", stage: "drawn", real, generated };
     yield moment;
     // One pass over both, so that the power iteration of the spectral norm moves once.
-    const tape = discriminator.forward(this.#scaled(joined(real, generated)), true);
+    const tape = discriminator.forward(this.#scaled(joined(real, generated)), true, this.tapes.judged);
     const logits = /** @type {Float32Array} */ (tape.values.at(-1));
     const ofReal = meanOf(LOSSES[game].real, logits.subarray(0, count));
     const ofGenerated = meanOf(LOSSES[game].fake, logits.subarray(count));
-    const gradients = discriminator.zeros();
-    const deltas = discriminator.deltas(tape, joined(ofReal.gradient, ofGenerated.gradient));
-    discriminator.collect(tape, deltas, gradients);
-    if (kind !== "none") {
+    const byLogits = joined(ofReal.gradient, ofGenerated.gradient);
+    const gradients = cleared(this.gradients.discriminator);
+    // Gradients of the logits themselves: those of the loss are the same, times a factor of each example.
+    discriminator.goBack(tape, new Float32Array(2 * count).fill(1));
+    if (kind === "none") {
+      discriminator.collect(tape, gradients, byLogits);
+    } else if (kind === "r1" && tape.spectra.every((spectrum) => !spectrum)) {
+      // The slopes at the real points, which this pass has gone through; the norms' weights would have moved.
+      discriminator.collect(tape, gradients, byLogits, this.#penalised(tape, count, moment));
+    } else {
+      discriminator.collect(tape, gradients, byLogits);
       const places = kind === "r1" ? real : between(real, generated, source.uniform(count));
-      const again = discriminator.forward(this.#scaled(places), true);
-      const slopes = discriminator.deltas(again, new Float32Array(count).fill(1));
-      const slope = discriminator.inputGradient(again, slopes).map((value) => value / spread);
-      const { penalty, gradient } = slopePenalty(kind, slope, this.size);
-      const along = gradient.map((value) => (weight * value) / spread);
-      discriminator.collectSlope(again, slopes, along, gradients);
-      moment.penalty = penalty;
+      const again = discriminator.forward(this.#scaled(places), true, this.tapes.sloped);
+      discriminator.goBack(again, new Float32Array(count).fill(1));
+      const none = new Float32Array(count);
+      discriminator.collect(again, gradients, none, this.#penalised(again, count, moment));
     }
     moment.logits = logits.slice(count);
     moment.loss = ofReal.loss + ofGenerated.loss;
     yield* this.#update(moment, gradients, this.settings.discriminator_rate);
+  }
+
+  /**
+   * The penalty on the slopes at the first examples of a pass, which the moment is told.
+   * @param {Tape} tape whose gradients are those of the logits
+   * @param {number} count of examples
+   * @param {Moment} moment
+   * @returns {Float32Array} its gradient by the slopes in units of the spread, times its weight, (count, size)
+   */
+  #penalised(tape, count, moment) {
+    const { spread, discriminator } = this.players;
+    const { penalty: kind, penalty_weight: weight } = this.settings;
+    const byUnits = discriminator.inputGradient(tape).subarray(0, count * this.size);
+    const slope = byUnits.map((value) => value / spread);
+    const { penalty, gradient } = slopePenalty(kind, slope, this.size);
+    moment.penalty = penalty;
+    return gradient.map((value) => (weight * value) / spread);
   }
 
   /**
@@ -149,14 +174,15 @@ export class PlaneGan {
   *generatorTurn(source) {
     const count = source.batchSize;
     const { generator } = this.players;
-    const tape = generator.forward(source.noise(count * this.latent));
+    const tape = generator.forward(source.noise(count * this.latent), false, this.tapes.made);
     const units = /** @type {Float32Array} */ (tape.values.at(-1));
     /** @type {Moment} */
     const moment = { side: "generator", stage: "drawn", generated: this.#placed(units) };
     yield moment;
-    const { byUnits, ...judged } = this.#judged(moment.generated, true);
-    const gradients = generator.zeros();
-    generator.collect(tape, generator.deltas(tape, byUnits), gradients);
+    const { byUnits, ...judged } = this.#judged(moment.generated, this.tapes.pulled);
+    const gradients = cleared(this.gradients.generator);
+    generator.goBack(tape, byUnits);
+    generator.collect(tape, gradients);
     Object.assign(moment, judged);
     yield* this.#update(moment, gradients, 1);
   }
@@ -167,18 +193,19 @@ export class PlaneGan {
    * @returns {{logits: Float32Array, loss: number, pull: Float32Array}} see `Moment`
    */
   pulls(points) {
-    const { logits, loss, pull } = this.#judged(points, false);
+    const { logits, loss, pull } = this.#judged(points);
     return { logits, loss, pull };
   }
 
-  /** @param {Float32Array} points @param {boolean} isTraining */
-  #judged(points, isTraining) {
+  /** @param {Float32Array} points @param {Tape} [tape] of training; norms stay where they are without one */
+  #judged(points, tape) {
     const { discriminator, spread } = this.players;
-    const tape = discriminator.forward(this.#scaled(points), isTraining);
-    const logits = /** @type {Float32Array} */ (tape.values.at(-1));
+    const used = discriminator.forward(this.#scaled(points), Boolean(tape), tape);
+    const logits = /** @type {Float32Array} */ (used.values.at(-1)).slice();
     const { loss, gradient } = meanOf(LOSSES[this.settings.loss].generator, logits);
     // By a point in units of the spread, as both networks work; by the point itself it is that, divided by the spread.
-    const byUnits = discriminator.inputGradient(tape, discriminator.deltas(tape, gradient));
+    discriminator.goBack(used, gradient);
+    const byUnits = discriminator.inputGradient(used);
     const pull = byUnits.map((value) => (-value * logits.length) / spread);
     return { logits, loss, pull, byUnits };
   }
@@ -240,6 +267,12 @@ export class PlaneGan {
     const { centre, spread } = this.players;
     return x.map((value, i) => (value - centre[i % this.size]) / spread);
   }
+}
+
+/** @param {Float32Array[]} gradients @returns {Float32Array[]} the same arrays, all 0 */
+function cleared(gradients) {
+  for (const gradient of gradients) gradient.fill(0);
+  return gradients;
 }
 
 /**

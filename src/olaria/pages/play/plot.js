@@ -1,6 +1,6 @@
 /** Curves on axes, on a canvas. */
 
-import { makeCanvas, onResize } from "./canvas.js";
+import { contextOf, makeCanvas, onResize } from "./canvas.js";
 import { roundAbove, written } from "./numbers.js";
 
 const MARGIN = { left: 52, right: 14, top: 30, bottom: 46 };
@@ -25,7 +25,7 @@ const APART = [34, 52]; // least pixels from one tick to the next, upwards and a
  */
 export function makePlot(width, height, colours, label) {
   const canvas = makeCanvas(width, height, { role: "img", "aria-label": label });
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   /** @type {any} */
   let last = null;
   onResize(canvas, () => last && draw(last));

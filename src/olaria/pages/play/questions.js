@@ -1,6 +1,6 @@
 /** A guess before the answer: what follows a question is hidden until the reader has chosen, or asks to read on. */
 
-import { all, make } from "./elements.js";
+import { all, make, one } from "./elements.js";
 
 /**
  * All questions of a lesson, and the line for `report.toml` that keeps what was guessed first.
@@ -13,7 +13,7 @@ export function startQuestions(questions, kept) {
   questions.forEach((question, number) => startQuestion(question, (place) => {
     if (!kept || guesses[number] !== "-") return;
     guesses[number] = String.fromCharCode(97 + place);
-    kept.querySelector("code").textContent = `guesses = { ${kept.dataset.lesson} = "${guesses.join(", ")}" }`;
+    one(kept, "code").textContent = `guesses = { ${kept.dataset.lesson} = "${guesses.join(", ")}" }`;
     kept.hidden = false;
   }));
 }
@@ -23,7 +23,7 @@ export function startQuestions(questions, kept) {
  * @param {(place: number) => void} guessed is told of each guess
  */
 function startQuestion(question, guessed) {
-  const told = question.querySelector(".told"), answer = question.nextElementSibling;
+  const told = one(question, ".told"), answer = /** @type {any} */ (question.nextElementSibling);
   const items = all(question, "li"), right = Number(question.dataset.right);
   const show = () => { answer.hidden = false; skip.remove(); };
   const guess = (place) => {

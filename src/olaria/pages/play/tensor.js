@@ -5,6 +5,8 @@
  * precision of JavaScript's numbers and stored in single precision.
  */
 
+import { product } from "./products.js";
+
 /** @typedef {import("./weights.js").Tensor} Tensor */
 
 /**
@@ -50,87 +52,6 @@ export function dot(a, i, b, j, length) {
 }
 
 /**
- * Four rows of a matrix times one vector.
- * @param {Float32Array} w the matrix
- * @param {number} p first element of the first row
- * @param {Float32Array} x holds the vector
- * @param {number} i first element of the vector
- * @param {number} length of a row
- * @param {Float32Array} y gets four numbers
- * @param {number} at place of the first
- */
-function four(w, p, x, i, length, y, at) {
-  const q = p + length;
-  const r = q + length;
-  const s = r + length;
-  let y0 = 0;
-  let y1 = 0;
-  let y2 = 0;
-  let y3 = 0;
-  for (let k = 0; k < length; k++) {
-    const factor = x[i + k];
-    y0 += w[p + k] * factor;
-    y1 += w[q + k] * factor;
-    y2 += w[r + k] * factor;
-    y3 += w[s + k] * factor;
-  }
-  y[at] = y0;
-  y[at + 1] = y1;
-  y[at + 2] = y2;
-  y[at + 3] = y3;
-}
-
-/**
- * Four rows of a matrix times two vectors: each number that is read serves twice or four times.
- * @param {Float32Array} w the matrix
- * @param {number} p first element of the first row
- * @param {Float32Array} x holds both vectors, one after the other
- * @param {number} i first element of the first vector
- * @param {number} length of a row
- * @param {Float32Array} y gets four numbers for each vector
- * @param {number} at place of the first
- * @param {number} stride from the numbers of the first vector to those of the second
- */
-function fourByTwo(w, p, x, i, length, y, at, stride) {
-  const q = p + length;
-  const r = q + length;
-  const s = r + length;
-  const j = i + length;
-  let y0 = 0;
-  let y1 = 0;
-  let y2 = 0;
-  let y3 = 0;
-  let z0 = 0;
-  let z1 = 0;
-  let z2 = 0;
-  let z3 = 0;
-  for (let k = 0; k < length; k++) {
-    const a = x[i + k];
-    const b = x[j + k];
-    let factor = w[p + k];
-    y0 += a * factor;
-    z0 += b * factor;
-    factor = w[q + k];
-    y1 += a * factor;
-    z1 += b * factor;
-    factor = w[r + k];
-    y2 += a * factor;
-    z2 += b * factor;
-    factor = w[s + k];
-    y3 += a * factor;
-    z3 += b * factor;
-  }
-  y[at] = y0;
-  y[at + 1] = y1;
-  y[at + 2] = y2;
-  y[at + 3] = y3;
-  y[at + stride] = z0;
-  y[at + stride + 1] = z1;
-  y[at + stride + 2] = z2;
-  y[at + stride + 3] = z3;
-}
-
-/**
  * A linear layer of one vector or several: X Wᵀ + b.
  * @param {Tensor} weight (out, in)
  * @param {Float32Array} x (count, in)
@@ -143,22 +64,7 @@ export function linear(weight, x, bias = null, out) {
   const count = x.length / columns;
   if (!Number.isInteger(count)) throw new RangeError(`${x.length} numbers are no ${columns} each`);
   const y = out ?? new Float32Array(count * rows);
-  const w = weight.data;
-  const whole = rows - (rows % 4);
-  for (let n = 0; n < count; ) {
-    const isPair = n + 1 < count;
-    const i = n * columns;
-    const at = n * rows;
-    for (let row = 0; row < whole; row += 4) {
-      if (isPair) fourByTwo(w, row * columns, x, i, columns, y, at + row, rows);
-      else four(w, row * columns, x, i, columns, y, at + row);
-    }
-    for (let row = whole; row < rows; row++) {
-      y[at + row] = dot(w, row * columns, x, i, columns);
-      if (isPair) y[at + rows + row] = dot(w, row * columns, x, i + columns, columns);
-    }
-    n += isPair ? 2 : 1;
-  }
+  product(x, [columns, 1], weight.data, [1, columns], [count, columns, rows], y);
   if (bias) for (let at = 0; at < count * rows; at += rows) addScaled(y, at, bias.data, 0, 1, rows);
   return y;
 }
@@ -186,14 +92,7 @@ export function matvec(weight, x, bias = null, out) {
  * @returns {Float32Array} `out`
  */
 export function matmul(a, b, m, k, n, out = new Float32Array(m * n)) {
-  out.fill(0);
-  for (let i = 0; i < m; i++) {
-    for (let l = 0; l < k; l++) {
-      const factor = a[i * k + l];
-      if (factor !== 0) addScaled(out, i * n, b, l * n, factor, n);
-    }
-  }
-  return out;
+  return product(a, [k, 1], b, [n, 1], [m, k, n], out);
 }
 
 /**

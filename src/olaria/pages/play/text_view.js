@@ -1,5 +1,6 @@
 /** What live parts of language share: a field to type in, its tokens, of which one can be chosen, and bars of tokens. */
 
+import { contextOf } from "./canvas.js";
 import { all, make } from "./elements.js";
 import { filled, written } from "./numbers.js";
 import { spelt, visible } from "./spelling.js";
@@ -173,7 +174,7 @@ export function pictureOfBars(rows, colours) {
   const canvas = document.createElement("canvas"), line = 36;
   canvas.width = 900;
   canvas.height = Math.max(1, rows.length) * line + 20;
-  const context = canvas.getContext("2d"), largest = rows[0]?.[2] ?? 1;
+  const context = contextOf(canvas), largest = rows[0]?.[2] ?? 1;
   context.fillStyle = "#fff";
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.font = "22px system-ui, sans-serif";
