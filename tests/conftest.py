@@ -158,7 +158,7 @@ LESSON_CASES = [
     ("kl", ()),
     ("kl", ("vae-mnist",)),
     ("autoencoder", ("ae-mnist",)),
-    ("vae", ("vae-mnist", "ae-mnist")),
+    ("vae", ("vae-mnist", "ae-mnist", "vae-mnist model.beta=4")),
     ("gan", ("gan-ring",)),
     ("gan", ("gan-mnist",)),
     ("tokens", ("gpt-shakespeare",)),
@@ -181,9 +181,10 @@ def lesson(request: pytest.FixtureRequest, tiny_run: Callable[..., Any]) -> Any:
     name, presets = request.param
     runs = []
     for words in presets:
-        preset, _, tuned = words.partition(" ")
-        start = tiny_run(preset) if tuned else None
-        runs.append(tiny_run(preset, start=start))
+        preset, *more = words.split()
+        start = tiny_run(preset) if more == ["tuned"] else None
+        settings = more if start is None else ()
+        runs.append(tiny_run(preset, *settings, start=start))
     return explain(name, runs, language="pt")
 
 

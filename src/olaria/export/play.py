@@ -1,10 +1,11 @@
 r"""A model as one JSON document that the modules of ``pages/play`` open, so that it runs inside a page.
 
-The weights travel as base64 of little-endian numbers. In float16 they are rounded first, and what the document proves
-is computed with the rounded ones. The page repeats every ``proof`` and shows the largest difference; a checksum finds
-the changes of bits that are too small for it.
+The weights travel as base64 of little-endian numbers. In float16 and int8 they are rounded first, and what the document
+proves is computed with the rounded ones. The page repeats every ``proof`` and shows the largest difference; a checksum
+finds the changes of bits that are too small for it.
 
-Only what drawing needs is written: no optimizer, and of a weight under a spectral norm the weight itself.
+Only what drawing needs is written: no optimizer, of a weight under a spectral norm the weight itself, and where a page
+only decodes no encoder.
 """
 
 from __future__ import annotations
@@ -57,15 +58,21 @@ class OpenRun(Protocol):
 
 @torch.no_grad()
 def play(
-    run: OpenRun, precision: Precision = "float32", checkpoint: str | int | None = None
+    run: OpenRun,
+    precision: Precision = "float32",
+    checkpoint: str | int | None = None,
+    *,
+    decodes: bool = False,
 ) -> dict[str, Any]:
     """A run's model as a document of JSON values.
 
     Args:
         run: an open run.
-        precision: of the weights; ``float16`` halves the document. A model of points, which the page trains on, is
-            always written in float32.
+        precision: of the weights; ``float16`` halves the document, and ``int8`` halves it again: each row of a matrix
+            is rounded to 255 steps of its own. A model of points, which the page trains on, is always written in
+            float32.
         checkpoint: ``best``, ``last`` or a step; the best, else the last, where None.
+        decodes: leave out what only encodes; of a family that does not encode images nothing is left out.
 
     Raises:
         RunError: no page can run models of its family.
@@ -82,6 +89,9 @@ def play(
         played = play_text.PLAYED[run.family](plain, run.tokenizer())
     else:
         played = play_images.PLAYED[run.family](plain)
+    without_encoder = decodes and run.family in play_images.DECODED
+    if without_encoder:
+        played = play_images.decoder(played)
     tensors = dict(played.tensors)
     if isinstance(model, PlaneGAN):
         tensors |= play_images.spectral_norms(model)
@@ -91,6 +101,7 @@ def play(
         "format": FORMAT,
         "family": run.family,
         "config": plain.config.model_dump(mode="json"),
+        "encodes": not without_encoder,
         "training": run.recipe.training.model_dump(mode="json"),
         "dimensions": list(dimensions) if isinstance(dimensions, tuple) else dimensions,
         **packed(tensors, precision),

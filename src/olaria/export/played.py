@@ -17,9 +17,9 @@ from olaria.errors import ConfigError
 from olaria.i18n import N_
 from olaria.models.base import Model
 
-Precision = Literal["float32", "float16"]
+Precision = Literal["float32", "float16", "int8"]
 Inputs = Mapping[str, Tensor | int | None]
-_DTYPES: dict[Precision, torch.dtype] = {"float32": torch.float32, "float16": torch.float16}
+_LARGEST_INT8 = 127
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,27 @@ class Played:
 
 def encoded(values: Tensor) -> str:
     """Base64 of little-endian float32."""
-    return base64.b64encode(_raw(values, "float32")).decode("ascii")
+    return base64.b64encode(_raw(values, torch.float32)).decode("ascii")
 
 
-def _raw(values: Tensor, precision: Precision) -> bytes:
+def _raw(values: Tensor, dtype: torch.dtype) -> bytes:
     """The numbers' bytes, little-endian."""
-    array = values.detach().to(_DTYPES[precision]).contiguous().numpy()
+    array = values.detach().to(dtype).contiguous().numpy()
     return bytes(array.astype(array.dtype.newbyteorder("<")).tobytes())
+
+
+def _is_scaled(name: str, value: Tensor) -> bool:
+    """Whether a tensor is a matrix of weights, of which int8 rounds the rows; what is added stays exact."""
+    return name.endswith("weight") and value.ndim > 1
+
+
+def _whole(value: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Whole numbers of -127 to 127, (rows, columns), and the scale of each row, (rows, 1), so that their product is
+    the nearest to the weights: :math:`s_i = \max_j |w_{ij}| / 127`.
+    """
+    rows = value.detach().float().flatten(1)
+    scales = rows.abs().amax(1, keepdim=True) / _LARGEST_INT8
+    return (rows / torch.where(scales > 0, scales, 1.0)).round(), scales
 
 
 def short(values: Tensor) -> Tensor:
@@ -87,8 +101,8 @@ def short(values: Tensor) -> Tensor:
 def plain_copy(model: Model, precision: Precision) -> Any:
     """A copy in evaluation mode whose weights are plain tensors, rounded to ``precision``.
 
-    A spectral norm is computed into the weight that it constrains. In float16 the copy holds the rounded numbers as
-    float32, so that both sides compute with the same ones.
+    A spectral norm is computed into the weight that it constrains. In float16 and int8 the copy holds the rounded
+    numbers as float32, so that both sides compute with the same ones.
 
     Raises:
         ConfigError: a number is beyond the largest one of float16.
@@ -97,11 +111,16 @@ def plain_copy(model: Model, precision: Precision) -> Any:
     for module in plain.modules():
         if parametrize.is_parametrized(module):
             _free(module)
-    if precision != "float32":
+    if precision == "int8":
+        for name, value in plain.state_dict().items():
+            if _is_scaled(name, value):
+                whole, scales = _whole(value)
+                value.copy_((whole * scales).view_as(value))
+    if precision == "float16":
         for name, value in plain.state_dict().items():
             if not value.is_floating_point():
                 continue
-            rounded = value.to(_DTYPES[precision])
+            rounded = value.to(torch.float16)
             if not rounded.isfinite().all():
                 raise ConfigError(
                     N_(
@@ -127,12 +146,29 @@ def _free(module: nn.Module) -> None:
 
 
 def packed(tensors: Mapping[str, Tensor], precision: Precision) -> dict[str, Any]:
-    """The entries of a document that hold the tensors: shapes and places, bytes in order as base64, their checksum."""
-    places, parts, at = {}, [], 0
+    """The entries of a document that hold the tensors: shapes and places, bytes in order as base64, their checksum.
+
+    A place counts numbers. In int8 it counts bytes, all else is float32, and a matrix of weights is ``scaled``: the
+    scales of its rows, then its whole numbers, filled up to four bytes.
+    """
+    places, parts, at = dict[str, dict[str, Any]](), list[bytes](), 0
     for name, value in tensors.items():
         places[name] = {"shape": list(value.shape), "at": at}
-        parts.append(_raw(value, precision))
-        at += value.numel()
+        if precision != "int8":
+            parts.append(_raw(value, getattr(torch, precision)))
+            at += value.numel()
+            continue
+        if _is_scaled(name, value):
+            whole, scales = _whole(value)
+            places[name]["scaled"] = True
+            parts += [
+                _raw(scales, torch.float32),
+                _raw(whole, torch.int8),
+                bytes(-whole.numel() % 4),
+            ]
+        else:
+            parts.append(_raw(value, torch.float32))
+        at = sum(map(len, parts))
     weights = b"".join(parts)
     return {
         "precision": precision,

@@ -198,6 +198,8 @@ class Asked:
         seed: of all that is drawn.
         offline: whether no connection is opened.
         language: of the page; where a text has lines of several, the lesson's own choice is one of this.
+        leaves_out: whether a further run that cannot stand beside the first is left out, and not refused: a report
+            gives all of its runs.
     """
 
     runs: tuple[Run, ...] = ()
@@ -205,6 +207,7 @@ class Asked:
     seed: int = 0
     offline: bool = False
     language: str = "en"
+    leaves_out: bool = False
 
     @property
     def run(self) -> Run:

@@ -253,6 +253,7 @@ class Live:
         runs: names of the runs whose models it computes with.
         settings: what it begins with, by name: words, numbers, arrays and lists of them.
         below: what stands beneath it, and stands alone where nothing moves: on paper, in a report, without script.
+        decodes: whether it only decodes, so that a page may leave out what encodes.
     """
 
     caption: Words
@@ -260,6 +261,7 @@ class Live:
     runs: tuple[str, ...]
     settings: Mapping[str, Any]
     below: Figure
+    decodes: bool = False
 
 
 Figure = (

@@ -47,7 +47,7 @@ def latent_plane(scene: Opened, codes: Tensor, image: Image) -> Live:
     z = numbers(codes)
     mean, std = z.mean(0), np.maximum(z.std(0), 1e-6)
     order = [int(place) for place in np.argsort(-z.var(0), kind="stable")]
-    sliders, starts = order[:MOST_SLIDERS], _starts(scene)
+    sliders, starts = order[:MOST_SLIDERS], starts_of(scene)
     labels = None if scene.y is None else scene.y[:MOST_POINTS].numpy()
     return Live(
         "",
@@ -66,6 +66,7 @@ def latent_plane(scene: Opened, codes: Tensor, image: Image) -> Live:
             "told": None if scene.y is None or not scene.model.classes else scene.y[starts].numpy(),
         },
         _around(scene, z[0], std, sliders[:NUM_ROWS], image),
+        decodes=True,
     )
 
 
@@ -165,7 +166,7 @@ def _around(scene: Opened, z: Array, std: Array, places: list[int], image: Image
     return Images("", tuple(rows))
 
 
-def _starts(scene: Opened) -> list[int]:
+def starts_of(scene: Opened) -> list[int]:
     """A few test images, of as many classes as there are."""
     if scene.y is None:
         return list(range(min(MOST_STARTS, len(scene.x))))

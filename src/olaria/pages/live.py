@@ -41,12 +41,13 @@ def main_module(parts: Iterable[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def live_words(parts: Iterable[str], language: str) -> dict[str, str]:
-    """What these parts say, by name."""
-    found = dict(EVERY)
-    for part in parts:
-        found.update(OF_PART[part])
-    return {name: text and translate(text, language) for name, text in found.items()}
+def live_words(parts: Iterable[str], language: str) -> dict[str, dict[str, str]]:
+    """What each of these parts says, and under ``every`` what all of them say, by name: two parts may share names."""
+    found = {"every": EVERY, **{part: OF_PART[part] for part in parts}}
+    return {
+        part: {name: text and translate(text, language) for name, text in words.items()}
+        for part, words in found.items()
+    }
 
 
 def documents(play: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Markup]]:

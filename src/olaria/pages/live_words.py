@@ -12,7 +12,7 @@ EVERY: Mapping[str, str] = {
         "and the largest difference is {difference}."
     ),
     "computed": N_("All numbers of this part are computed in this page."),
-    "rounded": N_("Its weights are rounded to 16 bits here, to keep the file small."),
+    "rounded": N_("Its weights are rounded to {bits} bits here, to keep the file small."),
     "damaged": N_(
         "The weights in this file are damaged, so this part stays off. The figure below is from the undamaged model."
     ),
@@ -53,6 +53,40 @@ OF_PART: Mapping[str, Mapping[str, str]] = {
         "drawn": N_("what the decoder draws"),
         "starts": N_("begin at a test image:"),
         "class": N_("class given to the decoder"),
+    },
+    "live_pair": {
+        "plane": N_(
+            "{name}, the two dimensions used most: one drag, or the arrow keys, moves the points of both planes"
+        ),
+        "drawn": N_("what the decoder of {name} draws"),
+        "place": N_(
+            "Drag a point, or move it with the arrow keys: the other one follows. Both lie {x} and {y} standard "
+            "deviations from the mean of their model's codes."
+        ),
+        "starts": N_("begin at a test image, whose code also gives the other dimensions:"),
+        "begin": N_("begin at a test image:"),
+        "class": N_("class given to the VAE's decoder"),
+        "random": N_("random codes from N(0, I)"),
+        "randomDrawn": N_("what the decoder of {name} draws for eight random codes from N(0, I)"),
+        "key": N_(
+            "Dots: codes of test images. Red ring: two standard deviations of N(0, I). Red crosses: the random codes, "
+            "the same numbers for both models; what each decoder draws for them stands below."
+        ),
+        "scale": N_("standard deviations: {x} and {y}"),
+        "scaleOfOne": N_("standard deviation: {x}"),
+    },
+    "live_beta": {
+        "starts": N_("test image:"),
+        "image": N_("test image"),
+        "rebuilt": N_("rebuilt"),
+        "fresh": N_("drawn from noise"),
+        "onward": N_("new noise"),
+        "at": N_("β = {beta} ({run})"),
+        "run": N_("run"),
+        "error": N_("error of the reconstruction, mean squared"),
+        "kl": N_("KL term of this image, nats"),
+        "active": N_("active dimensions"),
+        "choose": N_("show β = {beta}, run {run}"),
     },
     "live_walk": {
         "generated": N_("what the generator draws"),

@@ -27,6 +27,7 @@ from olaria.workflows.requests.common import (
 from olaria.workflows.requests.verbs import verb
 
 if TYPE_CHECKING:
+    from olaria.export.played import Precision
     from olaria.lessons import Check, Step
     from olaria.pages.lesson_page import LessonContext
     from olaria.runs import Run
@@ -36,8 +37,12 @@ _FRAME_HEIGHT = 720
 MOST_IN_FLOAT32 = 900_000
 """Numbers of all models together that travel in full; of larger ones they are rounded to 16 bits, so that a page stays
 below 6 MB."""
+MOST_IN_FLOAT16 = 2_000_000
+"""Numbers of all models together from which on decoders alone are rounded to 8 bits, which no eye sees in an image."""
 MOST_IN_PAGE = 4_000_000
 """Numbers of a model that a page holds at all, some 11 MB."""
+MOST_BYTES = 10_000_000
+"""Of the weights in a page, from which on the command tells of its size."""
 IMAGES_PROVED = 8
 """Images at most that travel besides, so that the page computes them again; few weights may draw a large one."""
 
@@ -246,9 +251,14 @@ def explain(
 
 
 def computed(
-    request: ExplainRequest, lesson: LessonName, language: str, *, offline: bool = False
+    request: ExplainRequest,
+    lesson: LessonName,
+    language: str,
+    *,
+    offline: bool = False,
+    leaves_out: bool = False,
 ) -> Explained:
-    """One lesson, nothing written; see :func:`explain`."""
+    """One lesson, nothing written; see :func:`explain`, and for ``leaves_out`` :class:`olaria.lessons.Asked`."""
     from olaria.data.decoding import typed
     from olaria.lessons import LESSONS, Asked
     from olaria.pages.lesson_page import LessonContext
@@ -264,7 +274,7 @@ def computed(
             prompt=Setting("prompt"),
         )
     opened = tuple(opened_beside(request.runs, request.data))
-    steps = entry(Asked(opened, prompt, request.seed, offline, language))
+    steps = entry(Asked(opened, prompt, request.seed, offline, language, leaves_out))
     played, left_out = ({}, []) if request.static else _played((*opened, *_bases(opened)), steps)
     context = LessonContext(
         entry.title,
@@ -308,33 +318,70 @@ def _bases(runs: Sequence[Run]) -> Iterator[Run]:
 def _played(
     runs: Sequence[Run], steps: Sequence[Step]
 ) -> tuple[dict[str, dict[str, Any]], list[Message]]:
-    """The models that live parts compute with, by the names of their runs; what is said of those left out."""
+    """The models that live parts compute with, by the names of their runs; what is said of the page's size.
+
+    Of a run that no part encodes with, the decoder alone.
+    """
     from olaria.export.play import play
+
+    needed, notes = _needed(steps), list[Message]()
+    sizes: dict[str, int] = {}
+    opened: dict[str, Run] = {}
+    for run in runs:
+        if run.name not in needed or run.name in sizes or run.name in opened:
+            continue
+        count, size = _count(run, needed[run.name]), run.dimensions()
+        opened[run.name] = run
+        held = count + (IMAGES_PROVED * prod(size) if isinstance(size, tuple) else 0)
+        if held <= MOST_IN_PAGE:
+            sizes[run.name] = count
+            continue
+        text = N_(
+            "run {name} has {count} numbers, more than the {most} that a page holds: its figures stand still"
+        )
+        notes.append(Message(text, {"name": run.name, "count": held, "most": MOST_IN_PAGE}))
+    whole, found = sum(sizes.values()), dict[str, dict[str, Any]]()
+    for name in sizes:
+        precision: Precision = "float32" if whole <= MOST_IN_FLOAT32 else "float16"
+        if whole > MOST_IN_FLOAT16 and _is_decoder(opened[name], needed[name]):
+            precision = "int8"
+        try:
+            found[name] = play(opened[name], precision, decodes=needed[name])
+        except ConfigError:  # a weight is beyond the largest number of 16 bits
+            found[name] = play(opened[name], "float32", decodes=needed[name])
+    if sum(len(document["weights"]) for document in found.values()) > MOST_BYTES:
+        text = N_(
+            "the page is larger than {most} MB, which mail programs may refuse: {static} leaves the models out"
+        )
+        notes.append(Message(text, {"most": MOST_BYTES // 10**6, "static": Setting("static")}))
+    return found, notes
+
+
+def _needed(steps: Sequence[Step]) -> dict[str, bool]:
+    """Names of the runs whose models live parts compute with, and whether they only decode."""
     from olaria.lessons.figures import Live
 
-    needed = {
-        name for step in steps for one in step.blocks if isinstance(one, Live) for name in one.runs
-    }
-    found, notes = dict[str, dict[str, Any]](), list[Message]()
-    for run in runs:
-        if run.name not in needed or run.name in found:
-            continue
-        count = sum(weight.numel() for weight in run.model().state_dict().values())
-        size = run.dimensions()
-        held = count + (IMAGES_PROVED * prod(size) if isinstance(size, tuple) else 0)
-        if held > MOST_IN_PAGE:
-            text = N_(
-                "run {name} has {count} numbers, more than the {most} that a page holds: its figures stand still"
-            )
-            notes.append(Message(text, {"name": run.name, "count": held, "most": MOST_IN_PAGE}))
-            continue
-        try:
-            found[run.name] = play(
-                run, "float32" if count * len(needed) <= MOST_IN_FLOAT32 else "float16"
-            )
-        except ConfigError:  # a weight is beyond the largest number of 16 bits
-            found[run.name] = play(run, "float32")
-    return found, notes
+    found = dict[str, bool]()
+    for step in steps:
+        for one in step.blocks:
+            if isinstance(one, Live):
+                found |= {name: found.get(name, True) and one.decodes for name in one.runs}
+    return found
+
+
+def _count(run: Run, decodes: bool) -> int:
+    """Numbers of its model; of the decoder alone where that is all that is needed."""
+    from olaria.export.play_images import is_of_encoder
+
+    weights, alone = run.model().state_dict(), _is_decoder(run, decodes)
+    return sum(x.numel() for name, x in weights.items() if not (alone and is_of_encoder(name)))
+
+
+def _is_decoder(run: Run, decodes: bool) -> bool:
+    """Whether a page holds no more than the decoder of images."""
+    from olaria.export.play_images import DECODED
+
+    return decodes and run.family in DECODED
 
 
 def _command(lesson: str, runs: Sequence[Run], prompt: str | None, request: ExplainRequest) -> str:

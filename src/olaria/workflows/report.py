@@ -302,7 +302,7 @@ def _lesson(
     for chosen in _choices(LESSONS[name], tuple(runs)):
         try:
             request = ExplainRequest(lesson=name, runs=chosen, static=True)
-            found = computed(request, name, language, offline=offline)
+            found = computed(request, name, language, offline=offline, leaves_out=True)
         except (
             MissingError,
             SourceError,

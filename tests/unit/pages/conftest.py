@@ -137,7 +137,14 @@ def played() -> Callable[..., dict[str, Any]]:
     from olaria.export.play import play
     from olaria.recipes import preset
 
-    def document(model: Any, dimensions: Any, precision: Any = "float32", **training: Any) -> Any:
+    def document(
+        model: Any,
+        dimensions: Any,
+        precision: Any = "float32",
+        *,
+        decodes: bool = False,
+        **training: Any,
+    ) -> Any:
         recipe = preset("gan-ring", "tiny")
         run = SimpleNamespace(
             name="a-run",
@@ -146,7 +153,7 @@ def played() -> Callable[..., dict[str, Any]]:
             dimensions=lambda: dimensions,
             model=lambda which=None: model,
         )
-        return play(run, precision)  # type: ignore[arg-type]
+        return play(run, precision, decodes=decodes)  # type: ignore[arg-type]
 
     return document
 

@@ -65,7 +65,7 @@ def models() -> list[Any]:
     return [disturbed(*variant) for variant in VARIANTS]
 
 
-@pytest.fixture(scope="module", params=["float32", "float16"])
+@pytest.fixture(scope="module", params=["float32", "float16", "int8"])
 def proved(request: Any, models: list[Any], played: Document, images_in_node: Node) -> list[Any]:
     """The proof of each variant, in both number formats."""
     documents = [
@@ -81,6 +81,34 @@ def test_what_python_recorded_is_computed_again(proved: list[Any], index: int) -
     assert found.get("error") is None
     assert found["holds"] and found["count"] > 100
     assert found["largest"] < TOLERANCE
+
+
+def test_a_decoder_alone_decodes_and_does_nothing_else(
+    models: list[Any], played: Document, images_in_node: Node
+) -> None:
+    """Autoencoders and VAEs without their encoders; a GAN stays whole."""
+    jobs, expected = [], []
+    for model, (family, _, shape) in zip(models, VARIANTS, strict=True):
+        whole, part = played(model, shape), played(model, shape, decodes=True)
+        if family not in ("autoencoder", "vae"):
+            assert part == whole and whole["encodes"]
+            continue
+        assert len(part["weights"]) < len(whole["weights"]) and not part["encodes"]
+        z = torch.randn(model.latent)
+        y = [0] if model.classes else []
+        expected.append(model.images(z[None], torch.tensor(y) if y else None).flatten())
+        jobs += [
+            {"job": "prove", "document": part},
+            {"job": "call", "document": part, "calls": [["decode", z.tolist(), *y]]},
+            {"job": "call", "document": part, "calls": [["encode", [0.0] * expected[-1].numel()]]},
+        ]
+    found = images_in_node(*jobs)
+    for proof, (pixels,), refused, image in zip(
+        found[::3], found[1::3], found[2::3], expected, strict=True
+    ):
+        assert proof["holds"] and proof["largest"] < TOLERANCE
+        torch.testing.assert_close(torch.tensor(pixels), image, atol=TOLERANCE, rtol=0)
+        assert "not a function" in refused["error"]
 
 
 def test_whole_models_agree_beyond_the_proof(
@@ -195,6 +223,25 @@ def test_half_precision_has_half_the_weights(models: list[Any], played: Document
     whole, half = (played(models[0], VARIANTS[0][2], p) for p in ("float32", "float16"))
     assert abs(len(whole["weights"]) - 2 * len(half["weights"])) <= 4
     assert whole["tensors"] == half["tensors"]
+
+
+def test_whole_numbers_of_rows_are_near_the_weights_and_what_is_added_stays(
+    models: list[Any], played: Document, images_in_node: Node
+) -> None:
+    model, shape = models[5], VARIANTS[5][2]
+    whole, small = (played(model, shape, precision) for precision in ("float32", "int8"))
+    assert len(small["weights"]) < 0.4 * len(whole["weights"])
+    assert {name for name, place in small["tensors"].items() if place.get("scaled")} == {
+        name for name, x in model.state_dict().items() if name.endswith("weight") and x.ndim > 1
+    }
+    z = torch.randn(model.latent)
+    calls = [["decode", z.tolist()]]
+    jobs = ({"job": "call", "document": each, "calls": calls} for each in (whole, small))
+    exact, rounded = (torch.tensor(found[0]) for found in images_in_node(*jobs))
+    assert 0 < (exact - rounded).abs().max() < 0.05
+    cut = {**small, "weights": small["weights"][: len(small["weights"]) // 8 * 4]}
+    (found,) = images_in_node({"job": "prove", "document": cut})
+    assert found["error"] == "weights"
 
 
 def test_a_weight_beyond_half_precision_is_refused(played: Document) -> None:

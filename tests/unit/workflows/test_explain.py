@@ -126,3 +126,35 @@ def test_a_model_that_is_too_large_for_a_page_is_told(
     still = explain("autoencoder", runs=(run,), language="en")
     assert not still.context.play and "stand still" in still.notes[0].text("en")
     assert "data-live" not in still.html()
+
+
+def test_a_page_that_only_decodes_leaves_the_encoders_out(tiny_run: Any) -> None:
+    vae, ae = tiny_run("vae-mnist"), tiny_run("ae-mnist")
+    found = explain("vae", runs=(vae, ae), language="en")
+    assert set(found.context.play) == {vae.name, ae.name}
+    for document in found.context.play.values():
+        assert not document["encodes"]
+        assert not any(name.startswith("encoder") for name in document["tensors"])
+
+
+def test_a_page_of_many_models_is_told_to_be_large(
+    tiny_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = tiny_run("vae-mnist"), tiny_run("ae-mnist")
+    assert not explain("vae", runs=runs, language="en").notes
+    monkeypatch.setattr("olaria.workflows.explain.MOST_BYTES", 1)
+    large = explain("vae", runs=runs, language="en")
+    assert "mail programs may refuse" in large.notes[0].text("en") and large.context.play
+
+
+def test_many_decoders_are_rounded_to_8_bits_and_what_encodes_is_not(
+    tiny_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vae, ae = tiny_run("vae-mnist"), tiny_run("ae-mnist")
+    monkeypatch.setattr("olaria.workflows.explain.MOST_IN_FLOAT32", 1)
+    monkeypatch.setattr("olaria.workflows.explain.MOST_IN_FLOAT16", 1)
+    play = explain("vae", runs=(vae, ae), language="en").context.play
+    assert {document["precision"] for document in play.values()} == {"int8"}
+    gan = tiny_run("gan-mnist")
+    (document,) = explain("gan", runs=(gan,), language="en").context.play.values()
+    assert document["precision"] == "float16"

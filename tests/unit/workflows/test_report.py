@@ -370,6 +370,14 @@ def test_a_lesson_takes_the_run_of_a_report_that_it_is_of(
         report([base], lessons=["fine-tuning"], out=tmp_path / "m.html")
 
 
+def test_of_a_reports_runs_a_lesson_leaves_out_what_does_not_fit(
+    tiny_run: Callable[..., Run], text: Run, tmp_path: Path
+) -> None:
+    vae, ae = tiny_run("vae-mnist"), tiny_run("ae-mnist")
+    page = report([text, vae, ae], lessons=["vae"], out=tmp_path / "l.html", language="en").path
+    assert f"{ae.name}, an autoencoder" in page.read_text("utf-8")
+
+
 def test_guesses_at_a_lessons_questions_are_shown_or_refused_where_they_do_not_fit(
     text: Run, tmp_path: Path
 ) -> None:

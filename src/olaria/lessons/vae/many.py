@@ -22,6 +22,7 @@ from olaria.lessons.figures import Bars, Choice, Cloud, Control, Curve, Images, 
 from olaria.lessons.images import MOST_BARS, index, strip, value
 from olaria.lessons.live import latent_plane
 from olaria.lessons.parts import Values
+from olaria.lessons.vae.beside import Known, betas_strip, pair
 from olaria.lessons.vae.scene import NUM_ESTIMATES, NUM_SAMPLES, NUM_STEPS, SIDE, Scene, most_spread
 from olaria.lessons.vae.ways import Draws, Way
 from olaria.models.vae import binarize
@@ -182,6 +183,7 @@ def sampling(scene: Scene, way: Way) -> Values:
         title = Message(N_("{name}, an autoencoder: no samples"), {"name": name})
         rows.append(strip(title, way.rebuilt(other, noise[:NUM_SAMPLES])))
     return {
+        "both": command("explain", "vae", scene.asked.run.name, "AE_RUN"),
         "count": len(drawn),
         "prior": prior,
         "own": own,
@@ -192,6 +194,7 @@ def sampling(scene: Scene, way: Way) -> Values:
         "their_prior": their_prior,
         "their_own": their_own,
         "pictures": Images("", tuple(rows)),
+        "pair": pair(scene, way),
     }
 
 
@@ -203,7 +206,14 @@ def beta(scene: Scene, _: Way) -> Values:
     (rows, done), config = scene.logged, scene.model.config
     end = int((done < config.warmup).sum())
     warm = 0 < end < len(done)
-    told = {"logged": len(rows) > 1, "beta": config.beta, "warm": warm, "end": end}
+    told = {
+        "logged": len(rows) > 1,
+        "beta": config.beta,
+        "warm": warm,
+        "end": end,
+        "alone": not scene.others,
+        **_several(scene),
+    }
     if len(rows) < 2:
         unknown = "peak at last overshoots pixels_first pixels answer of_code of_pixels"
         return {**told, **dict.fromkeys(unknown.split())}
@@ -236,17 +246,32 @@ def beta(scene: Scene, _: Way) -> Values:
     }
 
 
+def _several(scene: Scene) -> dict[str, str]:
+    """The commands that train a run of another β, and that set both side by side."""
+    recipe, config = scene.asked.run.recipe, scene.model.config
+    options = ["--data", recipe.data.last_name, "--set", f"model.latent={config.latent}"]
+    options += ["--set", f"model.beta={4 if config.beta < 4 else 1}"]
+    train = command("train", recipe.preset or "vae-mnist", options=options)
+    return {
+        "train": train,
+        "all": command("explain", "vae", scene.asked.run.name, "OTHER_RUN"),
+    }
+
+
 def betas(scene: Scene, way: Way) -> Values | None:
     """The same images and the same noise in runs of different β."""
     if not scene.others:
         return None
-    rows = list[tuple[Any, ...]]()
+    rows, known = list[tuple[Any, ...]](), list[Known]()
     strips = [strip(Message(N_("test images")), scene.target[:NUM_REBUILT])]
+    widest = max((other for _, other in scene.others), key=lambda other: other.model.latent)
+    noise = widest.eps("prior", NUM_REBUILT)
     for name, other in scene.others:
         its, factor = type(way)(other), other.model.config.beta
         nats, kl = its.drawn.nll.mean(), its.drawn.kl.sum(1).mean()
         rows.append((name, factor, nats, kl, nats + kl, its.active()))
-        new = other.eps("prior", NUM_REBUILT)
+        new = noise[:, : other.model.latent]
+        known.append(Known(name, other, its, rows[-1][-1], new))
         in_turn = latent.classes_in_turn(other.model, NUM_REBUILT)
         for title, z, y in (
             (N_("{name}, β = {beta}: rebuilt"), numbers(other.codes), other.told()),
@@ -272,7 +297,7 @@ def betas(scene: Scene, way: Way) -> Values | None:
         "count": len(scene.target),
         "answer": right if differ else None,
         "table": Table("", headings, tuple(rows)),
-        "pictures": Images("", tuple(strips)),
+        "pictures": betas_strip(scene, known, Images("", tuple(strips))),
     }
 
 

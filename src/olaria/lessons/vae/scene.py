@@ -13,8 +13,10 @@ from torch import Tensor
 from olaria.lessons import images
 from olaria.lessons.base import Array, Asked, numbers
 from olaria.lessons.images import MOST_BARS, Opened, index
+from olaria.lessons.vae.fitting import MOST_RUNS, check_fitting
 from olaria.models.autoencoder import AutoEncoder
 from olaria.models.vae import VAE
+from olaria.sampling import latent
 
 NUM_TEST = 300
 NUM_ROWS = 6
@@ -27,7 +29,6 @@ NUM_STEPS = 11
 """On the way from one image to another, both ends included."""
 SIDE = 9
 """Of the map of a plane."""
-MOST_RUNS = 5
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,13 @@ class Scene(Opened):
 
     @classmethod
     def of(cls, asked: Asked) -> Scene:
-        """The run that is opened up."""
+        """The run that is opened up.
+
+        Raises:
+            LessonError: a further run cannot stand beside it, and is not to be left out.
+        """
+        if not asked.leaves_out:
+            check_fitting(asked)
         known = images.opened(asked, NUM_TEST)
         assert isinstance(known.model, VAE)
         target = known.model.target(known.x, known.generator("pixels"))
@@ -114,6 +121,12 @@ class Scene(Opened):
             assert isinstance(model, AutoEncoder)
             return run.name, model
         return None
+
+    @cached_property
+    def their_codes(self) -> Tensor:
+        """That autoencoder's codes of the test images, (N, its latent)."""
+        assert self.autoencoder is not None
+        return latent.encode(self.autoencoder[1], self.x)
 
     @cached_property
     def logged(self) -> tuple[Array, Array]:

@@ -21,7 +21,7 @@ import { sigmoid, vector } from "./tensor.js";
  * @property {number} latent numbers in a latent vector
  * @property {number[]} shape [C, H, W]
  * @property {number} classes that it is conditioned on; 0 for none
- * @property {(x: ArrayLike<number>, y?: number | null) => Encoded} encode
+ * @property {(x: ArrayLike<number>, y?: number | null) => Encoded} [encode] where the page holds the encoder
  * @property {(z: ArrayLike<number>, y?: number | null) => Float32Array} decode to pixels in [0, 1], (C, H, W)
  * @property {(eps: ArrayLike<number>, y?: number | null) => Float32Array} [draw]
  *   an image of noise from N(0, I), where the model has a prior
@@ -33,15 +33,16 @@ import { sigmoid, vector } from "./tensor.js";
  * The encoder and the decoder of a model, dense or convolutional.
  * @param {Opened} opened
  * @param {string} decoder prefix of its decoder
- * @returns {{encode: Network, decode: Network}} an image to numbers; numbers to an unbounded image
+ * @returns {{encode: Network, decode: Network}} an image to numbers; numbers to an unbounded image. Where the encoder is
+ *   left out, the first is never called.
  */
 function imagePair(opened, decoder) {
   const { network, activation } = opened.config;
   const shape = /** @type {number[]} */ (opened.dimensions);
   if (network === "conv") {
-    const { describe, head } = convEncoder(opened, "encoder");
+    const encoder = opened.encodes ? convEncoder(opened, "encoder") : null;
     return {
-      encode: (x) => head(describe(toPicture(x, shape))),
+      encode: (x) => encoder.head(encoder.describe(toPicture(x, shape))),
       decode: convDecoder(opened, decoder),
     };
   }
@@ -85,7 +86,7 @@ export function createAutoencoder(opened) {
     latent: opened.config.latent,
     shape: /** @type {number[]} */ (opened.dimensions),
     classes: 0,
-    encode: (x) => ({ mean: pair.encode(centred(mean, x)) }),
+    ...(opened.encodes && { encode: (x) => ({ mean: pair.encode(centred(mean, x)) }) }),
     decode(z) {
       const output = pair.decode(vector(z, opened.config.latent));
       if (opened.config.output === "sigmoid") return toPixels(output, logit);
@@ -148,19 +149,24 @@ export function createVae(opened) {
     return toPixels(pair.decode(withClass(state ?? h, y, classes)), logit);
   };
 
+  /** @type {ImageModel["encode"]} */
+  const encode = (x, y) => {
+    const { means, stds } = posterior(x, null);
+    return { mean: means, std: stds, code: prior ? prior.forward(means, y) : means };
+  };
+
+  /** @type {ImageModel["redraw"]} */
+  const redraw = (x, eps, y) => {
+    const { drawn } = posterior(x, eps);
+    return prior ? prior.forward(drawn, y) : drawn;
+  };
+
   return {
     latent: size,
     shape: /** @type {number[]} */ (opened.dimensions),
     classes,
-    encode(x, y) {
-      const { means, stds } = posterior(x, null);
-      return { mean: means, std: stds, code: prior ? prior.forward(means, y) : means };
-    },
     decode,
     draw: decode,
-    redraw(x, eps, y) {
-      const { drawn } = posterior(x, eps);
-      return prior ? prior.forward(drawn, y) : drawn;
-    },
+    ...(opened.encodes && { encode, redraw }),
   };
 }

@@ -31,7 +31,30 @@ export function makeCanvas(width, height, attributes = {}) {
  * @param {ArrayLike<number>} pixels
  * @param {number[]} shape [C, H, W]; C is 1 or 3
  */
-export function drawImage(canvas, pixels, [channels, height, width]) {
+export function drawImage(canvas, pixels, shape) {
+  drawWithin(canvas, pixels, shape, [0, 0, canvas.width, canvas.height]);
+}
+
+/**
+ * Several images (C, H, W) on one canvas, row by row, as large as it lets them be; the first `images.length` places of
+ * so many columns.
+ * @param {HTMLCanvasElement} canvas
+ * @param {ArrayLike<number>[]} images
+ * @param {number[]} shape [C, H, W]
+ * @param {number} columns
+ */
+export function drawTiles(canvas, images, shape, columns) {
+  const gap = Math.round(canvas.width / 80);
+  const width = (canvas.width - gap * (columns - 1)) / columns, height = width * shape[1] / shape[2];
+  contextOf(canvas).clearRect(0, 0, canvas.width, canvas.height);
+  images.forEach((pixels, i) => {
+    const [left, top] = [i % columns * (width + gap), Math.floor(i / columns) * (height + gap)];
+    drawWithin(canvas, pixels, shape, [left, top, width, height]);
+  });
+}
+
+/** An image on a part of a canvas: left, top, width and height in its own pixels. */
+function drawWithin(canvas, pixels, [channels, height, width], place) {
   const small = document.createElement("canvas");
   small.width = width;
   small.height = height;
@@ -45,7 +68,7 @@ export function drawImage(canvas, pixels, [channels, height, width]) {
   context.save();
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.imageSmoothingEnabled = false;
-  context.drawImage(small, 0, 0, canvas.width, canvas.height);
+  context.drawImage(small, ...place);
   context.restore();
 }
 

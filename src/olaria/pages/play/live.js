@@ -35,7 +35,7 @@ import { open, PlayError } from "./weights.js";
  * @param {Record<string, (stage: Stage) => Player>} parts by name
  */
 export function startLive(parts) {
-  const { live: words, colours } = given("words");
+  const { live, colours } = given("words");
   const link = new Link(), models = new Map(), counts = new Map();
   const hide = () => document.documentElement.classList.toggle("hide-controls", link.values.get("hide") === "controls");
   hide();
@@ -49,6 +49,7 @@ export function startLive(parts) {
       const name = box.dataset.live, count = (counts.get(name) ?? 0) + 1;
       counts.set(name, count);
       await breath();
+      const words = { ...live.every, ...live[name] };
       await startPart(box, name.replace("live_", "") + (count > 1 ? count : ""), parts[name], model, link, words, colours);
     }
   };
@@ -120,7 +121,8 @@ function proofWords(found, words) {
   const count = found.reduce((sum, { proof }) => sum + proof.count, 0);
   const largest = Math.max(...found.map(({ proof }) => proof.largest));
   const text = filled(words.proved, { count: written(count, 0), difference: tiny(largest) });
-  return found.some(({ opened }) => opened.precision === "float16") ? `${text} ${words.rounded}` : text;
+  const bits = Math.min(...found.map(({ opened }) => ({ float16: 16, int8: 8 })[opened.precision] ?? 32));
+  return bits < 32 ? `${text} ${filled(words.rounded, { bits: String(bits) })}` : text;
 }
 
 /** Buttons that every part has. */

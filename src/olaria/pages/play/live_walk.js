@@ -4,7 +4,7 @@ import { drawImage, makeCanvas, sideBySide } from "./canvas.js";
 import { makeSelect, makeSlider } from "./controls.js";
 import { make } from "./elements.js";
 import { FORMS } from "./link_state.js";
-import { written } from "./numbers.js";
+import { pixelRows, written } from "./numbers.js";
 import { makePlot } from "./plot.js";
 import { between, noiseOf, readAs } from "./walk.js";
 
@@ -166,7 +166,7 @@ export function part(stage) {
     table: () => [
       ["z", ...codeAt(values.t)],
       ["l", now.logit],
-      ...rows(now.pixels, model.shape),
+      ...pixelRows(now.pixels, model.shape),
     ],
   };
 }
@@ -184,10 +184,4 @@ function makeStop(place, shape, tell, onclick) {
       button.setAttribute("aria-label", `${name}: ${tell(found)}`);
     },
   };
-}
-
-/** The pixels of an image, row by row; the channels one below the other. */
-function rows(pixels, [channels, height, width]) {
-  return Array.from({ length: channels * height }, (_, i) =>
-    [`row ${i + 1}`, ...Array.from(pixels.slice(i * width, (i + 1) * width), (value) => Number(value.toFixed(5)))]);
 }

@@ -65,3 +65,16 @@ export const roundAbove = (value) => {
   const power = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 5, 10].map((m) => m * power).find((m) => m >= value * (1 - 1e-9)) ?? 10 * power;
 };
+
+/**
+ * The pixels of an image as rows of a table, each with its name; the channels one below the other.
+ * @param {ArrayLike<number>} pixels (C, H, W)
+ * @param {number[]} shape [C, H, W]
+ * @param {string} [name] before that of each row
+ * @returns {(string | number)[][]}
+ */
+export const pixelRows = (pixels, [channels, height, width], name = "") =>
+  Array.from({ length: channels * height }, (_, i) => [
+    `${name}row ${i + 1}`,
+    ...Array.from({ length: width }, (_, j) => Number(pixels[i * width + j].toFixed(5))),
+  ]);

@@ -22,9 +22,11 @@
  * @property {string} family
  * @property {Record<string, any>} config the settings of the model
  * @property {Record<string, any>} training the settings of its training
+ * @property {boolean} [encodes] false where the encoder of a model of images is left out
  * @property {number[] | number} dimensions [C, H, W], the vocabulary's size, or the number of coordinates
- * @property {"float32" | "float16"} precision of the stored weights
- * @property {Record<string, {shape: number[], at: number}>} tensors shape and first element of each tensor
+ * @property {"float32" | "float16" | "int8"} precision of the stored weights
+ * @property {Record<string, {shape: number[], at: number, scaled?: boolean}>} tensors shape and first number of each
+ *   tensor; in int8 its first byte
  * @property {string} weights base64 of their numbers, little-endian
  * @property {number} crc32 checksum of the bytes of the weights
  * @property {Record<string, any> | null} tokenizer
@@ -36,8 +38,9 @@
  * @property {string} family
  * @property {Record<string, any>} config
  * @property {Record<string, any>} training
+ * @property {boolean} encodes whether what encodes is among the weights
  * @property {number[] | number} dimensions
- * @property {"float32" | "float16"} precision
+ * @property {"float32" | "float16" | "int8"} precision
  * @property {(name: string) => Tensor} tensor the weights of a name; throws a `PlayError` where there is none
  * @property {(name: string) => boolean} has whether there are weights of a name
  * @property {Record<string, any> | null} tokenizer
@@ -110,6 +113,34 @@ export function toFloats(bytes, precision = "float32") {
   return floats;
 }
 
+/** @typedef {{shape: number[], at: number, scaled?: boolean}} Place */
+
+/**
+ * Numbers side by side.
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ * @param {"float32" | "float16"} precision
+ * @returns {(place: Place) => Float32Array} fewer numbers where the bytes end
+ */
+function plainNumbers(bytes, precision) {
+  const floats = toFloats(bytes, precision);
+  return ({ shape, at }) => floats.subarray(at, at + numElements(shape));
+}
+
+/**
+ * float32, and matrices whose rows are whole numbers times a scale: the scales, then the whole numbers.
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ * @returns {(place: Place) => Float32Array} none where the bytes end
+ */
+function scaledNumbers({ buffer }) {
+  return ({ shape, at, scaled }) => {
+    const size = numElements(shape), rows = scaled ? shape[0] : 0, end = at + 4 * rows + size * (scaled ? 1 : 4);
+    if (end > buffer.byteLength) return new Float32Array(0);
+    if (!scaled) return new Float32Array(buffer, at, size);
+    const scales = new Float32Array(buffer, at, rows), whole = new Int8Array(buffer, at + 4 * rows, size);
+    return Float32Array.from(whole, (value, i) => value * scales[Math.floor(i / (size / rows))]);
+  };
+}
+
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   for (let bit = 0; bit < 8; bit++) byte = byte & 1 ? (byte >>> 1) ^ 0xedb88320 : byte >>> 1;
   return byte;
@@ -138,17 +169,18 @@ export function open(document) {
     throw new PlayError("format", `format ${document.format} is unknown`);
   }
   const bytes = decodeBase64(document.weights);
-  const floats = toFloats(bytes, document.precision);
   const tensors = new Map(Object.entries(document.tensors));
-  for (const [name, { shape, at }] of tensors) {
-    if (at + numElements(shape) > floats.length) {
-      throw new PlayError("weights", `the weights end before the tensor ${name}`);
-    }
-  }
+  const numbers = document.precision === "int8" ? scaledNumbers(bytes) : plainNumbers(bytes, document.precision);
+  const data = new Map([...tensors].map(([name, entry]) => {
+    const found = numbers(entry);
+    if (found.length < numElements(entry.shape)) throw new PlayError("weights", `the weights end before the tensor ${name}`);
+    return [name, found];
+  }));
   return {
     family: document.family,
     config: document.config,
     training: document.training ?? {},
+    encodes: document.encodes ?? true,
     dimensions: document.dimensions,
     precision: document.precision,
     tokenizer: document.tokenizer ?? null,
@@ -158,8 +190,7 @@ export function open(document) {
     tensor(name) {
       const entry = tensors.get(name);
       if (!entry) throw new PlayError("tensor", `there is no tensor ${name}`);
-      const { shape, at } = entry;
-      return { data: floats.subarray(at, at + numElements(shape)), shape };
+      return { data: data.get(name), shape: entry.shape };
     },
   };
 }
