@@ -26,7 +26,6 @@ const told = () => box.querySelector(".live-told").textContent;
 const button = text => [...box.querySelectorAll("button")].find(one => one.textContent === text);
 // The time of a test does not wait for the screen.
 window.requestAnimationFrame = draw => setTimeout(draw, 16);
-const frame = () => new Promise(d => setTimeout(d, 50));
 // The browser's own waits for a time without work, which the time of a test may not have.
 HTMLCanvasElement.prototype.toBlob = function (done) {
   const bytes = Uint8Array.from(atob(this.toDataURL("image/png").split(",")[1]), c => c.charCodeAt(0));
@@ -100,13 +99,12 @@ def test_the_point_is_moved_by_pointer_and_keys_and_the_address_keeps_it(
       plane.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowDown", shiftKey: true, bubbles: true}));
       await frame();
       seen.push(outputs());
-      await new Promise(d => setTimeout(d, 600));
-      const kept = location.hash;
+      const address = await kept();
       button("back to the start").click();
-      await new Promise(d => setTimeout(d, 600));
+      await kept();
       seen.push(outputs());
       const ends = [...box.querySelectorAll(".codes input")].map(one => Number(one.max));
-      return {seen, kept, end: location.hash, ends};""",
+      return {seen, kept: address, end: location.hash, ends};""",
     )
     start, corner, moved, again = (
         [float(text.replace("−", "-")) for text in row] for row in found["seen"]
@@ -133,6 +131,34 @@ def test_a_link_fixes_what_is_shown_and_hides_the_controls(in_page: Any, of_vae:
     shown, controls, _ = in_page(page, script, address="#plane.at=0.1,no&plane.from=99")
     usual = in_page(page, script)
     assert shown == usual[0] and controls != "none" and usual[2] == "until-found"
+
+
+def test_a_text_too_long_for_a_link_is_left_out_and_that_is_said(in_page: Any, of_gpt: Any) -> None:
+    found = in_page(
+        of_gpt[0].html(),
+        LIVE
+        + """
+      const field = box.querySelector("textarea"), note = () => [...box.querySelectorAll(".note")].at(-1).textContent;
+      const seed = box.querySelector("input[type=number]");
+      const change = async (input, value) => {
+        input.value = value;
+        input.dispatchEvent(new Event("input", {bubbles: true}));
+        await wait(900);
+        return [note(), location.hash];
+      };
+      await change(seed, 3);
+      const seen = [];
+      for (const text of ["o ".repeat(250), "o ".repeat(251), "o"]) seen.push(await change(field, text));
+      return seen;""",
+    )
+    whole, long, short = found
+    assert whole[0] == "" and len(whole[1]) > 500 and "prompt.seed=3" in whole[1]
+    assert "more than 500 characters" in long[0] and long[1] == ""
+    assert short == ["", "#prompt.text=o&prompt.seed=3"]
+    words = LIVE + 'return box.querySelector("textarea").value.length;'
+    start = in_page(of_gpt[0].html(), words)
+    assert in_page(of_gpt[0].html(), words, address="#prompt.text=" + "o" * 500) == 500 != start
+    assert in_page(of_gpt[0].html(), words, address="#prompt.text=" + "o" * 501) == start
 
 
 def damaged(page: str, change: Callable[[dict[str, Any]], None]) -> str:
@@ -261,7 +287,7 @@ def test_what_the_model_does_not_know_is_named_and_a_long_text_slides(
       const type = async text => {
         field.value = text;
         field.dispatchEvent(new Event("input", {bubbles: true}));
-        await new Promise(d => setTimeout(d, 300));
+        await wait(300);
         return note();
       };
       const seen = [await type("o \\u65e5 <b>\\u65e5</b> gato"), await type(""), await type("o ".repeat(40))];

@@ -23,7 +23,6 @@ from .started import STARTED
 LIVE = (
     STARTED
     + """
-const frame = () => new Promise(d => setTimeout(d, 50));
 const button = text => [...box.querySelectorAll("button")].find(one => one.textContent === text);
 const all = selector => [...box.querySelectorAll(selector)];
 const fire = (element, name) => element.dispatchEvent(new Event(name, {bubbles: true}));
@@ -40,7 +39,6 @@ const choose = async (place, index) => {
   fire(select, "input");
   await frame();
 };
-const kept = async () => { await new Promise(d => setTimeout(d, 600)); return location.hash; };
 """
 )
 """What the scripts of these tests begin with."""
@@ -143,7 +141,11 @@ def test_a_bigram_shows_its_row_and_walks(in_page: Any, tiny_run: Callable[..., 
       button("walk of twenty").click();
       const walked = await table(), count = all(".drawn-tokens .chip").length;
       press(box.querySelector(".drawn-tokens"), "ArrowRight");
+      press(box.querySelector(".drawn-tokens"), "ArrowRight");
       const taken = box.querySelector(".taken")?.textContent, title = box.querySelector(".chosen").textContent;
+      const other = all(".barred tr:not(.taken) button")[0], instead = other.textContent;
+      other.click();
+      const exchanged = all(".drawn-tokens .tt").map(one => one.textContent);
       await type("o gato");
       button("draw the next token").click();
       button("walk of twenty").click();
@@ -153,7 +155,7 @@ def test_a_bigram_shows_its_row_and_walks(in_page: Any, tiny_run: Callable[..., 
       const pressed = all(".drawn-tokens .tt").map(one => one.textContent);
       await type("");
       button("draw the next token").click();
-      return {first, walked, count, taken, title, again, pressed, second: all("tbody tr").length};""",
+      return {first, walked, count, taken, title, again, pressed, instead, exchanged};""",
     )
     table = run.model().table.weight.detach().softmax(-1)
     last = int(run.tokenizer().encode("o gato")[-1])
@@ -167,6 +169,7 @@ def test_a_bigram_shows_its_row_and_walks(in_page: Any, tiny_run: Callable[..., 
         place = int(other)
     assert found["count"] == len(drawn) == 21 and found["again"] == found["walked"]
     assert found["taken"].startswith(drawn[1][0]) and f"“{drawn[0][0]}”" in found["title"]
+    assert found["exchanged"] == [drawn[0][0], found["instead"]]
     assert found["pressed"] == [rows[1][0]]
 
 

@@ -24,8 +24,6 @@ LIVE = (
     STARTED
     + """
 const button = text => [...box.querySelectorAll("button")].find(one => one.textContent.startsWith(text));
-const frame = () => new Promise(d => setTimeout(d, 60));
-const kept = async () => { await new Promise(d => setTimeout(d, 600)); return location.hash; };
 const change = (input, value) => { input.value = value; input.dispatchEvent(new Event("input", {bubbles: true})); };
 """
 )
@@ -102,11 +100,11 @@ def test_the_walk_moves_by_itself_and_stops(in_page: Any, of_images: Any) -> Non
         + """
       const part = () => Number(box.querySelector("input[type=range]").value), seen = [];
       button("walk").click();
-      await new Promise(d => setTimeout(d, 2000));
+      await wait(2000);
       seen.push(part());
       button("stop").click();
       const stopped = part();
-      await new Promise(d => setTimeout(d, 500));
+      await wait(500);
       return [...seen, stopped, part(), await kept()];""",
         address="#walk.from=4&walk.to=9",
     )
@@ -193,7 +191,7 @@ def test_slow_motion_names_each_moment_and_broken_games_say_what_happens(
       for (let i = 0; i < 7; i++) {
         if (i === 0 || NAME === "next moment") press.click();
         heard.push(note().slice(0, 16));
-        if (NAME !== "next moment") await new Promise(d => setTimeout(d, 1400));
+        if (NAME !== "next moment") await wait(1400);
       }"""
     order = [f"{side}'s turn, {k} of 3" for side in "DG" for k in (1, 2, 3)]
     slow = LIVE + GAME + named.replace("NAME", '"slow motion"') + "return heard;"
@@ -235,7 +233,7 @@ def test_the_best_fits_are_found_as_the_peaks_move(in_page: Any, of_peaks: Any) 
         LIVE
         + """
       const told = () => [...box.querySelectorAll("p.small")].at(-1).textContent;
-      const settled = async () => { await new Promise(d => setTimeout(d, 800)); return table(); };
+      const settled = async () => { await wait(800); return table(); };
       const start = await settled(), valleys = told();
       const sliders = [...box.querySelectorAll("input[type=range]")];
       change(sliders[0], -1);
@@ -265,6 +263,38 @@ def test_the_best_fits_are_found_as_the_peaks_move(in_page: Any, of_peaks: Any) 
     assert moved["wide"][0] == pytest.approx(mean)
     assert "peaks.rightStd=1.5" in found["address"]
     assert found["again"] == found["start"] and found["last"] == ""
+
+
+def test_a_part_asks_first_and_keeps_the_guess(in_page: Any, of_peaks: Any) -> None:
+    look = """
+      const question = box.querySelector(".live-guess"), answers = [...question.querySelectorAll("li button")];
+      const displayed = one => getComputedStyle(one).display !== "none";
+      const look = () => [displayed(box.querySelector(".live-room")), displayed(question),
+        answers[0].getClientRects().length > 0, question.querySelector(".guessed").textContent];"""
+    _, page = of_peaks
+    opened = LIVE + 'document.querySelectorAll(".question .skip").forEach(one => one.click());'
+    found = in_page(
+        page,
+        opened
+        + look
+        + """
+      const first = look();
+      answers[1].click();
+      const then = look(), word = answers[1].textContent, address = await kept();
+      button("back to the start").click();
+      return {first, then, word, address, last: [look(), await kept()]};""",
+    )
+    assert found["first"] == [False, True, True, ""]
+    shown = [True, True, False, f"Your guess: “{found['word']}”."]
+    assert found["then"] == shown and found["address"] == "#peaks.guess=b"
+    assert found["last"] == [shown, "#peaks.guess=b"]
+    for address, expected in {
+        "#peaks.guess=b": shown,
+        "#peaks.guess=-": [True, False, False, ""],
+        "#peaks.guess=z": [False, True, True, ""],
+        "#hide=controls": [True, False, False, ""],
+    }.items():
+        assert in_page(page, opened + look + "return look();", address=address) == expected, address
 
 
 def test_in_a_report_the_figure_stands_alone(of_peaks: Any) -> None:

@@ -17,6 +17,10 @@ A document stands beside the functions of its steps, as ``text.en.md`` and ``tex
     - one answer
     - another; the step's ``answer`` is the place of the right one, or None where it cannot ask
 
+    [guess] A question about the live part that follows, which shows once it is answered?
+    - one answer
+    - another; the part itself tells which one is right
+
     [name_of_a_figure] Its caption.
 
     [mistake] What is often believed, and why it is wrong.
@@ -34,17 +38,33 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 
 from olaria.i18n import LANGUAGES, N_, Message, Prose
 from olaria.lessons.base import Block, Formula, Mistake, Paragraph, Question, Step
-from olaria.lessons.figures import FIGURES, Figure
-from olaria.lessons.parts import Kind, Part, Place, Values, apart, check_alike, part_of, prose
+from olaria.lessons.figures import FIGURES, Figure, Guess, Live
+from olaria.lessons.parts import (
+    ASKING,
+    Kind,
+    Part,
+    Place,
+    Values,
+    apart,
+    check_alike,
+    part_of,
+    prose,
+)
 
 _STEP = re.compile(r"##\s+(?P<title>.+?)\s*\{#(?P<name>\w+)\}$")
 ANSWER = "answer"
 """Name of the value that says which answer of a question is right, counted from 0."""
-_MARKS: dict[str, Kind] = {"predict": "predict", "mistake": "mistake", "source": "source"}
+_MARKS: dict[str, Kind] = {
+    "predict": "predict",
+    "guess": "guess",
+    "mistake": "mistake",
+    "source": "source",
+}
 
 
 @dataclass(frozen=True)
@@ -103,6 +123,7 @@ class Texts:
         """
         first = self._first.sections[name]
         blocks, reference, shown = list[Block](), "", set[str]()
+        guess: Guess | None = None
         for place, part in enumerate(first.parts):
             words = dict[str, list[str]]()
             for language, document in self.documents.items():
@@ -112,17 +133,26 @@ class Texts:
             told = words[LANGUAGES[0]]
             if part.kind == "figure":
                 shown.add(part.name)
-                if values[part.name] is not None:
+                figure = values[part.name]
+                if figure is not None:
                     caption = prose(words, values) if all(words.values()) else ""
-                    blocks.append(replace(values[part.name], caption=caption))
+                    figure = replace(figure, caption=caption)
+                    if isinstance(figure, Live):
+                        figure = replace(figure, guess=guess)
+                    blocks.append(figure)
+                guess = None
             elif part.kind == "source":
                 reference = " ".join(told) or reference
-            elif part.kind == "predict":
-                if part.lines[0].holds(values) and values[ANSWER] is not None:
-                    question, *answers = (
-                        prose({key: [some[line]] for key, some in words.items()}, values)
-                        for line in range(len(told))
-                    )
+            elif part.kind in ASKING:
+                if not part.lines[0].holds(values):
+                    continue
+                question, *answers = (
+                    prose({key: [some[line]] for key, some in words.items()}, values)
+                    for line in range(len(told))
+                )
+                if part.kind == "guess":
+                    guess = Guess(question, tuple(answers))
+                elif values[ANSWER] is not None:
                     blocks.append(Question(question, tuple(answers), values[ANSWER]))
             elif part.kind == "formula" and told:
                 blocks.append(Formula(" ".join(told)))
@@ -166,6 +196,7 @@ def texts(folder: Path) -> Texts:
     first = documents[LANGUAGES[0]]
     for document in documents.values():
         _check_alike(first, document)
+        _check_guesses(document)
     return Texts(documents)
 
 
@@ -204,6 +235,15 @@ def read(path: Path) -> Document:
     if not (title and introduction and sections):
         raise place.wrong(1, N_("a lesson has a title, an introduction and steps"))
     return Document(path, title, " ".join(introduction), sections)
+
+
+def _check_guesses(document: Document) -> None:
+    """Refuse a guess that no figure follows."""
+    for section in document.sections.values():
+        for part, after in zip_longest(section.parts, section.parts[1:]):
+            if part.kind == "guess" and (after is None or after.kind != "figure"):
+                problem = N_("a guess stands before the figure that it is about")
+                raise document.wrong(part.lines[0].number, problem)
 
 
 def _check_alike(first: Document, other: Document) -> None:

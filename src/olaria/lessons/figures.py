@@ -244,6 +244,14 @@ class NextToken:
 
 
 @dataclass(frozen=True)
+class Guess:
+    """What a reader answers before a live part shows. Nothing says which answer is right: the part does."""
+
+    text: Message
+    answers: tuple[Message, ...]
+
+
+@dataclass(frozen=True)
 class Live:
     """A part of the page that computes while the reader moves it, perhaps with the models of runs.
 
@@ -254,6 +262,7 @@ class Live:
         settings: what it begins with, by name: words, numbers, arrays and lists of them.
         below: what stands beneath it, and stands alone where nothing moves: on paper, in a report, without script.
         decodes: whether it only decodes, so that a page may leave out what encodes.
+        guess: what is asked first, perhaps.
     """
 
     caption: Words
@@ -262,6 +271,7 @@ class Live:
     settings: Mapping[str, Any]
     below: Figure
     decodes: bool = False
+    guess: Guess | None = None
 
 
 Figure = (

@@ -20,7 +20,9 @@ from olaria.numbers import Number
 
 Values = Mapping[str, Any]
 """What a text is given: numbers, words, conditions and figures, by name."""
-Kind = Literal["text", "formula", "formulas", "predict", "figure", "mistake", "source"]
+Kind = Literal["text", "formula", "formulas", "predict", "guess", "figure", "mistake", "source"]
+ASKING = ("predict", "guess")
+"""Kinds that are a question and its answers."""
 CITE = "cite"
 """Name of the value that makes the call of some works of their keys."""
 
@@ -93,7 +95,7 @@ class Part:
         """What is the same in every language."""
         formulas = tuple(line.text for line in self.lines) if self.kind == "formula" else ()
         conditions = sorted({line.condition for line in self.lines})
-        answers = len(self.lines) if self.kind == "predict" else 0
+        answers = len(self.lines) if self.kind in ASKING else 0
         cited = sorted(keys for line in self.lines for keys in line.citations)
         return self.kind, self.name, conditions, sorted(self.fields), formulas, answers, cited
 
@@ -191,7 +193,7 @@ def part_of(place: Place, number: int, block: Sequence[str], marks: Mapping[str,
     if kind == "text" and lines[0].text.startswith("$$"):
         kind = "formula"
         lines = [_formula(place, line) for line in lines]
-    if kind == "predict":
+    if kind in ASKING:
         lines = [lines[0], *(_answer(place, line) for line in lines[1:])]
         if len(lines) < 3:
             raise place.wrong(number, N_("a question has two answers or more"))

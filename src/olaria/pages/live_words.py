@@ -25,6 +25,13 @@ EVERY: Mapping[str, str] = {
     "lacking": N_(
         "This browser cannot run this part ({reason}), so it stays off. The figure below stands still."
     ),
+    "wideTable": N_("table"),
+    "more": N_("scroll sideways for more"),
+    "tooLong": N_(
+        "Your text has more than {count} characters, too many for a link: the link shows this part at its start."
+    ),
+    "guessed": N_("Your guess: “{guess}”."),
+    "noGuess": N_("Show it without a guess"),
     "back": N_("back to the start"),
     "picture": N_("save the picture (PNG)"),
     "numbers": N_("save the numbers (CSV)"),
@@ -45,8 +52,11 @@ _OF_TEXT = {
     "longest": N_("The last {count} of {all} tokens are read."),
     "token": N_("token"),
     "probability": N_("probability"),
-    "end": N_("⟨end⟩"),
+    "end": "<eos>",
 }
+_WRITTEN = N_(
+    "Choose a token that was written, by pointer or with the arrow keys, to see what else could have come in its place."
+)
 OF_PART: Mapping[str, Mapping[str, str]] = {
     "live_plane": {
         "plane": N_("the two dimensions used most: drag the point, or move it with the arrow keys"),
@@ -193,8 +203,12 @@ OF_PART: Mapping[str, Mapping[str, str]] = {
     },
     "live_prompt": {
         "prompt": N_("your text"),
-        "text": N_(
-            "what the model wrote: the arrow keys choose a token, and show what else could have come"
+        "text": N_("what the model wrote"),
+        "chooseWritten": _WRITTEN,
+        "next": N_("What may come next. Press a token to take it."),
+        "instead": N_(
+            "What could have come in place of “{token}”. Press a token to take it instead: "
+            "what was written after it is taken back."
         ),
         "temperature": N_("temperature"),
         "k": N_("top-k (all tokens at the right end)"),
@@ -236,7 +250,12 @@ OF_PART: Mapping[str, Mapping[str, str]] = {
         "draw": N_("draw the next token"),
         "walk": N_("walk of twenty"),
         "walked": N_("what was drawn, each token with its probability"),
+        "chooseWritten": _WRITTEN,
         "row": N_("The row of “{token}”: what may come next. Press a token to take it."),
+        "rowBefore": N_(
+            "The row of “{before}”, from which “{token}” came. Press a token to take it instead: "
+            "what was written after it is taken back."
+        ),
     },
     "live_averaging": {
         **_OF_TEXT,

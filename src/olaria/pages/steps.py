@@ -19,6 +19,7 @@ from olaria.lessons.figures import (
     Curve,
     Figure,
     Gaussians,
+    Guess,
     Heat,
     Images,
     Live,
@@ -304,9 +305,14 @@ class Views:
             "part": figure.part,
             "models": [play.index(name) + 1 for name in figure.runs],
             "settings": data_block(self._plain_values(figure.settings)),
+            "guess": None if figure.guess is None else self._guess(figure.guess),
             "below": below,
             "tables": below["tables"],
         }
+
+    def _guess(self, guess: Guess) -> View:
+        answers = [rich_words(answer, self.language) for answer in guess.answers]
+        return {"text": rich_words(guess.text, self.language), "answers": answers}
 
     def _plain_values(self, value: Any) -> Any:
         """As JSON has them: words in the reader's language, numbers to six digits, None for NaN or infinity."""

@@ -9,7 +9,8 @@ from typing import Any
 
 from olaria.i18n import Message
 from olaria.lessons import LESSONS
-from olaria.lessons.base import Paragraph
+from olaria.lessons.base import Paragraph, Question
+from olaria.lessons.figures import Live
 
 MOST_BYTES = 3_000_000
 
@@ -58,6 +59,14 @@ def test_the_page_is_small_and_whole_in_both_languages(lesson: Any) -> None:
         assert not re.search(r"\{[a-z_]+\}", text)
         assert "nan" not in re.findall(r"[a-z]+", text)
         assert len(re.findall(r"<figure", body)) >= 4
+
+
+def test_a_live_part_stands_behind_the_question_of_its_step(lesson: Any) -> None:
+    for step in lesson.steps:
+        kinds = [type(block) for block in step.blocks]
+        if Live in kinds:
+            assert Question in kinds, step.title.text()
+            assert kinds.index(Question) < kinds.index(Live), step.title.text()
 
 
 def test_texts_are_short_and_plain(lesson: Any) -> None:

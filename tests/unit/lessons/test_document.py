@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from olaria.i18n import LANGUAGES
 from olaria.lessons import LESSONS
 from olaria.lessons.base import Formula, Mistake, Paragraph, Question
 from olaria.lessons.document import Texts, read, texts
-from olaria.lessons.figures import Table
+from olaria.lessons.figures import Live, Table
 
 ENGLISH = r"""# A lesson
 
@@ -101,6 +102,26 @@ def test_a_question_has_a_right_answer_or_is_left_out(write: Write) -> None:
             write().step("first", {**VALUES, "answer": wrong})
 
 
+GUESS = """[guess] {if small} More than {count}?
+- a
+- b
+
+[table]"""
+
+
+def test_a_guess_belongs_to_the_live_part_that_follows(write: Write) -> None:
+    both = [text.replace("[table]", GUESS, 1) for text in (ENGLISH, PORTUGUESE)]
+    document, live = write(*both), Live("", "live_peaks", (), {}, TABLE)
+    (figure,) = document.step("first", {**VALUES, "table": live}).figures
+    assert figure.guess.text.text("pt") == "More than 1234?"
+    assert [answer.text() for answer in figure.guess.answers] == ["a", "b"]
+    (other,) = document.step("first", {**VALUES, "table": live, "small": False}).figures
+    assert other.guess is None
+    assert document.step("first", VALUES).figures == (
+        replace(TABLE, caption=other.caption),
+    )  # a figure that stands still asks nothing
+
+
 def test_a_figure_that_is_not_there_is_left_out(write: Write) -> None:
     assert write().step("first", {**VALUES, "table": None}).figures == ()
 
@@ -145,6 +166,11 @@ def test_what_a_step_does_not_compute_is_named_with_its_line(
         ("$$ e = x^{2} $$", "$$ e = x^{2}", r"text.en.md:11: a formula stands"),
         ("# A lesson", "", r"text.en.md:1: a lesson has a title"),
         ("[mistake]", "[predict] Again?\n- a\n- b\n\n[mistake]", r"text.en.md:19: a step asks one"),
+        (
+            "[mistake]",
+            "[guess] So?\n- a\n- b\n\n[mistake]",
+            r"text.en.md:19: a guess stands before",
+        ),
         ("[source]", "## More {#first}\n\n[source]", r"text.en.md:21: there are two steps “first”"),
     ],
 )

@@ -217,8 +217,8 @@ def _translation(asked: Asked, run: Run, model: Translation) -> Subject:
     written = written[written < model.vocab_size]
     ids = (source, torch.cat((torch.tensor([model.specials.bos]), written)))
     target_tokens = tuple(sentence.tokenizer.decode([token]) for token in written.tolist())
-    sources: tuple[Words, ...] = (*labels_of(sentence.tokens), Message(N_("⟨end⟩")))
-    targets: tuple[Words, ...] = (Message(N_("⟨start⟩")), *labels_of(target_tokens))
+    sources: tuple[Words, ...] = (*labels_of(sentence.tokens), "<eos>")
+    targets: tuple[Words, ...] = ("<bos>", *labels_of(target_tokens))
     sides = {"both": (sources, sources), "past": (targets, targets), "cross": (targets, sources)}
     tokens = tuple(Tokens("", some) for some in (sentence.tokens, target_tokens) if some)
     return Subject(run, model, ids, looks_of(model, ids), sides, tokens, sentence.notes)

@@ -22,16 +22,24 @@ const channels = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at 
  * @param {number} share
  * @param {{blue: string, clay: string}} colours
  */
-export function shade(share, { blue, clay }) {
+export const shade = (share, colours) => `rgb(${shadeOf(share, colours).join(" ")})`;
+
+/** @returns {number[]} red, green and blue */
+function shadeOf(share, { blue, clay }) {
   const part = Math.min(1, Math.abs(share));
-  return `rgb(${channels(share < 0 ? clay : blue).map((c) => Math.round(255 + (c - 255) * part)).join(" ")})`;
+  return channels(share < 0 ? clay : blue).map((c) => Math.round(255 + (c - 255) * part));
 }
 
 /**
- * Which colour of text is read on a shade.
+ * Which colour of text is read on a shade: that of the larger contrast (WCAG 2.2, relative luminance).
  * @param {number} share
+ * @param {{blue: string, clay: string}} colours
  */
-export const inkOn = (share) => Math.abs(share) > 0.55 ? "#fff" : "#000";
+export function inkOn(share, colours) {
+  const [r, g, b] = shadeOf(share, colours).map((c) => (c <= 10 ? c / 3294.6 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+  const luminance = 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  return (luminance + 0.05) ** 2 < 1.05 * 0.05 ? "#fff" : "#000";
+}
 
 /**
  * @param {number} side of the canvas, in CSS pixels

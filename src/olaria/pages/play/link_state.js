@@ -1,9 +1,11 @@
 /**
  * What a page shows, kept in its address after `#`, so that a link shows the same: `#plane.at=0.5,-1&hide=controls`.
  *
- * Defaults are left out. A `#` without `=` is the anchor of a step, and is left alone.
+ * Defaults are left out. A `#` without `=` is the anchor of a step, and is left alone. A part that holds a text too long
+ * for an address leaves nothing in it.
  */
 
+export const LONGEST = 500; // characters of a value
 const WAIT_MS = 300; // after the last change: browsers refuse a hundred changes in a few seconds
 
 /**
@@ -92,14 +94,15 @@ export class Link {
  * @param {Link} link
  * @param {string} id of the part; its keys in the address begin with it
  * @param {Record<string, {form: Form, start: any, fits?: (value: any) => boolean}>} fields
+ * @param {(isKept: boolean) => void} [kept] is told whether the address holds what the part shows
  */
-export function stateOf(link, id, fields) {
+export function stateOf(link, id, fields, kept = () => {}) {
   /** @type {Record<string, any>} */
   const values = {};
   const read = (name) => {
     const { form, start, fits } = fields[name];
     const text = link.values.get(`${id}.${name}`);
-    const found = text === undefined ? null : form.read(text);
+    const found = text === undefined || text.length > LONGEST ? null : form.read(text);
     return found === null || (fits && !fits(found)) ? structuredClone(start) : found;
   };
   const restore = () => { for (const name of Object.keys(fields)) values[name] = read(name); };
@@ -107,12 +110,15 @@ export function stateOf(link, id, fields) {
   return {
     values,
     restore,
-    /** Write what differs from the beginning. */
+    /** Write what differs from the beginning, all of it or nothing. */
     keep() {
-      for (const [name, { form, start }] of Object.entries(fields)) {
+      const texts = Object.entries(fields).map(([name, { form, start }]) => {
         const text = form.write(values[name]);
-        link.set(`${id}.${name}`, text === form.write(start) ? null : text);
-      }
+        return [name, text === form.write(start) ? null : text];
+      });
+      const isShort = texts.every(([, text]) => (text ?? "").length <= LONGEST);
+      for (const [name, text] of texts) link.set(`${id}.${name}`, isShort ? text : null);
+      kept(isShort);
     },
     reset() {
       for (const [name, { start }] of Object.entries(fields)) values[name] = structuredClone(start);

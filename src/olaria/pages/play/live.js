@@ -6,7 +6,8 @@
  */
 
 import { all, given, make } from "./elements.js";
-import { Link, stateOf } from "./link_state.js";
+import { startGuess } from "./guess.js";
+import { Link, LONGEST, stateOf } from "./link_state.js";
 import { create, proving, TOLERANCE } from "./models.js";
 import { filled, tiny, written } from "./numbers.js";
 import { open, PlayError } from "./weights.js";
@@ -82,7 +83,9 @@ async function startPart(box, id, part, model, link, words, colours) {
     const wrong = found.find(({ proof }) => !proof.holds);
     if (wrong) return tell("off", refusal(wrong, words));
     await breath();
-    const room = make("div.live-room");
+    const room = make("div.live-room"), unkept = make("p.note", { role: "status" });
+    const tooLong = filled(words.tooLong, { count: written(LONGEST, 0) });
+    const kept = (isKept) => { unkept.textContent = isKept ? "" : tooLong; };
     const player = part({
       room,
       settings,
@@ -90,13 +93,14 @@ async function startPart(box, id, part, model, link, words, colours) {
       colours,
       models: found.map((each) => each.model),
       opened: found.map((each) => each.opened),
-      state: (fields) => stateOf(link, id, fields),
+      state: (fields) => stateOf(link, id, fields, kept),
     });
-    room.append(actions(player, id, words));
+    room.append(actions(player, id, words), unkept);
     await breath();
     box.prepend(room);
     player.show();
     link.listeners.push(() => { player.state.restore(); player.show(); });
+    startGuess(box, (fields) => stateOf(link, id, fields), link, words, player.show);
     tell("on", found.length ? proofWords(found, words) : words.computed);
     if ([...link.values.keys()].some((key) => key.startsWith(`${id}.`))) reveal(box);
   } catch (error) {

@@ -6,10 +6,10 @@ import { makeGrid } from "./grid.js";
 import { FORMS } from "./link_state.js";
 import { numberCells } from "./number_cells.js";
 import { filled, written } from "./numbers.js";
+import { scrolling } from "./scroll.js";
 import { spelt } from "./spelling.js";
 import { dot } from "./tensor.js";
-import { makeText } from "./text_view.js";
-import { tokenizer } from "./tokens.js";
+import { below, makeWalkedText, numbered } from "./text_view.js";
 import { makeTracer } from "./tracing.js";
 
 const SIDE = 350;
@@ -51,32 +51,18 @@ export function outputOf({ heads: { data, shape: [, count, size] } }, head, quer
  * @returns {import("./live.js").Player}
  */
 export function part(stage) {
-  const { settings, words, models: [model], opened: [opened], colours } = stage;
-  const tokens = tokenizer(opened.tokenizer), numHeads = opened.config.num_heads;
-  const most = Math.min(MOST_TOKENS, model.context);
-  const below = (limit) => (value) => Number.isInteger(value) && value >= 0 && value < limit;
-  const state = stage.state({
-    text: { form: FORMS.text, start: settings.text },
-    layer: { form: FORMS.number, start: settings.layer, fits: below(model.numLayers) },
-    head: { form: FORMS.number, start: settings.head, fits: below(numHeads) },
-    // Counted from the end, so that the last token stays chosen while one types.
-    back: { form: FORMS.number, start: 0, fits: below(most) },
-  });
-  const { values } = state;
+  const { settings, words, models: [model], opened: [opened], colours } = stage, numHeads = opened.config.num_heads;
   const tracer = makeTracer(model);
   let isRead = false, names = [];
-  const place = () => Math.max(0, names.length - 1 - values.back);
-  const choose = (row) => { if (!isRead) return; values.back = names.length - 1 - row; state.keep(); draw(); };
-  const text = makeText(tokens, words, most, { typed: (typed) => { values.text = typed; state.keep(); read(); }, choose });
-  const grid = makeGrid(SIDE, words.map, colours, choose);
-  const rows = make("tbody"), sum = make("ol.numbers"), told = make("p.chosen"), sumTold = make("p.small");
-  const list = make("div.stages", { tabindex: 0 }, make("table.barred.narrowed", {}, make("thead", {}, make("tr", {},
-    ...[words.key, words.score, words.masked].map((title) => make("th", { scope: "col" }, title)),
-    make("th", { scope: "col", colspan: 2 }, words.weight))), rows));
-  const numbered = (count) => Array.from({ length: count }, (_, i) => String(i + 1));
-  const pick = (name) => (value) => { values[name] = value; state.keep(); draw(); };
-  const layers = makeSelect(words.layer, numbered(model.numLayers), pick("layer"));
-  const heads = makeSelect(words.head, numbered(numHeads), pick("head"));
+  const text = makeWalkedText(stage, Math.min(MOST_TOKENS, model.context), {
+    layer: { form: FORMS.number, start: settings.layer, fits: below(model.numLayers) },
+    head: { form: FORMS.number, start: settings.head, fits: below(numHeads) },
+  }, { read: () => read(), draw: () => draw() });
+  const { values, place } = text;
+  const grid = makeGrid(SIDE, words.map, colours, (row) => { if (isRead) text.choose(row); });
+  const query = makeQuery(words, colours);
+  const layers = makeSelect(words.layer, numbered(model.numLayers), text.set("layer"));
+  const heads = makeSelect(words.head, numbered(numHeads), text.set("head"));
 
   const draw = () => {
     text.mark(isRead ? place() : -1);
@@ -84,40 +70,26 @@ export function part(stage) {
     const weights = layer ? layer.weights.data.subarray(values.head * count * count, (values.head + 1) * count * count) : new Float32Array(0);
     const scores = layer ? layer.scores.data.subarray(values.head * count * count) : [];
     grid.draw({ data: weights, shape: [count, count] }, (row, key) => scores[row * count + key] === -Infinity, names, names, place());
-    if (!layer) { [rows, sum].forEach((one) => one.replaceChildren()); told.textContent = sumTold.textContent = ""; return; }
-    const found = stages(layer, values.head, place()), output = outputOf(layer, values.head, place());
-    told.textContent = filled(words.query, { token: names[place()], position: written(place() + 1, 0) });
-    rows.replaceChildren(...found.map(({ score, masked, weight }, key) => {
-      const bar = make("div", {});
-      bar.style.width = `${100 * weight}%`;
-      return make(masked === -Infinity ? "tr.masked" : "tr", {}, make("th", { scope: "row" }, names[key]),
-        make("td.n", {}, written(score, 2)), make("td.n", {}, masked === -Infinity ? "−∞" : written(masked, 2)),
-        make("td.n", {}, written(weight, 3)), make("td.b", {}, bar));
-    }));
-    // What a query reads lies near it, mostly.
-    const own = rows.rows[place()];
-    list.scrollTop = Math.max(0, own.offsetTop + own.offsetHeight - list.clientHeight);
-    sumTold.textContent = filled(words.sum, { count: written(output.length, 0) });
-    sum.replaceChildren(...numberCells(output, colours));
+    if (layer) query.show(names, place(), stages(layer, values.head, place()), outputOf(layer, values.head, place()));
+    else query.clear();
   };
   const read = async () => {
-    const ids = text.show(values.text);
+    const ids = text.show();
     isRead = false;
     const whole = await tracer.readText(ids);
     if (!whole) return;
-    names = ids.map((id) => spelt(tokens, id));
+    names = ids.map((id) => spelt(text.tokens, id));
     isRead = ids.length > 0;
     draw();
   };
   stage.room.append(
     ...text.elements,
     make("div.controls", {}, layers.element, heads.element),
-    make("div.live-pair.top", {}, grid.canvas, make("div.beside", {}, told, list)),
-    sumTold,
-    sum,
+    make("div.live-pair.top", {}, grid.canvas, query.beside),
+    ...query.beneath,
   );
   return {
-    state,
+    state: text.state,
     show() { layers.set(values.layer); heads.set(values.head); read(); },
     picture: () => grid.canvas,
     table: () => {
@@ -126,6 +98,44 @@ export function part(stage) {
         ["query", ...names],
         ...names.map((name, row) => [name, ...names.map((_, key) => Number(data[(values.head * count + row) * count + key].toFixed(6)))]),
       ];
+    },
+  };
+}
+
+/** One query, number by number: scores and weights of the keys, and the sum of the values. */
+function makeQuery(words, colours) {
+  const told = make("p.chosen"), rows = make("tbody"), sumTold = make("p.small"), sum = make("ol.numbers");
+  const table = make("table.barred.narrowed", {}, make("thead", {}, make("tr", {},
+    ...[words.key, words.score, words.masked].map((title) => make("th", { scope: "col" }, title)),
+    make("th", { scope: "col", colspan: 2 }, words.weight))), rows);
+  const [list, more] = scrolling(table, words, "div.scroll.stages");
+  return {
+    beside: make("div.beside", {}, told, list, more),
+    beneath: [sumTold, sum],
+    clear() {
+      [rows, sum].forEach((one) => one.replaceChildren());
+      told.textContent = sumTold.textContent = "";
+    },
+    /**
+     * @param {string[]} names of the tokens
+     * @param {number} place of the query
+     * @param {{score: number, masked: number, weight: number}[]} found see `stages`
+     * @param {Float32Array} output of the head
+     */
+    show(names, place, found, output) {
+      told.textContent = filled(words.query, { token: names[place], position: written(place + 1, 0) });
+      rows.replaceChildren(...found.map(({ score, masked, weight }, key) => {
+        const bar = make("div", {});
+        bar.style.width = `${100 * weight}%`;
+        return make(masked === -Infinity ? "tr.masked" : "tr", {}, make("th", { scope: "row" }, names[key]),
+          make("td.n", {}, written(score, 2)), make("td.n", {}, masked === -Infinity ? "−∞" : written(masked, 2)),
+          make("td.n", {}, written(weight, 3)), make("td.b", {}, bar));
+      }));
+      // What a query reads lies near it, mostly.
+      const own = rows.rows[place];
+      list.scrollTop = Math.max(0, own.offsetTop + own.offsetHeight - list.clientHeight);
+      sumTold.textContent = filled(words.sum, { count: written(output.length, 0) });
+      sum.replaceChildren(...numberCells(output, colours));
     },
   };
 }

@@ -8,10 +8,10 @@ import { makeGrid } from "./grid.js";
 import { FORMS } from "./link_state.js";
 import { largestDifference } from "./models.js";
 import { filled, tiny, written } from "./numbers.js";
+import { scrolling } from "./scroll.js";
 import { spelt } from "./spelling.js";
 import { linear, transposed } from "./tensor.js";
-import { makeText } from "./text_view.js";
-import { tokenizer } from "./tokens.js";
+import { below, makeWalkedText, numbered } from "./text_view.js";
 
 const SIDE = 196;
 const MOST_TOKENS = 32;
@@ -43,26 +43,17 @@ export function versions(x, head, factor) {
  * @returns {import("./live.js").Player}
  */
 export function part(stage) {
-  const { settings, words, models: [model], opened: [opened], colours } = stage;
-  const tokens = tokenizer(opened.tokenizer), numHeads = opened.config.num_heads;
-  const most = Math.min(MOST_TOKENS, model.context);
-  const below = (limit) => (value) => Number.isInteger(value) && value >= 0 && value < limit;
-  const state = stage.state({
-    text: { form: FORMS.text, start: settings.text },
+  const { words, models: [model], opened: [opened], colours } = stage, numHeads = opened.config.num_heads;
+  let x = null, names = [], found = [];
+  const text = makeWalkedText(stage, Math.min(MOST_TOKENS, model.context), {
     factor: { form: FORMS.number, start: 0, fits: (value) => value >= 0 && value <= 1 },
     head: { form: FORMS.number, start: 0, fits: below(numHeads) },
-    back: { form: FORMS.number, start: 0, fits: below(most) },
-  });
-  const { values } = state;
-  let x = null, names = [], found = [];
-  const place = () => Math.max(0, names.length - 1 - values.back);
-  const choose = (row) => { values.back = names.length - 1 - row; state.keep(); draw(); };
-  const text = makeText(tokens, words, most, { typed: (typed) => { values.text = typed; state.keep(); read(); }, choose });
+  }, { read: () => read(), draw: () => draw() });
+  const { values, place } = text;
   const titles = [words.loops, words.product, words.softmax, words.attention];
-  const grids = titles.slice(1).map((title) => makeGrid(SIDE, `${title}. ${words.map}`, colours, choose));
-  const set = (name) => (value) => { values[name] = value; state.keep(); draw(); };
-  const factor = makeSlider(words.factor, { min: 0, max: 1, step: 0.05, value: 0 }, (value) => written(value, 2), set("factor"));
-  const heads = makeSelect(words.head, Array.from({ length: numHeads }, (_, i) => String(i + 1)), set("head"));
+  const grids = titles.slice(1).map((title) => makeGrid(SIDE, `${title}. ${words.map}`, colours, text.choose));
+  const factor = makeSlider(words.factor, { min: 0, max: 1, step: 0.05, value: 0 }, (value) => written(value, 2), text.set("factor"));
+  const heads = makeSelect(words.head, numbered(numHeads), text.set("head"));
   const told = make("p.chosen", { role: "status" }), body = make("tbody");
   /** @param {{mean: any}} version */
   const vectorOf = ({ mean: { data, shape: [, width] } }) => data.subarray(place() * width, (place() + 1) * width);
@@ -77,17 +68,16 @@ export function part(stage) {
       grid.draw({ data: shares, shape: [count, count] }, (row, key) => key > row, blank, blank, place());
     });
     told.textContent = x ? filled(words.output, { token: names[place()] }) : "";
-    body.replaceChildren(...found.map((version, i) => make("tr", {},
-      make("th", { scope: "row" }, titles[i]),
-      make("td.n", {}, apart(largestDifference(version.mean.data, found[0].mean.data))),
-      ...Array.from(vectorOf(version).slice(0, NUM_SHOWN), (value) => make("td.n", {}, written(value, 3))))));
+    body.replaceChildren(...found.map((version, i) => rowOf(titles[i], version, found[0], place())));
   };
   const read = () => {
-    const ids = text.show(values.text);
-    names = ids.map((id) => spelt(tokens, id));
+    const ids = text.show();
+    names = ids.map((id) => spelt(text.tokens, id));
     x = ids.length ? model.trace(ids).layers[0].input : null;
     draw();
   };
+  const table = make("table.compared", {}, make("thead", {}, make("tr", {}, make("td"),
+    make("th", { scope: "col" }, words.apart), make("th", { scope: "colgroup", colspan: NUM_SHOWN }, words.numbersShown))), body);
   stage.room.append(
     ...text.elements,
     make("div.controls", {}, factor.element, heads.element),
@@ -95,11 +85,10 @@ export function part(stage) {
       make("div", {}, make("p.small", {}, titles[0]), make("pre.loops", {}, LOOPS)),
       ...grids.map(({ canvas }, i) => make("div", {}, make("p.small", {}, titles[i + 1]), canvas))),
     told,
-    make("div.stages", { tabindex: 0 }, make("table.compared", {}, make("thead", {}, make("tr", {}, make("td"),
-      make("th", { scope: "col" }, words.apart), make("th", { scope: "colgroup", colspan: NUM_SHOWN }, words.numbersShown))), body)),
+    ...scrolling(table, words),
   );
   return {
-    state,
+    state: text.state,
     show() { factor.set(values.factor); heads.set(values.head); read(); },
     picture: () => sideBySide(grids.map(({ canvas }) => canvas)),
     table: () => [
@@ -107,4 +96,13 @@ export function part(stage) {
       ...names.map((name, row) => [name, ...names.map((_, key) => Number(found[3].weights.data[row * names.length + key].toFixed(6)))]),
     ],
   };
+}
+
+/** What a version returns for a position, and how far it is from the first one over all positions. */
+function rowOf(title, { mean }, first, place) {
+  const { data, shape: [, width] } = mean, vector = data.subarray(place * width, (place + 1) * width);
+  return make("tr", {},
+    make("th", { scope: "row" }, title),
+    make("td.n", {}, apart(largestDifference(data, first.mean.data))),
+    ...Array.from(vector.slice(0, NUM_SHOWN), (value) => make("td.n", {}, written(value, 3))));
 }

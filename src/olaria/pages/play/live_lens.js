@@ -1,12 +1,11 @@
 /** The residual stream of a language model at one position: what could be read from it after each layer. */
 
 import { make } from "./elements.js";
-import { FORMS } from "./link_state.js";
 import { filled, written } from "./numbers.js";
+import { scrolling } from "./scroll.js";
 import { spelt } from "./spelling.js";
 import { argmax, softmax } from "./tensor.js";
-import { makeText, pictureOfBars } from "./text_view.js";
-import { tokenizer } from "./tokens.js";
+import { makeWalkedText, pictureOfBars } from "./text_view.js";
 
 const MOST_TOKENS = 64;
 
@@ -30,19 +29,13 @@ export function lens(model, trace, place) {
  * @returns {import("./live.js").Player}
  */
 export function part(stage) {
-  const { settings, words, models: [model], opened: [opened], colours } = stage;
-  const tokens = tokenizer(opened.tokenizer), most = Math.min(MOST_TOKENS, model.context);
-  const state = stage.state({
-    text: { form: FORMS.text, start: settings.text },
-    back: { form: FORMS.number, start: 0, fits: (value) => Number.isInteger(value) && value >= 0 && value < most },
-  });
-  const { values } = state;
+  const { words, models: [model], colours } = stage;
   let ids = [], trace = null, rows = [], asked = 0;
-  const place = () => Math.max(0, ids.length - 1 - values.back);
-  const text = makeText(tokens, words, most, {
-    typed: (typed) => { values.text = typed; state.keep(); if (!asked) asked = setTimeout(read, 0); },
-    choose: (at) => { values.back = ids.length - 1 - at; state.keep(); draw(); },
+  const text = makeWalkedText(stage, Math.min(MOST_TOKENS, model.context), {}, {
+    read: () => { if (!asked) asked = setTimeout(read, 0); },
+    draw: () => draw(),
   });
+  const { tokens, place } = text;
   const told = make("p.chosen", { role: "status" }), body = make("tbody");
   const draw = () => {
     text.mark(trace ? place() : -1);
@@ -65,15 +58,16 @@ export function part(stage) {
   };
   const read = () => {
     asked = 0;
-    ids = text.show(values.text);
+    ids = text.show();
     trace = ids.length ? model.trace(ids) : null;
     draw();
   };
   const heading = (label, span = 1) => make("th", { scope: "col", colspan: span }, label);
-  stage.room.append(...text.elements, told, make("div.stages", { tabindex: 0 }, make("table.barred.lens", {},
-    make("thead", {}, make("tr", {}, heading(words.stream), heading(words.likeliest), heading(words.probability, 2), heading(words.actual), heading(words.length))), body)));
+  const headings = [heading(words.stream), heading(words.likeliest), heading(words.probability, 2), heading(words.actual), heading(words.length)];
+  const table = make("table.barred.lens", {}, make("thead", {}, make("tr", {}, ...headings)), body);
+  stage.room.append(...text.elements, told, ...scrolling(table, words));
   return {
-    state,
+    state: text.state,
     show: read,
     picture: () => pictureOfBars(rows.map(({ name, best, p }) => [`${name}: ${spelt(tokens, best)}`, best, p]), colours),
     table: () => [

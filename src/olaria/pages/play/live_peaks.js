@@ -7,6 +7,7 @@ import { FORMS } from "./link_state.js";
 import { span, written } from "./numbers.js";
 import { both, logMixture, moments, searching } from "./peaks.js";
 import { makePlot } from "./plot.js";
+import { scrolling } from "./scroll.js";
 
 const EDGE = 6, POINTS = 241; // of the drawing
 const SLICE_MS = 8; // of the search between two frames
@@ -31,29 +32,15 @@ export function part({ room, settings, words, colours, state: stateOf }) {
     name,
     { form: FORMS.number, start: starts[i], fits: (value) => value >= min && value <= max },
   ])));
-  const { values } = state, x = span(-EDGE, EDGE, POINTS);
+  const { values } = state;
   const plot = makePlot(600, 300, colours, words.seen);
   const body = make("tbody", {}), told = make("p.small", { role: "status" });
-  /** @returns {import("./peaks.js").Mixture} */
-  const mixture = () => ({
-    weights: [values.share, 1 - values.share],
-    parts: [[values.leftMean, values.leftStd], [values.rightMean, values.rightStd]],
-  });
+  const mixture = () => mixtureOf(values);
   /** @type {any[]} names of fits, and the fits */
   let fits = [], frame = 0;
 
   const draw = (p) => {
-    const density = x.map((place) => Math.exp(logMixture(p, place)));
-    const curves = [{ x, y: density, colour: colours.muted, name: "p", filled: true }];
-    const looks = { wide: { colour: colours.blue }, narrow: { colour: colours.clay }, other: { colour: colours.clay, dashed: true } };
-    for (const { name, q } of fits) {
-      const y = x.map((place) => Math.exp(logDensity(place, q[0], q[1])));
-      curves.push({ x, y, ...looks[name], ...(name === "other" ? {} : { name: words[name] }) });
-    }
-    const highest = Math.max(...curves.flatMap(({ y }) => y));
-    plot.draw({ x: [-EDGE, EDGE], y: [0, 1.08 * highest], xName: "x", curves });
-  };
-  const fill = (p) => {
+    plot.draw(curvesOf(p, fits, words, colours));
     body.replaceChildren(...fits.map(({ name, q }) => make(
       "tr", {}, make("th", { scope: "row" }, words[name]),
       ...[...q, ...both(p, q)].map((value) => make("td.n", {}, written(value, 3))),
@@ -79,7 +66,6 @@ export function part({ room, settings, words, colours, state: stateOf }) {
       const isOne = Math.hypot(found[0][0] - found[1][0], found[0][1] - found[1][1]) < SAME;
       fits = [wide, { name: "narrow", q: found[best] }, ...(isOne ? [] : [{ name: "other", q: found[1 - best] }])];
       draw(p);
-      fill(p);
       told.textContent = !isDone ? words.searching : isOne ? words.one : words.two;
       frame = isDone ? 0 : requestAnimationFrame(next);
     };
@@ -91,25 +77,43 @@ export function part({ room, settings, words, colours, state: stateOf }) {
     (value) => written(value, 2),
     (value) => { values[name] = value; state.keep(); search(); },
   ));
-  const heads = ["", words.mean, words.std, words.forward, words.backward];
   room.append(
     plot.canvas,
     make("div.controls.peaks", {}, ...sliders.map(({ element }) => element)),
-    make("div.scroll", {}, make("table", {},
-      make("thead", {}, make("tr", {}, ...heads.map((head) => make(head ? "th.n" : "td", head ? { scope: "col" } : {}, head)))),
-      body)),
+    ...scrolling(make("table", {}, headOf(words), body), words),
     told,
   );
   return {
     state,
-    show() {
-      sliders.forEach((slider, i) => slider.set(values[FIELDS[i].name]));
-      search();
-    },
+    show() { sliders.forEach((slider, i) => slider.set(values[FIELDS[i].name])); search(); },
     picture: () => plot.canvas,
     table: () => [
       ["q", "mean", "std", "D(p|q)", "D(q|p)"],
       ...fits.map(({ name, q }) => [name, ...q, ...both(mixture(), q)]),
     ],
   };
+}
+
+/** The density p. */
+const mixtureOf = ({ leftMean, leftStd, rightMean, rightStd, share }) => ({
+  weights: [share, 1 - share],
+  parts: [[leftMean, leftStd], [rightMean, rightStd]],
+});
+
+/** The headings of the table of fits. */
+const headOf = ({ mean, std, forward, backward }) => make("thead", {}, make("tr", {}, make("td"),
+  ...[mean, std, forward, backward].map((name) => make("th.n", { scope: "col" }, name))));
+
+/** The density p, and each fit. */
+function curvesOf(p, fits, words, { muted, blue, clay }) {
+  const x = span(-EDGE, EDGE, POINTS), density = x.map((place) => Math.exp(logMixture(p, place)));
+  const looks = { wide: { colour: blue }, narrow: { colour: clay }, other: { colour: clay, dashed: true } };
+  const curves = [{ x, y: density, colour: muted, name: "p", filled: true }, ...fits.map(({ name, q }) => ({
+    x,
+    y: x.map((place) => Math.exp(logDensity(place, ...q))),
+    ...looks[name],
+    ...(name === "other" ? {} : { name: words[name] }),
+  }))];
+  const highest = Math.max(...curves.flatMap(({ y }) => y));
+  return { x: [-EDGE, EDGE], y: [0, 1.08 * highest], xName: "x", curves };
 }

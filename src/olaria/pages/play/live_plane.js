@@ -32,21 +32,14 @@ export function part(stage) {
   const { settings, words, models: [model], colours } = stage;
   const { low, high, names, starts, sliders } = settings;
   const startsAt = (from) => sliders.map((place) => starts[from][place]);
-  const isPlace = (value) => Number.isInteger(value) && value >= 0;
+  const isBelow = (limit) => (value) => Number.isInteger(value) && value >= 0 && value < limit;
   const state = stage.state({
-    from: { form: FORMS.number, start: 0, fits: (value) => isPlace(value) && value < starts.length },
+    from: { form: FORMS.number, start: 0, fits: isBelow(starts.length) },
     at: { form: FORMS.numbers, start: startsAt(0), fits: (value) => value.length === sliders.length },
-    class: {
-      form: FORMS.number,
-      start: settings.told?.[0] ?? 0,
-      fits: (value) => isPlace(value) && value < Math.max(1, model.classes),
-    },
+    class: { form: FORMS.number, start: settings.told?.[0] ?? 0, fits: isBelow(Math.max(1, model.classes)) },
   });
   const { values } = state;
-  const image = makeCanvas(IMAGE_SIDE, IMAGE_SIDE * model.shape[1] / model.shape[2], {
-    role: "img",
-    "aria-label": words.drawn,
-  });
+  const image = makeCanvas(IMAGE_SIDE, IMAGE_SIDE * model.shape[1] / model.shape[2], { role: "img", "aria-label": words.drawn });
   const decode = (z, y) => model.decode(z, model.classes ? y : null);
   let pixels = decode(starts[0], values.class), asked = 0;
   const draw = () => {
@@ -88,18 +81,14 @@ export function part(stage) {
     state.keep();
     show();
   };
-  const thumbnails = starts.map((z, from) => {
-    const canvas = makeCanvas(START_SIDE, START_SIDE * model.shape[1] / model.shape[2]);
-    drawImage(canvas, decode(z, settings.told?.[from] ?? 0), model.shape);
-    return make("button.start", { type: "button", onclick: () => begin(from), "aria-label": settings.startNames[from] }, canvas);
-  });
-  const parts = [
+  const thumbnails = starts.map((z, from) =>
+    makeThumbnail(decode(z, settings.told?.[from] ?? 0), model.shape, settings.startNames[from], () => begin(from)));
+  stage.room.append(
     make("p.starts.controls", {}, words.starts, ...thumbnails),
     make("div.live-pair", {}, ...(plane ? [plane.canvas] : []), image),
     ...(plane ? [make("p.small.controls", {}, words.plane)] : []),
     make("div.controls.codes", {}, ...bars.map((bar) => bar.element), ...(select ? [select.element] : [])),
-  ];
-  stage.room.append(...parts);
+  );
   return {
     state,
     show,
@@ -109,4 +98,11 @@ export function part(stage) {
       ...pixelRows(pixels, model.shape),
     ],
   };
+}
+
+/** A test image to begin at. */
+function makeThumbnail(pixels, shape, name, onclick) {
+  const canvas = makeCanvas(START_SIDE, START_SIDE * shape[1] / shape[2]);
+  drawImage(canvas, pixels, shape);
+  return make("button.start", { type: "button", onclick, "aria-label": name }, canvas);
 }

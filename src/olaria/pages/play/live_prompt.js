@@ -5,10 +5,11 @@ import { all, make } from "./elements.js";
 import { FORMS } from "./link_state.js";
 import { entropy } from "./next_token.js";
 import { filled, written } from "./numbers.js";
-import { makeReader } from "./reading.js";
-import { choose, nextProbabilities, uniforms } from "./sampling.js";
+import { nextProbabilities } from "./sampling.js";
+import { spelt } from "./spelling.js";
 import { chip, makeBars, makeField, markCurrent, pictureOfBars, unknownWords, walkable } from "./text_view.js";
 import { tokenizer } from "./tokens.js";
+import { Writing } from "./writing.js";
 
 const MOST_CHIPS = 64;
 const MOST_WRITTEN = 400;
@@ -21,100 +22,61 @@ const HOTTEST = 2;
  */
 export function part(stage) {
   const { settings, words, models: [model], opened: [opened] } = stage;
-  const tokens = tokenizer(opened.tokenizer), reader = makeReader(model);
-  const isShare = (value) => value > 0 && value <= 1;
-  const state = stage.state({
-    text: { form: FORMS.text, start: settings.text },
-    temperature: { form: FORMS.number, start: 1, fits: (value) => value >= 0.05 && value <= HOTTEST },
-    k: { form: FORMS.number, start: model.size, fits: (value) => Number.isInteger(value) && value >= 1 && value <= model.size },
-    p: { form: FORMS.number, start: 1, fits: isShare },
-    seed: { form: FORMS.number, start: 0, fits: (value) => Number.isInteger(value) && value >= 0 },
-  });
-  const { values } = state;
-  const view = makeView(words, tokens, {
-    pick: (id) => choosing(id),
-    look: (place) => looking(place),
-    typed: (typed) => { values.text = typed; changed(); },
-  });
-  /** What the model wrote: id, the logits that it came from. @type {{id: number, logits: Float32Array}[]} */
-  let drawn = [];
-  let prompt = tokens.encode(values.text), random = uniforms(values.seed), timer = 0, looked = -1;
-  /** Whether all of the text has been read: nothing is written before, nor where there is no text. */
-  let isReady = false, turn = 0;
+  const tokens = tokenizer(opened.tokenizer), writing = new Writing(model, tokens);
+  const state = stage.state(fieldsOf(settings.text, model.size)), { values } = state, options = () => ({ temperature: values.temperature, topK: values.k, topP: values.p });
+  let timer = 0, looked = -1; // the written token that is chosen
+  const isFree = () => !timer && writing.isReady;
 
-  const options = () => ({ temperature: values.temperature, topK: values.k, topP: values.p });
-  const text = () => [...prompt.ids, ...drawn.map(({ id }) => id)];
-  const showNext = () => {
-    const logits = looked >= 0 ? drawn[looked].logits : reader.logits;
-    if (logits) view.bars(nextProbabilities(logits, [], options()), looked >= 0 ? drawn[looked].id : null);
-    view.written(prompt.ids, drawn.map(({ id }) => id), looked);
+  const show = () => {
+    const logits = writing.logits(looked);
+    if (logits) view.bars(nextProbabilities(logits, [], options()), writing.drawn[looked]?.id ?? null);
+    view.written(writing.prompt.ids, writing.ids, looked);
   };
+  const note = () => view.note(unknownWords(writing.prompt, words), windowWords(writing, model, words));
   const stop = () => { clearTimeout(timer); timer = 0; view.running(false); };
-  const lastLogits = () => /** @type {Float32Array} */ (reader.logits); // there are some once a text was read
-  const add = (id) => {
-    drawn.push({ id, logits: lastLogits().slice() });
-    reader.step(id);
-    view.note(unknownWords(prompt, words), windowWords(prompt, reader, model, words));
-  };
-  const draw = () => add(choose(nextProbabilities(lastLogits(), [], options()), random()));
+  const isFull = () => writing.drawn.length >= MOST_WRITTEN;
   const write = () => {
     const until = performance.now() + SPELL_MS;
-    while (performance.now() < until && drawn.length < MOST_WRITTEN) draw();
-    showNext();
-    if (drawn.length < MOST_WRITTEN) timer = setTimeout(write, 0);
-    else stop();
+    while (performance.now() < until && !isFull()) writing.draw(options());
+    note();
+    show();
+    if (isFull()) stop();
+    else timer = setTimeout(write, 0);
   };
   const begin = async () => {
     stop();
-    const mine = ++turn;
-    isReady = false;
-    [drawn, looked] = [[], -1];
-    random = uniforms(values.seed);
-    prompt = tokens.encode(values.text);
-    view.tokens(prompt, MOST_CHIPS);
-    if (!prompt.ids.length) return view.empty(unknownWords(prompt, words));
-    if (!await reader.readText(prompt.ids) || mine !== turn) return;
-    isReady = true;
-    view.note(unknownWords(prompt, words), windowWords(prompt, reader, model, words));
-    showNext();
-  };
-  const choosing = (id) => {
-    if (timer || !isReady) return;
-    if (looked < 0) { add(id); return showNext(); }
-    // Another way on from a token that was written: what came after it is taken back.
-    drawn = drawn.slice(0, looked);
     looked = -1;
-    isReady = false;
-    const mine = ++turn;
-    reader.readText(text()).then((whole) => {
-      if (!whole || mine !== turn) return;
-      isReady = true;
-      add(id);
-      showNext();
-    });
+    const reading = writing.begin(values.text, values.seed);
+    view.tokens(writing.prompt, MOST_CHIPS);
+    if (!writing.prompt.ids.length) return view.empty(unknownWords(writing.prompt, words));
+    if (!await reading) return;
+    note();
+    show();
   };
-  const looking = (place) => {
-    if (timer || !isReady) return;
-    looked = looked === place ? -1 : place;
-    showNext();
-  };
-  const changed = () => { state.keep(); begin(); };
-  const rule = (name) => (value) => { values[name] = value; state.keep(); if (isReady) showNext(); };
-  const controls = {
-    temperature: makeSlider(words.temperature, { min: 0.05, max: HOTTEST, step: 0.05, value: 1 }, (x) => written(x, 2), rule("temperature")),
-    k: makeSlider(words.k, { min: 1, max: model.size, step: 1, value: model.size }, (x) => written(x, 0), rule("k")),
-    p: makeSlider(words.p, { min: 0.05, max: 1, step: 0.05, value: 1 }, (x) => written(x, 2), rule("p")),
-    seed: makeNumber(words.seed, 0, (value) => { values.seed = value; changed(); }),
-  };
-  view.generate.addEventListener("click", () => {
+  const generate = async () => {
     if (timer) return stop();
-    if (!isReady) return;
-    if (drawn.length >= MOST_WRITTEN) { begin().then(() => view.generate.click()); return; }
+    if (!writing.isReady) return;
+    if (isFull()) await begin();
     looked = -1;
     view.running(true);
     timer = setTimeout(write, 0);
+  };
+  const pick = async (id, place) => {
+    looked = -1;
+    if (place < 0) writing.add(id);
+    else await writing.exchange(place, id);
+    note();
+    show();
+  };
+  const view = makeView(words, tokens, {
+    pick: (id) => { if (isFree()) pick(id, looked); },
+    look: (place) => { if (isFree()) { looked = looked === place ? -1 : place; show(); } },
+    typed: (text) => set("text", begin)(text),
+    generate,
+    one: () => { if (isFree()) pick(writing.chosen(options()), -1); },
   });
-  view.one.addEventListener("click", () => { if (!timer && isReady) { looked = -1; draw(); showNext(); } });
+  const set = (name, changed) => (value) => { values[name] = value; state.keep(); changed(); };
+  const controls = makeControls(words, model.size, (name) => set(name, () => { if (writing.isReady) show(); }), set("seed", begin));
   stage.room.append(...view.elements(Object.values(controls).map(({ element }) => element)));
   return {
     state,
@@ -128,8 +90,29 @@ export function part(stage) {
   };
 }
 
+/** What a link keeps. */
+const fieldsOf = (text, size) => ({
+  text: { form: FORMS.text, start: text },
+  temperature: { form: FORMS.number, start: 1, fits: (value) => value >= 0.05 && value <= HOTTEST },
+  k: { form: FORMS.number, start: size, fits: (value) => Number.isInteger(value) && value >= 1 && value <= size },
+  p: { form: FORMS.number, start: 1, fits: (value) => value > 0 && value <= 1 },
+  seed: { form: FORMS.number, start: 0, fits: (value) => Number.isInteger(value) && value >= 0 },
+});
+
+/**
+ * What is drawn from, and with which chance.
+ * @param {(name: string) => (value: number) => void} set
+ * @param {(seed: number) => void} setSeed
+ */
+const makeControls = (words, size, set, setSeed) => ({
+  temperature: makeSlider(words.temperature, { min: 0.05, max: HOTTEST, step: 0.05, value: 1 }, (x) => written(x, 2), set("temperature")),
+  k: makeSlider(words.k, { min: 1, max: size, step: 1, value: size }, (x) => written(x, 0), set("k")),
+  p: makeSlider(words.p, { min: 0.05, max: 1, step: 0.05, value: 1 }, (x) => written(x, 2), set("p")),
+  seed: makeNumber(words.seed, 0, setSeed),
+});
+
 /** What is told where a text is longer than the model reads at once. */
-function windowWords(prompt, reader, model, words) {
+function windowWords({ prompt, reader }, model, words) {
   if (prompt.ids.length > model.context) {
     return [filled(words.cut, { count: written(prompt.ids.length, 0), context: written(model.context, 0) })];
   }
@@ -137,18 +120,17 @@ function windowWords(prompt, reader, model, words) {
 }
 
 /** The elements, and how each is filled. */
-function makeView(words, tokens, { pick, look, typed }) {
-  const { field, element } = makeField(words.prompt, typed), bars = makeBars(tokens, words, pick);
+function makeView(words, tokens, listeners) {
+  const { field, element } = makeField(words.prompt, listeners.typed), bars = makeBars(tokens, words, listeners.pick);
   const chips = make("ol.tokens"), notes = make("p.note", { role: "status" });
   const told = make("output"), output = make("p.written", { role: "group", "aria-label": words.text });
-  const generate = make("button", { type: "button", "aria-pressed": "false" }, words.generate);
-  const one = make("button", { type: "button" }, words.one);
-  walkable(output, ".drawn", look);
+  const generate = make("button", { type: "button", "aria-pressed": "false", onclick: listeners.generate }, words.generate);
+  const one = make("button", { type: "button", onclick: listeners.one }, words.one);
+  const hint = make("p.small.hint"), title = make("p.chosen", { role: "status" });
+  walkable(output, ".drawn", listeners.look);
   const note = (...lists) => { notes.textContent = lists.flat().join(" "); };
   return {
     field,
-    generate,
-    one,
     note,
     elements: (controls) => [
       element,
@@ -156,6 +138,8 @@ function makeView(words, tokens, { pick, look, typed }) {
       notes,
       make("div.controls", {}, ...controls, make("p.actions", {}, generate, one)),
       output,
+      hint,
+      title,
       bars.element,
       make("p.under", {}, told),
     ],
@@ -171,10 +155,11 @@ function makeView(words, tokens, { pick, look, typed }) {
       note([words.empty, ...unknown]);
       bars.clear();
       output.replaceChildren();
-      told.value = "";
+      told.value = hint.textContent = title.textContent = "";
     },
     bars(probabilities, taken) {
       const kept = bars.show(probabilities, taken);
+      title.textContent = taken === null ? words.next : filled(words.instead, { token: spelt(tokens, taken) });
       told.value = filled(words.kept, {
         kept: written(kept, 0),
         all: written(probabilities.length, 0),
@@ -190,8 +175,9 @@ function makeView(words, tokens, { pick, look, typed }) {
       }
       const known = goesOn ? spans.length : 0;
       output.append(...drawn.slice(known).map((id, i) =>
-        make("span.drawn", { onclick: () => look(known + i), "data-id": id }, tokens.piece(id))));
+        make("span.drawn", { onclick: () => listeners.look(known + i), "data-id": id }, tokens.piece(id))));
       markCurrent(all(output, ".drawn"), looked);
+      hint.textContent = drawn.length ? words.chooseWritten : "";
     },
     table: bars.table,
     picture: (colours) => pictureOfBars(bars.rows, colours),

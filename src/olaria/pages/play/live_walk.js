@@ -24,47 +24,19 @@ const STILL_MS = 900; // from stop to stop, where the reader wants little motion
  */
 export function part(stage) {
   const { settings, words, models: [model], colours } = stage;
-  const isPlace = (value) => Number.isInteger(value) && value >= 0;
-  const state = stage.state({
-    from: { form: FORMS.number, start: 0, fits: isPlace },
-    to: { form: FORMS.number, start: 1, fits: isPlace },
-    t: { form: FORMS.number, start: 0, fits: (value) => value >= 0 && value <= 1 },
-    class: {
-      form: FORMS.number,
-      start: settings.class ?? 0,
-      fits: (value) => isPlace(value) && value < Math.max(1, model.classes),
-    },
-  });
-  const { values } = state;
+  const state = stage.state(fieldsOf(settings, model)), { values } = state;
   const noise = (number) => settings.ends[number] ?? noiseOf(number, model.latent);
   const codeAt = (t) => between(noise(values.from), noise(values.to), t, settings.arc);
-  const y = () => (model.classes ? values.class : null);
   const at = (t) => {
-    const pixels = model.generate(codeAt(t), y()), logit = model.judge(pixels, y());
+    const y = model.classes ? values.class : null, pixels = model.generate(codeAt(t), y), logit = model.judge(pixels, y);
     return { pixels, logit, value: readAs(logit, settings.logistic) };
   };
   const letter = settings.logistic ? "D" : "l", tell = ({ value }) => `${letter} = ${written(value, 2)}`;
 
   const image = makeCanvas(IMAGE_SIDE, IMAGE_SIDE * model.shape[1] / model.shape[2], { role: "img", "aria-label": words.generated });
-  const answer = make("output", {});
-  const plot = makePlot(330, 210, colours, words.along);
-  let now = at(values.t), asked = 0, isFilling = false;
-  /** @type {any[]} what is known of the places of the way */
-  let found = [];
-
-  const drawPlot = () => {
-    const known = [...found.keys()].filter((place) => found[place]);
-    const shown = known.map((place) => found[place].value);
-    const low = settings.logistic ? 0 : Math.min(...shown, now.value), high = settings.logistic ? 1 : Math.max(...shown, now.value);
-    plot.draw({
-      x: [0, 1],
-      y: [low, high > low ? high : low + 1],
-      xName: words.part,
-      yName: settings.logistic ? words.probability : words.output,
-      curves: [{ x: known.map((place) => place / (PLACES - 1)), y: shown, colour: colours.blue }],
-      mark: [values.t, now.value],
-    });
-  };
+  const answer = make("output", {}), plot = makePlot(330, 210, colours, words.along);
+  let now = at(values.t), asked = 0;
+  const drawPlot = () => plot.draw(curveOf(way.known, [values.t, now.value], settings.logistic, words, colours));
   const draw = () => {
     asked = 0;
     now = at(values.t);
@@ -77,98 +49,130 @@ export function part(stage) {
     stops.forEach(({ button }, stop) => button.setAttribute("aria-pressed", String(Math.abs(values.t - stop / (STOPS - 1)) < 1e-3)));
     if (!asked) asked = requestAnimationFrame(draw);
   };
-  // One image a frame: the stops first, then the places between them.
-  const fillIn = () => {
-    const order = [...Array(PLACES).keys()].sort((a, b) => Number(a % EACH > 0) - Number(b % EACH > 0) || a - b);
-    const place = order.find((one) => !found[one]);
-    isFilling = place !== undefined;
-    if (place === undefined) return;
-    found[place] = at(place / (PLACES - 1));
-    if (place % EACH === 0) stops[place / EACH].show(found[place]);
-    drawPlot();
-    requestAnimationFrame(fillIn);
-  };
+  const goTo = (t) => { values.t = t; slider.set(t); moved(); };
   const show = () => {
     slider.set(values.t);
     select?.set(values.class);
-    found = new Array(PLACES).fill(null);
     moved();
-    if (!isFilling) requestAnimationFrame(fillIn);
-    isFilling = true;
+    way.begin();
   };
 
-  const slider = makeSlider(
-    words.part,
-    { min: 0, max: 1, step: 0.01, value: values.t },
-    (value) => written(value, 2),
-    (t) => { stop(); values.t = t; moved(); },
-  );
+  const walking = makeWalking(words, () => values.t, goTo);
+  const slider = makeSlider(words.part, { min: 0, max: 1, step: 0.01, value: values.t }, (t) => written(t, 2),
+    (t) => { walking.stop(); values.t = t; moved(); });
   const select = model.classes
     ? makeSelect(words.class, settings.classNames, (place) => { values.class = place; state.keep(); show(); })
     : null;
   const stops = Array.from({ length: STOPS }, (_, place) => makeStop(place, model.shape, tell, () => {
-    stop();
-    values.t = place / (STOPS - 1);
-    slider.set(values.t);
-    moved();
+    walking.stop();
+    goTo(place / (STOPS - 1));
   }));
-
-  // -- walking -----------------------------------------------------------------------------------
-
-  const isStill = matchMedia("(prefers-reduced-motion: reduce)");
-  let walking = 0, began = 0;
-  const stop = () => {
-    cancelAnimationFrame(walking);
-    walking = 0;
-    walk.setAttribute("aria-pressed", "false");
-    walk.textContent = words.walk;
+  const way = makeWay(at, (place, found) => {
+    if (place % EACH === 0) stops[place / EACH].show(found);
+    drawPlot();
+  });
+  const onward = () => {
+    walking.stop();
+    Object.assign(values, { from: values.to, to: Math.max(values.from, values.to) + 1, t: 0 });
+    show();
   };
-  const step = (time) => {
-    began ||= time - values.t * WALK_MS;
-    const part = Math.min(1, (time - began) / WALK_MS), [legs, ms] = [STOPS - 1, (STOPS - 1) * STILL_MS];
-    values.t = isStill.matches ? Math.floor(Math.min(1, (time - began) / ms) * legs) / legs : part;
-    slider.set(values.t);
-    moved();
-    if (values.t >= 1) stop();
-    else walking = requestAnimationFrame(step);
-  };
-  const walk = make("button", {
-    type: "button",
-    "aria-pressed": "false",
-    onclick: () => {
-      if (walking) return stop();
-      if (values.t >= 1) values.t = 0;
-      began = 0;
-      walk.setAttribute("aria-pressed", "true");
-      walk.textContent = words.stop;
-      walking = requestAnimationFrame(step);
-    },
-  }, words.walk);
-  const onward = make("button", {
-    type: "button",
-    onclick: () => {
-      stop();
-      const next = Math.max(values.from, values.to) + 1;
-      Object.assign(values, { from: values.to, to: next, t: 0 });
-      show();
-    },
-  }, words.onward);
-
   stage.room.append(
     make("div.live-pair", {}, make("div.answered", {}, image, answer), plot.canvas),
     make("p.stops.starts", {}, ...stops.map(({ button }) => button)),
-    make("div.controls", {}, slider.element, walk, onward, ...(select ? [select.element] : [])),
+    make("div.controls", {}, slider.element, walking.button,
+      make("button", { type: "button", onclick: onward }, words.onward), ...(select ? [select.element] : [])),
   );
   return {
     state,
-    show: () => { stop(); show(); },
+    show: () => { walking.stop(); show(); },
     picture: () => sideBySide([image, plot.canvas]),
-    table: () => [
-      ["z", ...codeAt(values.t)],
-      ["l", now.logit],
-      ...pixelRows(now.pixels, model.shape),
-    ],
+    table: () => [["z", ...codeAt(values.t)], ["l", now.logit], ...pixelRows(now.pixels, model.shape)],
   };
+}
+
+/** What a link keeps: numbers of both noise vectors, the part of the way, and the class. */
+function fieldsOf(settings, model) {
+  const isPlace = (value) => Number.isInteger(value) && value >= 0;
+  return {
+    from: { form: FORMS.number, start: 0, fits: isPlace },
+    to: { form: FORMS.number, start: 1, fits: isPlace },
+    t: { form: FORMS.number, start: 0, fits: (value) => value >= 0 && value <= 1 },
+    class: {
+      form: FORMS.number,
+      start: settings.class ?? 0,
+      fits: (value) => isPlace(value) && value < Math.max(1, model.classes),
+    },
+  };
+}
+
+/** The outputs along the way as far as they are known, and the place where the reader is. */
+function curveOf(known, mark, isLogistic, words, colours) {
+  const places = [...known.keys()].filter((place) => known[place]), y = places.map((place) => known[place].value);
+  const [low, high] = isLogistic ? [0, 1] : [Math.min(...y, mark[1]), Math.max(...y, mark[1])];
+  return {
+    x: [0, 1],
+    y: [low, high > low ? high : low + 1],
+    xName: words.part,
+    yName: isLogistic ? words.probability : words.output,
+    curves: [{ x: places.map((place) => place / (PLACES - 1)), y, colour: colours.blue }],
+    mark,
+  };
+}
+
+/** Images and outputs along the way, computed one a frame: the stops first, then the places between them. */
+function makeWay(at, found) {
+  const order = [...Array(PLACES).keys()].sort((a, b) => (a % EACH > 0) - (b % EACH > 0) || a - b);
+  /** @type {any[]} */
+  let known = [];
+  let isFilling = false;
+  const fill = () => {
+    const place = order.find((one) => !known[one]);
+    isFilling = place !== undefined;
+    if (place === undefined) return;
+    known[place] = at(place / (PLACES - 1));
+    found(place, known[place]);
+    requestAnimationFrame(fill);
+  };
+  return {
+    /** By place; those that are missing are not computed yet. */
+    get known() { return known; },
+    begin() {
+      known = [];
+      if (!isFilling) requestAnimationFrame(fill);
+      isFilling = true;
+    },
+  };
+}
+
+/**
+ * A button that walks by itself, and stops.
+ * @param {Record<string, string>} words
+ * @param {() => number} place part of the way
+ * @param {(t: number) => void} goTo
+ */
+function makeWalking(words, place, goTo) {
+  const isStill = matchMedia("(prefers-reduced-motion: reduce)");
+  let frame = 0, began = 0;
+  const show = (isWalking) => {
+    button.setAttribute("aria-pressed", String(isWalking));
+    button.textContent = isWalking ? words.stop : words.walk;
+  };
+  const stop = () => { cancelAnimationFrame(frame); frame = 0; show(false); };
+  const step = (time) => {
+    began ||= time - place() * WALK_MS;
+    const legs = STOPS - 1, leg = Math.floor((time - began) / STILL_MS);
+    goTo(Math.min(1, isStill.matches ? leg / legs : (time - began) / WALK_MS));
+    if (place() >= 1) stop();
+    else frame = requestAnimationFrame(step);
+  };
+  const start = () => {
+    if (place() >= 1) goTo(0);
+    began = 0;
+    show(true);
+    frame = requestAnimationFrame(step);
+  };
+  const button = make("button", { type: "button", "aria-pressed": "false", onclick: () => (frame ? stop() : start()) }, words.walk);
+  return { button, stop };
 }
 
 /** A stop of the walk: its image, and the output on it. */

@@ -14,7 +14,7 @@ export function numberCells(vector, colours) {
   return Array.from(vector, (value) => {
     const cell = make("li", {}, written(value, 2));
     cell.style.background = shade(value / largest, colours);
-    cell.style.color = inkOn(value / largest);
+    cell.style.color = inkOn(value / largest, colours);
     return cell;
   });
 }

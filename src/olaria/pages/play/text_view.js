@@ -2,8 +2,10 @@
 
 import { contextOf } from "./canvas.js";
 import { all, make } from "./elements.js";
+import { FORMS } from "./link_state.js";
 import { filled, written } from "./numbers.js";
 import { spelt, visible } from "./spelling.js";
+import { tokenizer } from "./tokens.js";
 
 const SHOWN = 12; // of the likeliest tokens
 
@@ -123,6 +125,49 @@ export function makeText(tokens, words, most, { typed, choose, more = () => [] }
     mark(place) { markCurrent(all(chips, ".chip"), place); },
   };
 }
+
+/**
+ * A text that the reader types, and one position of it: what several parts begin with. The position is counted from
+ * the end, so that the last token stays chosen while one types.
+ * @param {import("./live.js").Stage} stage
+ * @param {number} most tokens
+ * @param {Record<string, any>} fields of the part's state, besides the text and the position
+ * @param {{read: () => void, draw: () => void}} listeners called where the text changed, and where anything else did
+ */
+export function makeWalkedText(stage, most, fields, { read, draw }) {
+  const { settings, words, opened: [opened] } = stage, tokens = tokenizer(opened.tokenizer);
+  const state = stage.state({
+    text: { form: FORMS.text, start: settings.text },
+    ...fields,
+    back: { form: FORMS.number, start: 0, fits: below(most) },
+  });
+  const { values } = state;
+  let ids = [];
+  const set = (name) => (value) => { values[name] = value; state.keep(); draw(); };
+  const choose = (place) => set("back")(ids.length - 1 - place);
+  const text = makeText(tokens, words, most, { typed: (typed) => { values.text = typed; state.keep(); read(); }, choose });
+  return {
+    tokens,
+    state,
+    values,
+    elements: text.elements,
+    /** What changes a field. */
+    set,
+    /** Choose a position. */
+    choose,
+    place: () => Math.max(0, ids.length - 1 - values.back),
+    /** Show the text, and return its tokens. */
+    show() { ids = text.show(values.text); return ids; },
+    /** @param {number} place none where it is -1 */
+    mark: text.mark,
+  };
+}
+
+/** Whether a value is a whole number from 0 to below a limit. @param {number} limit */
+export const below = (limit) => (value) => Number.isInteger(value) && value >= 0 && value < limit;
+
+/** Whole numbers from 1, as a list of choices has them. @param {number} count */
+export const numbered = (count) => Array.from({ length: count }, (_, i) => String(i + 1));
 
 /**
  * Bars of the likeliest tokens.
