@@ -35,6 +35,8 @@ const outputs = () => [...box.querySelectorAll(".codes output")].map(one => one.
 """
 )
 """What the scripts of these tests begin with."""
+PLANE = LIVE.replace("[data-live]", "[data-live=live_plane]")
+"""The same, of the codes' plane."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +57,7 @@ def test_the_decoder_draws_what_python_draws(in_page: Any, of_vae: Any) -> None:
     lesson, run = of_vae
     found = in_page(
         lesson.html(),
-        LIVE
+        PLANE
         + """
       const sliders = [...box.querySelectorAll(".codes input")];
       sliders.forEach((slider, i) => {
@@ -84,7 +86,7 @@ def test_the_point_is_moved_by_pointer_and_keys_and_the_address_keeps_it(
 ) -> None:
     found = in_page(
         of_vae[0].html(),
-        LIVE
+        PLANE
         + """
       const plane = box.querySelector(".plane"), around = plane.getBoundingClientRect(), seen = [outputs()];
       const at = (x, y) => ({clientX: around.left + x * around.width, clientY: around.top + y * around.height});
@@ -117,7 +119,7 @@ def test_the_point_is_moved_by_pointer_and_keys_and_the_address_keeps_it(
 
 def test_a_link_fixes_what_is_shown_and_hides_the_controls(in_page: Any, of_vae: Any) -> None:
     script = (
-        LIVE
+        PLANE
         + """
       const answer = box.closest(".answer");
       return [outputs(), getComputedStyle(box.querySelector(".actions")).display, answer.hidden];"""
@@ -204,7 +206,7 @@ def test_without_its_proof_a_part_stays_off_and_says_why(
 ) -> None:
     found = in_page(
         damaged(of_vae[0].html(), change),
-        LIVE
+        PLANE
         + """return [box.dataset.state, told(), box.querySelectorAll("canvas, input").length,
                      box.parentElement.querySelectorAll(".strip img").length];""",
     )
@@ -216,7 +218,7 @@ def test_a_browser_that_lacks_something_is_told(
     in_page: Any, with_script: Any, of_vae: Any
 ) -> None:
     page = with_script(of_vae[0].html(), "delete globalThis.structuredClone;", "<title>")
-    found = in_page(page, LIVE + "return [box.dataset.state, told()];")
+    found = in_page(page, PLANE + "return [box.dataset.state, told()];")
     assert found[0] == "off" and "structuredClone" in found[1]
 
 
@@ -225,7 +227,7 @@ def test_a_notebooks_frame_runs_it_too(in_page: Any, with_script: Any, of_vae: A
     # The time that this browser passes for a test stands still within a frame.
     clock = "window.setTimeout = run => { queueMicrotask(run); return 1; };"
     tell = """addEventListener("load", async () => {
-      const box = document.querySelector("[data-live]"), slider = box.querySelector(".codes input");
+      const box = document.querySelector("[data-live=live_plane]"), slider = box.querySelector(".codes input");
       slider.value = 0;
       slider.dispatchEvent(new Event("input", {bubbles: true}));
       await null;

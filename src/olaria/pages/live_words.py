@@ -98,6 +98,47 @@ OF_PART: Mapping[str, Mapping[str, str]] = {
         "active": N_("active dimensions"),
         "choose": N_("show β = {beta}, run {run}"),
     },
+    "live_draw": {
+        "starts": N_("begin at a test image:"),
+        "pad": N_(
+            "your image: draw by pointer or finger, or with the arrow keys and the space bar"
+        ),
+        "yours": N_("your image: draw on it"),
+        "rebuilt": N_("rebuilt"),
+        "difference": N_("the difference"),
+        "keys": N_(
+            "By keys: choose the image, move the square with the arrow keys, "
+            "and put the pen down or lift it with the space bar."
+        ),
+        "clear": N_("clear"),
+        "eraser": N_("eraser"),
+        "colour": N_("colour"),
+        "shift": N_("shift"),
+        "turn": N_("turn"),
+        "halve": N_("blank one half"),
+        "invert": N_("invert"),
+        "disturb": N_("add noise"),
+        "class": N_("class given to the decoder"),
+        "score_error": N_("Error {value}:"),
+        "score_code": N_("Distance {value} from the nearest of {known} training codes:"),
+        "axis_error": N_("mean squared error per pixel"),
+        "axis_code": N_("distance of the code"),
+        "above": N_("stranger than {share}% of {count} test images."),
+        "every": N_("stranger than all {count} test images."),
+        "none": N_("less strange than all {count} test images."),
+        "ofTest": N_("share of the test images"),
+        "again": N_("draw ε anew"),
+        "draws": N_("draws of the code of this image, decoded"),
+    },
+    "live_between": {
+        "from": N_("from"),
+        "to": N_("to"),
+        "byCodes": N_("the codes are mixed"),
+        "byPixels": N_("the pixels are mixed"),
+        "apart": N_("The two differ by a mean squared error of {error}."),
+        "rows": N_("Above, the codes are mixed; below, the pixels."),
+        "class": N_("class given to the decoder"),
+    },
     "live_walk": {
         "generated": N_("what the generator draws"),
         "along": N_("the discriminator's output along the walk"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,15 +14,19 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier
 
 from olaria.errors import LessonError
+from olaria.evaluation import anomaly
 from olaria.lessons import LESSONS, images
+from olaria.lessons.autoencoder.scene import NUM_VOTERS, Scene
 from olaria.lessons.autoencoder.ways import ByTorch
 from olaria.lessons.base import Asked, Formula, Question, Step
 from olaria.lessons.by_numpy import networks
-from olaria.lessons.figures import Plot, Table
+from olaria.lessons.figures import Live, Plot, Table
+from olaria.lessons.live_images import MOST_KNOWN
 from olaria.models.autoencoder import AutoEncoder
 from olaria.nn.conv import ConvDecoder, ConvEncoder
 from olaria.numbers import Number
 from olaria.runs import Run
+from olaria.sampling import latent
 
 from .sound import assert_sound, failing, make_wrong
 
@@ -174,6 +180,34 @@ def test_the_threshold_is_above_what_it_may_not_call_strange(tiny_run: TinyRun) 
     errors = (run.model().reconstruct(x) - x).square().flatten(1).mean(1)
     limit = steps_of(run)[4].arrays["limits"][0]
     assert int((errors > limit + 1e-7).sum()) == int(0.05 * (len(x) + 1)) - 1
+
+
+@pytest.mark.parametrize("settings", [VARIANTS[0], VARIANTS[3], VARIANTS[7]], ids=str)
+def test_a_drawing_is_compared_with_the_scores_that_olaria_detects_by(
+    tiny_run: TinyRun, settings: tuple[str, ...]
+) -> None:
+    run = tiny_run("ae-mnist", *settings)
+    live = next(figure for figure in steps_of(run)[4].figures if isinstance(figure, Live))
+    scene = Scene.of(Asked((run,)))
+    encode, decode = (partial(f, scene.model) for f in (latent.encode, latent.decode))
+    error, code = live.settings["scores"]
+    few = min(NUM_VOTERS, len(scene.train), MOST_KNOWN // scene.model.latent)
+    assert code["knownCount"] == few
+    detector = anomaly.Detector.fitted(encode, decode, scene.train[:NUM_VOTERS])
+    found = dict(detector.look(scene.normal[1]).scores)
+    if few < len(detector.codes):  # the deviations are those of all codes
+        spread = detector.codes.std(0)
+        far = torch.cdist(encode(scene.normal[1]) / spread, detector.codes[:few] / spread)
+        found["code"] = far.min(1).values
+    shares = [0, 0.25, 1]
+    for name, score in (("error", error), ("code", code)):
+        assert score["name"] == name
+        expected = np.quantile(found[name], shares)
+        assert score["quantiles"][[0, 25, -1]] == pytest.approx(expected, rel=1e-4)
+    known = np.frombuffer(b64decode(code["known"]), "<f4").reshape(-1, scene.model.latent)
+    assert known * code["spread"] == pytest.approx(detector.codes[:few].numpy(), abs=1e-5)
+    further = len(live.settings["images"]) - 6
+    assert further == (settings == VARIANTS[7])  # the class that was left out
 
 
 def test_the_seed_alone_decides(tiny_run: TinyRun) -> None:

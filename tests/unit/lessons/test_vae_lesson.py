@@ -22,13 +22,24 @@ from torch.distributions import (
 from olaria.errors import LessonError
 from olaria.lessons import LESSONS
 from olaria.lessons.base import Asked, Formula, Question, Step
-from olaria.lessons.figures import Bars, Choice, Gaussians, Heat, Images, Plot, Scatter, Table
+from olaria.lessons.figures import (
+    Bars,
+    Choice,
+    Gaussians,
+    Heat,
+    Images,
+    Live,
+    Plot,
+    Scatter,
+    Table,
+)
 from olaria.lessons.vae.scene import NUM_DRAWS, NUM_SAMPLES, NUM_STEPS, SIDE, Scene
 from olaria.lessons.vae.steps import SCALES
 from olaria.lessons.vae.ways import ByTorch
 from olaria.models.vae import VAE
 from olaria.objectives.divergence import gaussian_kl
 from olaria.runs import Run
+from olaria.sampling import latent
 
 from .sound import assert_sound, failing, make_wrong
 
@@ -87,7 +98,12 @@ def step_of(name: str, *runs: Run) -> Step:
 
 
 def figure_of(step: Step, kind: Any, place: int = 0) -> Any:
-    return [figure for figure in step.figures if isinstance(figure, kind)][place]
+    figures = [figure.below if isinstance(figure, Live) else figure for figure in step.figures]
+    return [figure for figure in figures if isinstance(figure, kind)][place]
+
+
+def live_of(step: Step, part: str) -> Live:
+    return next(f for f in step.figures if isinstance(f, Live) and f.part == part)
 
 
 def asked_of(step: Step) -> Question:
@@ -153,6 +169,8 @@ MEASURES = {
     "posterior": [0, 3, 5],
     "slopes": [1],
     "image": [0, 1, 2, 6, 7],
+    "through": [0],
+    "error": [0],
     "pixel_nats": [2],
     "without_code": [3],
     "closed": [3],
@@ -363,15 +381,43 @@ def test_an_autoencoder_is_asked_for_what_are_no_samples(tiny_run: TinyRun) -> N
 def test_a_plane_is_shown_whole_and_the_way_begins_and_ends_at_images(tiny_run: TinyRun) -> None:
     run = tiny_run("vae-mnist", *PLANE)
     step = step_of("between", run)
-    way, plane = figure_of(step, Choice), figure_of(step, Images)
+    way, plane = (figure_of(step, Images, place) for place in (0, 1))
     assert [len(strip.images) for strip in plane.strips] == [SIDE] * SIDE
-    assert len(way.figures) == NUM_STEPS
+    mixed, crossed = (strip.images for strip in way.strips)
+    assert len(mixed) == len(crossed) == NUM_STEPS
     scene = Scene.of(Asked((run,)))
     start, stop = scene.two()
     assert scene.y is not None and scene.y[start] != scene.y[stop]
-    for place, row in ((0, start), (NUM_STEPS - 1, stop)):
-        decoded = scene.model.decode(scene.codes[row][None]).mean[0]
-        assert np.allclose(way.figures[place].strips[0].images[1], decoded, atol=1e-5)
+    z = scene.codes[[start, stop]]
+    for place, share in ((0, 0.0), (2, 0.25), (NUM_STEPS - 1, 1.0)):
+        code = torch.lerp(z[:1], z[1:], share)
+        assert np.allclose(mixed[place], scene.model.images(code)[0], atol=1e-5)
+        ends = scene.model.images(z)
+        assert np.allclose(crossed[place], torch.lerp(ends[0], ends[1], share), atol=1e-5)
+    assert not np.allclose(mixed[4], crossed[4], atol=1e-4)
+    settings = live_of(step, "live_between").settings
+    assert np.array_equal(settings["codes"][[settings["from"], settings["to"]]], z.double())
+
+
+@pytest.mark.parametrize("settings", [TEXTBOOK, FLOW, CLASSES, CONV, GRAY], ids=str)
+def test_a_drawing_is_compared_with_the_errors_of_test_images(
+    tiny_run: TinyRun, settings: tuple[str, ...]
+) -> None:
+    run = tiny_run("vae-mnist", *settings)
+    scene, live = Scene.of(Asked((run,))), live_of(step_of("one_image", run), "live_draw")
+    rebuilt = latent.reconstruct(scene.model, scene.x, scene.told())
+    errors = (rebuilt - scene.x).square().flatten(1).mean(1)
+    (error,) = live.settings["scores"]
+    assert error["name"] == "error" and live.settings["count"] == len(errors)
+    assert error["quantiles"][[0, 50, -1]] == pytest.approx(
+        np.quantile(errors, [0, 0.5, 1]), rel=1e-4
+    )
+    assert live.settings["hasPrior"] == (settings in (TEXTBOOK, GRAY))
+    assert live.settings["places"] == scene.ranked[:12] and live.settings["paper"] == 0
+    names = {name[0] for name in live.settings["names"]}
+    assert names == ({"h"} if scene.model.flow else {"z"})
+    assert (live.settings["told"] is not None) == bool(scene.model.classes)
+    assert len(live.settings["images"]) == len(live.settings["imageNames"]) == 6
 
 
 def test_a_model_of_classes_is_told_them(tiny_run: TinyRun) -> None:

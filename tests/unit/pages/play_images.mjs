@@ -6,8 +6,8 @@ import { pathToFileURL } from "node:url";
 
 const folder = process.argv[2];
 const load = (name) => import(pathToFileURL(`${folder}/${name}.js`).href);
-const [weights, tensor, models, fresh, plane, match] = await Promise.all(
-  ["weights", "tensor", "models", "fresh", "points", "match"].map(load),
+const [weights, tensor, models, fresh, plane, match, brush, strange, drawing, way] = await Promise.all(
+  ["weights", "tensor", "models", "fresh", "points", "match", "brush", "strange", "live_draw", "live_between"].map(load),
 );
 
 const plain = (value) => {
@@ -35,6 +35,29 @@ const jobs = {
     const model = models.create(weights.open(document));
     return calls.map(([name, ...inputs]) => model[name](...inputs));
   },
+  through: ({ document, images, classes, scores }) => {
+    const model = models.create(weights.open(document));
+    const measures = scores.map((score) => drawing.SCORES[score.name](score));
+    return images.map((values, i) => {
+      const pixels = Float32Array.from(values), made = drawing.through(model, pixels, classes?.[i]);
+      return { ...made, scores: measures.map((of) => of(pixels, made)) };
+    });
+  },
+  mixes: ({ document, codes, y, places }) =>
+    places.map(way.mixer(models.create(weights.open(document)), codes, y)),
+  below: ({ quantiles, values }) => values.map((value) => strange.shareBelow(quantiles, value)),
+  outline: ({ quantiles, bins }) => strange.outline(quantiles, bins),
+  change: ({ name, values, shape, paper, normal }) =>
+    brush.CHANGES[name](Float32Array.from(values), shape, paper, () => normal),
+  strokes: ({ shape, base, strokes }) => strokes.reduce((image, { colour, points }) => {
+    const stroke = brush.beginStroke(image, shape, colour);
+    return points.reduce((_, point) => brush.paint(stroke, shape, point), image);
+  }, Float32Array.from(base)),
+  address: ({ values }) => {
+    const pixels = brush.settled(Float32Array.from(values)), text = brush.writePixels(pixels);
+    return { pixels, text, again: brush.readPixels(text, pixels.length) };
+  },
+  read: ({ texts, size }) => texts.map((text) => brush.readPixels(text, size)),
   map: ({ name, values }) => tensor.apply(Float32Array.from(values), tensor[name]),
   row: ({ name, values, options }) => tensor[name](Float32Array.from(values), ...options),
   train: ({ document, source, steps, fractions }) => {

@@ -128,7 +128,12 @@ class Scene(Opened):
             (Message(N_("noise")), torch.rand(one.shape, generator=generator)),
             (Message(N_("blank")), torch.zeros_like(one)),
         ]
-        if self.left_out is not None and len(self.left_out[1]):
-            name, left_out = self.left_out
-            found.append((Message(N_("class {name}"), {"name": name}), left_out[0]))
-        return found
+        return found + self.of_left_out
+
+    @property
+    def of_left_out(self) -> list[tuple[Words, Tensor]]:
+        """An image of the class that was left out, and its name; none where none was."""
+        if self.left_out is None or not len(self.left_out[1]):
+            return []
+        name, images = self.left_out
+        return [(Message(N_("class {name}"), {"name": name}), images[0])]

@@ -33,6 +33,7 @@ from olaria.lessons.figures import (
     Control,
     Curve,
     Images,
+    Live,
     Plot,
     Scatter,
     Table,
@@ -40,6 +41,7 @@ from olaria.lessons.figures import (
 )
 from olaria.lessons.images import index, strip, value
 from olaria.lessons.live import latent_plane
+from olaria.lessons.live_images import MOST_KNOWN, between_two, distance, drawing, score
 from olaria.lessons.parts import Values
 from olaria.lessons.twice import Row
 from olaria.models.autoencoder import AutoEncoder, corrupted
@@ -141,7 +143,8 @@ def few_numbers(scene: Scene, way: Way) -> Values:
 
 def halfway(scene: Scene, way: Way) -> Values:
     """What lies in the middle of two codes: of a linear map the average of both images, of a curved one another."""
-    codes = way.code(numbers(scene.x[list(scene.two())]))
+    ends = scene.two()
+    codes = way.code(numbers(scene.x[list(ends)]))
     decoded = way.image(np.stack((*codes, codes.mean(0))), cut=False)
     one, other, middle = decoded
     average = (one + other) / 2
@@ -152,7 +155,7 @@ def halfway(scene: Scene, way: Way) -> Values:
         "answer": 0 if _is_linear(scene.model) else 1,
         "z": codes,
         "decoded": decoded,
-        "pictures": Images("", (row,)),
+        "pictures": between_two(scene, scene.codes, ends, Images("", (row,))),
         "live": latent_plane(scene, scene.codes, lambda z, _: way.image(z)),
     }
 
@@ -247,9 +250,26 @@ def strange(scene: Scene, way: Way) -> Values:
         "known": len(known),
         "x": x,
         "limits": limits[:, 0],
-        "pictures": Images("", strips),
+        "pictures": _drawn(scene, way, Images("", strips), normal[0], known, deviation),
         "table": Table("", tuple(map(Message, headings)), tuple(rows)),
     }
+
+
+def _drawn(
+    scene: Scene, way: Way, below: Images, errors: Array, known: Array, deviation: Array
+) -> Live:
+    """An image of the reader's own beside the scores of test images; a large code is compared with fewer others."""
+    codes = numbers(latent.encode(scene.model, scene.normal[1])) / deviation
+    others = known[: max(1, MOST_KNOWN // known.shape[1])] / deviation
+    far = distance(way.nearest(codes, others), others, deviation)
+    return drawing(
+        scene,
+        below,
+        mean=numbers(scene.codes),
+        scores=[score("error", errors), far],
+        count=len(errors),
+        more=scene.of_left_out,
+    )
 
 
 def where_codes_lie(scene: Scene, way: Way) -> Values:

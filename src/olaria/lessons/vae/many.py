@@ -18,9 +18,10 @@ import torch
 from olaria.evaluation.density import ACTIVE_VARIANCE
 from olaria.i18n import N_, Message, command
 from olaria.lessons.base import Array, Check, numbers
-from olaria.lessons.figures import Bars, Choice, Cloud, Control, Curve, Images, Plot, Scatter, Table
-from olaria.lessons.images import MOST_BARS, index, strip, value
+from olaria.lessons.figures import Bars, Cloud, Curve, Images, Plot, Scatter, Table
+from olaria.lessons.images import MOST_BARS, index, strip
 from olaria.lessons.live import latent_plane
+from olaria.lessons.live_images import between_two, two_mixes
 from olaria.lessons.parts import Values
 from olaria.lessons.vae.beside import Known, betas_strip, pair
 from olaria.lessons.vae.scene import NUM_ESTIMATES, NUM_SAMPLES, NUM_STEPS, SIDE, Scene, most_spread
@@ -128,25 +129,19 @@ def between(scene: Scene, way: Way) -> Values:
     codes = way.draw(numbers(scene.target[ends]), np.zeros((2, model.latent)), told).z
     t = np.linspace(0, 1, NUM_STEPS)[:, None]
     y = None if told is None else told[:1].expand(NUM_STEPS)
-    one, other = numbers(scene.x[ends])
-    pictures = way.image((1 - t) * codes[0] + t * codes[1], y)
-    notes = Message(N_("one image")), Message(N_("on the way")), Message(N_("the other"))
-    figures = (Images("", (strip("", np.stack((one, x, other)), notes),)) for x in pictures)
-    drawn, half = way.drawn.z, NUM_STEPS // 2
+    mixes = two_mixes(way.image((1 - t) * codes[0] + t * codes[1], y))
+    drawn = way.drawn.z
     here = way.median_distance(codes.mean(0, keepdims=True), drawn, 1)
     usual = way.median_distance(drawn, drawn, 2)
     is_plane = model.latent == 2 and not model.classes
     plane = np.split(way.image(_grid(), None), SIDE) if is_plane else ()
-    places = tuple(value(share, 1) for share in t[:, 0])
-    control = Control("t", places, start=half, plays=True)
-    printed = half // 2, half, half + half // 2
     return {
         "here": here,
         "usual": usual,
         "count": len(drawn),
         "answer": 0 if here < FAR * usual else 1,
         "near": here < FAR * usual,
-        "path": Choice("", (control,), tuple(figures), printed),
+        "path": between_two(scene, scene.codes, ends, mixes),
         "plane": Images("", tuple(strip("", row) for row in plane)) if is_plane else None,
         "live": latent_plane(scene, scene.codes, way.image),
     }

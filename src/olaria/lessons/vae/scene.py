@@ -25,7 +25,7 @@ NUM_DRAWS = 6
 NUM_ESTIMATES = 256
 """Draws that estimate one KL term."""
 NUM_SAMPLES = 10
-NUM_STEPS = 11
+NUM_STEPS = 9
 """On the way from one image to another, both ends included."""
 SIDE = 9
 """Of the map of a plane."""

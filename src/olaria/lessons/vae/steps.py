@@ -14,8 +14,19 @@ import numpy as np
 from olaria.i18n import N_, Message
 from olaria.lessons.base import numbers
 from olaria.lessons.evaluated import Evaluated, beside, evaluated
-from olaria.lessons.figures import Bars, Choice, Control, Curve, Gaussians, Images, Plot, Table
+from olaria.lessons.figures import (
+    Bars,
+    Choice,
+    Control,
+    Curve,
+    Gaussians,
+    Images,
+    Live,
+    Plot,
+    Table,
+)
 from olaria.lessons.images import index, map_of_pixels, strip, value
+from olaria.lessons.live_images import drawing, score
 from olaria.lessons.parts import Values
 from olaria.lessons.twice import Row
 from olaria.lessons.vae.many import all_codes, beta, betas, between, beyond, sampling
@@ -52,6 +63,7 @@ def one_image(scene: Scene, way: Way) -> Values:
     row = strip(scene.words(0), np.concatenate(pictures), tuple(map(Message, names)))
     headings = Message(N_("dimension")), "μ", "σ", "ε", Message("μ + σ ε")
     draws = zip(scene.named(places), *rows.T.tolist(), strict=True)
+    bars = Bars("", scene.named(shown), (("μ", mean[0, shown]), ("σ", std[0, shown])))
     return {
         "image": scene.words(0),
         "pixels": x.size,
@@ -68,8 +80,25 @@ def one_image(scene: Scene, way: Way) -> Values:
         "mean": mean,
         "pictures": Images("", (row,)),
         "table": Table("", headings, tuple(draws)),
-        "bars": Bars("", scene.named(shown), (("μ", mean[0, shown]), ("σ", std[0, shown]))),
+        "bars": _drawn(scene, way, bars),
     }
+
+
+def _drawn(scene: Scene, way: Way, below: Bars) -> Live:
+    """An image of the reader's own, its distribution and draws of it; the encoder reads grey pixels as they are."""
+    x = numbers(scene.x)
+    errors = way.error(way.through(x, scene.told()), x)
+    mean, log_var = map(numbers, scene.posterior)
+    return drawing(
+        scene,
+        below,
+        mean=mean,
+        std=np.exp(log_var / 2),
+        letter=scene.letter,
+        has_prior=scene.is_textbook,
+        scores=[score("error", errors)],
+        count=len(x),
+    )
 
 
 def gradient(scene: Scene, way: Way) -> Values:

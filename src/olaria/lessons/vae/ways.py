@@ -26,6 +26,7 @@ from olaria.models.autoencoder import AutoEncoder
 from olaria.nn.ladder import LadderDecoder
 from olaria.objectives.divergence import gaussian_kl
 from olaria.objectives.likelihood import importance_weighted_bound
+from olaria.objectives.reconstruction import squared_error
 from olaria.sampling import latent
 
 NUM_AGAIN = 8
@@ -106,6 +107,14 @@ class ByTorch:
         """The mean of each pixel."""
         return numbers(latent.decode(self._model, _single(z), y))
 
+    def through(self, x: Array, y: Tensor | None) -> Array:
+        """Images at the means of their codes and back, not drawn black or white before."""
+        return numbers(latent.reconstruct(self._model, _single(x), y))
+
+    def error(self, y: Array, x: Array) -> Array:
+        """The mean squared error of each image."""
+        return numbers(squared_error(_single(y), _single(x)))
+
     def pixel_nats(self, x: Array, z: Array, y: Tensor | None) -> Array:
         """-log p of each pixel value given z, (N, C, H, W)."""
         return -numbers(self._model.decode(_single(z), y).log_prob(_single(x)))
@@ -184,6 +193,13 @@ class ByNumPy:
 
     def image(self, z: Array, y: Tensor | None) -> Array:
         return networks.sigmoid(self._logits(z, y))
+
+    def through(self, x: Array, y: Tensor | None) -> Array:
+        z, _ = networks.carried(self._model.flow, self.posterior(x)[0], y)
+        return self.image(z, y)
+
+    def error(self, y: Array, x: Array) -> Array:
+        return np.asarray(((y - x) ** 2).mean((1, 2, 3)))
 
     def pixel_nats(self, x: Array, z: Array, y: Tensor | None) -> Array:
         return networks.pixel_nats(self._model, self._logits(z, y), x)

@@ -26,6 +26,12 @@ export function makeCanvas(width, height, attributes = {}) {
 }
 
 /**
+ * Red, green and blue of `#rrggbb`, from 0 to 255.
+ * @param {string} colour
+ */
+export const channelsOf = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+
+/**
  * An image (C, H, W) with values in [0, 1] on a canvas, as large as the canvas.
  * @param {HTMLCanvasElement} canvas
  * @param {ArrayLike<number>} pixels

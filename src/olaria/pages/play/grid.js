@@ -1,6 +1,6 @@
 /** A heat map on a canvas whose rows are chosen by pointer and keys, with the tokens as its headings. */
 
-import { contextOf, makeCanvas } from "./canvas.js";
+import { channelsOf, contextOf, makeCanvas } from "./canvas.js";
 
 const LARGEST_HEADING = 64; // CSS pixels for the names of rows and of columns
 const LARGEST = 30;
@@ -12,12 +12,6 @@ const SMALLEST_NAMED = 8; // a cell's side from which its name is drawn
 const font = (size) => `${size}px ui-monospace, Menlo, Consolas, monospace`;
 
 /**
- * Red, green and blue of `#rrggbb`.
- * @param {string} colour
- */
-const channels = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
-
-/**
  * White at 0, the colour at 1; of a negative share the other colour at -1.
  * @param {number} share
  * @param {{blue: string, clay: string}} colours
@@ -27,7 +21,7 @@ export const shade = (share, colours) => `rgb(${shadeOf(share, colours).join(" "
 /** @returns {number[]} red, green and blue */
 function shadeOf(share, { blue, clay }) {
   const part = Math.min(1, Math.abs(share));
-  return channels(share < 0 ? clay : blue).map((c) => Math.round(255 + (c - 255) * part));
+  return channelsOf(share < 0 ? clay : blue).map((c) => Math.round(255 + (c - 255) * part));
 }
 
 /**

@@ -4,7 +4,7 @@ import { drawImage, makeCanvas, sideBySide } from "./canvas.js";
 import { makeSlider } from "./controls.js";
 import { make } from "./elements.js";
 import { FORMS } from "./link_state.js";
-import { filled, pixelRows, written } from "./numbers.js";
+import { filled, imageRows, written } from "./numbers.js";
 import { noiseOf } from "./walk.js";
 
 const LARGE_SIDE = 170;
@@ -110,8 +110,8 @@ export function part(stage) {
       ["run", "beta", "error", "kl_nats", "active_units"],
       ...runs.map((run, i) => [run.name, run.beta, made[i].error, run.kl[values.from], run.active]),
       ...runs.flatMap((run, i) => [
-        ...pixelRows(made[i].rebuilt, shape, `${run.name}: rebuilt, `),
-        ...pixelRows(made[i].fresh, shape, `${run.name}: from noise, `),
+        ...imageRows(`${run.name}: rebuilt, row`, made[i].rebuilt, shape),
+        ...imageRows(`${run.name}: from noise, row`, made[i].fresh, shape),
       ]),
     ],
   };

@@ -4,7 +4,7 @@ import { drawImage, drawTiles, makeCanvas, sideBySide } from "./canvas.js";
 import { makeSelect } from "./controls.js";
 import { make } from "./elements.js";
 import { FORMS } from "./link_state.js";
-import { filled, pixelRows, written } from "./numbers.js";
+import { filled, imageRows, written } from "./numbers.js";
 import { makePlane } from "./plane_view.js";
 import { noiseOf } from "./walk.js";
 
@@ -171,10 +171,10 @@ function makeSide({ settings, words, colours }, side, model, values, move) {
     canvases: () => [plane.canvas, image, tiles],
     table: () => [
       [`${name}: z`, ...codeOn(side, values)],
-      ...pixelRows(pixels, model.shape, `${name}: `),
+      ...imageRows(`${name}: row`, pixels, model.shape),
       ...random.codes.flatMap((z, i) => [
         [`${name}: random code ${i + 1}`, ...z],
-        ...pixelRows(random.images[i], model.shape, `${name}: random code ${i + 1}, `),
+        ...imageRows(`${name}: random code ${i + 1}, row`, random.images[i], model.shape),
       ]),
     ],
   };

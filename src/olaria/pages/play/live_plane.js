@@ -4,7 +4,7 @@ import { drawImage, makeCanvas, sideBySide } from "./canvas.js";
 import { makeSelect, makeSlider } from "./controls.js";
 import { make } from "./elements.js";
 import { FORMS } from "./link_state.js";
-import { pixelRows, written } from "./numbers.js";
+import { imageRows, written } from "./numbers.js";
 import { makePlane } from "./plane_view.js";
 
 const IMAGE_SIDE = 260; // in CSS pixels
@@ -95,7 +95,7 @@ export function part(stage) {
     picture: () => sideBySide(plane ? [plane.canvas, image] : [image]),
     table: () => [
       ["z", ...codeAt(settings, values)],
-      ...pixelRows(pixels, model.shape),
+      ...imageRows("row", pixels, model.shape),
     ],
   };
 }

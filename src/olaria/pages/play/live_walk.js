@@ -4,7 +4,7 @@ import { drawImage, makeCanvas, sideBySide } from "./canvas.js";
 import { makeSelect, makeSlider } from "./controls.js";
 import { make } from "./elements.js";
 import { FORMS } from "./link_state.js";
-import { pixelRows, written } from "./numbers.js";
+import { imageRows, written } from "./numbers.js";
 import { makePlot } from "./plot.js";
 import { between, noiseOf, readAs } from "./walk.js";
 
@@ -86,7 +86,7 @@ export function part(stage) {
     state,
     show: () => { walking.stop(); show(); },
     picture: () => sideBySide([image, plot.canvas]),
-    table: () => [["z", ...codeAt(values.t)], ["l", now.logit], ...pixelRows(now.pixels, model.shape)],
+    table: () => [["z", ...codeAt(values.t)], ["l", now.logit], ...imageRows("row", now.pixels, model.shape)],
   };
 }
 

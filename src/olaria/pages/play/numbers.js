@@ -67,14 +67,11 @@ export const roundAbove = (value) => {
 };
 
 /**
- * The pixels of an image as rows of a table, each with its name; the channels one below the other.
+ * The pixels of an image, row by row, the channels one below the other, with five decimals.
+ * @param {string} name of a row, before its number
  * @param {ArrayLike<number>} pixels (C, H, W)
  * @param {number[]} shape [C, H, W]
- * @param {string} [name] before that of each row
  * @returns {(string | number)[][]}
  */
-export const pixelRows = (pixels, [channels, height, width], name = "") =>
-  Array.from({ length: channels * height }, (_, i) => [
-    `${name}row ${i + 1}`,
-    ...Array.from({ length: width }, (_, j) => Number(pixels[i * width + j].toFixed(5))),
-  ]);
+export const imageRows = (name, pixels, [channels, height, width]) => Array.from({ length: channels * height }, (_, i) =>
+  [`${name} ${i + 1}`, ...Array.from({ length: width }, (_, j) => Number(pixels[i * width + j].toFixed(5)))]);
