@@ -173,6 +173,7 @@ def without_controls(page: Driven) -> Any:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "pt"])
 def test_keys_and_fingers_move_every_part(driven: Driven, lesson: Any, language: str) -> None:
     page = lesson.html(language)

@@ -17,8 +17,6 @@ from .started import STARTED
 USED = """
 const button = text => [...box.querySelectorAll("button")].find(one => one.textContent === text);
 window.requestAnimationFrame = draw => setTimeout(draw, 16);
-const frame = () => new Promise(d => setTimeout(d, 50));
-const kept = async () => { await new Promise(d => setTimeout(d, 600)); return decodeURIComponent(location.hash); };
 const key = (place, name, more) =>
   place.dispatchEvent(new KeyboardEvent("keydown", {key: name, bubbles: true, ...more}));
 const cells = row => [...row.querySelectorAll("td")].map(one => one.textContent);
@@ -71,13 +69,13 @@ def test_one_gesture_moves_the_points_of_both_planes(in_page: Any, beside: Any) 
       key(one, "ArrowDown", {shiftKey: true});
       await frame();
       tables.push(await table());
-      const place = box.querySelector("[role=status]").textContent, address = await kept();
+      const place = box.querySelector("[role=status]").textContent, address = decodeURIComponent(await kept());
       button("back to the start").click();
       await frame();
       tables.push(await table());
       const labels = [one, two].map(plane => plane.getAttribute("aria-label"));
       const alone = document.querySelector("[data-live=live_plane] .plane").getAttribute("aria-label");
-      return {state: box.dataset.state, tables, place, address, labels, alone, last: await kept(),
+      return {state: box.dataset.state, tables, place, address, labels, alone, last: decodeURIComponent(await kept()),
               settings: JSON.parse(box.querySelector("script").textContent)};""",
     )
     assert found["state"] == "on"
@@ -113,7 +111,7 @@ def test_random_codes_are_the_same_for_both_and_drawn_by_each(in_page: Any, besi
       const once = await table();
       button("random codes from N(0, I)").click();
       await frame();
-      const address = await kept();
+      const address = decodeURIComponent(await kept());
       return {before, after: tiles.map(one => one.hidden), once, twice: await table(), address};""",
     )
     assert found["before"] == [True, True] and found["after"] == [False, False]
@@ -158,7 +156,7 @@ def test_the_strip_walks_along_beta(in_page: Any, beside: Any) -> None:
       button("new noise").click();
       tables.push(await table());
       const shown = [...box.querySelectorAll("tbody tr")].map(cells);
-      const address = await kept();
+      const address = decodeURIComponent(await kept());
       box.querySelector("thead button").click();
       seen.push(told());
       button("back to the start").click();

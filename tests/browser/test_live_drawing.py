@@ -21,8 +21,6 @@ LIVE = (
     STARTED
     + """
 const button = text => [...box.querySelectorAll("button")].find(one => one.textContent === text);
-const frame = () => new Promise(d => setTimeout(d, 300));
-const kept = async () => { await new Promise(d => setTimeout(d, 600)); return location.hash; };
 const pad = box.querySelector(".pad"), around = pad?.getBoundingClientRect();
 const point = (name, x, y) => pad.dispatchEvent(new PointerEvent(name, {
   clientX: around.left + x * around.width, clientY: around.top + y * around.height,
@@ -87,24 +85,24 @@ def test_a_finger_draws_and_the_model_answers(in_page: Any, of_vae: Any) -> None
         page,
         DRAW
         + """
-      await frame();
+      await wait(300);
       const start = await table(), first = drawn();
       button("clear").click();
       stroke([0.2, 0.3], [0.8, 0.3], [0.5, 0.9]);
-      await frame();
+      await wait(300);
       const lines = await table(), address = await kept();
       button("draw ε anew").click();
-      await frame();
+      await wait(300);
       const second = drawn();
       button("draw ε anew").click();
-      await frame();
+      await wait(300);
       const seen = [first, second, drawn()];
       button("eraser").click();
       stroke([0.2, 0.3], [0.8, 0.3]);
-      await frame();
+      await wait(300);
       const rubbed = await table();
       button("back to the start").click();
-      await frame();
+      await wait(300);
       const same = (a, b) => a.map((one, i) => one === b[i]);
       return {state: box.dataset.state, start, lines, address, rubbed,
               same: [new Set(seen[0]).size, new Set(seen[1]).size, same(seen[1], seen[2])],
@@ -136,22 +134,22 @@ def test_keys_draw_and_a_link_shows_the_same_drawing(in_page: Any, of_vae: Any) 
         + """
       button("clear").click();
       press("ArrowRight");
-      await frame();
+      await wait(300);
       const moved = await table();
       press(" ");
       for (let i = 0; i < 2; i++) press("ArrowUp");
       press("Enter");
       press("ArrowLeft", true);
-      await frame();
+      await wait(300);
       return {moved, drawn: await table(), address: await kept()};""",
     )
     moved, drawn = rows_of(found["moved"]), rows_of(found["drawn"])
     assert moved["image"].max() == 0
     inked = np.argwhere(drawn["image"] > 0.9)
     assert inked.tolist() == [[2, 5], [3, 5], [4, 5]]
-    again = in_page(page, DRAW + "await frame(); return table();", address=found["address"])
+    again = in_page(page, DRAW + "await wait(300); return table();", address=found["address"])
     assert rows_of(again)["image"] == pytest.approx(drawn["image"], abs=1e-6)
-    script = DRAW + "await frame(); return table();"
+    script = DRAW + "await wait(300); return table();"
     broken = in_page(page, script, address="#draw.image=A3&draw.from=77&draw.eps=no")
     assert broken == in_page(page, script)
 
@@ -162,8 +160,8 @@ def test_what_does_not_belong_has_a_large_score(in_page: Any, of_autoencoder: An
         page,
         DRAW
         + """
-      await frame();
-      const seen = {}, keep = async name => { await frame(); seen[name] = await table(); };
+      await wait(300);
+      const seen = {}, keep = async name => { await wait(300); seen[name] = await table(); };
       await keep("start");
       button("turn").click();
       await keep("turned");
@@ -201,21 +199,21 @@ def test_the_way_between_two_images_is_chosen_and_walked(in_page: Any, of_vae: A
         page,
         BETWEEN
         + """
-      await frame();
+      await wait(300);
       const slider = box.querySelector("input[type=range]"), [from, to] = box.querySelectorAll(".ends");
       const start = await table();
       from.querySelectorAll("button")[3].click();
       to.querySelectorAll("button")[2].click();
       slider.value = 0.3;
       slider.dispatchEvent(new Event("input", {bubbles: true}));
-      await frame();
+      await wait(300);
       const way = await table(), address = await kept(), stops = box.querySelectorAll(".stops button");
       stops[8].click();
-      await frame();
+      await wait(300);
       const end = await table(), words = box.querySelector("output").value;
       const filled = [...box.querySelectorAll(".stops canvas")].map(seenOn);
       button("back to the start").click();
-      await frame();
+      await wait(300);
       return {state: box.dataset.state, start, way, end, address, words, filled: new Set(filled).size,
               again: await table()};""",
     )
@@ -243,11 +241,11 @@ def test_a_model_of_classes_is_given_the_class(
     run = tiny_run("vae-mnist", "model.classes=10", "model.flow=2")
     page = page_of(explain("vae", runs=(run,), language="en"), with_script)
     script = """
-      await frame();
+      await wait(300);
       const start = await table(), select = box.querySelector("select"), first = select.selectedIndex;
       select.selectedIndex = 3;
       select.dispatchEvent(new Event("input", {bubbles: true}));
-      await frame();
+      await wait(300);
       return {start, first, other: await table()};"""
     found = in_page(page, DRAW + script)
     start, other = rows_of(found["start"]), rows_of(found["other"])
@@ -277,13 +275,13 @@ def test_images_in_colour_of_any_size(
         DRAW
         + """
       button("clear").click();
-      await frame();
+      await wait(300);
       const clear = await table(), colour = box.querySelector("input[type=color]");
       colour.value = "#ff8000";
       stroke([0.1, 6.5 / 12], [0.9, 6.5 / 12]);
-      await frame();
+      await wait(300);
       button("turn").click();
-      await frame();
+      await wait(300);
       return {clear, drawn: await table(), sizes: [pad.width / pad.height, box.scrollWidth - box.clientWidth]};""",
         width=420,
     )

@@ -152,4 +152,4 @@ def test_a_large_drawing_leaves_room_for_others_on_its_sheet() -> None:
         if type(box).__name__.endswith("ReplacedBox")
     ]
     assert len(heights) == 4
-    assert [round(height) for height in heights] == [92, 66, 98, 84]
+    assert [round(height) for height in heights] == [92, 82, 98, 84]

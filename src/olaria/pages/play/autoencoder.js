@@ -40,7 +40,7 @@ function imagePair(opened, decoder) {
   const { network, activation } = opened.config;
   const shape = /** @type {number[]} */ (opened.dimensions);
   if (network === "conv") {
-    const encoder = opened.encodes ? convEncoder(opened, "encoder") : null;
+    const encoder = /** @type {import("./conv.js").ConvEncoder} */ (opened.encodes ? convEncoder(opened, "encoder") : null);
     return {
       encode: (x) => encoder.head(encoder.describe(toPicture(x, shape))),
       decode: convDecoder(opened, decoder),

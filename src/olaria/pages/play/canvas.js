@@ -59,7 +59,13 @@ export function drawTiles(canvas, images, shape, columns) {
   });
 }
 
-/** An image on a part of a canvas: left, top, width and height in its own pixels. */
+/**
+ * An image on a part of a canvas.
+ * @param {HTMLCanvasElement} canvas
+ * @param {ArrayLike<number>} pixels
+ * @param {number[]} shape [C, H, W]
+ * @param {number[]} place left, top, width and height in the canvas's own pixels
+ */
 function drawWithin(canvas, pixels, [channels, height, width], place) {
   const small = document.createElement("canvas");
   small.width = width;

@@ -1,6 +1,6 @@
 /** The numbers of a code as bars on a canvas; of a distribution, each mean with one standard deviation to both sides. */
 
-import { makeCanvas } from "./canvas.js";
+import { contextOf, makeCanvas } from "./canvas.js";
 import { roundAbove, written } from "./numbers.js";
 
 const WIDTH = 340;
@@ -19,7 +19,7 @@ const BOTTOM = 20;
 export function makeCodeView(names, reach, hasPrior, label, colours) {
   const height = names.length * ROW + BOTTOM;
   const canvas = makeCanvas(WIDTH, height, { role: "img", "aria-label": label });
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   const middle = (LEFT + WIDTH - RIGHT) / 2, half = (WIDTH - RIGHT - LEFT) / 2;
   const write = (text, x, y, align, colour) => {
     [context.textAlign, context.fillStyle] = [align, colour];

@@ -1,10 +1,12 @@
 /** An image that is drawn on, by pointer, finger and keys. */
 
 import { beginStroke, paint } from "./brush.js";
-import { drawImage, makeCanvas } from "./canvas.js";
+import { contextOf, drawImage, makeCanvas } from "./canvas.js";
 
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const FAR = 4; // pixels of a key with Shift
+
+/** @typedef {import("./brush.js").Stroke} Stroke */
 
 /**
  * @param {number} side width in CSS pixels
@@ -19,9 +21,9 @@ export function makePad(side, shape, label, cursorColour, read, colour, changed)
   const [, height, width] = shape;
   const canvas = makeCanvas(side, side * height / width, { tabindex: 0, role: "application", "aria-label": label });
   canvas.className = "pad";
-  const context = canvas.getContext("2d"), unit = side / width;
+  const context = contextOf(canvas), unit = side / width;
   const cursor = { at: [Math.floor(width / 2), Math.floor(height / 2)], isShown: false };
-  /** @type {import("./brush.js").Stroke | null} */
+  /** @type {Stroke | null} */
   let stroke = null;
   const draw = () => {
     drawImage(canvas, read(), shape);
@@ -30,7 +32,7 @@ export function makePad(side, shape, label, cursorColour, read, colour, changed)
     context.lineWidth = stroke ? 4 : 2;
     context.strokeRect(...cursor.at.map((place) => place * unit), unit, unit);
   };
-  const go = (to) => changed(paint(stroke, shape, to));
+  const go = (to) => changed(paint(/** @type {Stroke} */ (stroke), shape, to));
   const begin = (to) => { stroke = beginStroke(read(), shape, colour()); go(to); };
   const end = () => { stroke = null; };
   const place = (event) => {

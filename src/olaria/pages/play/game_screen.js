@@ -68,7 +68,7 @@ function sceneOf(match, seen, window_, middle, moment) {
   };
 }
 
-/** Mean outputs on both kinds of points, step by step. */
+/** Mean outputs on both kinds of points, step by step. @returns {import("./plot.js").Chart} */
 function curvesOf(past, isLogistic, words, colours) {
   const x = past.map(([step]) => step), both = past.flatMap(([, ...two]) => two);
   const [low, high] = isLogistic ? [0, 1] : [Math.min(...both), Math.max(...both)];

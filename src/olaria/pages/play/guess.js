@@ -1,6 +1,6 @@
 /** A guess before a live part shows what happens. It is kept in the address, and stands beside what is then seen. */
 
-import { all, make } from "./elements.js";
+import { all, make, one } from "./elements.js";
 import { FORMS } from "./link_state.js";
 import { filled } from "./numbers.js";
 
@@ -17,7 +17,7 @@ export function startGuess(box, stateOf, link, words, show) {
   /** @type {HTMLElement | null} */
   const question = box.querySelector(".live-guess");
   if (!question) return;
-  const list = question.querySelector("ul"), items = all(list, "li"), answers = items.map((item) => item.textContent);
+  const list = one(question, "ul"), items = all(list, "li"), answers = items.map((item) => item.textContent);
   const letters = answers.map((_, place) => String.fromCharCode(97 + place));
   const state = stateOf({ guess: { form: FORMS.text, start: "", fits: (text) => text === NONE || letters.includes(text) } });
   const told = make("p.guessed", { tabindex: -1 });

@@ -115,6 +115,7 @@ export function part(stage) {
 /** The class that the decoder is given; null where it is given none. */
 const classOf = (model, values) => (model.classes ? values.class : null);
 
+/** @param {Stage} stage @param {number} count of images @param {number} size of an image */
 function stateOfDrawing({ state, settings, models: [model] }, count, size) {
   const isWithin = (least, most) => (value) => Number.isInteger(value) && value >= least && value <= most;
   return state({
@@ -125,7 +126,13 @@ function stateOfDrawing({ state, settings, models: [model] }, count, size) {
   });
 }
 
-/** Everything that is seen, in the room of the stage. */
+/**
+ * Everything that is seen, in the room of the stage.
+ * @param {Stage} stage
+ * @param {any} values
+ * @param {Float32Array[]} images
+ * @param {any} acts
+ */
 function makeView({ room, settings, words, models: [model], colours }, values, images, acts) {
   const { shape } = model;
   const tools = makeTools(shape, words, settings.paper, acts);
@@ -195,10 +202,10 @@ function makeTools([channels], words, paper, { begin, change }) {
     element: make(
       "p.controls.tools",
       {},
-      button(words.clear, () => { press(false); begin(BLANK); }),
       eraser,
       ...(channels === 3 ? [colour] : []),
       ...Object.keys(CHANGES).map((name) => button(words[name], () => change(name))),
+      button(words.clear, () => { press(false); begin(BLANK); }),
     ),
     colour: () => {
       if (isErasing) return Array(channels).fill(paper);

@@ -113,7 +113,11 @@ export function part(stage) {
   };
 }
 
-/** Buttons with the test images, as the VAE rebuilds them. */
+/**
+ * Buttons with the test images, as the VAE rebuilds them.
+ * @param {Stage} stage
+ * @param {(from: number) => void} begin
+ */
 function thumbnails({ settings, models: [model] }, begin) {
   return settings.sides[0].starts.map((z, from) => {
     const canvas = makeCanvas(START_SIDE, START_SIDE * model.shape[1] / model.shape[2]);

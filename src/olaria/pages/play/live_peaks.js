@@ -21,6 +21,9 @@ const FIELDS = [
 ];
 
 /** @typedef {import("./live.js").Stage} Stage */
+/** @typedef {import("./gaussians.js").Gaussian} Gaussian */
+/** @typedef {import("./peaks.js").Mixture} Mixture */
+/** @typedef {{name: string, q: Gaussian}} Fit */
 
 /**
  * @param {Stage} stage
@@ -36,8 +39,9 @@ export function part({ room, settings, words, colours, state: stateOf }) {
   const plot = makePlot(600, 300, colours, words.seen);
   const body = make("tbody", {}), told = make("p.small", { role: "status" });
   const mixture = () => mixtureOf(values);
-  /** @type {any[]} names of fits, and the fits */
-  let fits = [], frame = 0;
+  /** @type {Fit[]} */
+  let fits = [];
+  let frame = 0;
 
   const draw = (p) => {
     plot.draw(curvesOf(p, fits, words, colours));
@@ -50,7 +54,9 @@ export function part({ room, settings, words, colours, state: stateOf }) {
   const search = () => {
     cancelAnimationFrame(frame);
     const p = mixture(), wide = { name: "wide", q: moments(p) };
-    const searches = p.parts.map((part) => searching(p, part)), found = p.parts.map((part) => [...part]);
+    const searches = p.parts.map((part) => searching(p, part));
+    /** @type {Gaussian[]} */
+    const found = p.parts.map((part) => [...part]);
     const next = () => {
       const end = performance.now() + SLICE_MS;
       const ended = [false, false];
@@ -94,17 +100,24 @@ export function part({ room, settings, words, colours, state: stateOf }) {
   };
 }
 
-/** The density p. */
+/** The density p. @param {any} values @returns {Mixture} */
 const mixtureOf = ({ leftMean, leftStd, rightMean, rightStd, share }) => ({
   weights: [share, 1 - share],
   parts: [[leftMean, leftStd], [rightMean, rightStd]],
 });
 
-/** The headings of the table of fits. */
+/** The headings of the table of fits. @param {Record<string, string>} words */
 const headOf = ({ mean, std, forward, backward }) => make("thead", {}, make("tr", {}, make("td"),
   ...[mean, std, forward, backward].map((name) => make("th.n", { scope: "col" }, name))));
 
-/** The density p, and each fit. */
+/**
+ * The density p, and each fit.
+ * @param {Mixture} p
+ * @param {Fit[]} fits
+ * @param {Record<string, string>} words
+ * @param {any} colours
+ * @returns {import("./plot.js").Chart}
+ */
 function curvesOf(p, fits, words, { muted, blue, clay }) {
   const x = span(-EDGE, EDGE, POINTS), density = x.map((place) => Math.exp(logMixture(p, place)));
   const looks = { wide: { colour: blue }, narrow: { colour: clay }, other: { colour: clay, dashed: true } };

@@ -105,7 +105,15 @@ function fieldsOf(settings, model) {
   };
 }
 
-/** The outputs along the way as far as they are known, and the place where the reader is. */
+/**
+ * The outputs along the way as far as they are known, and the place where the reader is.
+ * @param {any[]} known
+ * @param {[number, number]} mark
+ * @param {boolean} isLogistic
+ * @param {Record<string, string>} words
+ * @param {any} colours
+ * @returns {import("./plot.js").Chart}
+ */
 function curveOf(known, mark, isLogistic, words, colours) {
   const places = [...known.keys()].filter((place) => known[place]), y = places.map((place) => known[place].value);
   const [low, high] = isLogistic ? [0, 1] : [Math.min(...y, mark[1]), Math.max(...y, mark[1])];
@@ -121,7 +129,7 @@ function curveOf(known, mark, isLogistic, words, colours) {
 
 /** Images and outputs along the way, computed one a frame: the stops first, then the places between them. */
 function makeWay(at, found) {
-  const order = [...Array(PLACES).keys()].sort((a, b) => (a % EACH > 0) - (b % EACH > 0) || a - b);
+  const order = [...Array(PLACES).keys()].sort((a, b) => Number(a % EACH > 0) - Number(b % EACH > 0) || a - b);
   /** @type {any[]} */
   let known = [];
   let isFilling = false;

@@ -9,8 +9,7 @@ import { sigmoid } from "./tensor.js";
 /** @typedef {import("./plane_gan.js").Moment} Moment */
 /** @typedef {import("./plane_gan.js").PlaneGan} PlaneGan */
 
-const BATCH = 64, WIDE_BATCH = 32; // of wide networks, so that a turn takes about five milliseconds
-const WIDE = 64; // units of a layer
+const BATCH = 64;
 const NUM_POINTS = 2000; // of a set that is drawn in the page
 const NUM_SHOWN = 400;
 const NUM_ARROWS = 70;
@@ -91,7 +90,7 @@ export class Match {
     Object.assign(this.gan.settings, RULES[rule]);
     const { settings } = this.gan;
     settings.discriminator_updates = Math.min(MOST_UPDATES, settings.discriminator_updates);
-    this.source = pointSource(table.points, Math.max(...settings.hidden) > WIDE ? WIDE_BATCH : BATCH, uniform);
+    this.source = pointSource(table.points, BATCH, uniform);
     const normal = normals(uniforms(0));
     this.z = Float32Array.from({ length: NUM_SHOWN * this.gan.latent }, normal);
     if (rule === "silent") {

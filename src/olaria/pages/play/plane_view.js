@@ -113,7 +113,13 @@ function drawAxes(context, onCanvas, colours, names, size) {
   context.fillText(names[1], 6, 4 + 14 * size);
 }
 
-/** @param {Over} over */
+/**
+ * @param {any} context see `contextOf`
+ * @param {(...place: number[]) => number[]} onCanvas
+ * @param {Over} over
+ * @param {any} colours
+ * @param {number} size of a pixel of the screen
+ */
 function drawOver(context, onCanvas, { radii, name = "", marks = [] }, colours, size) {
   if (radii) {
     const [x, y] = onCanvas(0, 0), [right] = onCanvas(radii[0], 0), [, top] = onCanvas(0, radii[1]);

@@ -25,9 +25,9 @@ export class Playing {
    * @param {Listeners} on
    */
   constructor(isStill, on) {
-    [this.isStill, this.on] = [isStill, on];
-    /** @type {Match} */
-    this.match = null;
+    this.isStill = isStill;
+    this.on = on;
+    this.match = /** @type {Match} */ (/** @type {unknown} */ (null)); // until `begin`
     /** What is seen of a turn in slow motion. @type {any} */
     this.moment = null;
     this.isPlaying = this.isSlow = false;

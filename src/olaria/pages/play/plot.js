@@ -17,6 +17,17 @@ const APART = [34, 52]; // least pixels from one tick to the next, upwards and a
  */
 
 /**
+ * Ranges and names of the axes, curves and a point.
+ * @typedef {object} Chart
+ * @property {[number, number]} x
+ * @property {[number, number]} y
+ * @property {string} xName
+ * @property {string} [yName]
+ * @property {Curve[]} curves
+ * @property {[number, number]} [mark]
+ */
+
+/**
  * A canvas that curves are drawn on.
  * @param {number} width in CSS pixels
  * @param {number} height
@@ -29,10 +40,7 @@ export function makePlot(width, height, colours, label) {
   /** @type {any} */
   let last = null;
   onResize(canvas, () => last && draw(last));
-  /**
-   * @param {{x: [number, number], y: [number, number], xName: string, yName?: string, curves: Curve[],
-   *   mark?: [number, number]}} what ranges and names of the axes, curves and a point
-   */
+  /** @param {Chart} what */
   const draw = (what) => {
     const { x, y, xName, yName = "", curves, mark } = last = what;
     const size = Math.min(1.8, width / (canvas.clientWidth || width)); // of a pixel of the screen, on a narrow page

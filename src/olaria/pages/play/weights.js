@@ -190,7 +190,7 @@ export function open(document) {
     tensor(name) {
       const entry = tensors.get(name);
       if (!entry) throw new PlayError("tensor", `there is no tensor ${name}`);
-      return { data: data.get(name), shape: entry.shape };
+      return { data: /** @type {Float32Array} */ (data.get(name)), shape: entry.shape };
     },
   };
 }

@@ -54,13 +54,13 @@ export class Writing {
 
   /** @param {number} id of the next token */
   add(id) {
-    this.drawn.push({ id, logits: this.reader.logits.slice() });
+    this.drawn.push({ id, logits: /** @type {Float32Array} */ (this.reader.logits).slice() });
     this.reader.step(id);
   }
 
   /** A token by chance. @param {import("./sampling.js").SamplingOptions} options */
   chosen(options) {
-    return choose(nextProbabilities(this.reader.logits, [], options), this.random());
+    return choose(nextProbabilities(/** @type {Float32Array} */ (this.reader.logits), [], options), this.random());
   }
 
   /** @param {import("./sampling.js").SamplingOptions} options */
