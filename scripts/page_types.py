@@ -43,7 +43,8 @@ def missing() -> str | None:
     npm = shutil.which("npm")
     if npm is None:
         return "npm is not installed, which brings TypeScript"
-    words = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    # Without links, which a stick of FAT cannot hold.
+    words = [npm, "ci", "--ignore-scripts", "--no-bin-links", "--no-audit", "--no-fund"]
     try:
         done = subprocess.run(
             words, cwd=FOLDER, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=INSTALL_S
