@@ -36,7 +36,7 @@ const still = async () => {
   let before = "";
   for (let i = 0; i < 12 && before !== look(); i++) { before = look(); await pause(120); }
 };
-const scrolls = "div.scroll, .two .written"; // take the focus to be scrolled
+const scrolls = "div.scroll, div.scrolled, .two .written"; // take the focus to be scrolled
 const seen = one => one.getClientRects().length > 0 && !one.disabled && one.options?.length !== 1;
 /** Controls by what they are; of those that a list has many of, the last. */
 const controls = () => {
@@ -52,6 +52,8 @@ const controls = () => {
 };
 const nameOf = one => [one.tagName, one.type ?? "", one.className,
   one.getAttribute("aria-label") ?? one.labels?.[0]?.textContent ?? one.textContent].join("|").slice(0, 90);
+/** A letter is a small target, and a line's end none. */
+const widest = found => [...found].sort((a, b) => b.offsetWidth - a.offsetWidth)[0] ?? null;
 let all = [];
 const begin = async place => {
   box = boxes[place];
@@ -133,7 +135,7 @@ def touched(page: Driven) -> list[str]:
             way = [page.value(f"at({one}, {0.4 + i / 20}, {0.35 + i / 10})") for i in range(5)]
             page.finger(*way[:: 1 if place % 2 else -1])
         elif kind in ("OL", "P"):
-            chip = f"{one}.querySelector('li:not(.left), .drawn')"
+            chip = f"widest({one}.querySelectorAll('li:not(.left), .drawn'))"
             if not page.value(f"{chip} !== null"):
                 continue
             page.finger(page.value(f"at({chip})"))
@@ -162,6 +164,7 @@ def scrolled(page: Driven) -> bool:
 
 def without_controls(page: Driven) -> Any:
     """Controls that are seen where a link hides them, and whether anything else is."""
+    page.value("pause(700)")  # the part may still be about to write what it keeps into the address
     page.value('location.hash = "#hide=controls"')
     found = page.value(
         """pause(50).then(() => [
@@ -170,6 +173,7 @@ def without_controls(page: Driven) -> Any:
           [...room().querySelectorAll("canvas, table, ol")].some(seen)])"""
     )
     page.value('location.hash = "#hide=nothing"')
+    page.value('until(() => !document.documentElement.classList.contains("hide-controls"))')
     return found
 
 
