@@ -135,6 +135,25 @@ def test_a_link_fixes_what_is_shown_and_hides_the_controls(in_page: Any, of_vae:
     assert shown == usual[0] and controls != "none" and usual[2] == "until-found"
 
 
+def test_links_opened_soon_after_each_other_are_all_followed(in_page: Any, of_vae: Any) -> None:
+    """Also one that the page had written itself, while it is about to write another."""
+    script = (
+        PLANE
+        + """
+      const hidden = [], open = async (words, ms) => {
+        location.hash = `#hide=${words}`;
+        await wait(ms);
+        hidden.push(getComputedStyle(box.querySelector(".actions")).display === "none");
+      };
+      await open("controls", 700);
+      await open("nothing", 700);
+      await open("controls", 60);
+      await open("nothing", 60);
+      return hidden;"""
+    )
+    assert in_page(of_vae[0].html(), script) == [True, False, True, False]
+
+
 def test_a_text_too_long_for_a_link_is_left_out_and_that_is_said(in_page: Any, of_gpt: Any) -> None:
     found = in_page(
         of_gpt[0].html(),

@@ -64,6 +64,7 @@ export class Link {
     addEventListener("hashchange", () => {
       if (location.hash === this.written || !location.hash.includes("=")) return;
       this.values = readHash(location.hash);
+      this.written = ""; // no longer in the address: opened again, it is another link
       for (const listener of this.listeners) listener();
     });
   }
