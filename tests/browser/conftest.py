@@ -16,17 +16,10 @@ import pytest
 
 from olaria.pages.link import digest
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",  # as root there is none
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--proxy-server=127.0.0.1:9",  # whatever tries to leave meets a closed door
+from .flags import FLAGS, NAMES
+
+CLOCKED = (
+    *FLAGS,
     "--virtual-time-budget=20000",
     "--disable-features=IsolateSandboxedIframes",  # whose own process would not know that time
 )
@@ -91,7 +84,12 @@ def in_page(chromium: str, tmp_path: Path) -> InPage:
         file = tmp_path / "page.html"
         file.write_text(also_running(page, asking), encoding="utf-8")
         profile = tmp_path / "profile"
-        words = [*FLAGS, f"--window-size={width},1200", f"--user-data-dir={profile}", "--dump-dom"]
+        words = [
+            *CLOCKED,
+            f"--window-size={width},1200",
+            f"--user-data-dir={profile}",
+            "--dump-dom",
+        ]
         ended = subprocess.run(
             [chromium, *words, file.as_uri() + address],
             capture_output=True,

@@ -21,18 +21,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--proxy-server=127.0.0.1:9",
-    "--remote-debugging-pipe",
-)
+from .flags import FLAGS
+
 _BEGIN = """import os, sys
 told, answers, *words = sys.argv[1:]
 os.dup2(int(told), 3)
@@ -65,7 +55,12 @@ class Driven:
         self._folder, self._rest, self._last = folder, b"", 0
         told, self._out = (_above(fd) for fd in os.pipe())
         self._in, answers = (_above(fd) for fd in os.pipe())
-        words = [chromium, *FLAGS, f"--user-data-dir={folder / 'profile'}"]
+        words = [
+            chromium,
+            *FLAGS,
+            "--remote-debugging-pipe",
+            f"--user-data-dir={folder / 'profile'}",
+        ]
         self._process = subprocess.Popen(
             [sys.executable, "-c", _BEGIN, str(told), str(answers), *words],
             pass_fds=(told, answers),
