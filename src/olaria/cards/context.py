@@ -11,6 +11,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from olaria.cards.comparison import Comparison
+from olaria.families.report import PanelKind
 from olaria.i18n import Message
 
 Images = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
@@ -108,6 +109,26 @@ class DataCard:
 
 
 @dataclass(frozen=True)
+class LiveCard:
+    """A live part of a report, above the figure that stays.
+
+    Args:
+        panel: the figure beneath it, of the run's family.
+        part: the module of ``pages/play`` that draws it.
+        settings: what it begins with, by name: words, numbers, arrays and lists of them.
+        only_decodes: whether it does without the model's encoder.
+        model: that it computes with, as :mod:`olaria.export.play` writes it; empty where a page cannot hold it, which
+            then leaves the part out.
+    """
+
+    panel: PanelKind
+    part: str
+    settings: Mapping[str, Any]
+    only_decodes: bool = False
+    model: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class RunCard:
     """One run: its files as read, and outputs of its model. What is None or empty is not drawn.
 
@@ -144,6 +165,7 @@ class RunCard:
         incidents: from its files; None where it kept no record.
         is_watched: whether the doctor watched its training.
         differences: dotted paths of the settings in which the recipe differs from its preset.
+        live: the part of it that moves, in a living report.
     """
 
     name: str
@@ -175,6 +197,7 @@ class RunCard:
     incidents: Sequence[Incident] | None = None
     is_watched: bool = True
     differences: frozenset[str] = frozenset()
+    live: LiveCard | None = None
 
     @property
     def measured(self) -> Mapping[str, Any]:

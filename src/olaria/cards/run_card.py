@@ -17,13 +17,14 @@ from torch import Generator, Tensor
 from olaria.cards.architecture import architecture
 from olaria.cards.context import DataCard, Incident, RunCard
 from olaria.cards.incidents import incidents
+from olaria.cards.live import with_live
 from olaria.data import AnyData, ImageData, PairData, PointData, TextData
 from olaria.data.config import DataConfig
 from olaria.errors import MissingError, OlariaError, SamplingError
 from olaria.families import MODELS
 from olaria.i18n import N_, Message, command
 from olaria.kinds import draw
-from olaria.models.base import ImageModel
+from olaria.models.base import ImageModel, Model
 from olaria.models.vq import VQ
 from olaria.recipes import preset
 from olaria.runs import Run
@@ -49,11 +50,23 @@ _CARD = ("title", "citation", "licence", "sizes")
 """What provenance.json says of data, and a card too."""
 
 
-def run_card(run: Run, *, offline: bool = False) -> RunCard:
-    """Everything that a report shows of one run; what its data would show is left out where it cannot be had."""
+def run_card(run: Run, *, offline: bool = False, live: bool = False) -> RunCard:
+    """Everything that a report shows of one run; what its data would show is left out where it cannot be had.
+
+    Args:
+        run: that is shown.
+        offline: open no connection.
+        live: whether its part that moves is gathered too.
+    """
     data, missing = _data_of(run, offline)
-    provenance = run.provenance
     model = run.model()
+    card = _still_card(run, model, data, missing)
+    return with_live(card, run, model, data, seed=_SEED, drawn=NUM_SAMPLES) if live else card
+
+
+def _still_card(run: Run, model: Model, data: AnyData | None, missing: Message | None) -> RunCard:
+    """What does not move."""
+    provenance = run.provenance
     gaps = [] if missing is None else [Message(LEFT_OUT, {"reason": missing})]
     card = RunCard(
         name=run.name,

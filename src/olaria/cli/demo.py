@@ -5,11 +5,10 @@ from __future__ import annotations
 from olaria.cli.shell import Shell
 from olaria.cli.verb import Verb
 from olaria.i18n import Message
-from olaria.workflows.demo import DemoRequest, demo
-from olaria.workflows.report import Report
+from olaria.workflows.demo import DemoRequest, Practice, demo
 
 
-def _do(shell: Shell, request: DemoRequest) -> Report:
+def _do(shell: Shell, request: DemoRequest) -> Practice:
     from olaria.cli.progress import display
 
     shell.use_threads()
@@ -29,8 +28,9 @@ def _do(shell: Shell, request: DemoRequest) -> Report:
         )
 
 
-def _show(shell: Shell, found: Report) -> None:
-    shell.path(found.path)
+def _show(shell: Shell, found: Practice) -> None:
+    for path in (found.path, *found.pages):
+        shell.path(path)
 
 
 VERB = Verb(DemoRequest, _do, _show)

@@ -62,7 +62,7 @@ def play(
     precision: Precision = "float32",
     checkpoint: str | int | None = None,
     *,
-    decodes: bool = False,
+    only_decodes: bool = False,
 ) -> dict[str, Any]:
     """A run's model as a document of JSON values.
 
@@ -72,7 +72,7 @@ def play(
             is rounded to 255 steps of its own. A model of points, which the page trains on, is always written in
             float32.
         checkpoint: ``best``, ``last`` or a step; the best, else the last, where None.
-        decodes: leave out what only encodes; of a family that does not encode images nothing is left out.
+        only_decodes: leave out what only encodes; of a family that does not encode images nothing is left out.
 
     Raises:
         RunError: no page can run models of its family.
@@ -89,7 +89,7 @@ def play(
         played = play_text.PLAYED[run.family](plain, run.tokenizer())
     else:
         played = play_images.PLAYED[run.family](plain)
-    without_encoder = decodes and run.family in play_images.DECODED
+    without_encoder = only_decodes and run.family in play_images.DECODED
     if without_encoder:
         played = play_images.decoder(played)
     tensors = dict(played.tensors)

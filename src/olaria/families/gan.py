@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,18 @@ from olaria.families.report import Method, Panel, Section, Setting, is_not_one, 
 from olaria.i18n import N_
 
 AdversarialLoss = Literal["minimax", "non-saturating", "least-squares", "hinge", "wasserstein"]
+LOGISTIC: tuple[AdversarialLoss, ...] = ("minimax", "non-saturating")
+"""Losses that read an output as the logit of a probability, and are in nats."""
+
+
+def final_loss(loss: AdversarialLoss, events: Iterable[Mapping[str, Any]]) -> AdversarialLoss:
+    """The loss that a run of this one ended with, by its events: a rescue may have changed it."""
+    for event in events:
+        if event["event"] == "changed" and event["path"] == "model.loss":
+            loss = event["value"]
+    return loss
+
+
 """See :mod:`olaria.objectives.adversarial`."""
 
 

@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 
 from olaria.data.base import ImageData, Images
 from olaria.evaluation.projection import PrincipalComponents
+from olaria.export.live import called, index
 from olaria.i18n import N_, Message
 from olaria.lessons.base import Array, Asked
 from olaria.lessons.figures import Bars, Curve, Figure, Heat, Plot, Strip, Words
@@ -52,9 +53,7 @@ class Opened:
 
     def words(self, row: int) -> Message:
         """What an image is called in a sentence: by its class, or by its place."""
-        if self.y is None:
-            return Message(N_("number {number}"), {"number": row + 1})
-        return Message(N_("class {name}"), {"name": self.data.class_names[int(self.y[row])]})
+        return called(row, None if self.y is None else self.y.numpy(), self.data.class_names)
 
     def two(self, *, alike: bool = False) -> tuple[int, int]:
         """Two of the images: the first, and the next that is of another class, or of the same one."""
@@ -134,15 +133,6 @@ def components(x: Tensor, size: int, generator: Generator) -> PrincipalComponent
 def value(number: float, digits: int | None = None) -> Message:
     """A number alone, in the reader's notation."""
     return Message("{number}", {"number": Number(number, digits)})
-
-
-def index(letter: str, place: int) -> str:
-    """A component of a vector, counted from one.
-
-    >>> index("z", 11)
-    'z₁₂'
-    """
-    return letter + str(place + 1).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
 
 
 def strip(title: Words, x: Tensor | Array, notes: tuple[Words, ...] = ()) -> Strip:

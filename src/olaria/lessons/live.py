@@ -12,25 +12,18 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from olaria.export import live
+from olaria.families.gan import AdversarialLoss
 from olaria.i18n import N_, Message
-from olaria.lessons.base import Array, Asked, evenly, numbers
+from olaria.lessons.base import Array, Asked, numbers
 from olaria.lessons.figures import Figure, Images, Live, Tokens, Words
-from olaria.lessons.images import Opened, index, strip, value
+from olaria.lessons.images import Opened, strip, value
 from olaria.runs import Run
 
-MOST_SLIDERS = 6
-"""Dimensions that can be moved: those used most."""
-MOST_STARTS = 6
-"""Test images to begin at."""
-MOST_POINTS = 300
-MOST_LEARNT = 800
-"""Points of a run's data that the page trains on."""
 NUM_ROWS = 3
 """Dimensions that the static figure shows."""
 AROUND = (-2.0, -4 / 3, -2 / 3, 0.0, 2 / 3, 4 / 3, 2.0)
 """Where it shows them, in standard deviations of the codes around the first one."""
-REACH = 3.5
-"""Of a slider, in standard deviations around the mean."""
 
 Image = Callable[[Array, Tensor | None], Array]
 """Codes (N, latent) and classes (N,) to images (N, C, H, W)."""
@@ -44,30 +37,10 @@ def latent_plane(scene: Opened, codes: Tensor, image: Image) -> Live:
         codes: of the test images, (N, latent).
         image: the decoder, by the way that computes the step.
     """
-    z = numbers(codes)
-    mean, std = z.mean(0), np.maximum(z.std(0), 1e-6)
-    order = [int(place) for place in np.argsort(-z.var(0), kind="stable")]
-    sliders, starts = order[:MOST_SLIDERS], starts_of(scene)
-    labels = None if scene.y is None else scene.y[:MOST_POINTS].numpy()
-    return Live(
-        "",
-        "live_plane",
-        (scene.asked.run.name,),
-        {
-            "names": [index("z", place) for place in sliders],
-            "sliders": sliders,
-            "low": (mean - REACH * std)[sliders],
-            "high": (mean + REACH * std)[sliders],
-            "starts": z[starts],
-            "startNames": [scene.words(row) for row in starts],
-            "points": z[:MOST_POINTS, sliders[:2]],
-            "labels": labels,
-            "classNames": list(scene.data.class_names),
-            "told": None if scene.y is None or not scene.model.classes else scene.y[starts].numpy(),
-        },
-        _around(scene, z[0], std, sliders[:NUM_ROWS], image),
-        decodes=True,
-    )
+    z, labels = numbers(codes), None if scene.y is None else scene.y.numpy()
+    settings = live.plane(z, labels, scene.data.class_names, is_told=bool(scene.model.classes))
+    below = _around(scene, z, image)
+    return Live("", "live_plane", (scene.asked.run.name,), settings, below, decodes=True)
 
 
 def noise_walk(
@@ -77,8 +50,7 @@ def noise_walk(
     *,
     label: int | None,
     names: Sequence[str],
-    is_logistic: bool,
-    is_arc: bool,
+    loss: AdversarialLoss,
 ) -> Live:
     """The generator of a run, drawing on the way from one noise vector to another, and the discriminator's output.
 
@@ -88,17 +60,9 @@ def noise_walk(
         below: the static figure.
         label: class of both ends, where the networks are given it.
         names: of the classes.
-        is_logistic: whether an output is read as the logit of a probability.
-        is_arc: whether the way is an arc and not straight.
+        loss: that the run ended with.
     """
-    settings = {
-        "ends": list(ends),
-        "class": label,
-        "classNames": list(names),
-        "logistic": is_logistic,
-        "arc": is_arc,
-    }
-    return Live("", "live_walk", (run,), settings, below)
+    return Live("", "live_walk", (run,), live.walk(ends, label, names, loss), below)
 
 
 def plane_game(
@@ -112,12 +76,7 @@ def plane_game(
         clusters: their centres, (K, 2), and standard deviation, where they are known.
         below: the static figure.
     """
-    settings = {
-        "run": run,
-        "points": numbers(points[:MOST_LEARNT]),
-        "modes": None if clusters is None else clusters[0],
-        "std": None if clusters is None else clusters[1],
-    }
+    settings = live.game(run, numbers(points), clusters)
     return Live("", "live_game", (run,), settings, below)
 
 
@@ -152,25 +111,20 @@ def typed(part: str, runs: Sequence[Run], text: str, below: Figure, **settings: 
     return Live("", f"live_{part}", names, {"text": text, **settings}, below)
 
 
-def _around(scene: Opened, z: Array, std: Array, places: list[int], image: Image) -> Images:
+def starts_of(scene: Opened) -> list[int]:
+    """A few test images, of as many classes as there are."""
+    return live.starts_of(len(scene.x), None if scene.y is None else scene.y.numpy())
+
+
+def _around(scene: Opened, z: Array, image: Image) -> Images:
     """The code of the first image, one dimension at a time moved to both sides."""
     told = scene.told(slice(0, 1))
     y = None if told is None else told.expand(len(AROUND))
-    rows = []
-    for place in places:
-        moved = np.tile(z, (len(AROUND), 1))
+    std, rows = live.spreads(z), []
+    for place in live.most_used(z)[:NUM_ROWS]:
+        moved = np.tile(z[0], (len(AROUND), 1))
         moved[:, place] += np.array(AROUND) * std[place]
         notes = tuple(value(x, 2) for x in moved[:, place])
-        title: Words = Message(N_("moved along {name}"), {"name": index("z", place)})
+        title: Words = Message(N_("moved along {name}"), {"name": live.index("z", place)})
         rows.append(strip(title, image(moved, y), notes))
     return Images("", tuple(rows))
-
-
-def starts_of(scene: Opened) -> list[int]:
-    """A few test images, of as many classes as there are."""
-    if scene.y is None:
-        return list(range(min(MOST_STARTS, len(scene.x))))
-    # The first image is the first one of its class.
-    _, first = np.unique(scene.y.numpy(), return_index=True)
-    rows = sorted(first.tolist())
-    return [rows[i] for i in evenly(len(rows), MOST_STARTS)]

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from olaria.export.live import MOST_STARTS, index
 from olaria.i18n import N_, Message
 from olaria.lessons.base import Array, numbers
 from olaria.lessons.figures import Figure, Images, Live, Words
-from olaria.lessons.images import Opened, index, strip, value
-from olaria.lessons.live import MOST_STARTS, starts_of
+from olaria.lessons.images import Opened, strip, value
+from olaria.lessons.live import starts_of
 
 QUANTILES = np.linspace(0, 1, 101)
 """Of the scores of test images, which a page compares its own with."""

@@ -105,7 +105,7 @@ def lesson_page(lesson: LessonContext, language: str = "en") -> str:
             "name": lesson.name,
             "script": linked(main_module(figures.parts)),
             "words": data_block(words),
-            "play": documents(lesson.play) if figures.parts else [],
+            "play": documents(lesson.play.items()) if figures.parts else [],
         }
     )
     return sound(page)

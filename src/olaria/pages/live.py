@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
-from olaria.i18n import translate
+from olaria.i18n import Message, translate
 from olaria.pages.live_words import EVERY, OF_PART
+from olaria.pages.page import plain_words
 from olaria.pages.palette import BLUE, CLASS_COLOURS, CLAY, FAINT, INK, MUTED, SAND
 
 COLOURS = {
@@ -23,8 +25,8 @@ COLOURS = {
 }
 
 
-def main_module(parts: Iterable[str]) -> str:
-    """The module that starts the lesson, and its live parts where it has some.
+def main_module(parts: Iterable[str], *, is_lesson: bool = True) -> str:
+    """The module that starts a lesson, and the live parts of a page where it has some.
 
     >>> print(main_module(["live_plane"]), end="")
     import { start } from "olaria/lesson.js";
@@ -33,11 +35,13 @@ def main_module(parts: Iterable[str]) -> str:
     start();
     startLive({ live_plane });
     """
-    parts, lines = list(parts), ['import { start } from "olaria/lesson.js";']
+    parts = list(parts)
+    lines = ['import { start } from "olaria/lesson.js";'] if is_lesson else []
     if parts:
         lines += ['import { startLive } from "olaria/live.js";']
         lines += [f'import {{ part as {part} }} from "olaria/{part}.js";' for part in parts]
-    lines += ["start();", *([f"startLive({{ {', '.join(parts)} }});"] if parts else [])]
+    lines += ["start();"] if is_lesson else []
+    lines += [f"startLive({{ {', '.join(parts)} }});"] if parts else []
     return "\n".join(lines) + "\n"
 
 
@@ -50,9 +54,35 @@ def live_words(parts: Iterable[str], language: str) -> dict[str, dict[str, str]]
     }
 
 
-def documents(play: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Markup]]:
+def settings_block(settings: Mapping[str, Any], language: str) -> Markup:
+    """What a live part begins with, for the page: words in the reader's language, numbers to six digits.
+
+    >>> str(settings_block({"at": [0.1234567, float("nan")]}, "en"))
+    '{"at":[0.123457,null]}'
+    """
+    return data_block(_plain_values(settings, language))
+
+
+def _plain_values(value: Any, language: str) -> Any:
+    """As JSON has them; None for NaN or infinity."""
+    match value:
+        case Mapping():
+            return {name: _plain_values(each, language) for name, each in value.items()}
+        case np.ndarray():
+            return _plain_values(value.tolist(), language)
+        case list() | tuple():
+            return [_plain_values(each, language) for each in value]
+        case Message():
+            return plain_words(value, language)
+        case float() | np.floating():
+            return float(f"{value:.6g}") if np.isfinite(value) else None
+        case _:
+            return value
+
+
+def documents(play: Iterable[tuple[str, Mapping[str, Any]]]) -> list[tuple[str, Markup]]:
     """Name of each run, and its model as :func:`olaria.export.play.play` gives it, for the page."""
-    return [(name, data_block(document)) for name, document in play.items()]
+    return [(name, data_block(document)) for name, document in play]
 
 
 def data_block(value: Any) -> Markup:

@@ -1,4 +1,7 @@
-"""Runs as one self-contained HTML document: images inline, no network, no scripts, printable.
+"""Runs as one self-contained HTML document: images inline, no network, printable.
+
+It has no script, unless it is a living one: then models of its runs compute in it, by modules of ``pages/play`` inside
+the file (:mod:`olaria.pages.link`), and no other script runs.
 
 Its parts are templates; what they say is gathered from the context here, in :mod:`olaria.pages.facts` (what was done
 and found), :mod:`olaria.pages.appendix` (what repeats it) and :mod:`olaria.pages.citations` (whose ideas it uses).
@@ -19,12 +22,21 @@ from olaria.cards.context import DataCard, ReportContext, RunCard, Stage
 from olaria.data.base import SOURCE_TITLES
 from olaria.errors import RunError
 from olaria.families import MODELS
-from olaria.families.report import Section
+from olaria.families.report import Panel, Section
 from olaria.i18n import LANGUAGES, N_, command, translate
 from olaria.pages import labels, outline, panels
 from olaria.pages.appendix import machines, recipe_tables
 from olaria.pages.citations import Citations
 from olaria.pages.facts import activities, facts
+from olaria.pages.link import linked
+from olaria.pages.live import (
+    COLOURS,
+    data_block,
+    documents,
+    live_words,
+    main_module,
+    settings_block,
+)
 from olaria.pages.page import environment, rich_text, sound, whole_words
 from olaria.pages.pictures import Picture, Pictures
 from olaria.pages.planes import Cloud
@@ -98,7 +110,33 @@ def _variables(context: ReportContext, language: str) -> dict[str, Any]:
         "facts": facts(context.runs, context.comparison, language),
         "recipes": recipe_tables(context.runs, language),
         "machines": machines(context.runs, language),
+        **_living(context.runs, language),
         "lesson_styles": list(dict.fromkeys(card.css for card in context.lessons if card.css)),
+    }
+
+
+def _living(runs: Sequence[RunCard], language: str) -> dict[str, Any]:
+    """What a living page holds besides: its modules, its models, and what is known of each part."""
+    parts = {id(run): run.live for run in runs if run.live is not None and run.live.model}
+    names = list(dict.fromkeys(part.part for part in parts.values()))
+    numbers = {key: number for number, key in enumerate(parts, 1)}
+
+    def room(run: RunCard, panel: Panel) -> dict[str, Any] | None:
+        """The part that stands above a panel of a run."""
+        part = parts.get(id(run))
+        if part is None or part.panel != panel.kind:
+            return None
+        settings = settings_block(part.settings, language)
+        return {"part": part.part, "models": [numbers[id(run)]], "settings": settings}
+
+    play = [
+        (labels.without_folders(run.name), parts[id(run)].model) for run in runs if id(run) in parts
+    ]
+    return {
+        "room": room,
+        "script": linked(main_module(names, is_lesson=False)) if parts else None,
+        "live_data": data_block({"live": live_words(names, language), "colours": COLOURS}),
+        "play": documents(play),
     }
 
 

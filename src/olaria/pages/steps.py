@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import groupby
 from math import prod
@@ -35,7 +35,7 @@ from olaria.numbers import Number
 from olaria.objectives.divergence import Gaussian, divergence
 from olaria.pages import cells, drawing, moving
 from olaria.pages.labels import number
-from olaria.pages.live import data_block
+from olaria.pages.live import settings_block
 from olaria.pages.page import plain_words, rich_words
 from olaria.pages.palette import BLUE
 from olaria.pages.raster import image_uri
@@ -304,7 +304,7 @@ class Views:
             "kind": "live",
             "part": figure.part,
             "models": [play.index(name) + 1 for name in figure.runs],
-            "settings": data_block(self._plain_values(figure.settings)),
+            "settings": settings_block(figure.settings, self.language),
             "guess": None if figure.guess is None else self._guess(figure.guess),
             "below": below,
             "tables": below["tables"],
@@ -313,22 +313,6 @@ class Views:
     def _guess(self, guess: Guess) -> View:
         answers = [rich_words(answer, self.language) for answer in guess.answers]
         return {"text": rich_words(guess.text, self.language), "answers": answers}
-
-    def _plain_values(self, value: Any) -> Any:
-        """As JSON has them: words in the reader's language, numbers to six digits, None for NaN or infinity."""
-        match value:
-            case Mapping():
-                return {name: self._plain_values(each) for name, each in value.items()}
-            case np.ndarray():
-                return self._plain_values(value.tolist())
-            case list() | tuple():
-                return [self._plain_values(each) for each in value]
-            case Message():
-                return self._plain(value)
-            case float() | np.floating():
-                return float(f"{value:.6g}") if np.isfinite(value) else None
-            case _:
-                return value
 
 
 def _sharing(curves: Sequence[Curve]) -> list[list[Curve]]:

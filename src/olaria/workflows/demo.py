@@ -1,4 +1,4 @@
-"""The whole practice in one go: train every family on real data, measure, and write the report."""
+"""The whole practice in one go: train every family on real data, measure, write the report and pages to play with."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from olaria.errors import RunError, SourceError
+from olaria.errors import OlariaError, RunError, SourceError
 from olaria.i18n import N_, Message, Setting, command
+from olaria.vocabulary import LessonName
 from olaria.workflows.report import Report, ReportRequest, report
 from olaria.workflows.requests import Request, Seconds, setting
 from olaria.workflows.requests.common import out_setting, seed_setting, threads_setting
@@ -18,6 +19,7 @@ from olaria.workflows.requests.verbs import verb
 
 if TYPE_CHECKING:
     from olaria.data.base import Progress
+    from olaria.runs import Run
     from olaria.training.events import Listener
 
 BUDGET_S = 300.0
@@ -53,6 +55,8 @@ PARTS = (
     Part("bigram", "bigram-shakespeare", 5, N_("bigram")),
     Part("gpt", "gpt-shakespeare", 80, N_("GPT")),
 )
+LESSONS: tuple[tuple[LessonName, str], ...] = (("vae", "vae"), ("gpt", "gpt"))
+"""Lessons whose pages are written to play with, and the run that each opens up."""
 IMAGES = ("mnist", "digits")
 TEXTS = {"en": ("tiny-shakespeare", "shakespeare", "toy-language"), "pt": ("machado",)}
 """Data sets in order of preference, the texts in the reader's language: the last of each needs no network."""
@@ -72,6 +76,21 @@ class DemoRequest(Request):
     threads: int | None = threads_setting()
 
 
+@dataclass(frozen=True)
+class Practice(Report):
+    """The report, and what lies beside it.
+
+    Args:
+        pages: lessons in which a model of the practice runs.
+    """
+
+    pages: tuple[Path, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Where each of them is."""
+        return {**super().to_json(), "pages": [str(page) for page in self.pages]}
+
+
 @verb(DemoRequest)
 def demo(
     request: DemoRequest,
@@ -81,7 +100,7 @@ def demo(
     listeners: Sequence[Listener] = (),
     progress: Progress | None = None,
     announce: Callable[[Message], None] = lambda _message: None,
-) -> Report:
+) -> Practice:
     """Run the practice; the budget is shared among its parts.
 
     Args:
@@ -117,8 +136,8 @@ def _practice(
     offline: bool,
     listeners: Sequence[Listener],
     progress: Progress | None,
-) -> Report:
-    """Every part, and the report, in a new folder."""
+) -> Practice:
+    """Every part, the report and the pages, in a new folder."""
     from olaria.cards.settings import ReportSettings
     from olaria.kinds.base import REDUCED
     from olaria.runs import Run
@@ -154,14 +173,45 @@ def _practice(
         runs.append(Run(run))
     announce(Message(N_("writing the report")))
     to_report = ReportRequest(runs=tuple(runs), settings=ReportSettings(), out=home / REPORT)
-    written: Report = report(
+    written = report(
         to_report,
         language=language,
         command=command("demo", options=["--budget", f"{budget:g}s", "--seed", str(seed)]),
         notes=notes,
         offline=offline,
     )
-    return written
+    pages = _pages(home, runs, language, offline, announce)
+    told = {"report": written.path.name, "pages": ", ".join(page.name for page in pages)}
+    if pages:
+        text = N_(
+            "open {pages} in a browser and play: the models run in the page; {report} is the report"
+        )
+        announce(Message(text, told))
+    return Practice(written.path, written.language, written.notes, tuple(pages))
+
+
+def _pages(
+    home: Path,
+    runs: Sequence[Run],
+    language: str,
+    offline: bool,
+    announce: Callable[[Message], None],
+) -> list[Path]:
+    """The lessons in which models run; one that cannot be computed is told, and the practice stands without it."""
+    from olaria.workflows.explain import ExplainRequest, explain
+
+    announce(Message(N_("writing the pages to play with")))
+    named, found = {run.name: run for run in runs}, list[Path]()
+    for lesson, name in LESSONS:
+        page = home / f"{lesson}.html"
+        try:
+            request = ExplainRequest(lesson=lesson, runs=(named[name],), out=page)
+            explain(request, language=language, offline=offline)
+        except OlariaError as error:
+            announce(error.message)
+        else:
+            found.append(page)
+    return found
 
 
 def _first_available(

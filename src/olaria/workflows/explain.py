@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from olaria.errors import ConfigError, OlariaError, UsageError
+from olaria.errors import OlariaError, UsageError
 from olaria.i18n import N_, Message, Setting, command, detect_language
 from olaria.storage.endings import PAGE, refuse_other_endings
 from olaria.storage.files import refuse_overwriting
@@ -27,24 +26,12 @@ from olaria.workflows.requests.common import (
 from olaria.workflows.requests.verbs import verb
 
 if TYPE_CHECKING:
-    from olaria.export.played import Precision
     from olaria.lessons import Check, Step
     from olaria.pages.lesson_page import LessonContext
     from olaria.runs import Run
 
 _FRAME_HEIGHT = 720
 """Of a page in a notebook, in pixels."""
-MOST_IN_FLOAT32 = 900_000
-"""Numbers of all models together that travel in full; of larger ones they are rounded to 16 bits, so that a page stays
-below 6 MB."""
-MOST_IN_FLOAT16 = 2_000_000
-"""Numbers of all models together from which on decoders alone are rounded to 8 bits, which no eye sees in an image."""
-MOST_IN_PAGE = 4_000_000
-"""Numbers of a model that a page holds at all, some 11 MB."""
-MOST_BYTES = 10_000_000
-"""Of the weights in a page, from which on the command tells of its size."""
-IMAGES_PROVED = 8
-"""Images at most that travel besides, so that the page computes them again; few weights may draw a large one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -322,66 +309,26 @@ def _played(
 
     Of a run that no part encodes with, the decoder alone.
     """
-    from olaria.export.play import play
+    from olaria.lessons.figures import Live
+    from olaria.workflows.played import MOST_BYTES, played
 
-    needed, notes = _needed(steps), list[Message]()
-    sizes: dict[str, int] = {}
-    opened: dict[str, Run] = {}
+    needed: dict[str, bool] = {}
+    for step in steps:
+        for one in step.blocks:
+            if isinstance(one, Live):
+                needed |= {name: needed.get(name, True) and one.decodes for name in one.runs}
+    found: dict[str, Run] = {}
     for run in runs:
-        if run.name not in needed or run.name in sizes or run.name in opened:
-            continue
-        count, size = _count(run, needed[run.name]), run.dimensions()
-        opened[run.name] = run
-        held = count + (IMAGES_PROVED * prod(size) if isinstance(size, tuple) else 0)
-        if held <= MOST_IN_PAGE:
-            sizes[run.name] = count
-            continue
-        text = N_(
-            "run {name} has {count} numbers, more than the {most} that a page holds: its figures stand still"
-        )
-        notes.append(Message(text, {"name": run.name, "count": held, "most": MOST_IN_PAGE}))
-    whole, found = sum(sizes.values()), dict[str, dict[str, Any]]()
-    for name in sizes:
-        precision: Precision = "float32" if whole <= MOST_IN_FLOAT32 else "float16"
-        if whole > MOST_IN_FLOAT16 and _is_decoder(opened[name], needed[name]):
-            precision = "int8"
-        try:
-            found[name] = play(opened[name], precision, decodes=needed[name])
-        except ConfigError:  # a weight is beyond the largest number of 16 bits
-            found[name] = play(opened[name], "float32", decodes=needed[name])
-    if sum(len(document["weights"]) for document in found.values()) > MOST_BYTES:
+        if run.name in needed:
+            found.setdefault(run.name, run)
+    documents, notes = played([(run, needed[name]) for name, run in found.items()])
+    play = {name: one for name, one in zip(found, documents, strict=True) if one is not None}
+    if sum(len(document["weights"]) for document in play.values()) > MOST_BYTES:
         text = N_(
             "the page is larger than {most} MB, which mail programs may refuse: {static} leaves the models out"
         )
         notes.append(Message(text, {"most": MOST_BYTES // 10**6, "static": Setting("static")}))
-    return found, notes
-
-
-def _needed(steps: Sequence[Step]) -> dict[str, bool]:
-    """Names of the runs whose models live parts compute with, and whether they only decode."""
-    from olaria.lessons.figures import Live
-
-    found = dict[str, bool]()
-    for step in steps:
-        for one in step.blocks:
-            if isinstance(one, Live):
-                found |= {name: found.get(name, True) and one.decodes for name in one.runs}
-    return found
-
-
-def _count(run: Run, decodes: bool) -> int:
-    """Numbers of its model; of the decoder alone where that is all that is needed."""
-    from olaria.export.play_images import is_of_encoder
-
-    weights, alone = run.model().state_dict(), _is_decoder(run, decodes)
-    return sum(x.numel() for name, x in weights.items() if not (alone and is_of_encoder(name)))
-
-
-def _is_decoder(run: Run, decodes: bool) -> bool:
-    """Whether a page holds no more than the decoder of images."""
-    from olaria.export.play_images import DECODED
-
-    return decodes and run.family in DECODED
+    return play, notes
 
 
 def _command(lesson: str, runs: Sequence[Run], prompt: str | None, request: ExplainRequest) -> str:

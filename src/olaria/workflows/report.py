@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from olaria.errors import ConfigError, LessonError, MissingError, SourceError
-from olaria.i18n import N_, Message
+from olaria.errors import ConfigError, LessonError, MissingError, SourceError, UsageError
+from olaria.i18n import N_, Message, Setting
 from olaria.storage.endings import refuse_other_endings
-from olaria.storage.files import new_files, refuse_overwriting
+from olaria.storage.files import in_megabytes, new_files, refuse_overwriting
 from olaria.vocabulary import LessonName, PageFormat
 from olaria.workflows.requests import AnyPlaces, AnyRun, AnySettings, Request, Result, setting
 from olaria.workflows.requests.common import (
@@ -65,6 +65,10 @@ class ReportRequest(Request):
         metavar=N_("NAMES"),
         by_commas=True,
     )
+    live: bool = setting(
+        N_("let the models run in the page, above their figures; html only"),
+        default=False,
+    )
     settings: AnySettings | None = setting(
         N_("title, author, activities, conclusion, …"),
         default=None,
@@ -91,6 +95,14 @@ class ReportRequest(Request):
         check_overwrite(self)
         if self.format is None:
             refuse_other_endings(self.out, [*_ENDINGS])
+        kind = format_of(self.format, self.out)
+        if self.live and kind != PAGE_FORMAT:
+            raise UsageError(
+                N_("{live} is for a page in {format}: nothing moves in {other}"),
+                live=Setting("live"),
+                format=PAGE_FORMAT,
+                other=kind,
+            )
 
 
 @dataclass(frozen=True)
@@ -100,7 +112,7 @@ class Report(Result):
     Args:
         path: of its file; a Markdown file's pictures lie beside it, in a folder of its name.
         language: of its words.
-        notes: for the reader, about characters that no font draws.
+        notes: for the reader, about characters that no font draws, about models that it lacks, and its size.
     """
 
     path: Path
@@ -167,8 +179,10 @@ def report(
     path = Path(out) if out is not None else opened[0].path / Path(REPORT).with_suffix(f".{kind}")
     may_replace = request.overwrite or out is None
     refuse_overwriting(path, may_replace)
+    cards = _cards(opened, notify, offline, request.live)
+    cards, left_out = _with_models(cards, opened) if request.live else (cards, [])
     context = ReportContext(
-        runs=_cards(opened, notify, offline),
+        runs=cards,
         title=request.title or said.title,
         authors=request.author or said.authors,
         course=request.course or said.course,
@@ -187,7 +201,8 @@ def report(
     if out is None:
         _refuse_links(files, opened[0].path)
     _write(files, may_replace)
-    return Report(path, language, tuple(lost))
+    large = _told_size(files[path]) if request.live else []
+    return Report(path, language, (*lost, *left_out, *large))
 
 
 def _settings(request: ReportRequest, notify: Callable[[Message], None]) -> ReportSettings:
@@ -207,16 +222,48 @@ def _settings(request: ReportRequest, notify: Callable[[Message], None]) -> Repo
     return read_settings(found)
 
 
-def _cards(runs: Sequence[Run], notify: Callable[[Message], None], offline: bool) -> list[RunCard]:
+def _cards(
+    runs: Sequence[Run], notify: Callable[[Message], None], offline: bool, live: bool
+) -> list[RunCard]:
     """What is shown of each run; what had to be left out is said."""
     from olaria.cards.run_card import LEFT_OUT, run_card
 
-    cards = [run_card(run, offline=offline) for run in runs]
+    cards = [run_card(run, offline=offline, live=live) for run in runs]
     gaps = (incident.message for card in cards for incident in card.incidents or ())
     for gap in gaps:
         if gap.id == LEFT_OUT:
             notify(gap)
     return cards
+
+
+def _with_models(
+    cards: Sequence[RunCard], runs: Sequence[Run]
+) -> tuple[list[RunCard], list[Message]]:
+    """The cards with the models that their live parts compute with; what is said of runs that stand still."""
+    from olaria.workflows.played import played
+
+    found = list(cards)
+    places = [(place, card.live) for place, card in enumerate(cards) if card.live is not None]
+    if not places:
+        return found, [
+            Message(N_("none of these runs has a part that moves: the page stands still"))
+        ]
+    wanted = [(runs[place], part.only_decodes) for place, part in places]
+    models, notes = played(wanted, most_in_full=0)  # the figures of a report take megabytes too
+    for (place, part), model in zip(places, models, strict=True):
+        live = None if model is None else replace(part, model=model)
+        found[place] = replace(found[place], live=live)
+    return found, notes
+
+
+def _told_size(page: bytes) -> list[Message]:
+    """A note about a page that is large."""
+    from olaria.workflows.played import MOST_BYTES
+
+    if len(page) <= MOST_BYTES:
+        return []
+    text = N_("the page has {size} MB, more than many a mail carries: fewer runs make it smaller")
+    return [Message(text, {"size": in_megabytes(len(page))})]
 
 
 def _lessons(said: ReportSettings) -> tuple[LessonName, ...]:

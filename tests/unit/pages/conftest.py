@@ -142,7 +142,7 @@ def played() -> Callable[..., dict[str, Any]]:
         dimensions: Any,
         precision: Any = "float32",
         *,
-        decodes: bool = False,
+        only_decodes: bool = False,
         **training: Any,
     ) -> Any:
         recipe = preset("gan-ring", "tiny")
@@ -153,7 +153,7 @@ def played() -> Callable[..., dict[str, Any]]:
             dimensions=lambda: dimensions,
             model=lambda which=None: model,
         )
-        return play(run, precision, decodes=decodes)  # type: ignore[arg-type]
+        return play(run, precision, only_decodes=only_decodes)  # type: ignore[arg-type]
 
     return document
 

@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from olaria.cards.context import ReportContext
 from olaria.errors import OlariaError
 from olaria.pages import pdf
+from olaria.pages.page import environment
 from olaria.pages.pdf import only_inline, to_pdf
 from olaria.pages.report import build_report
 
@@ -86,9 +86,8 @@ PICTURE = (
 
 def report_style(lessons: bool = False) -> str:
     """The style sheets of a report, or of one with lessons."""
-    folder = Path(pdf.__file__).parent / "templates"
     names = ("_style.css.j2", "_report.css.j2", "_lesson.css.j2")[: 3 if lessons else 2]
-    return "".join((folder / name).read_text("utf-8") for name in names)
+    return "".join(environment().get_template(name).render() for name in names)
 
 
 @pytest.mark.parametrize("lessons", [False, True])

@@ -89,7 +89,7 @@ def test_a_decoder_alone_decodes_and_does_nothing_else(
     """Autoencoders and VAEs without their encoders; a GAN stays whole."""
     jobs, expected = [], []
     for model, (family, _, shape) in zip(models, VARIANTS, strict=True):
-        whole, part = played(model, shape), played(model, shape, decodes=True)
+        whole, part = played(model, shape), played(model, shape, only_decodes=True)
         if family not in ("autoencoder", "vae"):
             assert part == whole and whole["encodes"]
             continue

@@ -119,10 +119,10 @@ def test_a_model_that_is_too_large_for_a_page_is_told(
     tiny_run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = tiny_run("ae-mnist")
-    monkeypatch.setattr("olaria.workflows.explain.MOST_IN_FLOAT32", 1)
+    monkeypatch.setattr("olaria.workflows.played.MOST_IN_FLOAT32", 1)
     rounded = explain("autoencoder", runs=(run,), language="en")
     assert rounded.context.play[run.name]["precision"] == "float16" and not rounded.notes
-    monkeypatch.setattr("olaria.workflows.explain.MOST_IN_PAGE", 1)
+    monkeypatch.setattr("olaria.workflows.played.MOST_IN_PAGE", 1)
     still = explain("autoencoder", runs=(run,), language="en")
     assert not still.context.play and "stand still" in still.notes[0].text("en")
     assert "data-live" not in still.html()
@@ -142,7 +142,7 @@ def test_a_page_of_many_models_is_told_to_be_large(
 ) -> None:
     runs = tiny_run("vae-mnist"), tiny_run("ae-mnist")
     assert not explain("vae", runs=runs, language="en").notes
-    monkeypatch.setattr("olaria.workflows.explain.MOST_BYTES", 1)
+    monkeypatch.setattr("olaria.workflows.played.MOST_BYTES", 1)
     large = explain("vae", runs=runs, language="en")
     assert "mail programs may refuse" in large.notes[0].text("en") and large.context.play
 
@@ -151,8 +151,8 @@ def test_many_decoders_are_rounded_to_8_bits_and_what_encodes_is_not(
     tiny_run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vae, ae = tiny_run("vae-mnist"), tiny_run("ae-mnist")
-    monkeypatch.setattr("olaria.workflows.explain.MOST_IN_FLOAT32", 1)
-    monkeypatch.setattr("olaria.workflows.explain.MOST_IN_FLOAT16", 1)
+    monkeypatch.setattr("olaria.workflows.played.MOST_IN_FLOAT32", 1)
+    monkeypatch.setattr("olaria.workflows.played.MOST_IN_FLOAT16", 1)
     play = explain("vae", runs=(vae, ae), language="en").context.play
     assert [play[run.name]["precision"] for run in (vae, ae)] == ["float16", "int8"]
     gan = tiny_run("gan-mnist")

@@ -21,6 +21,7 @@ from olaria.evaluation import anomaly
 from olaria.evaluation.gathered import alike
 from olaria.evaluation.projection import PrincipalComponents
 from olaria.evaluation.reconstruction import knn_accuracy, psnr_db
+from olaria.export.live import index
 from olaria.i18n import N_, Message
 from olaria.lessons import images
 from olaria.lessons.autoencoder.scene import NUM_VOTERS, Scene
@@ -39,7 +40,7 @@ from olaria.lessons.figures import (
     Table,
     Words,
 )
-from olaria.lessons.images import index, strip, value
+from olaria.lessons.images import strip, value
 from olaria.lessons.live import latent_plane
 from olaria.lessons.live_images import MOST_KNOWN, between_two, distance, drawing, score
 from olaria.lessons.parts import Values

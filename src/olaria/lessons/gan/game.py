@@ -14,12 +14,12 @@ from typing import Any, get_args
 
 import numpy as np
 
-from olaria.families.gan import AdversarialLoss
+from olaria.families.gan import LOGISTIC, AdversarialLoss
 from olaria.i18n import N_, Message
 from olaria.lessons.base import Array, Check, numbers
 from olaria.lessons.figures import Cloud, Curve, Images, Plot, Scatter, Table, Words
 from olaria.lessons.gan.record import recorded
-from olaria.lessons.gan.scene import LOGISTIC, SIDES, Labels, Pictures, Scene
+from olaria.lessons.gan.scene import SIDES, Labels, Pictures, Scene
 from olaria.lessons.gan.ways import Way
 from olaria.lessons.images import strip, value
 from olaria.models.game import Game

@@ -21,6 +21,7 @@ import torch
 
 from olaria.errors import LessonError
 from olaria.evaluation.gathered import alike
+from olaria.export.live import LEAST_TURNED, index
 from olaria.i18n import N_, Message
 from olaria.lessons.base import Array, Check, numbers
 from olaria.lessons.by_numpy.networks import sigmoid
@@ -29,7 +30,7 @@ from olaria.lessons.gan.game import Values, notes_of, outputs, rms, told
 from olaria.lessons.gan.record import measured, num_tiles, played, tiles, warned
 from olaria.lessons.gan.scene import Pictures, first
 from olaria.lessons.gan.ways import Way, classifies, pull_of
-from olaria.lessons.images import index, map_of_pixels, strip
+from olaria.lessons.images import map_of_pixels, strip
 from olaria.lessons.live import noise_walk
 from olaria.sampling.latent import on_the_way
 from olaria.training.health import NARROW_SPREAD
@@ -39,8 +40,6 @@ from olaria.vocabulary import Walk
 SHOWN = 8
 PATHS, STOPS = 3, 7
 """Pairs of noise, and images on the way from one to the other."""
-LEAST_TURNED = 4
-"""Numbers of the noise from which a way may be an arc: of fewer, two may lie opposite, where no arc is defined."""
 NUMBERS = 16  # of the noise, that are drawn as bars
 CLASSES = 10  # of which the same noise is drawn
 BINS = 24
@@ -87,8 +86,7 @@ def walk(scene: Pictures, way: Way) -> Values:
             Choice("", (control,), stops, (0, STOPS // 2, STOPS - 1)),
             label=None if y is None else int(y[0]),
             names=scene.names,
-            is_logistic=scene.logistic,
-            is_arc=path == "spherical",
+            loss=scene.loss,
         ),
     }
 

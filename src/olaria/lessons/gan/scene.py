@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from olaria.data.base import ImageData, PointData
-from olaria.families.gan import AdversarialLoss
+from olaria.families.gan import LOGISTIC, AdversarialLoss, final_loss
 from olaria.lessons import images
 from olaria.lessons.base import Array, Asked, evenly, numbers
 from olaria.models.game import Game
@@ -34,8 +34,6 @@ Labels = NDArray[np.int64] | None
 Side = Literal["discriminator", "generator"]
 SIDES: tuple[Side, ...] = get_args(Side)
 
-LOGISTIC: tuple[AdversarialLoss, ...] = ("minimax", "non-saturating")
-"""Losses that read an output as the logit of a probability, and are in nats."""
 NUM_POINTS = 2000
 LEAST_REAL = 200  # test points; where there are fewer, those of the other parts are taken too
 NUM_IMAGES = 64
@@ -302,9 +300,7 @@ def seeded(seed: int) -> Generator:
 
 def loss_of(run: Run, events: list[dict[str, Any]]) -> AdversarialLoss:
     """The loss that the run ended with: a rescue may have changed it."""
-    changed = [e["value"] for e in events if e["event"] == "changed" and e["path"] == "model.loss"]
-    loss: AdversarialLoss = changed[-1] if changed else run.recipe.model.loss  # type: ignore[attr-defined]
-    return loss
+    return final_loss(run.recipe.model.loss, events)  # type: ignore[attr-defined]
 
 
 def first(y: Labels, count: int) -> Labels:

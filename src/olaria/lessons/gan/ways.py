@@ -24,11 +24,11 @@ from torch import Tensor
 from olaria.evaluation import diversity
 from olaria.evaluation import plane as clustering
 from olaria.evaluation.neighbours import kth_radius
-from olaria.families.gan import AdversarialLoss
+from olaria.families.gan import LOGISTIC, AdversarialLoss
 from olaria.lessons.base import Array, numbers
 from olaria.lessons.by_numpy.networks import answer, sigmoid, weight
 from olaria.lessons.by_numpy.transformers import log_softmax
-from olaria.lessons.gan.scene import LOGISTIC, Labels, Scene, Update, squared_length, tensor_of
+from olaria.lessons.gan.scene import Labels, Scene, Update, squared_length, tensor_of
 from olaria.models.game import Game
 from olaria.models.gan import GAN
 from olaria.models.plane import PlaneGAN

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from olaria.export.live import index
 from olaria.i18n import N_, Message
 from olaria.lessons.base import Array, Check
 from olaria.lessons.figures import Bars, Curve, Gaussians, Images, Live, Plot, Strip, Table
-from olaria.lessons.images import index
 from olaria.lessons.kl.scene import MOST_BARS, NUM_DRAWS, PRIOR, Mixture, P, Q, Scene
 from olaria.lessons.kl.ways import ByTorch, Way
 from olaria.lessons.parts import Values

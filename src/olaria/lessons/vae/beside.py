@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from olaria.export.live import MOST_POINTS, index
 from olaria.i18n import N_, Message
 from olaria.lessons.base import Array, numbers
 from olaria.lessons.figures import Images, Live
-from olaria.lessons.images import index, strip, value
-from olaria.lessons.live import AROUND, MOST_POINTS, starts_of
+from olaria.lessons.images import strip, value
+from olaria.lessons.live import AROUND, starts_of
 from olaria.lessons.vae.scene import Scene, most_spread
 from olaria.lessons.vae.ways import Way
 

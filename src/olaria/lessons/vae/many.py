@@ -16,10 +16,11 @@ import numpy as np
 import torch
 
 from olaria.evaluation.density import ACTIVE_VARIANCE
+from olaria.export.live import index
 from olaria.i18n import N_, Message, command
 from olaria.lessons.base import Array, Check, numbers
 from olaria.lessons.figures import Bars, Cloud, Curve, Images, Plot, Scatter, Table
-from olaria.lessons.images import MOST_BARS, index, strip
+from olaria.lessons.images import MOST_BARS, strip
 from olaria.lessons.live import latent_plane
 from olaria.lessons.live_images import between_two, two_mixes
 from olaria.lessons.parts import Values

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from olaria.export.live import index
 from olaria.lessons import images
 from olaria.lessons.base import Array, Asked, numbers
-from olaria.lessons.images import MOST_BARS, Opened, index
+from olaria.lessons.images import MOST_BARS, Opened
 from olaria.lessons.vae.fitting import MOST_RUNS, check_fitting
 from olaria.models.autoencoder import AutoEncoder
 from olaria.models.vae import VAE

@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 
+from olaria.export.live import index
 from olaria.i18n import N_, Message
 from olaria.lessons.base import numbers
 from olaria.lessons.evaluated import Evaluated, beside, evaluated
@@ -25,7 +26,7 @@ from olaria.lessons.figures import (
     Plot,
     Table,
 )
-from olaria.lessons.images import index, map_of_pixels, strip, value
+from olaria.lessons.images import map_of_pixels, strip, value
 from olaria.lessons.live_images import drawing, score
 from olaria.lessons.parts import Values
 from olaria.lessons.twice import Row

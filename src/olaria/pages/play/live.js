@@ -77,7 +77,7 @@ async function proved(number) {
 
 async function startPart(box, id, part, model, link, words, colours) {
   const told = box.querySelector(".live-told"), settings = JSON.parse(box.querySelector("script").textContent);
-  const tell = (state, text) => { box.dataset.state = state; told.textContent = text; };
+  const tell = (state, text) => { box.hidden = false; box.dataset.state = state; told.textContent = text; };
   try {
     const found = await Promise.all(box.dataset.models.split(" ").filter(Boolean).map(model));
     const wrong = found.find(({ proof }) => !proof.holds);
