@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 import olaria
 from olaria.errors import DamagedError, RunError, StorageError
 from olaria.i18n import Message
+from olaria.recipes.training import TrainingConfig
 from olaria.storage import checkpoint, files
 from olaria.storage.background import Background
 from olaria.storage.checkpoint import load_checkpoint, save_checkpoint
@@ -294,10 +295,14 @@ def test_a8_a_disk_that_cannot_hold_the_checkpoints_is_warned_of(
         return 159_000_000
 
     monkeypatch.setattr(sizing, "free_bytes", free)
-    [warning] = sizing.room(memory, tmp_path / "run", keep_last=2)
+    training = TrainingConfig(steps=1)
+    [warning] = sizing.room(memory, tmp_path / "run", training)
     assert asked == [tmp_path / "run"], "the disk of the run, not another"
     assert "will take about 160.0 MB and 159.0 MB are free" in warning.text("en")
-    assert sizing.room(memory, tmp_path, keep_last=1) == []
+    training = training.updated("keep_last", 1)
+    assert sizing.room(memory, tmp_path, training) == []
+    [warning] = sizing.room(memory, tmp_path, training.updated("keep_spaced", True))
+    assert "will take about 200.0 MB" in warning.text("en"), "eight times the weights more"
 
 
 def test_a8_free_space_is_that_of_the_place_itself(small_disk: Path) -> None:

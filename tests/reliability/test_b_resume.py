@@ -24,6 +24,7 @@ from olaria.evaluation.text import evaluate_text
 from olaria.i18n import Message
 from olaria.models.language import Bigram
 from olaria.runs import Run
+from olaria.storage.checkpoint import thin
 from olaria.storage.files import read_json, write_json
 from olaria.storage.folder import RECIPE
 from olaria.training import machine
@@ -222,6 +223,22 @@ def test_b8_a_log_is_stitched_after_kill_9(text: Path, tmp_path: Path, straight:
 
 
 # -- B10: other formats ---------------------------------------------------------------------------
+
+
+def test_b9_weights_kept_after_few_steps_change_nothing(
+    straight: Run, text: Path, tmp_path: Path
+) -> None:
+    run = trained(text, tmp_path / "run", settings=[*SETTINGS, "training.keep_spaced=true"])
+    assert {1, 4, 16, 30} <= set(run.folder.checkpoint_steps())
+    assert rows(run) == rows(straight) and torch.equal(weights(run), weights(straight))
+    assert all(value.isfinite().all() for value in run.model(4).state_dict().values())
+
+
+def test_b7_weights_alone_are_nothing_to_go_on_with(stopped: Run) -> None:
+    for step in stopped.folder.checkpoint_steps():
+        thin(stopped.folder.checkpoint_path(step))
+    with pytest.raises(RunError, match="step-000012, keeps its weights alone"):
+        resume(stopped.path, offline=True)
 
 
 @pytest.mark.parametrize("name", ["recipe.json", "provenance.json", "tokenizer.json"])

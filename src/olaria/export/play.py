@@ -5,7 +5,7 @@ proves is computed with the rounded ones. The page repeats every ``proof`` and s
 finds the changes of bits that are too small for it.
 
 Only what drawing needs is written: no optimizer, of a weight under a spectral norm the weight itself, and where a page
-only decodes no encoder.
+only draws neither encoder nor discriminator.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ def play(
     checkpoint: str | int | None = None,
     *,
     only_decodes: bool = False,
+    model: Model | None = None,
 ) -> dict[str, Any]:
     """A run's model as a document of JSON values.
 
@@ -72,7 +73,8 @@ def play(
             is rounded to 255 steps of its own. A model of points, which the page trains on, is always written in
             float32.
         checkpoint: ``best``, ``last`` or a step; the best, else the last, where None.
-        only_decodes: leave out what only encodes; of a family that does not encode images nothing is left out.
+        only_decodes: leave out what reads images, an encoder or a discriminator; other families are written whole.
+        model: of the run, with weights that no checkpoint holds.
 
     Raises:
         RunError: no page can run models of its family.
@@ -83,7 +85,7 @@ def play(
         raise RunError(
             N_("run {name} is a {family}, which no page can run"), name=run.name, family=run.family
         )
-    model = run.model(checkpoint)
+    model = run.model(checkpoint) if model is None else model
     plain = plain_copy(model, precision)
     if run.family in play_text.PLAYED:
         played = play_text.PLAYED[run.family](plain, run.tokenizer())

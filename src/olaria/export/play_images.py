@@ -121,18 +121,20 @@ PLAYED: dict[str, Callable[[Any], Played]] = {
     "plane-gan": _plane_gan,
 }
 """Family to the function of a plain copy of its model that says what is written."""
-DECODED = ("autoencoder", "vae")
-"""Families of which a page may hold the decoder alone."""
-_ENCODERS, _ENCODING = ("encoder.", "decoder.posteriors."), ("encode", "redraw")
-"""How the names of weights begin that only encode, and the calls that need them."""
+DECODED = ("autoencoder", "vae", "gan")
+"""Families of which a page may hold the decoder alone, or the generator."""
+_READERS = ("encoder.", "decoder.posteriors.", "discriminator.", "class_rows.")
+"""How the names of weights begin that read an image; a VAE of several layers has some in its decoder."""
+_READING = ("encode", "redraw", "judge", "classify")
+"""The calls that need them."""
 
 
 def is_of_encoder(name: str) -> bool:
-    """Whether a weight of an autoencoder or a VAE only encodes; layers of latent variables have such among others."""
-    return name.startswith(_ENCODERS)
+    """Whether a weight of a family of :data:`DECODED` is of its encoder, or of its discriminator."""
+    return name.startswith(_READERS)
 
 
 def decoder(played: Played) -> Played:
-    """The same model without what only encodes: a latent vector to an image, and its proofs."""
+    """The same model without what reads images: a latent vector to an image, and its proofs."""
     tensors = {name: x for name, x in played.tensors.items() if not is_of_encoder(name)}
-    return Played(tensors, [proof for proof in played.proofs if proof.call not in _ENCODING])
+    return Played(tensors, [proof for proof in played.proofs if proof.call not in _READING])

@@ -263,6 +263,7 @@ class Live:
         below: what stands beneath it, and stands alone where nothing moves: on paper, in a report, without script.
         decodes: whether it only decodes, so that a page may leave out what encodes.
         guess: what is asked first, perhaps.
+        steps: checkpoints of the first run, whose decoders it computes with besides.
     """
 
     caption: Words
@@ -272,6 +273,12 @@ class Live:
     below: Figure
     decodes: bool = False
     guess: Guess | None = None
+    steps: tuple[int, ...] = ()
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of all models that it computes with: the runs', then those of the steps, ``vae/64``."""
+        return (*self.runs, *(f"{self.runs[0]}/{step}" for step in self.steps))
 
 
 Figure = (

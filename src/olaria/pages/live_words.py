@@ -150,6 +150,22 @@ OF_PART: Mapping[str, Mapping[str, str]] = {
         "stop": N_("stop"),
         "onward": N_("new noise"),
     },
+    "live_training": {
+        "images": N_("what the model draws from the same noise after this step"),
+        "losses": N_("the losses during training: choose a step by pointer or with the arrow keys"),
+        "step": N_("step of training"),
+        "at": N_("step {step}"),
+        "play": N_("play"),
+        "pause": N_("pause"),
+        "onward": N_("new noise"),
+        "leftOut": N_(
+            "The weights of these steps are left out, so that the file stays small: {steps}."
+        ),
+        "drawnBefore": N_(
+            "The weights of the other steps are too large for this file. "
+            "It holds their images instead, for this many noises: {count}."
+        ),
+    },
     "live_game": {
         "seen": N_(
             "the game: the discriminator's surface, the data, the generated points and their gradients"

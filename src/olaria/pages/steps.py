@@ -60,7 +60,7 @@ class Views:
 
     Args:
         language: of words and numbers.
-        play: names of the runs whose models the page holds; what needs another one does not move.
+        play: names of the models that the page holds; what needs another one does not move.
 
     Attributes:
         parts: the live parts that were asked for, in order.
@@ -297,13 +297,13 @@ class Views:
     def _live(self, figure: Live) -> View:
         below = self.of(replace(figure.below, caption=figure.caption))
         play = self.play
-        if play is None or not set(figure.runs) <= set(play):
+        if play is None or not set(figure.models) <= set(play):
             return below
         self.parts[figure.part] = None
         return {
             "kind": "live",
             "part": figure.part,
-            "models": [play.index(name) + 1 for name in figure.runs],
+            "models": [play.index(name) + 1 for name in figure.models],
             "settings": settings_block(figure.settings, self.language),
             "guess": None if figure.guess is None else self._guess(figure.guess),
             "below": below,

@@ -59,7 +59,12 @@ def vae(
         data=DataConfig(name=data),
         model=VAE_SIZES[size].model_copy(update=changes),
         training=TrainingConfig(
-            budget=60.0, batch_size=512, learning_rate=4e-3, weight_decay=0.1, ema=0.998
+            budget=60.0,
+            batch_size=512,
+            learning_rate=4e-3,
+            weight_decay=0.1,
+            ema=0.998,
+            keep_spaced=True,
         ),
     )
 
@@ -96,6 +101,7 @@ def gan(preset: str, size: Size, data: str = "mnist", classes: int = 0) -> Recip
             betas=(0.5, 0.99),
             decay_from=0.5,
             ema=0.998,
+            keep_spaced=True,
         ),
     )
 

@@ -55,6 +55,8 @@ class TrainingConfig(Config):
     """Steps between checkpoints; None is at each evaluation."""
     keep_last: int = Field(2, ge=1)
     """Checkpoints kept besides the best."""
+    keep_spaced: bool = False
+    """Keep the weights after steps 1, 4, 16, 64, … too: a lesson shows what the model drew then."""
     background_saving: bool = False
     """Write checkpoints beside the training, from copies of the tensors."""
     patience: int | None = Field(None, ge=1)

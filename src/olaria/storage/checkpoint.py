@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 STATE = "state.json"
+MODEL, EMA, TRAINING = "model", "ema", "training"
+"""Files of tensors, without their ending: the weights, their average, and what the optimizers hold."""
 
 
 def save_checkpoint(
@@ -71,6 +73,44 @@ def save_checkpoint(
 def is_complete(folder: Path) -> bool:
     """Whether its manifest was published."""
     return inside(folder, MANIFEST).is_file()
+
+
+def is_spaced(step: int) -> bool:
+    """Whether a step is 1, 4, 16, 64, …, a power of four: few of them tell the whole of a run.
+
+    >>> [step for step in range(100) if is_spaced(step)]
+    [1, 4, 16, 64]
+    """
+    return step > 0 and step & (step - 1) == 0 and step.bit_length() % 2 == 1
+
+
+def is_thin(folder: Path) -> bool:
+    """Whether a complete checkpoint keeps the weights alone, so that no training goes on from it; see :func:`thin`."""
+    try:
+        return f"{TRAINING}.safetensors" not in _listed(folder)
+    except DamagedError:  # which whoever reads it is told
+        return False
+
+
+def thin(folder: Path) -> None:
+    """Keep of a complete checkpoint what samples are drawn with: the averaged weights where there are some.
+
+    The shorter manifest is published first, so that the checkpoint is complete at every moment; files that a crash
+    left besides are deleted when it is thinned again.
+
+    Raises:
+        StorageError: something of it could not be written or deleted.
+    """
+    listed = _listed(folder)
+    weights = f"{EMA}.safetensors"
+    weights = weights if weights in listed else f"{MODEL}.safetensors"
+    kept = {name: entry for name, entry in listed.items() if name in (weights, STATE)}
+    if kept != listed:
+        write_json(folder / MANIFEST, {"format": FORMAT, "files": kept})
+    with storage_errors(folder):
+        for path in folder.glob("*.safetensors"):
+            if path.name not in kept:
+                path.unlink()
 
 
 def remove(folder: Path) -> None:

@@ -277,10 +277,12 @@ class RunFolder:
         *,
         best: bool,
         keep_last: int,
+        keep_spaced: bool = False,
     ) -> list[Path]:
         """Write a checkpoint, point ``last`` (and ``best``) to it, then drop those no longer needed.
 
-        A step's tensors are written once: saved again because it turned out to be the best, it is only pointed to.
+        A step's tensors are written once: saved again because it is the best, it is only pointed to. With
+        ``keep_spaced`` the weights after steps 1, 4, 16, … stay.
 
         Returns:
             Old ones that could not be deleted.
@@ -288,20 +290,21 @@ class RunFolder:
         Raises:
             StorageError: it could not be written; the older ones are all there.
         """
-        home = self.at("checkpoints")
         folder = self.at("checkpoints", _step_name(step))
         if not checkpoint.is_complete(folder):
             checkpoint.save_checkpoint(folder, tensors, state)
         for pointer in ("last", "best") if best else ("last",):
             self._point(pointer, step)
-        kept = {self._pointed("best"), *self.checkpoint_steps()[-keep_last:]}
-        left: list[Path] = []
-        for old in self.checkpoint_steps():
-            if old not in kept:
-                try:
-                    checkpoint.remove(home / _step_name(old))
-                except StorageError:
-                    left.append(home / _step_name(old))
+        steps, left = self.checkpoint_steps(), list[Path]()
+        kept = {self._pointed("best"), *steps[-keep_last:]}
+        for old in (old for old in steps if old not in kept):
+            drop = (
+                checkpoint.thin if keep_spaced and checkpoint.is_spaced(old) else checkpoint.remove
+            )
+            try:
+                drop(folder.with_name(_step_name(old)))
+            except StorageError:
+                left.append(folder.with_name(_step_name(old)))
         return left
 
     def checkpoint_steps(self) -> list[int]:

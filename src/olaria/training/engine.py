@@ -143,7 +143,7 @@ class Trainer:
         yield from self._apply_answers()
         evaluation = Recurrence(config.evaluate_every, self._watch.evaluations)
         sampling = Recurrence(config.sample_every, 24, dense_start=True)
-        saving = Recurrence(config.checkpoint_every, 10)
+        saving = Recurrence(config.checkpoint_every, 10, spaced=config.keep_spaced)
         while self._stop is None:
             before = self._fraction()
             if before >= 1:

@@ -35,16 +35,22 @@ class Recorder:
     Args:
         folder: of the run.
         keep_last: checkpoints kept besides the best.
+        keep_spaced: whether the weights after steps 1, 4, 16, … are kept too.
         scale: enlargement of sample grids.
         in_background: write checkpoints beside the training, from copies; a failure is raised at the next one and at
             the end.
     """
 
     def __init__(
-        self, folder: RunFolder, keep_last: int, scale: int = SCALE, in_background: bool = False
+        self,
+        folder: RunFolder,
+        keep_last: int,
+        keep_spaced: bool = False,
+        scale: int = SCALE,
+        in_background: bool = False,
     ) -> None:
         self._folder = folder
-        self._keep_last = keep_last
+        self._keep_last, self._keep_spaced = keep_last, keep_spaced
         self._scale = scale
         self._background: Background[list[Path]] | None = Background() if in_background else None
         self._sums: dict[str, list[float]] = defaultdict(list)
@@ -127,7 +133,12 @@ class Recorder:
 
     def _save(self, event: events.Saving) -> list[Path]:
         left = self._folder.save_checkpoint(
-            event.step, event.tensors, event.state, best=event.best, keep_last=self._keep_last
+            event.step,
+            event.tensors,
+            event.state,
+            best=event.best,
+            keep_last=self._keep_last,
+            keep_spaced=self._keep_spaced,
         )
         self._folder.status("running", event.step)
         return left

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from olaria.recipes.training import TrainingConfig
+from olaria.storage.checkpoint import is_spaced
 
 
 class Clock:
@@ -107,15 +108,21 @@ class Recurrence:
         every: in steps; None spreads ``count`` acts evenly over the run.
         count: acts over the run where ``every`` is None.
         dense_start: also at steps 1, 2, 4, … 64, so that the beginning is seen.
+        spaced: also at steps 1, 4, 16, …, however they are spread.
     """
 
-    def __init__(self, every: int | None, count: int, dense_start: bool = False) -> None:
+    def __init__(
+        self, every: int | None, count: int, dense_start: bool = False, spaced: bool = False
+    ) -> None:
         self.every = every
         self.count = count
         self.dense_start = dense_start
+        self.spaced = spaced
 
     def due(self, step: int, before: float, after: float) -> bool:
         """Whether the act is due at the end of ``step``, which took the run from fraction ``before`` to ``after``."""
+        if self.spaced and is_spaced(step):
+            return True
         if self.every is not None:
             return step % self.every == 0
         if self.dense_start and step <= 64 and step & (step - 1) == 0:

@@ -20,6 +20,7 @@ from olaria.i18n import N_, Message, Setting
 from olaria.models.base import Model
 from olaria.recipes import Recipe
 from olaria.recipes.advice import memorising
+from olaria.recipes.training import TrainingConfig
 from olaria.storage.files import free_bytes, in_megabytes
 from olaria.training import machine
 from olaria.training.building import build_model
@@ -51,6 +52,8 @@ _UNCHECKED = ("chunk", "window")
 model means to build it without content, for which PyTorch loads its compiler: two seconds."""
 _MOST_INPUTS = 65_536
 """Pixels of an image, tokens of a vocabulary: more make a layer large, whatever the settings."""
+MOST_SPACED = 8
+"""Weights after steps 1, 4, 16, … that a run of 65,000 steps keeps."""
 _ADVISED = ("gpt", "language")
 
 
@@ -189,11 +192,13 @@ def _small(recipe: Recipe, dimensions: Dimensions) -> Model | None:
     return built_small(lambda: build_model(recipe, dimensions))
 
 
-def room(memory: Memory | None, folder: Path, keep_last: int) -> list[Message]:
+def room(memory: Memory | None, folder: Path, training: TrainingConfig) -> list[Message]:
     """A warning where the disk of ``folder`` has no room for the best checkpoint, the kept ones and a new one."""
     if memory is None:
         return []
-    needed, free = (keep_last + 2) * memory.checkpoint, free_bytes(folder)
+    needed, free = (training.keep_last + 2) * memory.checkpoint, free_bytes(folder)
+    if training.keep_spaced:
+        needed += MOST_SPACED * memory.weights
     if free >= needed:
         return []
     note = N_(

@@ -307,22 +307,30 @@ def _played(
 ) -> tuple[dict[str, dict[str, Any]], list[Message]]:
     """The models that live parts compute with, by the names of their runs; what is said of the page's size.
 
-    Of a run that no part encodes with, the decoder alone.
+    Of a run that no part encodes with, and of the steps of a training, the decoder alone.
     """
     from olaria.lessons.figures import Live
-    from olaria.workflows.played import MOST_BYTES, played
+    from olaria.lessons.past import documents as documents_of
+    from olaria.workflows.played import MOST_BYTES, MOST_IN_FLOAT32, played
 
+    lives = [one for step in steps for one in step.blocks if isinstance(one, Live)]
     needed: dict[str, bool] = {}
-    for step in steps:
-        for one in step.blocks:
-            if isinstance(one, Live):
-                needed |= {name: needed.get(name, True) and one.decodes for name in one.runs}
+    for one in lives:
+        needed |= {name: needed.get(name, True) and one.decodes for name in one.runs}
     found: dict[str, Run] = {}
     for run in runs:
         if run.name in needed:
             found.setdefault(run.name, run)
-    documents, notes = played([(run, needed[name]) for name, run in found.items()])
-    play = {name: one for name, one in zip(found, documents, strict=True) if one is not None}
+    past = dict[str, dict[str, Any]]()
+    for one in lives:
+        if one.steps:
+            documents = documents_of(found[one.runs[0]], one.steps)
+            past |= zip(one.models[len(one.runs) :], documents, strict=True)
+    # The steps' weights travel in 16 bits, four letters for three bytes; the others in full where all are few.
+    taken = sum(len(document["weights"]) * 3 // 8 for document in past.values())
+    wanted = [(run, needed[name]) for name, run in found.items()]
+    whole, notes = played(wanted, most_in_full=MOST_IN_FLOAT32 - taken)
+    play = {name: one for name, one in zip(found, whole, strict=True) if one is not None} | past
     if sum(len(document["weights"]) for document in play.values()) > MOST_BYTES:
         text = N_(
             "the page is larger than {most} MB, which mail programs may refuse: {static} leaves the models out"

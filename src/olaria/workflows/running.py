@@ -22,7 +22,7 @@ from olaria.runs.opening import check_data, check_weights, model_to_fill, most_s
 from olaria.runs.places import recipes_of
 from olaria.runs.tuning import base_of, resumed
 from olaria.storage import folder as files
-from olaria.storage.checkpoint import STATE
+from olaria.storage.checkpoint import STATE, is_thin
 from olaria.storage.documents import check_document
 from olaria.storage.folder import RunFolder, new_folder
 from olaria.training import records, teamwork, threads
@@ -106,6 +106,8 @@ def resume(
     with opened.folder.locked(), threads.used(threads_of(opened)):
         opened.folder.check_places()
         path = opened.folder.checkpoint_path("last")
+        if is_thin(path):
+            raise _thin(path)
         model = model_to_fill(opened, path)
         tensors, state = opened.folder.load_checkpoint("last", most_bytes=most_stored_bytes(model))
         check_document(path / STATE, state)
@@ -141,6 +143,15 @@ def _remember_place(run: Run, prepared: Prepared) -> None:
     if name != run.recipe.data.name:
         recipe = run.recipe.updated("data.name", name)
         run.folder.write(files.RECIPE, recipe.model_dump(mode="json"))
+
+
+def _thin(path: Path) -> RunError:
+    """The error of who goes on from a checkpoint of weights alone: the later ones have been deleted."""
+    text = N_(
+        "the newest checkpoint, {path}, keeps its weights alone, and the optimizers' state is needed to go on; "
+        "begin a new run from the weights with {start}"
+    )
+    return RunError(text, path=str(path), start=Setting("start"))
 
 
 def _finished(run: Run) -> RunError:
@@ -320,11 +331,16 @@ def _run(
 ) -> Run:
     """Run the loop into the folder; the folder's status records how it ended."""
     training = prepared.recipe.training
-    recorder = Recorder(folder, training.keep_last, in_background=training.background_saving)
+    recorder = Recorder(
+        folder,
+        training.keep_last,
+        training.keep_spaced,
+        in_background=training.background_saving,
+    )
     all_listeners: list[Listener] = [recorder, *listeners]
     all_listeners.append(Notes((*prepared.notes, *prepared.watch.notes), is_note=True))
     all_listeners.append(Notes(prepared.sized.notes))
-    all_listeners.append(Notes(room(prepared.sized.memory, folder.path, training.keep_last)))
+    all_listeners.append(Notes(room(prepared.sized.memory, folder.path, training)))
     model = prepared.recipe.model
     if training.health:
         is_critic = isinstance(model, GameConfig) and model.loss == "wasserstein"

@@ -172,7 +172,7 @@ def test_alone_the_lesson_says_how_to_see_both(tiny_run: TinyRun) -> None:
     assert f"olaria explain vae {run.name} OTHER_RUN" in price
     assert "olaria train vae-mnist --data digits --set model.latent=3 --set model.beta=4" in price
     parts = {x.part for step in steps.values() for x in step.figures if isinstance(x, Live)}
-    assert parts == {"live_plane", "live_draw", "live_between"}
+    assert parts == {"live_plane", "live_draw", "live_between", "live_training"}
     both = steps_of(run, tiny_run("vae-mnist", *STRONG))
     assert "OTHER_RUN" not in both["The price"].text.text()
 

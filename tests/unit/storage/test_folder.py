@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from olaria.errors import RunError, StorageError
+from olaria.storage.checkpoint import is_thin, thin
 from olaria.storage.folder import RunFolder, find_run, is_run, list_runs, new_folder
 
 pytestmark = pytest.mark.usefixtures("synced_disk")
@@ -169,6 +170,44 @@ def test_steps_are_ordered_as_numbers(home: Path) -> None:
     for step in (999_999, 1_000_000, 1_000_001):
         run.save_checkpoint(step, TENSORS, {}, best=False, keep_last=2)
     assert run.checkpoint_steps() == [1_000_000, 1_000_001]
+
+
+def test_spaced_checkpoints_stay_as_weights_alone(home: Path) -> None:
+    run = made(home / "a")
+    tensors = {name: {"w": torch.ones(2)} for name in ("model", "ema", "training")}
+    for step in (1, 4, 10, 16, 20, 30):
+        run.save_checkpoint(step, tensors, {}, best=step == 4, keep_last=2, keep_spaced=True)
+    assert run.checkpoint_steps() == [1, 4, 16, 20, 30]
+    kept = {step: run.load_checkpoint(step)[0].keys() for step in run.checkpoint_steps()}
+    whole, thin = {"model", "ema", "training"}, {"ema"}
+    assert kept == {1: thin, 4: whole, 16: thin, 20: whole, 30: whole}
+    assert run.checkpoint_path().name == "step-000004", "the best is whole"
+    assert not run.at("checkpoints", "step-000001", "training.safetensors").exists()
+    assert [is_thin(run.checkpoint_path(step)) for step in (1, 4)] == [True, False]
+
+
+def test_a_checkpoint_that_a_crash_left_half_thinned_is_complete(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = made(home / "a")
+    run.save_checkpoint(
+        1, {"model": {"w": torch.ones(2)}, "training": {}}, {}, best=False, keep_last=1
+    )
+
+    def crash(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    folder = run.checkpoint_path(1)
+    with monkeypatch.context() as patch, pytest.raises(StorageError):
+        patch.setattr(Path, "unlink", crash)
+        thin(folder)
+    assert run.load_checkpoint(1)[0].keys() == {"model"}
+    thin(folder)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "manifest.json",
+        "model.safetensors",
+        "state.json",
+    ]
 
 
 def test_a_step_is_written_once_and_may_become_the_best_later(home: Path) -> None:

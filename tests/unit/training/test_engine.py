@@ -195,6 +195,13 @@ def budget_run(**training: Any) -> tuple[Trainer, Recorder]:
     return run, listener
 
 
+def test_checkpoints_are_due_at_powers_of_four_where_they_are_kept() -> None:
+    for kept, expected in ((False, [7, 14, 20]), (True, [1, 4, 7, 14, 16, 20])):
+        listener = Recorder()
+        trainer(steps=20, checkpoint_every=7, evaluate_every=100, keep_spaced=kept).run([listener])
+        assert listener.steps(Saving) == expected
+
+
 def test_a_budget_counts_training_and_not_watching() -> None:
     run, listener = budget_run()
     # One second went to the batch that shows the choice of precision its shape.

@@ -131,7 +131,8 @@ def test_a_model_that_is_too_large_for_a_page_is_told(
 def test_a_model_that_only_decodes_is_there_without_its_encoder(tiny_run: Any) -> None:
     vae, ae = tiny_run("vae-mnist"), tiny_run("ae-mnist")
     found = explain("vae", runs=(vae, ae), language="en").context.play
-    assert set(found) == {vae.name, ae.name}
+    steps = {name for name in found if name.startswith(f"{vae.name}/")}
+    assert set(found) - steps == {vae.name, ae.name}
     assert found[vae.name]["encodes"], "what the reader draws is encoded"
     assert not found[ae.name]["encodes"]
     assert not any(name.startswith("encoder") for name in found[ae.name]["tensors"])
@@ -156,5 +157,5 @@ def test_many_decoders_are_rounded_to_8_bits_and_what_encodes_is_not(
     play = explain("vae", runs=(vae, ae), language="en").context.play
     assert [play[run.name]["precision"] for run in (vae, ae)] == ["float16", "int8"]
     gan = tiny_run("gan-mnist")
-    (document,) = explain("gan", runs=(gan,), language="en").context.play.values()
+    document = explain("gan", runs=(gan,), language="en").context.play[gan.name]
     assert document["precision"] == "float16"

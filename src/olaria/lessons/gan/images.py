@@ -21,17 +21,19 @@ import torch
 
 from olaria.errors import LessonError
 from olaria.evaluation.gathered import alike
-from olaria.export.live import LEAST_TURNED, index
+from olaria.export.live import LEAST_TURNED, Labels, index
 from olaria.i18n import N_, Message
 from olaria.lessons.base import Array, Check, numbers
 from olaria.lessons.by_numpy.networks import sigmoid
-from olaria.lessons.figures import Bars, Choice, Control, Curve, Images, Plot, Strip, Table
+from olaria.lessons.figures import Bars, Choice, Control, Curve, Images, Live, Plot, Strip, Table
 from olaria.lessons.gan.game import Values, notes_of, outputs, rms, told
 from olaria.lessons.gan.record import measured, num_tiles, played, tiles, warned
 from olaria.lessons.gan.scene import Pictures, first
 from olaria.lessons.gan.ways import Way, classifies, pull_of
 from olaria.lessons.images import map_of_pixels, strip
 from olaria.lessons.live import noise_walk
+from olaria.lessons.past import Painter, Past, losses
+from olaria.models.gan import GAN
 from olaria.sampling.latent import on_the_way
 from olaria.training.health import NARROW_SPREAD
 from olaria.training.randomness import generator as at_place
@@ -220,7 +222,7 @@ def frames(scene: Pictures, way: Way) -> Values | None:
         text = N_("the last frame's file, up to rounding, and the images of that step's weights")
         checks = (Check(Message(text), np.clip(again, lowest, highest), again),)
     names = (Message(N_("step {step}"), {"step": when[k]}) for k in (0, -1))
-    late = rms(last - middle)
+    late, past = rms(last - middle), scene.past
     return {
         "first": when[0],
         "last": when[-1],
@@ -233,8 +235,24 @@ def frames(scene: Pictures, way: Way) -> Values | None:
         "again": again,
         "ends": Images("", tuple(map(Strip, names, (sheets[0], sheets[-1])))),
         "animation": played(when, [Images("", (Strip("", one),)) for one in sheets]),
+        "single": past is None,
+        "past": past and drawn_on_the_way(scene, way, past),
         "checks": checks,
     }
+
+
+def drawn_on_the_way(scene: Pictures, way: Way, past: Past) -> Live | Images:
+    """The same noise, with the generator of each step."""
+
+    def draw(model: Painter, z: Array, y: Labels) -> Array:
+        assert isinstance(model, GAN)
+        return way.at(model).generated(z, y)
+
+    names = {
+        "discriminator_loss": N_("loss of D"),
+        "generator_loss": N_("loss of G"),
+    }
+    return past.live(draw, scene.names, losses(scene.run, names))
 
 
 def collapsed_images(scene: Pictures, way: Way) -> Values:

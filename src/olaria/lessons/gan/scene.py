@@ -21,6 +21,7 @@ from olaria.data.base import ImageData, PointData
 from olaria.families.gan import LOGISTIC, AdversarialLoss, final_loss
 from olaria.lessons import images
 from olaria.lessons.base import Array, Asked, evenly, numbers
+from olaria.lessons.past import Past, past_of
 from olaria.models.game import Game
 from olaria.models.gan import GAN
 from olaria.models.plane import PlaneGAN
@@ -173,6 +174,11 @@ class Pictures(Scene):
         """(C, H, W) of an image."""
         channels, height, width = self.made.shape[1:]
         return channels, height, width
+
+    @cached_property
+    def past(self) -> Past | None:
+        """The steps whose weights the run kept."""
+        return past_of(self.run, self.model, seeded(self.seed))
 
     @classmethod
     def of(cls, asked: Asked) -> Pictures:

@@ -10,24 +10,26 @@ et al. 2015 (the codes of all images together); Higgins et al. 2017 (β); Bowman
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from olaria.evaluation.density import ACTIVE_VARIANCE
-from olaria.export.live import index
+from olaria.export.live import Labels, index
 from olaria.i18n import N_, Message, command
 from olaria.lessons.base import Array, Check, numbers
-from olaria.lessons.figures import Bars, Cloud, Curve, Images, Plot, Scatter, Table
+from olaria.lessons.figures import Bars, Cloud, Curve, Images, Live, Plot, Scatter, Table
 from olaria.lessons.images import MOST_BARS, strip
 from olaria.lessons.live import latent_plane
 from olaria.lessons.live_images import between_two, two_mixes
 from olaria.lessons.parts import Values
+from olaria.lessons.past import Painter, Past, losses
 from olaria.lessons.vae.beside import Known, betas_strip, pair
 from olaria.lessons.vae.scene import NUM_ESTIMATES, NUM_SAMPLES, NUM_STEPS, SIDE, Scene, most_spread
 from olaria.lessons.vae.ways import Draws, Way
-from olaria.models.vae import binarize
+from olaria.models.vae import VAE, binarize
 from olaria.numbers import Number
 from olaria.sampling import latent
 
@@ -197,17 +199,19 @@ def sampling(scene: Scene, way: Way) -> Values:
 # -- β ---------------------------------------------------------------------------------------------
 
 
-def beta(scene: Scene, _: Way) -> Values:
-    """Both terms as this run logged them while β rose."""
-    (rows, done), config = scene.logged, scene.model.config
+def beta(scene: Scene, way: Way) -> Values:
+    """Both terms as this run logged them while β rose, and what its decoder drew on the way."""
+    (rows, done), config, past = scene.logged, scene.model.config, scene.past
     end = int((done < config.warmup).sum())
     warm = 0 < end < len(done)
-    told = {
+    told: Values = {
         "logged": len(rows) > 1,
         "beta": config.beta,
         "warm": warm,
         "end": end,
         "alone": not scene.others,
+        "single": past is None,
+        "past": past and drawn_on_the_way(scene, way, past),
         **_several(scene),
     }
     if len(rows) < 2:
@@ -252,6 +256,18 @@ def _several(scene: Scene) -> dict[str, str]:
         "train": train,
         "all": command("explain", "vae", scene.asked.run.name, "OTHER_RUN"),
     }
+
+
+def drawn_on_the_way(scene: Scene, way: Way, past: Past) -> Live | Images:
+    """Draws from the prior, decoded with the weights of each step."""
+
+    def draw(model: Painter, z: Array, y: Labels) -> Array:
+        assert isinstance(model, VAE)
+        other = type(way)(replace(scene, model=model))
+        return other.image(z, None if y is None else torch.from_numpy(y))
+
+    curves = losses(scene.asked.run, {"loss": N_("loss, nats per image")})
+    return past.live(draw, scene.data.class_names, curves)
 
 
 def betas(scene: Scene, way: Way) -> Values | None:

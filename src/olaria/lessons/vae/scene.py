@@ -14,6 +14,7 @@ from olaria.export.live import index
 from olaria.lessons import images
 from olaria.lessons.base import Array, Asked, numbers
 from olaria.lessons.images import MOST_BARS, Opened
+from olaria.lessons.past import Past, past_of
 from olaria.lessons.vae.fitting import MOST_RUNS, check_fitting
 from olaria.models.autoencoder import AutoEncoder
 from olaria.models.vae import VAE
@@ -139,6 +140,11 @@ class Scene(Opened):
             if row["split"] == "train" and row["values"].keys() >= set(names)
         ]
         return np.array(rows, np.float64), np.array(run.fractions())
+
+    @cached_property
+    def past(self) -> Past | None:
+        """The steps whose weights the run kept."""
+        return past_of(self.asked.run, self.model, self.generator("past"), self.asked.runs[1:])
 
     # -- choices ------------------------------------------------------------------------------------
 

@@ -60,13 +60,11 @@ export function drawTiles(canvas, images, shape, columns) {
 }
 
 /**
- * An image on a part of a canvas.
- * @param {HTMLCanvasElement} canvas
+ * An image (C, H, W) with values in [0, 1] as a canvas of its own pixels.
  * @param {ArrayLike<number>} pixels
- * @param {number[]} shape [C, H, W]
- * @param {number[]} place left, top, width and height in the canvas's own pixels
+ * @param {number[]} shape [C, H, W]; C is 1 or 3
  */
-function drawWithin(canvas, pixels, [channels, height, width], place) {
+export function toCanvas(pixels, [channels, height, width]) {
   const small = document.createElement("canvas");
   small.width = width;
   small.height = height;
@@ -76,11 +74,22 @@ function drawWithin(canvas, pixels, [channels, height, width], place) {
     data.data[4 * i + 3] = 255;
   }
   contextOf(small).putImageData(data, 0, 0);
+  return small;
+}
+
+/**
+ * An image on a part of a canvas.
+ * @param {HTMLCanvasElement} canvas
+ * @param {ArrayLike<number>} pixels
+ * @param {number[]} shape [C, H, W]
+ * @param {number[]} place left, top, width and height in the canvas's own pixels
+ */
+function drawWithin(canvas, pixels, shape, place) {
   const context = contextOf(canvas);
   context.save();
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.imageSmoothingEnabled = false;
-  context.drawImage(small, ...place);
+  context.drawImage(toCanvas(pixels, shape), ...place);
   context.restore();
 }
 

@@ -15,7 +15,8 @@ import { numElements } from "./weights.js";
  * @property {number[]} shape [C, H, W]
  * @property {number} classes that both networks are conditioned on; 0 for none
  * @property {(z: ArrayLike<number>, y?: number | null) => Float32Array} generate noise to pixels in [0, 1], (C, H, W)
- * @property {(x: ArrayLike<number>, y?: number | null) => number} judge an image to the logit of being real
+ * @property {(x: ArrayLike<number>, y?: number | null) => number} [judge] an image to the logit of being real, where the
+ *   page holds the discriminator
  * @property {(x: ArrayLike<number>) => Float32Array} [classify] logits of the classes, where the discriminator
  *   predicts the class
  */
@@ -29,6 +30,15 @@ export function createGan(opened) {
   const { latent, classes } = config;
   const shape = /** @type {number[]} */ (opened.dimensions);
   const decode = convDecoder(opened, "generator.decoder", true);
+  /** @type {ImageGan} */
+  const model = {
+    latent,
+    shape,
+    classes,
+    generate: (z, y) => apply(decode(withClass(vector(z, latent), y, classes)), sigmoid),
+  };
+  if (!opened.encodes) return model;
+
   const { describe, head, shape: seen } = convEncoder(opened, "discriminator", {
     slope: config.slope,
     depth: config.discriminator_depth,
@@ -42,19 +52,12 @@ export function createGan(opened) {
     return describe(toPicture(centred, shape));
   };
 
-  /** @type {ImageGan} */
-  const model = {
-    latent,
-    shape,
-    classes,
-    generate: (z, y) => apply(decode(withClass(vector(z, latent), y, classes)), sigmoid),
-    judge(x, y) {
-      const found = features(x);
-      const logit = head(found)[0];
-      if (!projects || y == null) return logit;
-      if (!(y >= 0 && y < classes)) throw new RangeError(`no class ${y}`);
-      return logit + dot(rows.data, y * found.length, found, 0, found.length);
-    },
+  model.judge = (x, y) => {
+    const found = features(x);
+    const logit = head(found)[0];
+    if (!projects || y == null) return logit;
+    if (!(y >= 0 && y < classes)) throw new RangeError(`no class ${y}`);
+    return logit + dot(rows.data, y * found.length, found, 0, found.length);
   };
   if (rows && !projects) {
     const bias = opened.tensor("class_rows.bias");

@@ -25,6 +25,7 @@ const APART = [34, 52]; // least pixels from one tick to the next, upwards and a
  * @property {string} [yName]
  * @property {Curve[]} curves
  * @property {[number, number]} [mark]
+ * @property {[number, string][]} [xTicks] places and words below the first axis, where they are not its round numbers
  */
 
 /**
@@ -39,6 +40,7 @@ export function makePlot(width, height, colours, label) {
   const context = contextOf(canvas);
   /** @type {any} */
   let last = null;
+  let inner = [MARGIN.left, width - MARGIN.right];
   onResize(canvas, () => last && draw(last));
   /** @param {Chart} what */
   const draw = (what) => {
@@ -46,6 +48,7 @@ export function makePlot(width, height, colours, label) {
     const size = Math.min(1.8, width / (canvas.clientWidth || width)); // of a pixel of the screen, on a narrow page
     const left = MARGIN.left * size, right = width - MARGIN.right, top = MARGIN.top * size;
     const bottom = height - MARGIN.bottom * size;
+    inner = [left, right];
     const across = (value) => left + (value - x[0]) / (x[1] - x[0]) * (right - left);
     const up = (value) => bottom - (value - y[0]) / (y[1] - y[0]) * (bottom - top);
     context.clearRect(0, 0, width, height);
@@ -60,9 +63,10 @@ export function makePlot(width, height, colours, label) {
       context.textAlign = "right";
       context.fillText(written(value), left - 6 * size, up(value) + 4 * size);
     }
-    for (const value of ticks(...x, (right - left) / size / APART[1])) {
+    const places = what.xTicks ?? ticks(...x, (right - left) / size / APART[1]).map((value) => [value, written(value)]);
+    for (const [value, text] of places) {
       context.textAlign = "center";
-      context.fillText(written(value), across(value), bottom + 17 * size);
+      context.fillText(text, across(value), bottom + 17 * size);
     }
     context.textAlign = "center";
     context.fillText(xName, (left + right) / 2, height - 8 * size);
@@ -91,7 +95,15 @@ export function makePlot(width, height, colours, label) {
       context.fill();
     }
   };
-  return { canvas, draw };
+  return {
+    canvas,
+    draw,
+    /** Where on the first axis a pointer is. @param {number} clientX */
+    placeOf(clientX) {
+      const box = canvas.getBoundingClientRect(), [left, right] = inner, [from, to] = last.x;
+      return from + ((clientX - box.left) * width / box.width - left) / (right - left) * (to - from);
+    },
+  };
 }
 
 /**
