@@ -133,7 +133,9 @@ def touched(page: Driven) -> list[str]:
                 page.finger(page.value(f"at({one}, 0.7)"))
         elif kind == "CANVAS":
             way = [page.value(f"at({one}, {0.4 + i / 20}, {0.35 + i / 10})") for i in range(5)]
-            page.finger(*way[:: 1 if place % 2 else -1])
+            page.finger(*way)
+            if not page.value("still().then(() => look() !== before)"):
+                page.finger(*way[::-1])  # the first way may have ended at the row that was chosen
         elif kind in ("OL", "P"):
             chip = f"widest({one}.querySelectorAll('li:not(.left), .drawn'))"
             if not page.value(f"{chip} !== null"):

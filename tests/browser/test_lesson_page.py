@@ -256,6 +256,10 @@ ON_A_TELEPHONE = """
   await loaded;
   await new Promise(done => setTimeout(done, 300));
   const page = frame.contentDocument;
+  for (const step of page.querySelectorAll(".step")) { // those out of sight are not laid out
+    step.scrollIntoView();
+    await new Promise(done => setTimeout(done, 60));
+  }
   const boxes = [...page.querySelectorAll(".scroll, .formula")]
     .filter(box => !box.closest("details:not([open]), [hidden]"));
   const texts = [...page.querySelectorAll("figure text, figure th, figure td, figure li, figure span")];

@@ -32,7 +32,7 @@ def test_the_page_is_whole_in_a_browser(
         outside: entries.filter(name => !name.startsWith("data:")),
         wide: document.documentElement.scrollWidth - innerWidth,
         broken: window.broken,
-        hidden: document.querySelectorAll("[hidden]:not(.panel, canvas, .live-guess *)").length,
+        hidden: document.querySelectorAll("[hidden]:not(.panel, .actions, canvas, .live-guess *)").length,
         steps: document.querySelectorAll(".step").length,
         violations: result.violations.map(v => [v.id, v.nodes.slice(0, 3).map(n => n.target.join(" "))]),
       };""",

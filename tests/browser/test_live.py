@@ -280,8 +280,13 @@ def test_the_next_token_and_the_likeliest_text_are_pythons(in_page: Any, of_gpt:
       button("generate").click();
       await until(() => box.querySelectorAll(".drawn").length >= 60);
       if (button("stop")) button("stop").click();
-      const drawn = [...box.querySelectorAll(".drawn")].map(one => one.textContent).join("");
-      return {first, drawn, told: box.querySelector(".note").textContent};""",
+      const tokens = [...box.querySelectorAll(".drawn")], drawn = tokens.map(one => one.textContent).join("");
+      const here = () => tokens.findIndex(one => one.ariaCurrent), walked = [];
+      for (const words of ["the token after →", "the token after →", "← the token before"]) {
+        button(words).click();
+        walked.push(here());
+      }
+      return {first, drawn, walked, told: box.querySelector(".note").textContent};""",
     )
     model, tokenizer = run.model(), run.tokenizer()
     ids = tokenizer.encode("o gato come")
@@ -295,6 +300,7 @@ def test_the_next_token_and_the_likeliest_text_are_pythons(in_page: Any, of_gpt:
             text.append(int(model(torch.tensor([text]))[0, -1].argmax()))
     assert found["drawn"].startswith(tokenizer.decode(torch.tensor(text[len(ids) :])))
     assert "32 tokens" in found["told"] and "slides" in found["told"]
+    assert found["walked"] == [0, 1, 0]
 
 
 def test_what_the_model_does_not_know_is_named_and_a_long_text_slides(

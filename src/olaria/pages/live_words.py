@@ -262,6 +262,8 @@ OF_PART: Mapping[str, Mapping[str, str]] = {
         "prompt": N_("your text"),
         "text": N_("what the model wrote"),
         "chooseWritten": _WRITTEN,
+        "before": N_("← the token before"),
+        "after": N_("the token after →"),
         "next": N_("What may come next. Press a token to take it."),
         "instead": N_(
             "What could have come in place of “{token}”. Press a token to take it instead: "

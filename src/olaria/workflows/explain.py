@@ -224,7 +224,7 @@ def explain(
         The lesson; its page is written where ``out`` is given, and by :meth:`Explained.saved`.
 
     Raises:
-        UsageError: there is no such lesson, or it reads no sentence.
+        UsageError: there is no such lesson, it reads no sentence, or a run is named twice.
         LessonError: a run cannot carry it; the preset whose runs can is named.
         StorageError: a file is in the way.
     """
@@ -261,6 +261,7 @@ def computed(
             prompt=Setting("prompt"),
         )
     opened = tuple(opened_beside(request.runs, request.data))
+    _refuse_twice(opened)
     steps = entry(Asked(opened, prompt, request.seed, offline, language, leaves_out))
     played, left_out = ({}, []) if request.static else _played((*opened, *_bases(opened)), steps)
     context = LessonContext(
@@ -275,6 +276,15 @@ def computed(
     # Of a sentence that nobody gave the page alone tells how much was read.
     notes = () if prompt is None else tuple(note for step in steps for note in step.notes)
     return Explained(lesson, context, language, request, notes=(*notes, *left_out))
+
+
+def _refuse_twice(runs: Sequence[Run]) -> None:
+    """A run has nothing to tell beside itself."""
+    known = set[Path]()
+    for run in runs:
+        if (path := run.path.resolve()) in known:
+            raise UsageError(N_("run {name} is named twice: name each run once"), name=run.name)
+        known.add(path)
 
 
 def _facts(run: Run) -> Message:

@@ -38,6 +38,12 @@ def test_a_sentence_for_a_lesson_that_reads_none_is_refused() -> None:
         explain("kl", prompt="to be")
 
 
+def test_a_run_beside_itself_is_refused(tiny_run: Any) -> None:
+    run = tiny_run("vae-mnist")
+    with pytest.raises(UsageError, match="named twice"):
+        explain("vae", runs=(run, str(run.path)))
+
+
 def test_it_shows_itself_in_a_notebook_in_a_frame_of_its_own() -> None:
     found = explain("kl", language="pt")
     shown = found._repr_html_()

@@ -230,7 +230,7 @@ def beyond(scene: Scene, way: Way) -> Values | None:
         return None
     ids, (query, key, _) = scene.sentence.ids, scene.head
     both = way.weights(way.read(ids), query, key), way.own_weights(ids)
-    shown = Message(VERSIONS[3]), Message(N_("head 1 of layer 1"))
+    shown = Message(N_("version 4")), Message(N_("head 1 of layer 1"))
     control = Control(Message(N_("weights of")), shown, "select", start=1)
     return {
         "gpt": isinstance(model, GPT),

@@ -26,6 +26,15 @@ export function makeCanvas(width, height, attributes = {}) {
 }
 
 /**
+ * A canvas for an image, so many CSS pixels wide.
+ * @param {number} side
+ * @param {number[]} shape [C, H, W]
+ * @param {string} [label] what is seen; none where a button around it says so
+ */
+export const makeImage = (side, [, height, width], label) =>
+  makeCanvas(side, side * height / width, label ? { role: "img", "aria-label": label } : {});
+
+/**
  * Red, green and blue of `#rrggbb`, from 0 to 255.
  * @param {string} colour
  */

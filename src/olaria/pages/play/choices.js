@@ -1,6 +1,6 @@
 /** A choice among figures: sliders and lists, of which one panel is seen, and a button that runs through a slider. */
 
-import { all } from "./elements.js";
+import { all, press } from "./elements.js";
 
 const FRAME_MS = 350;
 
@@ -34,7 +34,7 @@ export function startChoice(choice) {
 function startPlaying(button, show) {
   const slider = button.parentElement.querySelector("input");
   let timer = 0;
-  const stop = () => { clearInterval(timer); timer = 0; button.setAttribute("aria-pressed", "false"); };
+  const stop = () => { clearInterval(timer); timer = 0; press(button, false); };
   const next = () => {
     if (slider.value === slider.max) return stop();
     slider.value = Number(slider.value) + 1;
@@ -42,7 +42,7 @@ function startPlaying(button, show) {
   };
   button.addEventListener("click", () => {
     if (timer) return stop();
-    button.setAttribute("aria-pressed", "true");
+    press(button, true);
     if (slider.value === slider.max) slider.value = 0;
     timer = setInterval(next, FRAME_MS);
     show();

@@ -25,7 +25,8 @@ export const one = (root, selector) => root.querySelector(selector);
  */
 export const make = (name, given = {}, ...content) => {
   const [tag, ...classes] = name.split(".");
-  const made = document.createElement(tag);
+  const made = /** @type {any} */ (document.createElement(tag));
+  if (tag === "button") made.type = "button"; // which sends no form
   if (classes.length) made.className = classes.join(" ");
   for (const [key, value] of Object.entries(given)) {
     if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
@@ -34,6 +35,9 @@ export const make = (name, given = {}, ...content) => {
   made.append(...content);
   return made;
 };
+
+/** Say of a button whether it is pressed. @param {HTMLElement} button @param {boolean} is */
+export const press = (button, is) => button.setAttribute("aria-pressed", String(is));
 
 /**
  * What a page's `<script type="application/json">` holds.

@@ -1,6 +1,6 @@
 /** How a game of points is drawn: the discriminator's surface as ground, both kinds of points, and arrows. */
 
-import { contextOf, makeCanvas, onResize } from "./canvas.js";
+import { channelsOf, contextOf, makeCanvas, onResize } from "./canvas.js";
 
 const STRONGEST = 0.6; // of the surface's colours: points lie on it
 const NUM_REAL = 300;
@@ -29,7 +29,7 @@ export function makeView(size, colours, label) {
   const canvas = makeCanvas(size, size, { role: "img", "aria-label": label });
   canvas.className = "game";
   const context = contextOf(canvas);
-  const [red, blue] = [colours.clay, colours.blue].map(rgb);
+  const [red, blue] = [colours.clay, colours.blue].map(channelsOf);
   /** @type {Scene | null} */
   let last = null;
   onResize(canvas, () => last && draw(last));
@@ -67,9 +67,6 @@ export function makeView(size, colours, label) {
   };
   return { canvas, draw };
 }
-
-/** @param {string} colour `#rrggbb` */
-const rgb = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
 
 /** Red below a half, blue above, white at it, as the static figures have it. */
 function drawSurface(context, { surface, side }, size, red, blue) {

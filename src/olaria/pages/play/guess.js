@@ -37,9 +37,9 @@ export function startGuess(box, stateOf, link, words, show) {
     told.focus();
   };
   items.forEach((item, place) => {
-    item.append(make("button", { type: "button", onclick: () => give(letters[place]) }, ...item.childNodes));
+    item.append(make("button", { onclick: () => give(letters[place]) }, ...item.childNodes));
   });
-  const skip = make("button.skip", { type: "button", onclick: () => give(NONE) }, words.noGuess);
+  const skip = make("button.skip", { onclick: () => give(NONE) }, words.noGuess);
   question.append(skip, told);
   box.prepend(question);
   link.listeners.push(() => { state.restore(); draw(); });

@@ -28,6 +28,18 @@ export const FORMS = {
   },
 };
 
+/**
+ * A field that is a whole number.
+ * @param {number} start its default
+ * @param {number} [end] it is below that
+ * @param {number} [least]
+ */
+export const whole = (start, end = Infinity, least = 0) => ({
+  form: FORMS.number,
+  start,
+  fits: (value) => Number.isInteger(value) && value >= least && value < end,
+});
+
 /** @param {string} text */
 function asNumber(text) {
   const value = Number(text);

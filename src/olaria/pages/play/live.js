@@ -131,7 +131,7 @@ function proofWords(found, words) {
 
 /** Buttons that every part has. */
 function actions(player, id, words) {
-  const button = (text, onclick) => make("button", { type: "button", onclick }, text);
+  const button = (text, onclick) => make("button", { onclick }, text);
   return make(
     "p.actions",
     {},

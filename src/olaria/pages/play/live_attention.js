@@ -3,13 +3,13 @@
 import { makeSelect } from "./controls.js";
 import { make } from "./elements.js";
 import { makeGrid } from "./grid.js";
-import { FORMS } from "./link_state.js";
+import { whole } from "./link_state.js";
 import { numberCells } from "./number_cells.js";
 import { filled, written } from "./numbers.js";
 import { scrolling } from "./scroll.js";
 import { spelt } from "./spelling.js";
 import { dot } from "./tensor.js";
-import { below, makeWalkedText, numbered } from "./text_view.js";
+import { makeWalkedText, numbered } from "./text_view.js";
 import { makeTracer } from "./tracing.js";
 
 const SIDE = 350;
@@ -55,8 +55,8 @@ export function part(stage) {
   const tracer = makeTracer(model);
   let isRead = false, names = [];
   const text = makeWalkedText(stage, Math.min(MOST_TOKENS, model.context), {
-    layer: { form: FORMS.number, start: settings.layer, fits: below(model.numLayers) },
-    head: { form: FORMS.number, start: settings.head, fits: below(numHeads) },
+    layer: whole(settings.layer, model.numLayers),
+    head: whole(settings.head, numHeads),
   }, { read: () => read(), draw: () => draw() });
   const { values, place } = text;
   const grid = makeGrid(SIDE, words.map, colours, (row) => { if (isRead) text.choose(row); });

@@ -5,13 +5,13 @@ import { sideBySide } from "./canvas.js";
 import { makeSelect, makeSlider } from "./controls.js";
 import { make } from "./elements.js";
 import { makeGrid } from "./grid.js";
-import { FORMS } from "./link_state.js";
+import { FORMS, whole } from "./link_state.js";
 import { largestDifference } from "./models.js";
 import { filled, tiny, written } from "./numbers.js";
 import { scrolling } from "./scroll.js";
 import { spelt } from "./spelling.js";
 import { linear, transposed } from "./tensor.js";
-import { below, makeWalkedText, numbered } from "./text_view.js";
+import { makeWalkedText, numbered } from "./text_view.js";
 
 const SIDE = 196;
 const MOST_TOKENS = 32;
@@ -47,7 +47,7 @@ export function part(stage) {
   let x = null, names = [], found = [];
   const text = makeWalkedText(stage, Math.min(MOST_TOKENS, model.context), {
     factor: { form: FORMS.number, start: 0, fits: (value) => value >= 0 && value <= 1 },
-    head: { form: FORMS.number, start: 0, fits: below(numHeads) },
+    head: whole(0, numHeads),
   }, { read: () => read(), draw: () => draw() });
   const { values, place } = text;
   const titles = [words.loops, words.product, words.softmax, words.attention];

@@ -1,28 +1,18 @@
 /** VAEs in the order of their β: one test image rebuilt and one noise decoded by each, with what the code costs. */
 
-import { drawImage, makeCanvas, sideBySide } from "./canvas.js";
+import { drawImage, makeImage, sideBySide } from "./canvas.js";
 import { makeSlider } from "./controls.js";
-import { make } from "./elements.js";
-import { FORMS } from "./link_state.js";
+import { make, press } from "./elements.js";
+import { whole } from "./link_state.js";
 import { filled, imageRows, written } from "./numbers.js";
+import { squaredError } from "./strange.js";
+import { makeThumbs } from "./thumbnails.js";
 import { noiseOf } from "./walk.js";
 
 const LARGE_SIDE = 170;
 const SMALL_SIDE = 84;
-const START_SIDE = 44;
 
 /** @typedef {import("./live.js").Stage} Stage */
-
-/**
- * Mean squared error of an image, over its pixel values.
- * @param {ArrayLike<number>} pixels
- * @param {ArrayLike<number>} target
- */
-export function squaredError(pixels, target) {
-  let sum = 0;
-  for (let i = 0; i < target.length; i++) sum += (pixels[i] - target[i]) ** 2;
-  return sum / target.length;
-}
 
 /**
  * @param {Stage} stage
@@ -30,35 +20,19 @@ export function squaredError(pixels, target) {
  */
 export function part(stage) {
   const { settings, words, models } = stage;
-  const { runs, images, told } = settings, [{ shape }] = models;
-  const isBelow = (limit) => (value) => Number.isInteger(value) && value >= 0 && value < limit;
+  const { runs, images } = settings, [{ shape }] = models;
   const state = stage.state({
-    from: { form: FORMS.number, start: 0, fits: isBelow(images.length) },
-    noise: { form: FORMS.number, start: 0, fits: isBelow(1e6) },
-    run: { form: FORMS.number, start: 0, fits: isBelow(runs.length) },
+    from: whole(0, images.length),
+    noise: whole(0, 1e6),
+    run: whole(0, runs.length),
   });
   const { values } = state;
-  const canvasOf = (side, label) => makeCanvas(side, side * shape[1] / shape[2], { role: "img", "aria-label": label });
-  const large = [words.image, words.rebuilt, words.fresh].map((label) => ({ label, canvas: canvasOf(LARGE_SIDE, label) }));
-  const rows = runs.map((run) => ({
-    rebuilt: canvasOf(SMALL_SIDE, `${run.name}: ${words.rebuilt}`),
-    fresh: canvasOf(SMALL_SIDE, `${run.name}: ${words.fresh}`),
-    error: make("td.n"),
-    kl: make("td.n"),
-  }));
-  /** @type {{rebuilt: Float32Array, fresh: Float32Array, error: number}[]} of each run */
+  const large = [words.image, words.rebuilt, words.fresh].map((label) => ({ label, canvas: makeImage(LARGE_SIDE, shape, label) }));
+  const rows = makeRows(stage);
+  /** @type {ReturnType<typeof computed>} */
   let made = [];
-  const noise = (run, model) => run.noise[values.noise] ?? noiseOf(values.noise, model.latent);
   const compute = () => {
-    made = runs.map((run, i) => {
-      const model = models[i], y = (label) => (model.classes ? label % model.classes : null);
-      const rebuilt = model.decode(run.codes[values.from], y(told?.[values.from] ?? 0));
-      return {
-        rebuilt,
-        fresh: model.decode(noise(run, model), y(values.noise)),
-        error: squaredError(rebuilt, images[values.from]),
-      };
-    });
+    made = computed(stage, values);
     made.forEach(({ rebuilt, fresh, error }, i) => {
       drawImage(rows[i].rebuilt, rebuilt, shape);
       drawImage(rows[i].fresh, fresh, shape);
@@ -76,30 +50,26 @@ export function part(stage) {
     choose,
   );
   const heads = runs.map((run, place) => make("button", {
-    type: "button",
     onclick: () => choose(place),
     "aria-label": filled(words.choose, betaOf(run)),
   }, written(run.beta)));
   const draw = () => {
     const { rebuilt, fresh } = made[values.run];
     [images[values.from], rebuilt, fresh].forEach((pixels, i) => drawImage(large[i].canvas, pixels, shape));
-    heads.forEach((head, i) => head.setAttribute("aria-pressed", String(i === values.run)));
+    heads.forEach((head, i) => press(head, i === values.run));
     slider.set(values.run);
     at.textContent = filled(words.at, betaOf(runs[values.run]));
   };
   const show = () => { compute(); draw(); };
   const begin = (from) => { values.from = from; state.keep(); show(); };
   const onward = () => { values.noise += 1; state.keep(); show(); };
-  const starts = images.map((pixels, from) => {
-    const canvas = makeCanvas(START_SIDE, START_SIDE * shape[1] / shape[2]);
-    drawImage(canvas, pixels, shape);
-    return make("button.start", { type: "button", onclick: () => begin(from), "aria-label": settings.startNames[from] }, canvas);
-  });
+  const starts = makeThumbs(words.starts, settings.startNames, shape, begin);
+  images.forEach((pixels, from) => starts.draw(from, pixels));
   stage.room.append(
-    make("p.starts.controls", {}, words.starts, ...starts),
+    starts.element,
     at,
     make("div.live-pair.three", {}, ...large.map(({ label, canvas }) => make("figure", {}, canvas, make("figcaption", {}, label)))),
-    make("div.controls", {}, slider.element, make("button", { type: "button", onclick: onward }, words.onward)),
+    make("div.controls", {}, slider.element, make("button", { onclick: onward }, words.onward)),
     make("div.scrolled", { tabindex: 0 }, tableOf(runs, rows, heads, words)),
   );
   return {
@@ -115,6 +85,31 @@ export function part(stage) {
       ]),
     ],
   };
+}
+
+/** Of each run what changes in its column of the strip. @param {Stage} stage */
+function makeRows({ settings: { runs }, words, models: [{ shape }] }) {
+  return runs.map(({ name }) => ({
+    rebuilt: makeImage(SMALL_SIDE, shape, `${name}: ${words.rebuilt}`),
+    fresh: makeImage(SMALL_SIDE, shape, `${name}: ${words.fresh}`),
+    error: make("td.n"),
+    kl: make("td.n"),
+  }));
+}
+
+/**
+ * What each run makes of the image and of the noise.
+ * @param {Stage} stage
+ * @param {{from: number, noise: number}} values
+ * @returns {{rebuilt: Float32Array, fresh: Float32Array, error: number}[]}
+ */
+function computed({ settings: { runs, images, told }, models }, values) {
+  return runs.map((run, i) => {
+    const model = models[i], y = (label) => (model.classes ? label % model.classes : null);
+    const rebuilt = model.decode(run.codes[values.from], y(told?.[values.from] ?? 0));
+    const noise = run.noise[values.noise] ?? noiseOf(values.noise, model.latent);
+    return { rebuilt, fresh: model.decode(noise, y(values.noise)), error: squaredError(rebuilt, images[values.from]) };
+  });
 }
 
 /** The strip: a column for each run. */

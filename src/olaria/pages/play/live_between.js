@@ -1,16 +1,16 @@
 /** The way between the codes of two images: mixed and decoded, above the same mix of their pixels. */
 
-import { drawImage, makeCanvas, sideBySide } from "./canvas.js";
+import { drawImage, makeImage, sideBySide } from "./canvas.js";
 import { makeSelect, makeSlider } from "./controls.js";
-import { make } from "./elements.js";
-import { FORMS } from "./link_state.js";
+import { make, press } from "./elements.js";
+import { FORMS, whole } from "./link_state.js";
 import { filled, imageRows, written } from "./numbers.js";
 import { makeQueue } from "./pieces.js";
 import { squaredError } from "./strange.js";
+import { makeThumbs } from "./thumbnails.js";
 import { between } from "./walk.js";
 
 const SIDE = 200;
-const THUMB_SIDE = 44;
 const STOP_SIDE = 60;
 const STOPS = 9; // as many as the static figure has
 
@@ -37,20 +37,18 @@ export function mixer(model, [a, b], y) {
  */
 export function part(stage) {
   const { settings, words, models: [model] } = stage;
-  const { codes, told } = settings, ratio = model.shape[1] / model.shape[2];
-  const isOf = (count) => (value) => Number.isInteger(value) && value >= 0 && value < count;
+  const { codes, told } = settings;
   const state = stage.state({
-    from: { form: FORMS.number, start: settings.from, fits: isOf(codes.length) },
-    to: { form: FORMS.number, start: settings.to, fits: isOf(codes.length) },
+    from: whole(settings.from, codes.length),
+    to: whole(settings.to, codes.length),
     t: { form: FORMS.number, start: 0.5, fits: (value) => value >= 0 && value <= 1 },
-    class: { form: FORMS.number, start: told?.[settings.from] ?? 0, fits: isOf(Math.max(1, model.classes)) },
+    class: whole(told?.[settings.from] ?? 0, Math.max(1, model.classes)),
   });
   const { values } = state;
   const newMixer = () => mixer(model, [codes[values.from], codes[values.to]], model.classes ? values.class : null);
-  const [byCodes, byPixels] = [words.byCodes, words.byPixels].map((name) =>
-    makeCanvas(SIDE, SIDE * ratio, { role: "img", "aria-label": name }));
+  const [byCodes, byPixels] = [words.byCodes, words.byPixels].map((name) => makeImage(SIDE, model.shape, name));
   const apart = make("output", {});
-  const drawNext = makeQueue(), fillNext = makeQueue(), fillThumbs = makeQueue();
+  const drawNext = makeQueue(), fillNext = makeQueue();
   /** @type {ReturnType<typeof mixer>} */
   let at;
   const draw = () => {
@@ -62,8 +60,7 @@ export function part(stage) {
   const moved = () => {
     state.keep();
     slider.set(values.t);
-    stops.forEach(({ button }, i) =>
-      button.setAttribute("aria-pressed", String(Math.abs(values.t - i / (STOPS - 1)) < 1e-3)));
+    stops.forEach(({ button }, i) => press(button, Math.abs(values.t - i / (STOPS - 1)) < 1e-3));
     drawNext([draw]);
   };
   const show = () => {
@@ -75,23 +72,17 @@ export function part(stage) {
   };
   const slider = makeSlider("t", { min: 0, max: 1, step: 0.01, value: values.t },
     (value) => written(value, 2), (t) => { values.t = t; moved(); });
-  const select = model.classes
-    ? makeSelect(words.class, settings.classNames, (y) => { values.class = y; show(); }) : null;
+  const select = model.classes ? makeSelect(words.class, settings.classNames, (y) => { values.class = y; show(); }) : null;
   const stops = Array.from({ length: STOPS }, (_, i) =>
     makeStop(written(i / (STOPS - 1), 3), model.shape, () => { values.t = i / (STOPS - 1); moved(); }));
-  const thumbs = Object.fromEntries(["from", "to"].map((name) => [name, makeThumbs(words[name], model, settings, (place) => {
+  const thumbs = makeEnds(stage, (name, place) => {
     values[name] = place;
     if (name === "from" && told) values.class = told[place];
     show();
-  })]));
-  fillThumbs(codes.map((z, place) => () => {
-    const pixels = model.decode(z, told?.[place] ?? 0);
-    for (const name of ["from", "to"]) thumbs[name].draw(place, pixels);
-  }));
+  });
   const shown = (canvas, name) => make("div", {}, canvas, make("p.small", {}, name));
   stage.room.append(
-    thumbs.from.element,
-    thumbs.to.element,
+    ...Object.values(thumbs).map(({ element }) => element),
     make("div.mixes", {}, shown(byCodes, words.byCodes), shown(byPixels, words.byPixels)),
     make("p.small", {}, apart),
     make("div.controls", {}, slider.element, ...(select ? [select.element] : [])),
@@ -114,23 +105,29 @@ export function part(stage) {
   };
 }
 
-/** Images to choose one of. */
-function makeThumbs(label, { shape }, { names }, choose) {
-  const canvases = names.map(() => makeCanvas(THUMB_SIDE, THUMB_SIDE * shape[1] / shape[2]));
-  const buttons = canvases.map((canvas, place) =>
-    make("button.start", { type: "button", onclick: () => choose(place), "aria-label": `${label} ${names[place]}` }, canvas));
-  return {
-    element: make("p.starts.controls.ends", {}, make("span", {}, label), ...buttons),
-    draw: (place, pixels) => drawImage(canvases[place], pixels, shape),
-    press: (place) => buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(i === place))),
-  };
+/**
+ * Images for both ends of the way; they are decoded one a frame.
+ * @param {Stage} stage
+ * @param {(end: string, place: number) => void} choose
+ */
+function makeEnds({ settings: { codes, told, names }, words, models: [model] }, choose) {
+  const ends = Object.fromEntries(["from", "to"].map((end) => {
+    const thumbs = makeThumbs(words[end], names.map((name) => `${words[end]} ${name}`), model.shape, (place) => choose(end, place));
+    thumbs.element.classList.add("ends");
+    return [end, thumbs];
+  }));
+  makeQueue()(codes.map((z, place) => () => {
+    const pixels = model.decode(z, told?.[place] ?? 0);
+    for (const thumbs of Object.values(ends)) thumbs.draw(place, pixels);
+  }));
+  return ends;
 }
 
 /** A place of the way: both mixes, one above the other. */
 function makeStop(name, shape, onclick) {
-  const canvases = [0, 1].map(() => makeCanvas(STOP_SIDE, STOP_SIDE * shape[1] / shape[2]));
+  const canvases = [0, 1].map(() => makeImage(STOP_SIDE, shape));
   return {
-    button: make("button.start", { type: "button", onclick, "aria-label": `t = ${name}` }, ...canvases, make("span", {}, name)),
+    button: make("button.start", { onclick, "aria-label": `t = ${name}` }, ...canvases, make("span", {}, name)),
     show: ({ byCodes, byPixels }) => [byCodes, byPixels].forEach((pixels, i) => drawImage(canvases[i], pixels, shape)),
   };
 }

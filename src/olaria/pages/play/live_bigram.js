@@ -2,7 +2,7 @@
 
 import { makeNumber } from "./controls.js";
 import { all, make } from "./elements.js";
-import { FORMS } from "./link_state.js";
+import { FORMS, whole } from "./link_state.js";
 import { filled, written } from "./numbers.js";
 import { choose, uniforms } from "./sampling.js";
 import { spelt } from "./spelling.js";
@@ -69,7 +69,7 @@ export function part(stage) {
   const tokens = tokenizer(opened.tokenizer), walk = new Walk(model);
   const state = stage.state({
     text: { form: FORMS.text, start: settings.text },
-    seed: { form: FORMS.number, start: 0, fits: (value) => Number.isInteger(value) && value >= 0 },
+    seed: whole(0),
   });
   const { values } = state;
   let looked = -1; // the drawn token that is chosen
@@ -106,7 +106,7 @@ export function part(stage) {
     look(-1);
   };
   const seed = makeNumber(words.seed, 0, (value) => { values.seed = value; state.keep(); begin(); });
-  const button = (label, onclick) => make("button", { type: "button", onclick }, label);
+  const button = (label, onclick) => make("button", { onclick }, label);
   stage.room.append(
     ...text.elements,
     make("div.controls", {}, seed.element, make("p.actions", {}, button(words.draw, () => step(1)), button(words.walk, () => step(WALK)))),

@@ -1,23 +1,23 @@
 /** An image that the reader draws: what the model makes of it at once, and how strange it is to the model. */
 
 import { CHANGES, plain, readPixels, settled, writePixels } from "./brush.js";
-import { channelsOf, drawImage, makeCanvas, sideBySide } from "./canvas.js";
+import { channelsOf, drawImage, makeImage, sideBySide } from "./canvas.js";
 import { makeCodeView } from "./code_view.js";
 import { makeSelect } from "./controls.js";
 import { makePad } from "./drawing_pad.js";
-import { make } from "./elements.js";
+import { make, press } from "./elements.js";
 import { normals } from "./fresh.js";
-import { FORMS } from "./link_state.js";
+import { FORMS, whole } from "./link_state.js";
 import { filled, imageRows, written } from "./numbers.js";
 import { makeQueue } from "./pieces.js";
 import { makePlot } from "./plot.js";
 import { nearestDistance, outline, shareBelow, squaredError } from "./strange.js";
+import { makeThumbs } from "./thumbnails.js";
 import { noiseOf } from "./walk.js";
 import { decodeBase64, toFloats } from "./weights.js";
 
 const PAD_SIDE = 270;
 const SIDE = 160;
-const THUMB_SIDE = 44;
 const DRAW_SIDE = 60;
 const DRAWS = 6; // codes of one distribution
 const BINS = 24;
@@ -117,12 +117,11 @@ const classOf = (model, values) => (model.classes ? values.class : null);
 
 /** @param {Stage} stage @param {number} count of images @param {number} size of an image */
 function stateOfDrawing({ state, settings, models: [model] }, count, size) {
-  const isWithin = (least, most) => (value) => Number.isInteger(value) && value >= least && value <= most;
   return state({
-    from: { form: FORMS.number, start: 0, fits: isWithin(BLANK, count - 1) },
+    from: whole(0, count, BLANK),
     image: { form: FORMS.text, start: "", fits: (text) => !text || readPixels(text, size) !== null },
-    class: { form: FORMS.number, start: settings.told?.[0] ?? 0, fits: isWithin(0, Math.max(0, model.classes - 1)) },
-    eps: { form: FORMS.number, start: 0, fits: isWithin(0, 1e6) },
+    class: whole(settings.told?.[0] ?? 0, Math.max(1, model.classes)),
+    eps: whole(0, 1e6),
   });
 }
 
@@ -137,15 +136,15 @@ function makeView({ room, settings, words, models: [model], colours }, values, i
   const { shape } = model;
   const tools = makeTools(shape, words, settings.paper, acts);
   const pad = makePad(PAD_SIDE, shape, words.pad, colours.clay, acts.pixels, tools.colour, acts.set);
-  const [rebuilt, difference] = [words.rebuilt, words.difference].map((name) =>
-    makeCanvas(SIDE, SIDE * shape[1] / shape[2], { role: "img", "aria-label": name }));
+  const [rebuilt, difference] = [words.rebuilt, words.difference].map((name) => makeImage(SIDE, shape, name));
   const scores = makeScores(settings, words, colours);
   const code = makeCodeView(settings.names, settings.reach, settings.hasPrior, settings.codeTitle, colours);
   const draws = model.redraw ? makeDraws(shape, words, (k) => {
     const y = classOf(model, values), eps = noiseOf(values.eps * DRAWS + k, model.latent);
     return model.decode(model.redraw(acts.pixels(), eps, y), y);
   }, acts.again) : null;
-  const thumbs = makeThumbs(images, shape, words, settings.imageNames, acts.begin);
+  const thumbs = makeThumbs(words.starts, settings.imageNames, shape, acts.begin);
+  images.forEach((pixels, place) => thumbs.draw(place, pixels));
   const select = model.classes ? makeSelect(words.class, settings.classNames, acts.choose) : null;
   const named = (canvas, name) => make("div", {}, canvas, make("p.small", {}, name));
   room.append(
@@ -177,25 +176,12 @@ function makeView({ room, settings, words, models: [model], colours }, values, i
   };
 }
 
-/** Test images to begin with. */
-function makeThumbs(images, shape, words, names, begin) {
-  const buttons = images.map((pixels, place) => {
-    const canvas = makeCanvas(THUMB_SIDE, THUMB_SIDE * shape[1] / shape[2]);
-    drawImage(canvas, pixels, shape);
-    return make("button.start", { type: "button", onclick: () => begin(place), "aria-label": names[place] }, canvas);
-  });
-  return {
-    element: make("p.starts.controls", {}, make("span", {}, words.starts), ...buttons),
-    press: (place) => buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(i === place))),
-  };
-}
-
 /** Buttons for the pen and for the whole image. */
 function makeTools([channels], words, paper, { begin, change }) {
-  const button = (text, onclick, more = {}) => make("button", { type: "button", onclick, ...more }, text);
-  const eraser = button(words.eraser, () => press(!isErasing), { "aria-pressed": "false" });
+  const button = (text, onclick, more = {}) => make("button", { onclick, ...more }, text);
+  const eraser = button(words.eraser, () => erase(!isErasing), { "aria-pressed": "false" });
   let isErasing = false;
-  const press = (value) => { isErasing = value; eraser.setAttribute("aria-pressed", String(value)); };
+  const erase = (value) => { isErasing = value; press(eraser, value); };
   const picker = make("input", { type: "color", value: paper ? "#1f3a5f" : "#e8b04a" });
   const colour = make("label", {}, words.colour, " ", picker);
   return {
@@ -205,7 +191,7 @@ function makeTools([channels], words, paper, { begin, change }) {
       eraser,
       ...(channels === 3 ? [colour] : []),
       ...Object.keys(CHANGES).map((name) => button(words[name], () => change(name))),
-      button(words.clear, () => { press(false); begin(BLANK); }),
+      button(words.clear, () => { erase(false); begin(BLANK); }),
     ),
     colour: () => {
       if (isErasing) return Array(channels).fill(paper);
@@ -254,12 +240,12 @@ function makeScores({ scores, count }, words, colours) {
 /** Draws of the code of one image, decoded, one a frame. */
 function makeDraws(shape, words, at, again) {
   const fillNext = makeQueue();
-  const canvases = Array.from({ length: DRAWS }, () => makeCanvas(DRAW_SIDE, DRAW_SIDE * shape[1] / shape[2]));
+  const canvases = Array.from({ length: DRAWS }, () => makeImage(DRAW_SIDE, shape));
   return {
     element: make(
       "div.draws",
       {},
-      make("p.controls", {}, make("button", { type: "button", onclick: again }, words.again)),
+      make("p.controls", {}, make("button", { onclick: again }, words.again)),
       make("div.drawn-row", { role: "img", "aria-label": words.draws }, ...canvases),
       make("p.small", {}, words.draws),
     ),

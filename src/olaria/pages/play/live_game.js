@@ -2,9 +2,9 @@
 
 import { sideBySide } from "./canvas.js";
 import { makeNumber, makeSelect } from "./controls.js";
-import { make } from "./elements.js";
+import { make, press } from "./elements.js";
 import { makeScreen } from "./game_screen.js";
-import { FORMS } from "./link_state.js";
+import { FORMS, whole } from "./link_state.js";
 import { Match, RULES, areTurns, readTurns, tableOf } from "./match.js";
 import { filled, written } from "./numbers.js";
 import { Playing } from "./playing.js";
@@ -23,7 +23,7 @@ export function part(stage) {
   const state = stage.state({
     points: { form: FORMS.text, start: SETS[0], fits: oneOf(SETS) },
     rule: { form: FORMS.text, start: "fair", fits: oneOf(Object.keys(RULES)) },
-    seed: { form: FORMS.number, start: 0, fits: (value) => Number.isInteger(value) && value >= 0 },
+    seed: whole(0),
     played: { form: FORMS.text, start: "", fits: areTurns },
   });
   const { values } = state, screen = makeScreen(words, colours);
@@ -89,7 +89,7 @@ function momentWords({ side, stage, loss }, words) {
 
 /** What moves the game, and what breaks it. */
 function makeButtons(words, isStill, playing, break_) {
-  const button = (text, onclick) => make("button", { type: "button", onclick }, text);
+  const button = (text, onclick) => make("button", { onclick }, text);
   const play = button(words.play, () => playing.play());
   const slow = button(isStill ? words.moment : words.slow, () => playing.slowly());
   const [d, g] = [button(words.stepD, () => playing.once("d")), button(words.stepG, () => playing.once("g"))];
@@ -100,10 +100,10 @@ function makeButtons(words, isStill, playing, break_) {
     rules: [make("div.actions.controls.rules", {}, make("span", {}, words.break), ...Object.values(rules)), told],
     mark({ isBusy, isSlow }, rule) {
       play.textContent = isBusy ? words.pause : words.play;
-      play.setAttribute("aria-pressed", String(isBusy));
-      slow.setAttribute("aria-pressed", String(isSlow));
+      press(play, isBusy);
+      press(slow, isSlow);
       d.disabled = rule === "idle";
-      for (const [name, one] of Object.entries(rules)) one.setAttribute("aria-pressed", String(rule === name));
+      for (const [name, one] of Object.entries(rules)) press(one, rule === name);
       told.textContent = words[`rule_${rule}`];
     },
   };

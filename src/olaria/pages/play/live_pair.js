@@ -1,17 +1,17 @@
 /** A VAE and an autoencoder side by side: one gesture moves the points of both planes, and both decoders draw. */
 
-import { drawImage, drawTiles, makeCanvas, sideBySide } from "./canvas.js";
+import { drawImage, drawTiles, makeCanvas, makeImage, sideBySide } from "./canvas.js";
 import { makeSelect } from "./controls.js";
 import { make } from "./elements.js";
-import { FORMS } from "./link_state.js";
+import { FORMS, whole } from "./link_state.js";
 import { filled, imageRows, written } from "./numbers.js";
 import { makePlane } from "./plane_view.js";
+import { makeThumbs } from "./thumbnails.js";
 import { noiseOf } from "./walk.js";
 
 const REACH = 3.5; // of a plane, in standard deviations around the mean of its codes
 const IMAGE_SIDE = 170;
 const TILES_SIDE = 300;
-const START_SIDE = 44;
 const NUM_RANDOM = 8;
 const COLUMNS = 4;
 const PRIOR = 2; // standard deviations of N(0, I) that the ring marks
@@ -58,12 +58,11 @@ export const randomCodes = (turn, latent) =>
 export function part(stage) {
   const { settings, words, models } = stage;
   const [{ classes }] = models;
-  const isBelow = (limit) => (value) => Number.isInteger(value) && value >= 0 && value < limit;
   const state = stage.state({
-    from: { form: FORMS.number, start: 0, fits: isBelow(settings.startNames.length) },
+    from: whole(0, settings.startNames.length),
     at: { form: FORMS.numbers, start: settings.at, fits: (value) => value.length === 2 && value.every((x) => Math.abs(x) <= REACH) },
-    class: { form: FORMS.number, start: settings.told?.[0] ?? 0, fits: isBelow(Math.max(1, classes)) },
-    random: { form: FORMS.number, start: 0, fits: isBelow(1e6) },
+    class: whole(settings.told?.[0] ?? 0, Math.max(1, classes)),
+    random: whole(0, 1e6),
   });
   const { values } = state;
   let asked = 0;
@@ -98,12 +97,15 @@ export function part(stage) {
   };
   const onrandom = () => { values.random += 1; changed(); };
   const isWide = settings.sides.some(({ starts }) => starts[0].length > 2);
+  const thumbs = makeThumbs(isWide ? words.starts : words.begin, settings.startNames, models[0].shape, begin);
+  settings.sides[0].starts.forEach((z, from) => // as the VAE rebuilds them
+    thumbs.draw(from, models[0].decode(z, classes ? settings.told?.[from] ?? 0 : null)));
   stage.room.append(
-    make("p.starts.controls", {}, isWide ? words.starts : words.begin, ...thumbnails(stage, begin)),
+    thumbs.element,
     make("div.sides", {}, ...sides.map(({ element }) => element)),
     place,
     make("p.small.key", {}, words.key),
-    make("div.controls", {}, make("button", { type: "button", onclick: onrandom }, words.random), ...(select ? [select.element] : [])),
+    make("div.controls", {}, make("button", { onclick: onrandom }, words.random), ...(select ? [select.element] : [])),
   );
   return {
     state,
@@ -111,19 +113,6 @@ export function part(stage) {
     picture: () => sideBySide(sides.flatMap(({ canvases }) => canvases().filter((one) => !one.hidden))),
     table: () => sides.flatMap((side) => side.table()),
   };
-}
-
-/**
- * Buttons with the test images, as the VAE rebuilds them.
- * @param {Stage} stage
- * @param {(from: number) => void} begin
- */
-function thumbnails({ settings, models: [model] }, begin) {
-  return settings.sides[0].starts.map((z, from) => {
-    const canvas = makeCanvas(START_SIDE, START_SIDE * model.shape[1] / model.shape[2]);
-    drawImage(canvas, model.decode(z, model.classes ? settings.told?.[from] ?? 0 : null), model.shape);
-    return make("button.start", { type: "button", onclick: () => begin(from), "aria-label": settings.startNames[from] }, canvas);
-  });
 }
 
 /**
@@ -137,7 +126,7 @@ function thumbnails({ settings, models: [model] }, begin) {
 function makeSide({ settings, words, colours }, side, model, values, move) {
   const { name, names, points, mean, std, axes } = side, named = { name };
   const ratio = model.shape[1] / model.shape[2];
-  const image = makeCanvas(IMAGE_SIDE, IMAGE_SIDE * ratio, { role: "img", "aria-label": filled(words.drawn, named) });
+  const image = makeImage(IMAGE_SIDE, model.shape, filled(words.drawn, named));
   const tiles = makeCanvas(TILES_SIDE, TILES_SIDE * ratio * (NUM_RANDOM / COLUMNS) / COLUMNS, {
     role: "img",
     "aria-label": filled(words.randomDrawn, named),

@@ -58,8 +58,7 @@ export function part({ room, settings, words, colours, state: stateOf }) {
     /** @type {Gaussian[]} */
     const found = p.parts.map((part) => [...part]);
     const next = () => {
-      const end = performance.now() + SLICE_MS;
-      const ended = [false, false];
+      const end = performance.now() + SLICE_MS, ended = [false, false];
       for (let i = 0; i < 2 && performance.now() < end; i++) {
         searches.forEach((one, k) => {
           const { done, value } = one.next();

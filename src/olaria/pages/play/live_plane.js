@@ -1,14 +1,14 @@
 /** The codes of an autoencoder or a VAE: a point to be dragged, sliders, and what the decoder draws at once. */
 
-import { drawImage, makeCanvas, sideBySide } from "./canvas.js";
+import { drawImage, makeImage, sideBySide } from "./canvas.js";
 import { makeSelect, makeSlider } from "./controls.js";
 import { make } from "./elements.js";
-import { FORMS } from "./link_state.js";
+import { FORMS, whole } from "./link_state.js";
 import { imageRows, written } from "./numbers.js";
 import { makePlane } from "./plane_view.js";
+import { makeThumbs } from "./thumbnails.js";
 
 const IMAGE_SIDE = 260; // in CSS pixels
-const START_SIDE = 44;
 
 /** @typedef {import("./live.js").Stage} Stage */
 
@@ -32,14 +32,13 @@ export function part(stage) {
   const { settings, words, models: [model], colours } = stage;
   const { low, high, names, starts, sliders } = settings;
   const startsAt = (from) => sliders.map((place) => starts[from][place]);
-  const isBelow = (limit) => (value) => Number.isInteger(value) && value >= 0 && value < limit;
   const state = stage.state({
-    from: { form: FORMS.number, start: 0, fits: isBelow(starts.length) },
+    from: whole(0, starts.length),
     at: { form: FORMS.numbers, start: startsAt(0), fits: (value) => value.length === sliders.length },
-    class: { form: FORMS.number, start: settings.told?.[0] ?? 0, fits: isBelow(Math.max(1, model.classes)) },
+    class: whole(settings.told?.[0] ?? 0, Math.max(1, model.classes)),
   });
   const { values } = state;
-  const image = makeCanvas(IMAGE_SIDE, IMAGE_SIDE * model.shape[1] / model.shape[2], { role: "img", "aria-label": words.drawn });
+  const image = makeImage(IMAGE_SIDE, model.shape, words.drawn);
   const decode = (z, y) => model.decode(z, model.classes ? y : null);
   let pixels = decode(starts[0], values.class), asked = 0;
   const draw = () => {
@@ -66,9 +65,7 @@ export function part(stage) {
       moved();
     },
   }) : null;
-  const select = model.classes
-    ? makeSelect(words.class, settings.classNames, (y) => { values.class = y; moved(); })
-    : null;
+  const select = model.classes ? makeSelect(words.class, settings.classNames, (y) => { values.class = y; moved(); }) : null;
   const show = () => {
     bars.forEach((bar, i) => bar.set(values.at[i]));
     select?.set(values.class);
@@ -81,10 +78,10 @@ export function part(stage) {
     state.keep();
     show();
   };
-  const thumbnails = starts.map((z, from) =>
-    makeThumbnail(decode(z, settings.told?.[from] ?? 0), model.shape, settings.startNames[from], () => begin(from)));
+  const thumbs = makeThumbs(words.starts, settings.startNames, model.shape, begin);
+  starts.forEach((z, from) => thumbs.draw(from, decode(z, settings.told?.[from] ?? 0)));
   stage.room.append(
-    make("p.starts.controls", {}, words.starts, ...thumbnails),
+    thumbs.element,
     make("div.live-pair", {}, ...(plane ? [plane.canvas] : []), image),
     ...(plane ? [make("p.small.controls", {}, words.plane)] : []),
     make("div.controls.codes", {}, ...bars.map((bar) => bar.element), ...(select ? [select.element] : [])),
@@ -98,11 +95,4 @@ export function part(stage) {
       ...imageRows("row", pixels, model.shape),
     ],
   };
-}
-
-/** A test image to begin at. */
-function makeThumbnail(pixels, shape, name, onclick) {
-  const canvas = makeCanvas(START_SIDE, START_SIDE * shape[1] / shape[2]);
-  drawImage(canvas, pixels, shape);
-  return make("button.start", { type: "button", onclick, "aria-label": name }, canvas);
 }

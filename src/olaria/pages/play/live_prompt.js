@@ -1,8 +1,8 @@
 /** A language model that the reader writes to: tokens, the next one's distribution, and what the model writes. */
 
 import { makeNumber, makeSlider } from "./controls.js";
-import { all, make } from "./elements.js";
-import { FORMS } from "./link_state.js";
+import { all, make, press } from "./elements.js";
+import { FORMS, whole } from "./link_state.js";
 import { entropy } from "./next_token.js";
 import { filled, written } from "./numbers.js";
 import { nextProbabilities } from "./sampling.js";
@@ -94,9 +94,9 @@ export function part(stage) {
 const fieldsOf = (text, size) => ({
   text: { form: FORMS.text, start: text },
   temperature: { form: FORMS.number, start: 1, fits: (value) => value >= 0.05 && value <= HOTTEST },
-  k: { form: FORMS.number, start: size, fits: (value) => Number.isInteger(value) && value >= 1 && value <= size },
+  k: whole(size, size + 1, 1),
   p: { form: FORMS.number, start: 1, fits: (value) => value > 0 && value <= 1 },
-  seed: { form: FORMS.number, start: 0, fits: (value) => Number.isInteger(value) && value >= 0 },
+  seed: whole(0),
 });
 
 /**
@@ -124,10 +124,13 @@ function makeView(words, tokens, listeners) {
   const { field, element } = makeField(words.prompt, listeners.typed), bars = makeBars(tokens, words, listeners.pick);
   const chips = make("ol.tokens"), notes = make("p.note", { role: "status" });
   const told = make("output"), output = make("p.written", { role: "group", "aria-label": words.text });
-  const generate = make("button", { type: "button", "aria-pressed": "false", onclick: listeners.generate }, words.generate);
-  const one = make("button", { type: "button", onclick: listeners.one }, words.one);
+  const generate = make("button", { "aria-pressed": "false", onclick: listeners.generate }, words.generate);
+  const one = make("button", { onclick: listeners.one }, words.one);
   const hint = make("p.small.hint"), title = make("p.chosen", { role: "status" });
-  walkable(output, ".drawn", listeners.look);
+  const walk = walkable(output, ".drawn", listeners.look);
+  // A letter is too small for a finger.
+  const walking = make("p.actions", { hidden: true },
+    make("button", { onclick: () => walk(-1) }, words.before), make("button", { onclick: () => walk(1) }, words.after));
   const note = (...lists) => { notes.textContent = lists.flat().join(" "); };
   return {
     field,
@@ -138,12 +141,13 @@ function makeView(words, tokens, listeners) {
       notes,
       make("div.controls", {}, ...controls, make("p.actions", {}, generate, one)),
       output,
+      walking,
       hint,
       title,
       bars.element,
       make("p.under", {}, told),
     ],
-    running(is) { generate.setAttribute("aria-pressed", String(is)); generate.textContent = is ? words.stop : words.generate; },
+    running(is) { press(generate, is); generate.textContent = is ? words.stop : words.generate; },
     tokens(prompt, most) {
       const left = Math.max(0, prompt.ids.length - most);
       chips.replaceChildren(
@@ -156,6 +160,7 @@ function makeView(words, tokens, listeners) {
       bars.clear();
       output.replaceChildren();
       told.value = hint.textContent = title.textContent = "";
+      walking.hidden = true;
     },
     bars(probabilities, taken) {
       const kept = bars.show(probabilities, taken);
@@ -178,6 +183,7 @@ function makeView(words, tokens, listeners) {
         make("span.drawn", { onclick: () => listeners.look(known + i), "data-id": id }, tokens.piece(id))));
       markCurrent(all(output, ".drawn"), looked);
       hint.textContent = drawn.length ? words.chooseWritten : "";
+      walking.hidden = !drawn.length;
     },
     table: bars.table,
     picture: (colours) => pictureOfBars(bars.rows, colours),

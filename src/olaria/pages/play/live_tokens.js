@@ -58,7 +58,7 @@ export function part(stage) {
       const bar = make("div", {});
       bar.style.width = `${100 * Math.abs(cosine)}%`;
       bar.style.background = cosine < 0 ? colours.clay : colours.blue;
-      return make("tr", {}, make("th", { scope: "row" }, make("button", { type: "button", onclick: () => choose(other) }, spelt(tokens, other))),
+      return make("tr", {}, make("th", { scope: "row" }, make("button", { onclick: () => choose(other) }, spelt(tokens, other))),
         make("td.b", {}, bar), make("td.n", {}, written(cosine, 3)));
     }));
     const chosen = tables[values.table], width = chosen.shape[1], row = id < 0 ? [] : chosen.data.subarray(id * width, (id + 1) * width);

@@ -3,10 +3,10 @@
 import { makeSelect } from "./controls.js";
 import { all, make } from "./elements.js";
 import { makeGrid } from "./grid.js";
-import { FORMS } from "./link_state.js";
+import { FORMS, whole } from "./link_state.js";
 import { filled, written } from "./numbers.js";
 import { spelt } from "./spelling.js";
-import { below, chip, makeBars, makeText, markCurrent, numbered, walkable } from "./text_view.js";
+import { chip, makeBars, makeText, markCurrent, numbered, walkable } from "./text_view.js";
 import { tokenizer } from "./tokens.js";
 
 const SIDE = 350;
@@ -41,9 +41,9 @@ export function part(stage) {
   const most = Math.min(MOST_TOKENS, model.context - 1);
   const state = stage.state({
     text: { form: FORMS.text, start: settings.text },
-    layer: { form: FORMS.number, start: model.numLayers - 1, fits: below(model.numLayers) },
-    head: { form: FORMS.number, start: 0, fits: below(numHeads + 1) }, // 0: the mean of all
-    step: { form: FORMS.number, start: -1, fits: (value) => Number.isInteger(value) && value >= -1 },
+    layer: whole(model.numLayers - 1, model.numLayers),
+    head: whole(0, numHeads + 1), // 0: the mean of all
+    step: whole(-1, Infinity, -1),
   });
   const { values } = state;
   const writer = makeWriter(model, () => draw());
@@ -79,7 +79,7 @@ export function part(stage) {
   const pick = (field) => (value) => { values[field] = value; state.keep(); draw(); };
   const layers = makeSelect(words.layer, numbered(model.numLayers), pick("layer"));
   const heads = makeSelect(words.head, [words.mean, ...numbered(numHeads)], pick("head"));
-  const button = (label, onclick) => make("button", { type: "button", onclick }, label);
+  const button = (label, onclick) => make("button", { onclick }, label);
   const look = () => { values.step = -1; state.keep(); }; // at the last token
   const more = (count) => () => { if (!writer.isBusy) { look(); writer.write(count); } };
   const again = () => { look(); begin(0); };

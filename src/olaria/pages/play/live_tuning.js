@@ -1,8 +1,8 @@
 /** Two models read the same text, before and after fine-tuning: what each expects next, and what each writes. */
 
 import { makeNumber, makeSlider } from "./controls.js";
-import { make } from "./elements.js";
-import { FORMS } from "./link_state.js";
+import { make, press } from "./elements.js";
+import { FORMS, whole } from "./link_state.js";
 import { create } from "./models.js";
 import { filled, written } from "./numbers.js";
 import { makeReader } from "./reading.js";
@@ -77,17 +77,17 @@ export function part(stage) {
   const state = stage.state({
     text: { form: FORMS.text, start: settings.text },
     temperature: { form: FORMS.number, start: 1, fits: (value) => value >= 0.05 && value <= HOTTEST },
-    seed: { form: FORMS.number, start: 0, fits: isSeed },
+    seed: whole(0),
   });
   const { values } = state;
   const { field, element } = makeField(words.yourText, (typed) => { values.text = typed; state.keep(); begin(); });
   const note = make("p.note", { role: "status" });
   const most = Math.min(MOST_TOKENS, ...models.map((model) => model.context));
   const sides = models.map((model, i) => makeSide(model, tokenizer(tuned.tokenizer), words, [words.before, words.after][i], most));
-  const generate = make("button", { type: "button", "aria-pressed": "false" }, words.generate);
+  const generate = make("button", { "aria-pressed": "false" }, words.generate);
   let timer = 0, turn = 0;
   const options = () => ({ temperature: values.temperature });
-  const running = (is) => { generate.setAttribute("aria-pressed", String(is)); generate.textContent = is ? words.stop : words.generate; };
+  const running = (is) => { press(generate, is); generate.textContent = is ? words.stop : words.generate; };
   const stop = () => { clearTimeout(timer); timer = 0; running(false); };
   const write = () => {
     const until = performance.now() + SPELL_MS;

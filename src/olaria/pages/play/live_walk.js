@@ -1,9 +1,9 @@
 /** The noise of a GAN: a walk from one vector to another, what the generator draws, and the discriminator's output. */
 
-import { drawImage, makeCanvas, sideBySide } from "./canvas.js";
+import { drawImage, makeImage, sideBySide } from "./canvas.js";
 import { makeSelect, makeSlider } from "./controls.js";
-import { make } from "./elements.js";
-import { FORMS } from "./link_state.js";
+import { make, press } from "./elements.js";
+import { FORMS, whole } from "./link_state.js";
 import { imageRows, written } from "./numbers.js";
 import { makePlot } from "./plot.js";
 import { between, noiseOf, readAs } from "./walk.js";
@@ -33,7 +33,7 @@ export function part(stage) {
   };
   const letter = settings.logistic ? "D" : "l", tell = ({ value }) => `${letter} = ${written(value, 2)}`;
 
-  const image = makeCanvas(IMAGE_SIDE, IMAGE_SIDE * model.shape[1] / model.shape[2], { role: "img", "aria-label": words.generated });
+  const image = makeImage(IMAGE_SIDE, model.shape, words.generated);
   const answer = make("output", {}), plot = makePlot(330, 210, colours, words.along);
   let now = at(values.t), asked = 0;
   const drawPlot = () => plot.draw(curveOf(way.known, [values.t, now.value], settings.logistic, words, colours));
@@ -46,7 +46,7 @@ export function part(stage) {
   };
   const moved = () => {
     state.keep();
-    stops.forEach(({ button }, stop) => button.setAttribute("aria-pressed", String(Math.abs(values.t - stop / (STOPS - 1)) < 1e-3)));
+    stops.forEach(({ button }, stop) => press(button, Math.abs(values.t - stop / (STOPS - 1)) < 1e-3));
     if (!asked) asked = requestAnimationFrame(draw);
   };
   const goTo = (t) => { values.t = t; slider.set(t); moved(); };
@@ -80,7 +80,7 @@ export function part(stage) {
     make("div.live-pair", {}, make("div.answered", {}, image, answer), plot.canvas),
     make("p.stops.starts", {}, ...stops.map(({ button }) => button)),
     make("div.controls", {}, slider.element, walking.button,
-      make("button", { type: "button", onclick: onward }, words.onward), ...(select ? [select.element] : [])),
+      make("button", { onclick: onward }, words.onward), ...(select ? [select.element] : [])),
   );
   return {
     state,
@@ -92,16 +92,11 @@ export function part(stage) {
 
 /** What a link keeps: numbers of both noise vectors, the part of the way, and the class. */
 function fieldsOf(settings, model) {
-  const isPlace = (value) => Number.isInteger(value) && value >= 0;
   return {
-    from: { form: FORMS.number, start: 0, fits: isPlace },
-    to: { form: FORMS.number, start: 1, fits: isPlace },
+    from: whole(0),
+    to: whole(1),
     t: { form: FORMS.number, start: 0, fits: (value) => value >= 0 && value <= 1 },
-    class: {
-      form: FORMS.number,
-      start: settings.class ?? 0,
-      fits: (value) => isPlace(value) && value < Math.max(1, model.classes),
-    },
+    class: whole(settings.class ?? 0, Math.max(1, model.classes)),
   };
 }
 
@@ -162,7 +157,7 @@ function makeWalking(words, place, goTo) {
   const isStill = matchMedia("(prefers-reduced-motion: reduce)");
   let frame = 0, began = 0;
   const show = (isWalking) => {
-    button.setAttribute("aria-pressed", String(isWalking));
+    press(button, isWalking);
     button.textContent = isWalking ? words.stop : words.walk;
   };
   const stop = () => { cancelAnimationFrame(frame); frame = 0; show(false); };
@@ -179,15 +174,15 @@ function makeWalking(words, place, goTo) {
     show(true);
     frame = requestAnimationFrame(step);
   };
-  const button = make("button", { type: "button", "aria-pressed": "false", onclick: () => (frame ? stop() : start()) }, words.walk);
+  const button = make("button", { "aria-pressed": "false", onclick: () => (frame ? stop() : start()) }, words.walk);
   return { button, stop };
 }
 
 /** A stop of the walk: its image, and the output on it. */
 function makeStop(place, shape, tell, onclick) {
-  const canvas = makeCanvas(THUMB_SIDE, THUMB_SIDE * shape[1] / shape[2]);
+  const canvas = makeImage(THUMB_SIDE, shape);
   const note = make("span", {}, "…"), name = `${place}/${STOPS - 1}`;
-  const button = make("button.start", { type: "button", onclick, "aria-label": name }, canvas, note);
+  const button = make("button.start", { onclick, "aria-label": name }, canvas, note);
   return {
     button,
     show(found) {

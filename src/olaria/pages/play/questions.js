@@ -36,9 +36,9 @@ function startQuestion(question, guessed) {
     guessed(place);
   };
   items.forEach((item, place) => {
-    item.append(make("button", { type: "button", onclick: () => guess(place) }, ...item.childNodes));
+    item.append(make("button", { onclick: () => guess(place) }, ...item.childNodes));
   });
-  const skip = make("button.skip", { type: "button", onclick: show }, told.dataset.open);
+  const skip = make("button.skip", { onclick: show }, told.dataset.open);
   question.append(skip);
   answer.hidden = "until-found";
   answer.addEventListener("beforematch", show);

@@ -2,17 +2,37 @@
 
 import { make } from "./elements.js";
 
+/** Boxes by what lies in them. @type {WeakMap<Element, HTMLElement>} */
+const boxOf = new WeakMap();
+
+/** Made when a page has a box: under Node there is no such class. @type {ResizeObserver | undefined} */
+let sizes;
+
+/**
+ * The first measure too: all boxes of a layout at once, and those that the browser has not yet laid out later. The marks
+ * come after the layout, so that they are not part of it.
+ * @param {ResizeObserverEntry[]} entries
+ */
+const onSizes = (entries) => setTimeout(() => mark([...new Set(entries.map(({ target }) => boxOf.get(target)))]));
+
+/** @param {any[]} boxes all are measured before the first changes, so that there is one layout */
+function mark(boxes) {
+  const rests = boxes.map((box) => box.scrollWidth - box.clientWidth - box.scrollLeft);
+  const lefts = boxes.map((box) => box.scrollLeft);
+  boxes.forEach((box, i) => {
+    box.classList.toggle("more-left", lefts[i] > 2);
+    box.classList.toggle("more-right", rests[i] > 2);
+  });
+}
+
 /** @param {HTMLElement} box one `.scroll` or `.formula` */
 export function startScroll(box) {
-  const tell = () => {
-    const rest = box.scrollWidth - box.clientWidth - box.scrollLeft;
-    box.classList.toggle("more-left", box.scrollLeft > 2);
-    box.classList.toggle("more-right", rest > 2);
-  };
-  box.addEventListener("scroll", tell, { passive: true });
-  const sizes = new ResizeObserver(tell);
-  for (const one of [box, ...box.children]) sizes.observe(one);
-  tell();
+  sizes ??= new ResizeObserver(onSizes);
+  box.addEventListener("scroll", () => mark([box]), { passive: true });
+  for (const one of [box, ...box.children]) {
+    boxOf.set(one, box);
+    sizes.observe(one);
+  }
 }
 
 /**

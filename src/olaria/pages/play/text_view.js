@@ -2,7 +2,7 @@
 
 import { contextOf } from "./canvas.js";
 import { all, make } from "./elements.js";
-import { FORMS } from "./link_state.js";
+import { FORMS, whole } from "./link_state.js";
 import { filled, written } from "./numbers.js";
 import { spelt, visible } from "./spelling.js";
 import { tokenizer } from "./tokens.js";
@@ -32,18 +32,23 @@ export function unknownWords({ unknown }, words) {
  * @param {HTMLElement} list
  * @param {string} selector of its items
  * @param {(place: number) => void} choose
+ * @returns {(move: number) => void} walks so many items on, for what is pressed instead of a key
  */
 export function walkable(list, selector, choose) {
+  const walk = (move) => {
+    const items = all(list, selector), here = items.findIndex((one) => one.ariaCurrent);
+    const place = here < 0 ? (move < 0 ? items.length - 1 : 0) : here + move;
+    if (items[place]) choose(place);
+    else if (here >= 0) choose(here);
+  };
   list.tabIndex = 0;
   list.addEventListener("keydown", (event) => {
     const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!move) return;
     event.preventDefault();
-    const items = all(list, selector), here = items.findIndex((one) => one.ariaCurrent);
-    const place = here < 0 ? (move < 0 ? items.length - 1 : 0) : here + move;
-    if (items[place]) choose(place);
-    else if (here >= 0) choose(here);
+    walk(move);
   });
+  return walk;
 }
 
 /** Mark one item of a list as the chosen one. @param {HTMLElement[]} items @param {number} chosen */
@@ -139,7 +144,7 @@ export function makeWalkedText(stage, most, fields, { read, draw }) {
   const state = stage.state({
     text: { form: FORMS.text, start: settings.text },
     ...fields,
-    back: { form: FORMS.number, start: 0, fits: below(most) },
+    back: whole(0, most),
   });
   const { values } = state;
   let ids = [];
@@ -162,9 +167,6 @@ export function makeWalkedText(stage, most, fields, { read, draw }) {
     mark: text.mark,
   };
 }
-
-/** Whether a value is a whole number from 0 to below a limit. @param {number} limit */
-export const below = (limit) => (value) => Number.isInteger(value) && value >= 0 && value < limit;
 
 /** Whole numbers from 1, as a list of choices has them. @param {number} count */
 export const numbered = (count) => Array.from({ length: count }, (_, i) => String(i + 1));
@@ -198,7 +200,7 @@ export function makeBars(tokens, words, pick) {
         const bar = make("div", {}), name = rows[i][0];
         bar.style.width = `${100 * p / shown[0].p}%`;
         return make(id === taken ? "tr.taken" : "tr", {},
-          make("th", { scope: "row" }, pick ? make("button", { type: "button", onclick: () => pick(id) }, name) : name),
+          make("th", { scope: "row" }, pick ? make("button", { onclick: () => pick(id) }, name) : name),
           make("td.b", {}, bar), make("td.n", {}, written(p, 3)));
       }));
       return order.length;
