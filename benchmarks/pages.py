@@ -21,8 +21,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from browser import Browser, find_chromium
-from common import cpu_name, run_process, table
+from browser import Browser, BrowserError, find_chromium
+from common import BenchmarkError, cpu_name, run_process, table
 
 OLARIA = (sys.executable, "-m", "olaria", "--offline")
 DIGITS = ("--data", "digits", "--resize", "28")
@@ -196,11 +196,16 @@ def make_pages(folder: Path, names: Sequence[str], *, tiny: bool) -> dict[str, P
 
 def asked(browser: Browser, page: Path, script: str) -> Any:
     """What a script finds in a page that has just opened, in a tab of its own."""
-    session = browser.open(page, WATCH)
+    tab = browser.tab()
     try:
-        return browser.ask(session, OPENED + script)
+        tab.ask("Page.enable")
+        tab.ask("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
+        tab.open(page.as_uri())
+        return tab.value(f"(async () => {{ {OPENED + script} }})()")
+    except BrowserError as error:
+        raise BenchmarkError(str(error)) from error
     finally:
-        browser.close(session)
+        tab.close()
 
 
 def of_opening(browser: Browser, name: str, page: Path, repeats: int) -> list[list[str]]:

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import html
-import json
-import os
-import re
-import shutil
-import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +10,10 @@ import pytest
 
 from olaria.pages.link import digest
 
-from .flags import FLAGS, NAMES
+from .flags import Chromium, find_chromium
 
-CLOCKED = (
-    *FLAGS,
-    "--virtual-time-budget=20000",
-    "--disable-features=IsolateSandboxedIframes",  # whose own process would not know that time
-)
+TIME_MS = 20_000
+"""What a page gets of its own time."""
 
 InPage = Callable[..., Any]
 
@@ -40,7 +31,7 @@ def chromium() -> str:
 
     Skips where there is none.
     """
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    found = find_chromium()
     if found is None:
         pytest.skip("no Chromium: apt-get install chromium")
     return found
@@ -62,46 +53,45 @@ def axe() -> str:
     return (Path(package.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Callable[[], Chromium]]:
+    """The browser of all tests of this process; another one after it has ended."""
+    started: list[Chromium] = []
+
+    def living() -> Chromium:
+        if not started or not started[-1].lives:
+            # A frame's own process would not know the page's time.
+            started.append(Chromium(chromium, "--disable-features=IsolateSandboxedIframes"))
+        return started[-1]
+
+    yield living
+    for one in started:
+        one.close()
+
+
 @pytest.fixture
-def in_page(chromium: str, tmp_path: Path) -> InPage:
+def in_page(browser: Callable[[], Chromium], tmp_path: Path) -> InPage:
     """``in_page(page, script)``: what the script's function returns, once the page has loaded.
 
     The script is the body of an async function; its value is any JSON. ``address`` is what follows the page's name in
-    its address: ``#step-2``.
+    its address: ``#step-2``. Each page is opened in a tab of its own, by a clock of its own.
     """
 
     def run(page: str, script: str, width: int = 1000, address: str = "") -> Any:
         asking = f"""
-(async () => {{
+globalThis.toldByTheTest = (async () => {{
   if (document.readyState !== "complete") await new Promise(done => addEventListener("load", done));
-  const place = document.createElement("pre");
-  place.id = "told-by-the-test";
-  try {{ place.textContent = JSON.stringify(await (async () => {{ {script} }})()); }}
-  catch (error) {{ place.textContent = JSON.stringify({{error: String(error.stack)}}); }}
-  document.body.append(place);
+  {script}
 }})();
 """
         file = tmp_path / "page.html"
         file.write_text(also_running(page, asking), encoding="utf-8")
-        profile = tmp_path / "profile"
-        words = [
-            *CLOCKED,
-            f"--window-size={width},1200",
-            f"--user-data-dir={profile}",
-            "--dump-dom",
-        ]
-        ended = subprocess.run(
-            [chromium, *words, file.as_uri() + address],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            env={**os.environ, "HOME": str(tmp_path)},
-        )
-        shutil.rmtree(profile, ignore_errors=True)
-        told = re.search(r'<pre id="told-by-the-test">(.*?)</pre>', ended.stdout, re.S)
-        assert told is not None, ended.stderr[-2000:]
-        answer = json.loads(html.unescape(told[1]))
-        assert not (isinstance(answer, dict) and "error" in answer), answer
-        return answer
+        tab = browser().tab()
+        try:
+            tab.screen(width, 1200)
+            tab.open(file.as_uri() + address, time_ms=TIME_MS)
+            return tab.value("toldByTheTest")
+        finally:
+            tab.close()
 
     return run

@@ -1,16 +1,24 @@
-"""How the tests start Chromium."""
+"""The driver of Chromium, which the benchmarks use too."""
 
 from __future__ import annotations
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",  # as root there is none
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--proxy-server=127.0.0.1:9",  # whatever tries to leave meets a closed door
-)
+import importlib.util
+import sys
+from pathlib import Path
+
+
+def _load() -> None:
+    """The script as the module ``chromium``."""
+    file = Path(__file__).parents[2] / "scripts" / "chromium.py"
+    spec = importlib.util.spec_from_file_location("chromium", file)
+    assert spec is not None and spec.loader is not None
+    sys.modules["chromium"] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+
+if "chromium" not in sys.modules:
+    _load()
+
+from chromium import FLAGS, NAMES, BrowserError, Chromium, Tab, find_chromium  # noqa: E402
+
+__all__ = ["FLAGS", "NAMES", "BrowserError", "Chromium", "Tab", "find_chromium"]
