@@ -12,7 +12,7 @@ WORKERS ?= 2
 FROM := $(if $(WHEELS),--wheels "$(WHEELS)")
 FOR := $(if $(PYTHONS),--pythons $(PYTHONS)) $(if $(SYSTEMS),--systems $(SYSTEMS))
 
-.PHONY: help setup setup-run demo test test-slow check quick bench clean translations wheels wheelhouse lock
+.PHONY: help setup setup-run demo studio test test-slow check quick bench clean translations wheels wheelhouse lock
 .DEFAULT_GOAL := help
 
 help:         ## this list  ##pt esta lista
@@ -26,6 +26,9 @@ setup-run:    ## make .venv with what running needs (WHEELS=DIR: from there, wit
 
 demo: setup-run  ## the whole practice on real data -> report.html (BUDGET=5m, ARGS="--lang pt")  ##pt a prática inteira com dados reais -> report.html (BUDGET=5m, ARGS="--lang pt")
 	@$(PY) -m olaria demo $(if $(BUDGET),--budget $(BUDGET)) $(ARGS)
+
+studio: setup-run ## the studio in the browser (ARGS="runs --port 8800")  ##pt o estúdio no navegador (ARGS="runs --port 8800")
+	@$(PY) -m olaria studio $(ARGS)
 
 test: setup   ## every test but the slow ones  ##pt todos os testes, menos os lentos
 	@$(PY) -m pytest -m "not slow" -n $(WORKERS) --dist worksteal -q $(ARGS)

@@ -33,8 +33,9 @@ TORCH_NEEDS = [
     "sympy>=1.13.3",
     "typing-extensions>=4.10",
 ]
-EXTRAS = ("pdf", "metrics", "documents")
-"""Locked with what running needs, so that a class without network has reports as PDF, BLEU and texts in PDF: 45 MB."""
+EXTRAS = ("pdf", "metrics", "documents", "studio")
+"""Locked with what running needs, so that a class without network has reports as PDF, BLEU, texts in PDF and the
+studio: 50 MB."""
 # What `pip install --no-build-isolation -e .` needs, and a pip that resolves without downloading.
 BUILD_NEEDS = ["editables>=0.5", "pip>=25"]
 

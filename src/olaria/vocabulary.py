@@ -10,6 +10,8 @@ from typing import Literal
 
 SEED_LIMIT = 2**63
 """Seeds are below it."""
+MOST_STEPS = 2**63 - 1
+"""Of a run."""
 SEED = 0
 LORA_TARGETS = ("qkv", "attention_out", "feed_in", "feed_out")
 """Linear layers that get an adapter, by the last part of their names."""

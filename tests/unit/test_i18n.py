@@ -178,7 +178,7 @@ NEVER_ONE = (
     "most of the {count}", "the classes of {count}", "the map shows", "reduced evaluation",
     # fixed by the form of a file, or by us
     "the archive holds {found} plays", "row {row} of {name} is not", "{name} holds IDX",
-    "Your text has more than {count}", "stranger than ", "less strange than all {count}",
+    "{token} must have at least", "Your text has more than {count}", "stranger than ", "less strange than all {count}",
     "{part}: {images} images", "{images} images,",
 )  # fmt: skip
 

@@ -62,6 +62,7 @@ def test_the_shells_do_not_import_torch() -> None:
         "__init__",
         "__main__",
         "cli",
+        "web",
         "i18n",
         "errors",
         "config",

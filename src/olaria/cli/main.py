@@ -29,6 +29,7 @@ from olaria.cli import (
     report,
     runs,
     sample,
+    studio,
     train,
 )
 from olaria.cli.command import Command, Group
@@ -76,6 +77,7 @@ VERBS: dict[str, Verb] = {
     "explain": explain.VERB,
     "report": report.VERB,
     "export": export.VERB,
+    "studio": studio.VERB,
 }
 AFTER: dict[str, Verb] = {
     "presets": presets.VERB,

@@ -51,9 +51,8 @@ def runs_home() -> Path:
 
 def is_run(path: Path) -> bool:
     """Whether ``path`` is a run folder."""
-    return os.path.isfile(
-        path / RECIPE
-    )  # which is false, and no error, of a name too long for a file
+    # isfile is false, and no error, of a name too long for a file
+    return os.path.isfile(path / RECIPE)
 
 
 def list_runs(home: Path | None = None) -> list[Path]:
@@ -106,7 +105,7 @@ def new_folder(stem: str, out: str | os.PathLike[str] | None = None) -> Iterator
         yield path
     except BaseException:
         if is_new:
-            _remove_if_empty(path)
+            remove_if_empty(path)
         raise
 
 
@@ -121,7 +120,8 @@ def _taken(stem: str) -> Path:
     raise AssertionError("names never end")
 
 
-def _remove_if_empty(path: Path) -> None:
+def remove_if_empty(path: Path) -> None:
+    """Remove a folder that holds nothing but a lock."""
     with suppress(OSError):
         if all(child.name == LOCK for child in path.iterdir()):
             (path / LOCK).unlink(missing_ok=True)

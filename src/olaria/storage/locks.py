@@ -43,3 +43,24 @@ def locked(
         yield
     finally:
         lock.release()
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process, this one or another, holds the lock file ``path`` at this moment.
+
+    A lock that is free is taken and let go of at once: a process that begins in that instant finds it busy. Ask where
+    it is likely to be held.
+
+    Raises:
+        StorageError: it cannot be opened.
+    """
+    from filelock import FileLock, Timeout
+
+    with storage_errors(path):
+        if not path.exists():
+            return False
+        try:
+            with FileLock(path, timeout=0):
+                return False
+        except Timeout:
+            return True

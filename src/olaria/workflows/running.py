@@ -27,7 +27,7 @@ from olaria.storage.documents import check_document
 from olaria.storage.folder import RunFolder, new_folder
 from olaria.training import records, teamwork, threads
 from olaria.training.engine import Trainer
-from olaria.training.events import Event, Forecast, Listener
+from olaria.training.events import Began, Event, Forecast, Listener
 from olaria.training.forecast import FewSteps
 from olaria.training.health import Health
 from olaria.training.interruption import INTERRUPTED, Interrupted, Interruption, handling
@@ -84,6 +84,21 @@ def train_recipe(
         # A repeated run ends at the step where the first one did.
         stopping = _patience(prepared) if fractions is None else []
         return _run(trainer, prepared, folder, [*stopping, *listeners])
+
+
+def foretell(recipe: Recipe, *, offline: bool = False, epochs: float | None = None) -> Began:
+    """What a recipe's training begins with, its forecast among it; nothing is trained or written.
+
+    Args:
+        recipe: to be trained.
+        offline: open no connection.
+        epochs: times over the training data, instead of the recipe's end.
+    """
+    prepared = prepare(recipe, offline=offline).over_the_data(epochs)
+    with threads.used():
+        began = next(_trainer(prepared, Clock(), None, Team()).stream())
+    assert isinstance(began, Began)
+    return began
 
 
 def resume(

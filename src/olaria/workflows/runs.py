@@ -16,6 +16,7 @@ from olaria.workflows.requests.verbs import verb
 
 if TYPE_CHECKING:
     from olaria.cards.comparison import Group, Repetition
+    from olaria.runs import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,16 +31,16 @@ def list_runs(_request: ListRunsRequest) -> Document:
     """Every run in the runs' folder: name, preset, family, data, state, steps, seconds, final values."""
     from olaria.storage import folder
 
-    return Document(format=1, runs=[_summary(path) for path in folder.list_runs()])
+    return Document(format=1, runs=[summary(path) for path in folder.list_runs()])
 
 
-def _summary(path: Path) -> dict[str, Any]:
+def summary(path: Path) -> dict[str, Any]:
+    """What a list says of the run in a folder; where it cannot be read, why."""
     from olaria.runs import Run
 
     try:
         run = Run(path)
-        recipe, result, state = run.recipe, run.result, run.state
-        steps = result.get("steps", run.status.get("step", 0))
+        return {"name": run.name, "path": str(path), **facts_of(run)}
     except OlariaError as error:  # one damaged run must not hide the others
         return {
             "name": path.name,
@@ -47,15 +48,22 @@ def _summary(path: Path) -> dict[str, Any]:
             "state": "damaged",
             "error": error.message.to_json(),
         }
+
+
+def facts_of(run: Run) -> dict[str, Any]:
+    """Preset, family, data, seed, state, steps, seconds and final values of a run, from three of its files.
+
+    Raises:
+        OlariaError: one of them cannot be read.
+    """
+    recipe, result, status = run.recipe, run.result, run.status
     return {
-        "name": run.name,
-        "path": str(path),
         "preset": recipe.preset,
         "family": run.family,
         "data": recipe.data.name,
         "seed": recipe.seed,
-        "state": state,
-        "steps": steps,
+        "state": status.get("state", "new"),
+        "steps": result.get("steps", status.get("step", 0)),
         "elapsed_s": result.get("elapsed_s"),
         "final": result.get("final", {}),
     }

@@ -15,6 +15,7 @@ from olaria.vocabulary import (
     DEVICE,
     LORA_ALPHA,
     LORA_TARGETS,
+    MOST_STEPS,
     SEED,
     SEED_LIMIT,
     SIZE,
@@ -76,7 +77,9 @@ class TrainRequest(Request):
     budget: Seconds | None = setting(
         N_("train for this long: 90s, 5m, 1h"), default=None, metavar=N_("TIME")
     )
-    steps: int | None = setting(N_("or train for N steps"), default=None, metavar="N", least=1)
+    steps: int | None = setting(
+        N_("or train for N steps"), default=None, metavar="N", least=1, most=MOST_STEPS
+    )
     epochs: float | None = setting(
         N_("or go E times over the training data"), default=None, metavar="E", above=0
     )
@@ -365,7 +368,6 @@ def make_recipe(
     if steps is not None and budget is not None:
         raise _not_both("steps", "budget")
     from olaria.recipes import preset as find_preset
-    from olaria.runs.tuning import tuned_recipe
     from olaria.workflows.given import recorded_name
 
     recipe = find_preset(preset, size or SIZE).ending(steps, budget)
@@ -375,5 +377,7 @@ def make_recipe(
     values |= {f"data.{name}": value for name, value in (data_options or {}).items()}
     recipe = recipe.with_values({**values, "seed": seed})
     if tuning is not None:
+        from olaria.runs.tuning import tuned_recipe  # here, since it loads PyTorch
+
         return tuned_recipe(recipe, tuning, size, data_options or {}, settings)
     return recipe.with_settings(list(settings))

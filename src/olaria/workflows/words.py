@@ -24,7 +24,9 @@ LABELS = {
 """Values that are shown while training; the others are in metrics.jsonl."""
 STATES = {
     "new": N_("new"),
+    "starting": N_("starting"),
     "running": N_("running"),
+    "interrupted": N_("interrupted"),
     "stopped": N_("stopped"),
     "failed": N_("failed"),
     "done": N_("done"),

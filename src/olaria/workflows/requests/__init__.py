@@ -223,6 +223,21 @@ class Request:
         given = {name: text for name, text in words.items() if text is not None}
         return cls.of(**{name: forms_of[name].read(name, text) for name, text in given.items()})
 
+    def to_words(self) -> list[str]:
+        """The words of a shell that make this request: the inverse of :meth:`from_words`, without what is default."""
+        words: list[str] = []
+        for one in self.declared():
+            value, form = getattr(self, one.name), one.form
+            if value is None or value == one.default:
+                continue
+            if not form.takes_value:
+                words.append(one.flag)
+                continue
+            item = getattr(form, "item", form)
+            texts = map(item.write, value) if form.is_repeated else [form.write(value)]
+            words += texts if one.about.positional else (f"{one.flag}={text}" for text in texts)
+        return words
+
     @classmethod
     def words(cls) -> tuple[str, tuple[tuple[str, str], ...]] | None:
         """For a help page, words that a setting takes where they are many: a heading, and each with what it means."""

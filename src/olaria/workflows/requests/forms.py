@@ -116,6 +116,10 @@ class Form:
         """A value as a shell's user would write it."""
         return str(value)
 
+    def write(self, value: Any) -> str:
+        """A value as :meth:`read` takes it, to the last digit; :meth:`show` is for people."""
+        return self.show(value)
+
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of the value."""
         return {"type": "string"}
@@ -207,6 +211,9 @@ class Decimal(Form):
     def show(self, value: Any) -> str:
         return f"{value:g}"
 
+    def write(self, value: Any) -> str:
+        return repr(value)
+
     def schema(self) -> dict[str, Any]:
         return {"type": "number", **self.limits.schema()}
 
@@ -239,6 +246,10 @@ class Duration(Form):
             if value % _UNITS_S[unit] == 0:
                 return f"{value / _UNITS_S[unit]:g}{unit}"
         return f"{value:g}s"
+
+    def write(self, value: Any) -> str:
+        digits = f"{value:.9f}".rstrip("0").rstrip(".")
+        return f"{digits}s"
 
     def schema(self) -> dict[str, Any]:
         return {"type": ["number", "string"], "exclusiveMinimum": 0}

@@ -1,0 +1,112 @@
+"""What the tests of the studio share: its token, what is trained, and a studio that really serves."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+
+import olaria
+
+from .conftest import HOST as HOST
+from .conftest import TOKEN
+
+AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
+QUICK = {"preset": "vae-mnist", "data": "digits", "size": "tiny"}
+"""What is trained in seconds."""
+ENDLESS = {**QUICK, "steps": 1_000_000, "settings": ["training.checkpoint_every=50"]}
+"""What goes on until somebody stops it."""
+
+
+def began() -> dict[str, Any]:
+    return {"event": "began", "step": 0, "elapsed_s": 0.0}
+
+
+def stepped(step: int, steps: int) -> dict[str, Any]:
+    values = {"loss": 1 / step}
+    return {
+        "event": "step",
+        "step": step,
+        "elapsed_s": step / 10,
+        "fraction": (step - 1) / steps,
+        "eta_s": float(steps - step),
+        "values": values,
+    }
+
+
+def id_of(client: Any, name: str) -> str:
+    """The id of the run of a name."""
+    cards = {card["name"]: card for card in client.get("/api/runs").json()["runs"]}
+    return str(cards[name]["id"])
+
+
+def wait_for(check: Callable[[], Any], what: str, timeout_s: float = 90.0) -> Any:
+    """What ``check`` answers, once it is true."""
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        found = check()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"this did not come in {timeout_s:g} s: {what}")
+
+
+@dataclass
+class Served:
+    """A studio that serves in a process of its own."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    token: str
+    log: Path
+
+    @property
+    def client(self) -> httpx.Client:
+        """Asks it, with the token."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=60, trust_env=False)
+
+
+def environment() -> dict[str, str]:
+    """Of a process that is to find the same packages as this one."""
+    paths = [str(Path(olaria.__file__).parents[1]), *filter(None, sys.path)]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+
+
+@contextmanager
+def serving(home: Path, *words: str) -> Iterator[Served]:
+    """``olaria studio`` as a person starts it."""
+    log = home.parent / "studio.log"
+    command = [sys.executable, "-m", "olaria", "studio", str(home), "--no-browser", "--json"]
+    with log.open("ab") as errors:
+        process = subprocess.Popen(
+            [*command, *(words or ("--port", "0"))],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=environment(),
+            cwd=home.parent,
+        )
+    try:
+        assert process.stdout is not None
+        lines = []
+        while (line := process.stdout.readline()) and line.rstrip() != b"}":
+            lines.append(line)
+        assert line, log.read_text()
+        found = json.loads(b"".join([*lines, line]))
+        url, _, token = found["url"].partition("#token=")
+        yield Served(process, url, token, log)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()

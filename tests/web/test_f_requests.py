@@ -1,0 +1,403 @@
+"""Groups F of the reliability battery and the traps of web pages: who may ask the studio, and how much."""
+
+from __future__ import annotations
+
+import asyncio
+import mimetypes
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount, Route
+from starlette.testclient import TestClient
+
+from olaria.errors import UsageError
+from olaria.web import guard
+from olaria.web.app import Studio, create_app
+from olaria.web.files import static, version
+from olaria.web.hosts import Hosts, hosts_of
+from olaria.web.studio import StudioRequest
+
+from .studios import AUTHORIZED, HOST, TOKEN, id_of
+
+FORGED = (
+    "evil.com", "127.0.0.1.evil.com", "10.evil.com", "192.168.evil.com", "localhost.evil.com",
+    "localhost@evil.com", "0.0.0.0", "10.0.0.1", "0x7f.1", "2130706433", "localhost:99999", "[::1", "",
+)  # fmt: skip
+OURS = ("localhost", "127.0.0.1", "127.0.0.1:8717", "[::1]:8717", "LOCALHOST:1")
+FOREIGN = ("null", "http://evil.com", f"http://{HOST}.evil.com", "http://127.0.0.1:9", "file://")
+IDS = (
+    "..", "%2e%2e", "%2e%2e%2fruns-secret", "..%2fruns-secret", "..\\runs-secret", "%00", "C:", "C%3A%5Cx",
+    "%2fetc%2fpasswd", "%5C%5Chost%5Cshare", "runs-secret", "vae", "VAE", "f" * 16, "F" * 16, "0" * 9000,
+)  # fmt: skip
+
+
+def routes(app: Studio) -> Iterator[tuple[str, str]]:
+    """Method and an address of every route."""
+    for route in app.routes:
+        assert isinstance(route, Route) or hasattr(route, "methods")
+        for method in sorted(getattr(route, "methods", ())):
+            if method != "HEAD":
+                yield method, re.sub(r"\{\w+\}", "0", getattr(route, "path", ""))
+
+
+def asked(client: TestClient, method: str, path: str, **headers: str) -> Any:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    content = "{}" if method == "POST" else None
+    names.setdefault("Content-Type", "application/json")
+    return client.request(method, path, headers=names, content=content)
+
+
+# -- F1, F2: where it listens, and to which names it answers ---------------------------------------
+
+
+def test_f1_other_machines_are_let_in_only_with_a_token() -> None:
+    for host in ("0.0.0.0", "::", "192.168.0.7", "aula.local"):
+        with pytest.raises(UsageError, match="token"):
+            StudioRequest(host=host)
+        StudioRequest(host=host, token="sala-12-turma-b")
+    for host in (None, "127.0.0.1", "localhost", "::1"):
+        StudioRequest(host=host)
+    for token in ("short", "with blanks in it", "a#fragment", "çççççççççç"):
+        with pytest.raises(UsageError, match="token"):
+            StudioRequest(token=token)
+
+
+@pytest.mark.parametrize("host", FORGED)
+def test_f2_trap_1_a_forged_host_gets_no_route(host: str, app: Studio, client: TestClient) -> None:
+    for method, path in routes(app):
+        found = asked(client, method, path, Host=host, **AUTHORIZED)
+        assert found.status_code == 403, (method, path)
+        assert found.json()["code"] == "wrong_host"
+
+
+@pytest.mark.parametrize("host", OURS)
+def test_f2_our_own_names_are_answered(host: str, client: TestClient) -> None:
+    assert asked(client, "GET", "/health", Host=host).status_code == 200
+
+
+def test_f2_two_hosts_are_none(client: TestClient) -> None:
+    found = client.get("/health", headers=[("Host", HOST), ("Host", "evil.com")])
+    assert found.status_code == 403
+
+
+def test_f2_an_open_studio_answers_addresses_and_its_own_names_alone() -> None:
+    hosts = hosts_of("0.0.0.0")
+    assert hosts.answers("192.168.0.7:8717") and hosts.answers("localhost")
+    assert not hosts.answers("192.168.evil.com") and not hosts.answers("0.0.0.0")
+    assert not Hosts().answers("192.168.0.7")
+    assert hosts_of("aula.local").answers("aula.local:8717")
+
+
+# -- F3, F4, F5: which pages may ask ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("origin", FOREIGN)
+def test_f3_f5_trap_2_a_page_of_another_origin_gets_no_route(
+    origin: str, app: Studio, client: TestClient
+) -> None:
+    for method, path in routes(app):  # the events' among them
+        found = asked(client, method, path, Origin=origin, **AUTHORIZED)
+        assert found.status_code == 403, (method, path)
+        assert found.json()["code"] == "wrong_origin"
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_f3_a_request_without_origin_of_another_site_is_refused(
+    site: str, client: TestClient
+) -> None:
+    headers = {"Sec_Fetch_Site": site, "Sec_Fetch_Mode": "no-cors"}
+    assert asked(client, "POST", "/api/runs", **headers, **AUTHORIZED).status_code == 403
+    assert asked(client, "GET", "/api/runs", **headers).status_code == 403
+    link = {"Sec_Fetch_Site": site, "Sec_Fetch_Mode": "navigate"}
+    assert asked(client, "GET", "/", **link).status_code == 200
+    assert asked(client, "GET", "/api/forecast", **link).status_code == 403
+
+
+def test_f3_our_own_page_is_answered(client: TestClient) -> None:
+    own = {"Origin": f"http://{HOST}", "Sec_Fetch_Site": "same-origin"}
+    assert asked(client, "GET", "/api/runs", **own).status_code == 200
+    found = asked(client, "POST", "/api/runs", **own, **AUTHORIZED)
+    assert (found.status_code, found.json()["field"]) == (422, "preset")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""],
+)
+def test_f3_trap_2_only_json_changes_anything(kind: str, client: TestClient) -> None:
+    found = asked(client, "POST", "/api/runs", Content_Type=kind, **AUTHORIZED)
+    assert (found.status_code, found.json()["code"]) == (415, "not_json")
+
+
+@pytest.mark.parametrize("origin", ["http://evil.com", "null", f"http://{HOST}"])
+def test_f4_no_answer_lets_another_page_read_it(
+    origin: str, app: Studio, client: TestClient
+) -> None:
+    for method, path in [*routes(app), ("OPTIONS", "/api/runs")]:
+        found = asked(client, method, path, Origin=origin)
+        assert not [name for name in found.headers if name.startswith("access-control")]
+
+
+# -- F6: no address leads out ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("run_id", IDS)
+def test_f6_trap_3_an_id_is_looked_up_and_joins_no_path(
+    run_id: str, client: TestClient, made: Callable[..., Path], home: Path
+) -> None:
+    made("vae")
+    (home.parent / "runs-secret").mkdir()
+    for rest in ("", "/curves", "/samples", "/samples/0", "/events"):
+        found = client.get(f"/api/runs/{run_id}{rest}")
+        assert found.status_code in (404, 414), rest
+        assert found.json()["code"] in ("unknown_run", "not_found", "too_long")
+
+
+def test_f6_the_refusal_is_the_same_whether_it_exists_or_not(
+    client: TestClient, made: Callable[..., Path]
+) -> None:
+    made("vae")
+    answers = {client.get(f"/api/runs/{name}").text for name in ("vae", "vaf", "f" * 16)}
+    assert len(answers) == 1
+
+
+def test_f6_a_link_is_a_card_that_says_so_and_is_not_followed(
+    client: TestClient, made: Callable[..., Path], home: Path, tmp_path: Path
+) -> None:
+    run = made("vae")
+    outside = tmp_path / "outside"
+    run.rename(outside)
+    (home / "linked").symlink_to(outside)
+    made("sound")
+    (home / "sound" / "samples" / "step-000007.png").symlink_to(outside / "recipe.json")
+    cards = {card["name"]: card for card in client.get("/api/runs").json()["runs"]}
+    assert cards["linked"]["state"] == "damaged" and "link" in cards["linked"]["error"]
+    assert client.get(f"/api/runs/{cards['linked']['id']}/curves").status_code == 409
+    assert client.get(f"/api/runs/{cards['sound']['id']}/samples/7").status_code == 409
+
+
+@pytest.mark.parametrize(
+    "name", ["..%2f..%2fapp.py", "%2e%2e", "index.html%00", "app.py", "studio.js/"]
+)
+def test_f6_files_of_the_page_are_a_table(name: str, client: TestClient) -> None:
+    assert client.get(f"/static/{version()}/{name}").status_code == 404
+
+
+# -- F7, F8, F9: what is shown ---------------------------------------------------------------------
+
+
+def test_f7_names_travel_as_text(client: TestClient, made: Callable[..., Path]) -> None:
+    name = "<img src=x onerror=alert(1)>"
+    made(name)
+    found = client.get("/api/runs")
+    assert found.headers["content-type"] == "application/json"
+    assert found.json()["runs"][0]["name"] == name
+    script = static()["studio.js"][0].decode()
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", script)
+
+
+def test_f8_files_of_runs_can_do_nothing(client: TestClient, made: Callable[..., Path]) -> None:
+    run = made("vae")
+    (run / "samples" / "step-000001.txt").write_text("<script>alert(1)</script>")
+    (run / "samples" / "step-000002.svg").write_text("<svg onload='alert(1)'/>")
+    (run / "samples" / "step-000003.html").write_text("<script>alert(1)</script>")
+    place = f"/api/runs/{id_of(client, 'vae')}/samples"
+    assert [one["kind"] for one in client.get(place).json()["samples"]] == ["png", "txt"]
+    for step, kind in ((0, "image/png"), (1, "text/plain; charset=utf-8")):
+        found = client.get(f"{place}/{step}")
+        assert found.headers["content-type"] == kind
+        assert found.headers["x-content-type-options"] == "nosniff"
+        assert "sandbox" in found.headers["content-security-policy"]
+    assert client.get(f"{place}/2").status_code == client.get(f"{place}/3").status_code == 404
+
+
+def test_f9_every_answer_has_the_headers(app: Studio, client: TestClient) -> None:
+    for method, path in [*routes(app), ("GET", "/nothing"), ("DELETE", "/api/runs")]:
+        found = asked(client, method, path, **AUTHORIZED)
+        assert found.headers["x-content-type-options"] == "nosniff"
+        assert found.headers["x-frame-options"] == "DENY"
+        policy = found.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'") and "unsafe" not in policy
+
+
+def test_f9_the_page_loads_nothing_from_elsewhere_and_holds_no_script(client: TestClient) -> None:
+    page = client.get("/").text
+    assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|<style|\sstyle=", page)
+    for content, _ in static().values():
+        assert b"://" not in content
+    assert not re.search(r'(src|href)="/', page), "addresses are relative"
+
+
+def test_trap_4_a_script_is_a_script_whatever_the_system_says(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mimetypes.init()
+    monkeypatch.setitem(mimetypes.types_map, ".js", "text/plain")
+    page = client.get("/").text
+    for name, kind in (("studio.js", "text/javascript"), ("studio.css", "text/css")):
+        (place,) = re.findall(rf'"(static/\w+/{re.escape(name)})"', page)
+        found = client.get(place)
+        assert found.status_code == 200
+        assert found.headers["content-type"] == f"{kind}; charset=utf-8"
+
+
+def test_trap_10_it_works_behind_a_prefix(app: Studio, made: Callable[..., Path]) -> None:
+    made("vae")
+    outer = TestClient(Starlette(routes=[Mount("/proxy/1234", app)]), base_url=f"http://{HOST}")
+    page = outer.get("/proxy/1234/")
+    for place in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+        assert outer.get(f"/proxy/1234/{place}").status_code == 200
+    assert len(outer.get("/proxy/1234/api/runs").json()["runs"]) == 1
+    assert outer.post("/proxy/1234/api/runs", json={}).status_code == 401
+
+
+def test_trap_13_14_the_page_is_ours_and_never_old(client: TestClient) -> None:
+    found = client.get("/", headers={"Accept-Language": "pt-BR,en;q=0.5"})
+    assert found.headers["cache-control"] == "no-store"
+    assert '<html lang="pt-BR" translate="no">' in found.text
+    assert client.get("/static/000000000000/studio.js").status_code == 404
+    kept = client.get(f"/static/{version()}/studio.js").headers["cache-control"]
+    assert "immutable" in kept
+
+
+def test_f9_nothing_is_told_to_anybody(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """FastAPI would, where the environment says so."""
+    monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    with TestClient(create_app(home, TOKEN), base_url=f"http://{HOST}") as client:
+        assert client.get("/api/runs").status_code == 200
+    assert "telemetry" not in caplog.text
+
+
+# -- F10, F11: what may be sent --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "http://169.254.169.254/",
+        "file:///etc/passwd",
+        "/etc/passwd",
+        "~/.ssh/id",
+        "codes:/tmp/x",
+        "\\\\host\\x",
+    ],
+)
+def test_f10_data_is_a_name_and_never_a_place(data: str, client: TestClient) -> None:
+    values = {"preset": "vae-mnist", "data": data}
+    found = client.post("/api/runs", json=values, headers=AUTHORIZED)
+    assert (found.status_code, found.json()["field"]) == (422, "data")
+    found = client.get("/api/forecast", params=values, headers=AUTHORIZED)
+    assert found.json()["field"] == "data"
+
+
+@pytest.mark.parametrize("name", ["out", "resume", "nproc"])
+def test_f6_f10_settings_that_are_places_are_not_taken(name: str, client: TestClient) -> None:
+    found = client.post("/api/runs", json={"preset": "vae-mnist", name: "/tmp"}, headers=AUTHORIZED)
+    assert (found.status_code, found.json()["field"]) == (422, name)
+    assert name not in client.get("/api/training").json()["properties"]
+
+
+def test_f11_too_much_is_refused(client: TestClient) -> None:
+    large = b'{"preset": "' + b"x" * guard.MOST_BODY + b'"}'
+    headers = {"Content-Type": "application/json", **AUTHORIZED}
+    assert client.post("/api/runs", content=large, headers=headers).status_code == 413
+    pieces = (large[place : place + 65536] for place in range(0, len(large), 65536))
+    assert client.post("/api/runs", content=pieces, headers=headers).status_code == 413
+    assert client.get("/api/runs/" + "a" * 9000).status_code == 414
+    many = {"Range": "bytes=" + ",".join(f"{n}-{n}" for n in range(10_000))}
+    assert client.get("/", headers=many).status_code == 431
+    assert client.get("/?" + "&".join(["a=1"] * 900)).status_code in (200, 414)
+    for content in (b"{", b"[]", b"null", b'{"steps": NaN}', b"[" * 100_000, b"\xff"):
+        found = client.post("/api/runs", content=content, headers=headers)
+        assert (found.status_code, found.json()["code"]) == (400, "bad_json")
+
+
+def test_f11_a_body_that_does_not_come_is_not_waited_for(
+    app: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "BODY_S", 0.05)
+    headers = [(b"host", HOST.encode()), (b"content-type", b"application/json")]
+    headers += [(name.lower().encode(), value.encode()) for name, value in AUTHORIZED.items()]
+    scope = {
+        "type": "http", "method": "POST", "path": "/api/runs", "raw_path": b"/api/runs", "query_string": b"",
+        "headers": headers, "http_version": "1.1", "scheme": "http", "server": None, "client": None,
+    }  # fmt: skip
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(3600)
+        return {}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(asyncio.wait_for(app(scope, receive, send), 5))
+    assert sent[0]["status"] == 408
+
+
+# -- F12: the token --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}, {"Cookie": f"token={TOKEN}"}],
+)
+def test_f12_nothing_changes_without_the_token(
+    given: dict[str, str], app: Studio, client: TestClient
+) -> None:
+    changing = [path for method, path in routes(app) if method == "POST"]
+    assert len(changing) >= 4
+    for path in changing:
+        found = asked(client, "POST", f"{path}?token={TOKEN}", **given)
+        assert (found.status_code, found.json()["code"]) == (401, "wrong_token")
+
+
+def test_f12_reading_that_computes_needs_the_token(client: TestClient) -> None:
+    for values in ({}, {"preset": "vae-mnist"}):
+        assert client.get("/api/forecast", params=values).status_code == 401
+
+
+def test_f12_a_token_that_a_person_set_guards_reading_too(home: Path) -> None:
+    app = create_app(home, TOKEN, hosts=hosts_of("0.0.0.0"), guards_reading=True)
+    client = TestClient(app, base_url="http://192.168.0.7:8717")
+    guarded = [path for method, path in routes(app) if method == "GET" and "/api" in path]
+    assert len(guarded) >= 9
+    for path in guarded:
+        assert client.get(path).status_code == 401, path
+    assert client.get("/api/runs", headers=AUTHORIZED).status_code == 200
+    assert client.get("/health").status_code == client.get("/").status_code == 200
+    assert TOKEN not in client.get("/").text
+    outer = TestClient(
+        Starlette(routes=[Mount("/proxy/1", app)]), base_url="http://192.168.0.7:8717"
+    )
+    assert outer.get("/proxy/1/api/runs").status_code == 401
+    assert outer.get("/proxy/1/").status_code == outer.get("/proxy/1/health").status_code == 200
+
+
+def test_f12_the_token_is_compared_in_constant_time(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = []
+    monkeypatch.setattr(
+        "olaria.web.guard.hmac.compare_digest", lambda a, b: compared.append((a, b)) or False
+    )
+    assert asked(client, "POST", "/api/runs", **AUTHORIZED).status_code == 401
+    assert len(compared) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of this kind are of Linux")
+def test_f6_a_name_that_is_no_utf8_is_a_card_too(
+    client: TestClient, made: Callable[..., Path]
+) -> None:
+    made(os.fsdecode(b"ma\xe7\xe3"))
+    (card,) = client.get("/api/runs").json()["runs"]
+    assert card["name"] == "ma\\xe7\\xe3"
+    assert client.get(f"/api/runs/{card['id']}/curves").status_code == 200

@@ -1,0 +1,469 @@
+"""Trainings of the studio: started, followed, stopped, and alive when the studio is not."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.testclient import TestClient
+
+from olaria.storage import folder as files
+from olaria.storage.files import json_line
+from olaria.storage.folder import RunFolder
+from olaria.web import patience
+from olaria.web.app import Studio, create_app
+from olaria.web.index import id_of as id_in
+from olaria.web.workers import NOTES, Job, Workers
+from olaria.workflows.train import TrainRequest
+
+from .studios import (
+    AUTHORIZED,
+    ENDLESS,
+    HOST,
+    QUICK,
+    TOKEN,
+    environment,
+    id_of,
+    serving,
+    stepped,
+    wait_for,
+)
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+usually_ended = pytest.mark.usefixtures("ended_workers")
+
+
+def post(client: Any, path: str, values: dict[str, Any] | None = None) -> Any:
+    return client.post(path, json=values or {}, headers=AUTHORIZED)
+
+
+def card_of(client: Any, run_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = client.get(f"/api/runs/{run_id}").json()
+    return found
+
+
+def in_state(client: Any, run_id: str, state: str) -> dict[str, Any]:
+    def reached() -> dict[str, Any] | None:
+        card = card_of(client, run_id)
+        return card if card["state"] == state else None
+
+    found: dict[str, Any] = wait_for(reached, f"the state {state}")
+    return found
+
+
+def stepping(client: Any, run_id: str, above: int = 0) -> dict[str, Any]:
+    """The card once a run has made steps."""
+
+    def moved() -> dict[str, Any] | None:
+        card = card_of(client, run_id)
+        return card if card["state"] == "running" and card["steps"] > above else None
+
+    found: dict[str, Any] = wait_for(moved, f"more than {above} steps")
+    return found
+
+
+@usually_ended
+def test_f13_a_training_is_started_stopped_and_gone_on_with(client: TestClient, home: Path) -> None:
+    found = post(client, "/api/runs", ENDLESS)
+    assert found.status_code == 202, found.text
+    run_id, shown = found.json()["id"], found.json()["command"]
+    assert found.json()["state"] == "starting"
+    assert shown.startswith("olaria train vae-mnist --data=digits --steps=1000000 --size=tiny")
+    twice = post(client, "/api/runs", ENDLESS)
+    assert (twice.status_code, twice.json()["code"]) == (409, "started_already")
+    stepping(client, run_id, above=60)
+    assert post(client, f"/api/runs/{run_id}/resume").json()["code"] == "running"
+    assert post(client, f"/api/runs/{run_id}/dismiss").status_code == 409
+    assert post(client, f"/api/runs/{run_id}/stop").status_code == 202
+    stopped = in_state(client, run_id, "stopped")
+    assert (home / "vae-mnist" / files.RESULT).is_file(), "everything was saved"
+    assert post(client, f"/api/runs/{run_id}/resume").status_code == 202
+    stepping(client, run_id, above=stopped["steps"])
+    assert post(client, f"/api/runs/{run_id}/stop").status_code == 202
+    in_state(client, run_id, "stopped")
+    assert wait_for(
+        lambda: post(client, f"/api/runs/{run_id}/stop").json().get("code") == "not_running",
+        "its end",
+    )
+    steps = [row["step"] for row in RunFolder(home / "vae-mnist").lines(files.EVENTS)]
+    assert steps == sorted(steps), "the log goes on where it was"
+
+
+@usually_ended
+def test_f13_a_training_that_cannot_begin_is_a_card_that_says_why(
+    client: TestClient, home: Path
+) -> None:
+    values = {**QUICK, "steps": 5, "settings": ["training.batch_size=100000000"]}
+    run_id = post(client, "/api/runs?lang=pt", values).json()["id"]
+    card = in_state(client, run_id, "failed")
+    assert card["problem"].startswith("olaria: erro: ")
+    assert client.get(f"/api/runs/{run_id}/events").text.endswith("event: end\ndata: {}\n\n")
+    assert post(client, f"/api/runs/{run_id}/dismiss").status_code == 202
+    assert client.get("/api/runs").json()["runs"] == []
+    assert not (home / "vae-mnist").exists()
+
+
+def test_f13_only_so_many_train_at_once(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    jobs = [Job(f"{n}", f"run-{n}", 1, 0.0, (f"{n}",)) for n in range(4)]
+    monkeypatch.setattr(Workers, "jobs", lambda self: jobs)
+    monkeypatch.setattr(Workers, "is_alive", lambda self, job: True)
+    found = post(client, "/api/runs", QUICK)
+    assert (found.status_code, found.json()["code"]) == (409, "too_many")
+    assert not home.joinpath("vae-mnist").exists()
+
+
+def test_trap_11_a_killed_run_is_interrupted(
+    client: TestClient, made: Callable[..., Path], home: Path
+) -> None:
+    run = made("vae", "running")
+    run_id = id_of(client, "vae")
+    assert card_of(client, run_id)["state"] == "interrupted"
+    code = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from olaria.storage.folder import RunFolder\n"
+        "with RunFolder(Path(sys.argv[1])).locked():\n"
+        "    print('held', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", code, str(run)]
+    holder = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment())
+    try:
+        assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
+        assert card_of(client, run_id)["state"] == "running"
+        assert post(client, f"/api/runs/{run_id}/resume").json()["code"] == "running"
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+        assert card_of(client, run_id)["state"] == "interrupted"
+    finally:
+        holder.kill()
+        holder.wait()
+        assert holder.stdout is not None
+        holder.stdout.close()
+    with RunFolder(run).locked():
+        pass  # whoever looked has let go of it
+
+
+def test_a_run_of_a_stranger_stops_no_process(
+    client: TestClient, made: Callable[..., Path], home: Path
+) -> None:
+    """What ``status.json`` and the notes name may be any process at all."""
+    run = made("vae", "running")
+    victim = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        status = {"format": 1, "state": "running", "pid": victim.pid, "step": 1}
+        RunFolder(run).write(files.STATUS, status)
+        run_id = id_of(client, "vae")
+        note = {
+            "format": 1,
+            "id": run_id,
+            "run": "vae",
+            "pid": victim.pid,
+            "started": 0,
+            "words": [],
+        }
+        (home / NOTES).mkdir()
+        (home / NOTES / f"{run_id}.json").write_text(json.dumps(note))
+        assert post(client, f"/api/runs/{run_id}/stop").json()["code"] == "not_running"
+        with RunFolder(run).locked():  # by another process than the one that is named
+            RunFolder(run).write(files.STATUS, status)
+            assert post(client, f"/api/runs/{run_id}/stop").json()["code"] == "not_ours"
+        assert victim.poll() is None
+    finally:
+        victim.kill()
+        victim.wait()
+        assert victim.stdin is not None
+        victim.stdin.close()
+
+
+def test_f6_notes_that_lead_elsewhere_are_not_followed(
+    client: TestClient, made: Callable[..., Path], home: Path, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("a secret")
+    run_id = id_in(home, home / "gone")
+    (home / NOTES).mkdir()
+    note = {"format": 1, "run": "gone", "pid": 1 << 22, "started": 1.0, "words": []}
+    (home / NOTES / f"{run_id}.json").write_text(json.dumps(note))
+    (home / NOTES / f"{run_id}.log").symlink_to(secret)
+    (home / NOTES / "0.json").write_text(json.dumps({**note, "run": "../.."}))
+    (home / NOTES / "1.json").write_text("{")
+    (card,) = client.get("/api/runs").json()["runs"]
+    assert (card["name"], card["state"], card["problem"]) == ("gone", "failed", "")
+    assert Workers(home).jobs()[0].run == "gone"
+    home.joinpath("gone").mkdir()
+    with pytest.raises(Exception, match="link"):
+        Workers(home)._launch(home / "gone", TrainRequest(preset="vae-mnist"), (), "en")
+    assert secret.read_text() == "a secret"
+
+
+# -- events ----------------------------------------------------------------------------------------
+
+
+def parsed(text: str) -> list[tuple[str, str, Any]]:
+    """Id, kind and content of each event of a stream."""
+    found = []
+    for block in text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines())
+        if "event" in fields:
+            found.append((fields.get("id", ""), fields["event"], json.loads(fields["data"])))
+    return found
+
+
+def test_events_are_those_of_the_log_and_end_with_the_run(
+    client: TestClient, made: Callable[..., Path]
+) -> None:
+    run = made("vae", rows=5)
+    place = f"/api/runs/{id_of(client, 'vae')}/events"
+    found = client.get(place)
+    assert found.headers["content-type"].startswith("text/event-stream")
+    assert found.headers["x-accel-buffering"] == "no"
+    events = parsed(found.text)
+    assert [data for _, _, data in events[:-1]] == RunFolder(run).lines(files.EVENTS)
+    assert [kind for _, kind, _ in events] == ["began", *["step"] * 5, "end"]
+
+
+def test_trap_9_a_stream_goes_on_where_it_was_cut(
+    client: TestClient, made: Callable[..., Path]
+) -> None:
+    run = made("vae", rows=5)
+    place = f"/api/runs/{id_of(client, 'vae')}/events"
+    every = parsed(client.get(place).text)
+    for number, (cut, _, _) in enumerate(every[:-1], 1):
+        for rest in (
+            client.get(place, headers={"Last-Event-ID": cut}),
+            client.get(place, params={"after": cut}),
+            client.get(place, params={"after": cut.partition(".")[2]}),
+        ):
+            assert parsed(rest.text) == every[number:], "no gap, nothing twice"
+    RunFolder(run).truncate(files.EVENTS, 2)  # as a run does that goes on from a checkpoint
+    again = parsed(client.get(place, headers={"Last-Event-ID": every[2][0]}).text)
+    assert [kind for _, kind, _ in again] == ["reset", "began", "step", "step", "end"]
+    for wrong in ("99999999", "7", "x", "-1", "1.2.3", "9" * 30):
+        kinds = [kind for _, kind, _ in parsed(client.get(place, params={"after": wrong}).text)]
+        assert kinds[-4:] == ["began", "step", "step", "end"]
+
+
+def test_events_carry_their_sentence_in_the_reader_s_language(
+    client: TestClient, made: Callable[..., Path]
+) -> None:
+    run = made("vae", rows=1)
+    message = {"id": "the planned end was reached", "fields": {}}
+    hostile = {"event": "x\nevent: end", "step": 1}
+    lines = [{"event": "warned", "step": 1, "message": message}, hostile]
+    (run / files.EVENTS).write_text("".join(map(json_line, lines)))
+    found = parsed(client.get(f"/api/runs/{id_of(client, 'vae')}/events?lang=pt").text)
+    assert [kind for _, kind, _ in found] == ["warned", "other", "end"]
+    assert found[0][2]["text"] == "chegou ao fim previsto"
+
+
+@pytest.mark.parametrize(
+    "line", ['{"event": "step", "step": 1}\n', "{\n", "7\n", "x" * 5_000_000 + "\n"]
+)
+def test_a_broken_log_is_told_and_ends_the_stream(
+    line: str, client: TestClient, made: Callable[..., Path]
+) -> None:
+    run = made("vae", rows=1)
+    with (run / files.EVENTS).open("a") as log:
+        log.write(line)
+    found = parsed(client.get(f"/api/runs/{id_of(client, 'vae')}/events").text)
+    assert found[-1][1] == "failed" and found[-1][2]["code"] == "damaged"
+
+
+# -- a studio that really serves -------------------------------------------------------------------
+
+
+@pytest.fixture
+def followed(home: Path, made: Callable[..., Path]) -> Iterator[Path]:
+    """A run that this process holds, so that it counts as being trained."""
+    run = made("vae", "running")
+    with RunFolder(run).locked():
+        yield run
+
+
+def test_trap_5_8_15_a_live_stream_beats_and_ctrl_c_ends_it(home: Path, followed: Path) -> None:
+    with serving(home) as served, serving(home) as other:
+        assert served.url != other.url, "two starts at once get two addresses"
+        with served.client as client:
+            run_id = id_of(client, "vae")
+            with client.stream("GET", f"/api/runs/{run_id}/events") as stream:
+                lines = stream.iter_lines()
+                for line in lines:
+                    if line.startswith("data") and '"step": 3' in line:
+                        break
+                with (followed / files.EVENTS).open("a") as log:
+                    log.write(json_line(stepped(4, 9)))
+                began = time.monotonic()
+                assert any('"step": 4' in line for line in lines)
+                assert time.monotonic() - began < 5
+                assert any(line == "event: beat" for line in lines)
+                began = time.monotonic()
+                served.process.send_signal(signal.SIGINT)
+                served.process.wait(timeout=20)
+                assert time.monotonic() - began < 5
+        assert served.process.returncode == 130
+        text = served.log.read_text()
+        assert served.token not in text and "Traceback" not in text
+
+
+def test_a_client_that_leaves_ends_its_stream(home: Path, followed: Path) -> None:
+    with serving(home) as served, served.client as client:
+        run_id = id_of(client, "vae")
+        for _ in range(40):  # more than may follow at once
+            with client.stream("GET", f"/api/runs/{run_id}/events") as stream:
+                assert stream.status_code == 200
+                next(stream.iter_lines())
+
+        def is_free() -> bool:
+            with client.stream("GET", f"/api/runs/{run_id}/events") as stream:
+                return bool(stream.status_code == 200)
+
+        assert wait_for(is_free, "a free place", 5)
+
+
+def test_f2_f11_what_a_socket_may_send(home: Path) -> None:
+    with serving(home) as served:
+        port = int(served.url.rsplit(":", 1)[1].strip("/"))
+
+        def answer(request: bytes) -> bytes:
+            with socket.create_connection(("127.0.0.1", port), timeout=20) as link:
+                link.sendall(request)
+                return link.recv(65536)
+
+        get = b"GET /health HTTP/1.1\r\n"
+        assert b" 200 " in answer(get + b"Host: localhost\r\n\r\n")
+        for head in (b"", b"Host:\r\n", b"Host: evil.com\r\n", b"Host: a\r\nHost: b\r\n"):
+            assert answer(get + head + b"\r\n").split(b" ")[1] in (b"400", b"403")
+        assert b" 403 " in answer(b"GET http://evil.com/health HTTP/1.1\r\nHost: evil.com\r\n\r\n")
+        assert b" 400 " in answer(get + b"X: " + b"a" * 100_000)
+        assert b" 404 " in answer(
+            b"GET //evil.com/../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        )
+
+
+def test_f11_a_head_that_does_not_come_is_not_waited_for(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "HEAD_S", 0.5)
+    app = create_app(home, TOKEN)
+    config = uvicorn.Config(app, http=patience.PatientProtocol, lifespan="off", log_level="warning")
+    server = uvicorn.Server(config)
+    head = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
+
+    def whole(link: socket.socket) -> bytes:
+        found = b""
+        while not found.endswith(b"}"):
+            found += link.recv(65536)
+        return found
+
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        for before, part in ((b"", b""), (b"", head), (head + b"\r\n", head)):
+            with socket.create_connection(listening.getsockname(), timeout=20) as link:
+                if before:
+                    link.sendall(before)
+                    assert b" 200 " in whole(link)
+                began = time.monotonic()
+                link.sendall(part)
+                assert link.recv(65536) == b"", "it was closed"
+                assert time.monotonic() - began < 4
+        with socket.create_connection(listening.getsockname(), timeout=20) as link:
+            link.sendall(head + b"\r\n")
+            assert b" 200 " in whole(link)
+            time.sleep(1)  # between two requests a connection may rest
+            link.sendall(head + b"\r\n")
+            assert b" 200 " in whole(link)
+        server.should_exit = True
+        thread.join(timeout=10)
+
+
+def test_f13_a_port_that_is_taken_is_told(home: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        command = [
+            sys.executable,
+            "-m",
+            "olaria",
+            "studio",
+            str(home),
+            "--no-browser",
+            "--port",
+            port,
+        ]
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", env=environment(), timeout=60
+        )
+    assert done.returncode == 2 and done.stdout == ""
+    assert port in done.stderr and "--port" in done.stderr and "\n" not in done.stderr.strip()
+
+
+@usually_ended
+def test_f13_a_training_survives_a_kill_of_the_studio(home: Path) -> None:
+    with serving(home) as served:
+        with served.client as client:
+            found = client.post("/api/runs", json=ENDLESS)
+            assert found.status_code == 202, found.text
+            run_id = found.json()["id"]
+            steps = stepping(client, run_id)["steps"]
+        served.process.kill()
+        served.process.wait()
+    status = json.loads((home / "vae-mnist" / files.STATUS).read_text())
+    assert os.getsid(status["pid"]) == status["pid"], "a session of its own"
+    client = TestClient(create_app(home, TOKEN), base_url=f"http://{HOST}")
+    card = stepping(client, run_id, above=steps + 5)
+    assert card["name"] == "vae-mnist", "a studio that is started again takes it up"
+    assert post(client, "/api/runs", ENDLESS).json()["code"] == "started_already"
+    assert post(client, f"/api/runs/{run_id}/stop").status_code == 202
+    in_state(client, run_id, "stopped")
+
+
+@usually_ended
+def test_the_forecast_is_computed_elsewhere_and_before_anything_is_made(
+    client: TestClient, home: Path
+) -> None:
+    values = {**QUICK, "steps": 3000}
+    found = client.get("/api/forecast", params=values, headers=AUTHORIZED)
+    assert found.status_code == 200, found.text
+    assert found.json()["memory_bytes"] > 10**8 and found.json()["train_s"] > 0
+    assert found.json()["num_parameters"] > 1000
+    assert [*home.iterdir()] == []
+    refused = client.get(
+        "/api/forecast",
+        params={**values, "settings": "training.batch_size=100000000", "lang": "pt"},
+        headers=AUTHORIZED,
+    )
+    assert refused.status_code in (409, 422) and refused.json()["code"] != "no_forecast"
+
+
+def test_only_so_many_forecasts_wait(app: Studio, client: TestClient) -> None:
+    app.forecasts._waiting = 3
+    found = client.get("/api/forecast", params=QUICK, headers=AUTHORIZED)
+    assert (found.status_code, found.headers["retry-after"]) == (429, "5")
+
+
+def test_a_run_that_is_done_is_not_gone_on_with(
+    client: TestClient, made: Callable[..., Path]
+) -> None:
+    made("vae")
+    made("half", "stopped")
+    assert post(client, f"/api/runs/{id_of(client, 'vae')}/resume").json()["code"] == "done"
+    found = post(client, f"/api/runs/{id_of(client, 'half')}/resume")
+    assert (found.status_code, found.json()["code"]) == (409, "run")

@@ -1,0 +1,86 @@
+"""Group G: whatever is sent, the answer is one of ours, and never a bug."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from olaria.web.app import create_app
+from olaria.web.errors import Refused
+from olaria.web.workers import Workers
+from olaria.workflows.train import TrainRequest
+
+from .studios import AUTHORIZED, HOST, TOKEN
+
+NAMES = [one.name for one in TrainRequest.declared()]
+PATHS = (
+    "/api/runs/{}", "/api/runs/{}/curves", "/api/runs/{}/samples", "/api/runs/x/samples/{}", "/api/runs/{}/events",
+    "/api/presets/{}", "/api/presets/vae-mnist?size={}", "/api/runs/x/curves?points={}", "/api/runs?lang={}",
+    "/static/{}/studio.js", "/api/forecast?preset={}", "/api/forecast?preset=vae-mnist&settings={}", "/{}",
+    "/api/forecast?preset=vae-mnist&steps={}", "/api/runs/x/events?after={}",
+)  # fmt: skip
+HEADERS = (
+    "host", "origin", "accept-language", "content-length", "authorization", "content-type", "last-event-id",
+    "sec-fetch-site",
+)  # fmt: skip
+latin = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=30)
+plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+words = st.sampled_from(
+    ["vae-mnist", "digits", "tiny", "char", "5m", "model.latent=2", "data.name=/etc"]
+)
+texts = st.text(max_size=30) | words
+values = st.recursive(
+    plain | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=2),
+    max_leaves=5,
+)
+anything = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A page with the token, whose trainings and forecasts never begin."""
+
+    def begins(*_words: Any, **_more: Any) -> Any:
+        raise Refused(409, "begins", "it would begin")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Workers, "start", begins)
+        patch.setattr("olaria.web.foretelling.Forecasts.of", begins)
+        home = Path(tmp_path_factory.mktemp("anything"))
+        yield TestClient(create_app(home, TOKEN), base_url=f"http://{HOST}", headers=AUTHORIZED)
+
+
+def check(found: Any) -> None:
+    assert found.status_code < 500, found.text
+    if found.status_code >= 400:
+        assert list(found.json()) == ["code", "message", "hint", "field"]
+        assert found.json()["message"]
+
+
+@anything
+@given(st.dictionaries(st.sampled_from(NAMES) | texts, values, max_size=4), st.booleans())
+def test_g1_any_json_is_a_training_or_a_reason_why_not(
+    studio: TestClient, asked: dict[str, Any], has_preset: bool
+) -> None:
+    check(studio.post("/api/runs", json={"preset": "vae-mnist", **asked} if has_preset else asked))
+
+
+@anything
+@given(st.sampled_from(PATHS), st.text(max_size=40) | words)
+def test_f6_f11_any_address_is_answered(studio: TestClient, path: str, word: str) -> None:
+    check(studio.get(path.format(quote(word, safe=""))))
+
+
+@anything
+@given(st.dictionaries(st.sampled_from(HEADERS), latin, max_size=4))
+def test_f11_any_header_is_answered(studio: TestClient, headers: dict[str, str]) -> None:
+    sent = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    check(studio.get("/api/runs", headers=sent))
+    check(studio.post("/api/runs/x/stop", headers=sent, content=b"{}"))
