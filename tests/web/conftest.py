@@ -11,12 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from PIL import Image
-
-from olaria.recipes import preset
-from olaria.storage import folder as files
-from olaria.storage.files import json_line
-from olaria.storage.folder import RunFolder
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -71,27 +65,10 @@ def client(app: Studio) -> TestClient:
 @pytest.fixture
 def made(home: Path) -> Callable[..., Path]:
     """Makes the folder of a run without training it."""
-    from .studios import began, stepped
+    from .studios import make_run
 
     def make(name: str, state: str = "done", *, rows: int = 3, family: str = "vae-mnist") -> Path:
-        path = home / name
-        folder = RunFolder(path)
-        recipe = preset(family, "tiny").ending(rows, None)
-        folder.create(recipe.model_dump(mode="json"), {"format": 1, "dimensions": [1, 8, 8]})
-        folder.write(files.STATUS, {"format": 1, "state": state, "pid": 1 << 22, "step": rows})
-        metrics, events = [], [began()]
-        for step in range(1, rows + 1):
-            values = {"loss": 1 / step, "kl_nats": None if step == 2 else 0.5}
-            metrics.append(
-                {"step": step, "elapsed_s": step / 10, "split": "train", "values": values}
-            )
-            events.append(stepped(step, rows))
-        (path / files.METRICS).write_text("".join(map(json_line, metrics)))
-        (path / files.EVENTS).write_text("".join(map(json_line, events)))
-        if state == "done":
-            folder.write(files.RESULT, {"format": 1, "steps": rows, "final": {"loss": 0.5}})
-        Image.new("L", (4, 4)).save(folder.sample_path(0, "png"))
-        return path
+        return make_run(home / name, family, state, rows)
 
     return make
 

@@ -14,8 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
+from PIL import Image
 
 import olaria
+from olaria.recipes import preset
+from olaria.storage import folder as files
+from olaria.storage.files import json_line
+from olaria.storage.folder import RunFolder
 
 from .conftest import HOST as HOST
 from .conftest import TOKEN
@@ -43,10 +48,38 @@ def stepped(step: int, steps: int) -> dict[str, Any]:
     }
 
 
+def make_run(path: Path, family: str, state: str = "done", rows: int = 3) -> Path:
+    """A run's folder without training it."""
+    folder = RunFolder(path)
+    recipe = preset(family, "tiny").ending(rows, None)
+    folder.create(recipe.model_dump(mode="json"), {"format": 1, "dimensions": [1, 8, 8]})
+    folder.write(files.STATUS, {"format": 1, "state": state, "pid": 1 << 22, "step": rows})
+    metrics, events = [], [began()]
+    for step in range(1, rows + 1):
+        values = {"loss": 1 / step, "kl_nats": None if step == 2 else 0.5}
+        metrics.append({"step": step, "elapsed_s": step / 10, "split": "train", "values": values})
+        events.append(stepped(step, rows))
+    (path / files.METRICS).write_text("".join(map(json_line, metrics)))
+    (path / files.EVENTS).write_text("".join(map(json_line, events)))
+    if state == "done":
+        folder.write(files.RESULT, {"format": 1, "steps": rows, "final": {"loss": 0.5}})
+    Image.new("L", (4, 4)).save(folder.sample_path(0, "png"))
+    return path
+
+
 def id_of(client: Any, name: str) -> str:
     """The id of the run of a name."""
     cards = {card["name"]: card for card in client.get("/api/runs").json()["runs"]}
     return str(cards[name]["id"])
+
+
+def events(text: str) -> list[tuple[str, Any]]:
+    """Name and content of each server-sent event."""
+    found = []
+    for block in filter(None, text.split("\n\n")):
+        lines = dict(line.split(": ", 1) for line in block.split("\n"))
+        found.append((lines["event"], json.loads(lines["data"])))
+    return found
 
 
 def wait_for(check: Callable[[], Any], what: str, timeout_s: float = 90.0) -> Any:

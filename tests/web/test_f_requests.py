@@ -52,6 +52,12 @@ def asked(client: TestClient, method: str, path: str, **headers: str) -> Any:
     return client.request(method, path, headers=names, content=content)
 
 
+def code_of(found: Any) -> str:
+    """The code of an error, in either form."""
+    body = found.json()
+    return str(body.get("error", body)["code"])
+
+
 # -- F1, F2: where it listens, and to which names it answers ---------------------------------------
 
 
@@ -72,7 +78,7 @@ def test_f2_trap_1_a_forged_host_gets_no_route(host: str, app: Studio, client: T
     for method, path in routes(app):
         found = asked(client, method, path, Host=host, **AUTHORIZED)
         assert found.status_code == 403, (method, path)
-        assert found.json()["code"] == "wrong_host"
+        assert code_of(found) == "wrong_host"
 
 
 @pytest.mark.parametrize("host", OURS)
@@ -103,7 +109,7 @@ def test_f3_f5_trap_2_a_page_of_another_origin_gets_no_route(
     for method, path in routes(app):  # the events' among them
         found = asked(client, method, path, Origin=origin, **AUTHORIZED)
         assert found.status_code == 403, (method, path)
-        assert found.json()["code"] == "wrong_origin"
+        assert code_of(found) == "wrong_origin"
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
@@ -357,7 +363,7 @@ def test_f12_nothing_changes_without_the_token(
     assert len(changing) >= 4
     for path in changing:
         found = asked(client, "POST", f"{path}?token={TOKEN}", **given)
-        assert (found.status_code, found.json()["code"]) == (401, "wrong_token")
+        assert (found.status_code, code_of(found)) == (401, "wrong_token")
 
 
 def test_f12_reading_that_computes_needs_the_token(client: TestClient) -> None:
@@ -401,3 +407,17 @@ def test_f6_a_name_that_is_no_utf8_is_a_card_too(
     (card,) = client.get("/api/runs").json()["runs"]
     assert card["name"] == "ma\\xe7\\xe3"
     assert client.get(f"/api/runs/{card['id']}/curves").status_code == 200
+
+
+def test_f12_on_this_machine_results_are_read_without_the_token_and_nothing_is_computed(
+    client: TestClient, made: Callable[..., Path], app: Studio
+) -> None:
+    made("run")
+    run_id = id_of(client, "run")
+    free = [path for method, path in routes(app) if method == "GET" and path not in guard.COSTLY]
+    assert len(free) >= 14
+    for path in free:
+        address = path.replace("/runs/0", f"/runs/{run_id}")
+        assert client.get(address).status_code != 401, path
+    for path in guard.COSTLY:
+        assert ("GET", path) in routes(app) and client.get(path).status_code == 401, path

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -319,6 +320,24 @@ def test_trap_5_8_15_a_live_stream_beats_and_ctrl_c_ends_it(home: Path, followed
         assert served.token not in text and "Traceback" not in text
 
 
+def test_trap_6_7_eight_tabs_follow_and_nothing_waits_on_the_way(
+    home: Path, followed: Path
+) -> None:
+    with serving(home) as served, ExitStack() as stack:
+        client = stack.enter_context(served.client)
+        address = f"/api/runs/{id_of(client, 'vae')}/events"
+        for _ in range(8):  # each tab of a browser has connections of its own here
+            tab = stack.enter_context(served.client)
+            stream = stack.enter_context(tab.stream("GET", address))
+            assert stream.headers["x-accel-buffering"] == "no"
+            assert "content-length" not in stream.headers
+            assert stream.headers["cache-control"] == "no-store"
+            assert any('"step": 3' in line for line in stream.iter_lines())
+        began = time.monotonic()
+        assert client.get("/api/runs").status_code == client.get("/health").status_code == 200
+        assert time.monotonic() - began < 2
+
+
 def test_a_client_that_leaves_ends_its_stream(home: Path, followed: Path) -> None:
     with serving(home) as served, served.client as client:
         run_id = id_of(client, "vae")
@@ -450,7 +469,7 @@ def test_the_forecast_is_computed_elsewhere_and_before_anything_is_made(
         params={**values, "settings": "training.batch_size=100000000", "lang": "pt"},
         headers=AUTHORIZED,
     )
-    assert refused.status_code in (409, 422) and refused.json()["code"] != "no_forecast"
+    assert refused.status_code in (409, 422) and refused.json()["code"] != "no_answer"
 
 
 def test_only_so_many_forecasts_wait(app: Studio, client: TestClient) -> None:

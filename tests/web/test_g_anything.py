@@ -14,17 +14,31 @@ from starlette.testclient import TestClient
 from olaria.web.app import create_app
 from olaria.web.errors import Refused
 from olaria.web.workers import Workers
+from olaria.workflows.sample import SampleRequest
 from olaria.workflows.train import TrainRequest
 
-from .studios import AUTHORIZED, HOST, TOKEN
+from .studios import AUTHORIZED, HOST, TOKEN, id_of, make_run
 
 NAMES = [one.name for one in TrainRequest.declared()]
 PATHS = (
     "/api/runs/{}", "/api/runs/{}/curves", "/api/runs/{}/samples", "/api/runs/x/samples/{}", "/api/runs/{}/events",
     "/api/presets/{}", "/api/presets/vae-mnist?size={}", "/api/runs/x/curves?points={}", "/api/runs?lang={}",
     "/static/{}/studio.js", "/api/forecast?preset={}", "/api/forecast?preset=vae-mnist&settings={}", "/{}",
-    "/api/forecast?preset=vae-mnist&steps={}", "/api/runs/x/events?after={}",
+    "/api/forecast?preset=vae-mnist&steps={}", "/api/runs/x/events?after={}", "/api/compare?runs={}",
+    "/pages/{}", "/pages/x/{}", "/api/lessons?lang={}", "/v1/models/{}", "/v1/{}",
 )  # fmt: skip
+POSTS = {
+    "/api/runs/RUN/draw": (*(one.name for one in SampleRequest.declared()), "stream"),
+    "/api/runs/RUN/extend": ("steps", "budget", "out", "resume"),
+    "/api/runs/RUN/explain": ("lesson", "prompt", "seed", "static", "beside", "out", "runs"),
+    "/api/runs/RUN/report": ("author", "title", "format", "lessons", "beside", "out", "runs"),
+    "/api/data/digits/get": ("name",),
+    "/v1/completions": (
+        "model", "prompt", "max_tokens", "temperature", "top_p", "n", "logprobs", "stop", "seed", "stream", "echo",
+        "stream_options", "logit_bias", "best_of", "suffix", "user",
+    ),
+}  # fmt: skip
+"""What each takes, and some that it must not."""
 HEADERS = (
     "host", "origin", "accept-language", "content-length", "authorization", "content-type", "last-event-id",
     "sec-fetch-site",
@@ -45,21 +59,31 @@ anything = settings(max_examples=150, suppress_health_check=[HealthCheck.functio
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A page with the token, whose trainings and forecasts never begin."""
+    """A page with the token, of which nothing begins that it asks for."""
 
     def begins(*_words: Any, **_more: Any) -> Any:
         raise Refused(409, "begins", "it would begin")
 
+    async def never(*_words: Any, **_more: Any) -> Any:
+        raise Refused(409, "begins", "it would begin")
+        yield {}
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Workers, "start", begins)
-        patch.setattr("olaria.web.foretelling.Forecasts.of", begins)
+        patch.setattr("olaria.web.computing.Lane.of", begins)
+        patch.setattr("olaria.web.computing.Lane.told", never)
+        patch.setattr("olaria.web.drawing.Drawers.begin", begins)
         home = Path(tmp_path_factory.mktemp("anything"))
+        make_run(home / "text", "gpt-shakespeare")
         yield TestClient(create_app(home, TOKEN), base_url=f"http://{HOST}", headers=AUTHORIZED)
 
 
 def check(found: Any) -> None:
     assert found.status_code < 500, found.text
-    if found.status_code >= 400:
+    if found.status_code >= 400 and "/v1/" in found.url.path:
+        error = found.json()["error"]
+        assert list(error) == ["message", "type", "param", "code"] and error["message"]
+    elif found.status_code >= 400:
         assert list(found.json()) == ["code", "message", "hint", "field"]
         assert found.json()["message"]
 
@@ -70,6 +94,19 @@ def test_g1_any_json_is_a_training_or_a_reason_why_not(
     studio: TestClient, asked: dict[str, Any], has_preset: bool
 ) -> None:
     check(studio.post("/api/runs", json={"preset": "vae-mnist", **asked} if has_preset else asked))
+
+
+@anything
+@given(st.data(), st.sampled_from([*POSTS]), st.booleans())
+def test_g1_any_json_is_work_or_a_reason_why_not(
+    studio: TestClient, data: st.DataObject, path: str, is_whole: bool
+) -> None:
+    asked = data.draw(st.dictionaries(st.sampled_from(POSTS[path]), values, max_size=4))
+    if is_whole and path.startswith("/v1/"):
+        asked = {"model": "text", "prompt": "a", **asked}
+    elif is_whole and path.endswith("explain"):
+        asked = {"lesson": "gpt", **asked}
+    check(studio.post(path.replace("RUN", id_of(studio, "text")), json=asked))
 
 
 @anything

@@ -33,7 +33,7 @@ from olaria.runs import Run, opened_run
 from olaria.runs.opening import tokenizer_for
 from olaria.runs.tuning import Start, open_start
 from olaria.sampling.autoregressive import SamplingConfig, generate
-from olaria.sampling.text import decoded, decoded_rows
+from olaria.sampling.text import Continuation, decoded_rows
 from olaria.storage.endings import refuse_other_endings
 from olaria.storage.files import refuse_overwriting, write_text
 from olaria.training.building import build_model
@@ -290,11 +290,11 @@ def one(
     unseen: Unseen | None = None,
     seed: int = 0,
     checkpoint: str | int | None = None,
-) -> Iterator[str]:
+) -> Continuation:
     """The continuation of ``prompt``, piece by piece as it is drawn; see :func:`draw`."""
     tokenizer, (tokens,) = _prompts(run, [prompt], unseen)
     pieces = generate(run.model(checkpoint), tokens[None], config, Generator().manual_seed(seed))
-    return decoded(pieces, tokenizer, config.stop)
+    return Continuation(pieces, tokenizer, config.stop, len(tokens))
 
 
 def several(

@@ -77,22 +77,46 @@ def _overlap(text: str, stop: str) -> int:
     return next((length for length in lengths if text.endswith(stop[:length])), 0)
 
 
-def decoded(tokens: Iterator[Tensor], tokenizer: Tokenizer, stop: Sequence[str]) -> Iterator[str]:
-    """The text of one row piece by piece as it is drawn.
+class Continuation(Iterator[str]):
+    """The text of one row, piece by piece as it is drawn; nothing is drawn after a stop string.
 
     Args:
         tokens: ids (1,) each, as :func:`olaria.sampling.autoregressive.generate` yields them.
         tokenizer: decodes.
-        stop: see :class:`TextStream`; nothing is drawn after one.
+        stop: see :class:`TextStream`.
+        num_prompt_tokens: that it goes on from.
     """
-    stream = TextStream(tokenizer, stop)
-    for token in tokens:
-        if piece := stream.push(int(token)):
+
+    def __init__(
+        self,
+        tokens: Iterator[Tensor],
+        tokenizer: Tokenizer,
+        stop: Sequence[str] = (),
+        num_prompt_tokens: int = 0,
+    ) -> None:
+        self._stream = TextStream(tokenizer, stop)
+        self._pieces = self._drawn(tokens)
+        self.num_prompt_tokens = num_prompt_tokens
+        self.num_tokens = 0
+        """Drawn so far."""
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it ended before a stop string, and not where it had its length."""
+        return self._stream.is_over
+
+    def __next__(self) -> str:
+        return next(self._pieces)
+
+    def _drawn(self, tokens: Iterator[Tensor]) -> Iterator[str]:
+        for token in tokens:
+            self.num_tokens += 1
+            if piece := self._stream.push(int(token)):
+                yield piece
+            if self._stream.is_over:
+                return
+        if piece := self._stream.finish():
             yield piece
-        if stream.is_over:
-            return
-    if piece := stream.finish():
-        yield piece
 
 
 def decoded_rows(

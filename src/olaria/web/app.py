@@ -13,20 +13,31 @@ from starlette.exceptions import HTTPException
 from olaria import __version__
 from olaria.errors import OlariaError
 from olaria.i18n import N_, Message
-from olaria.web.errors import Refused, body_of, status_of
+from olaria.web.computing import Lane
+from olaria.web.drawing import Drawers
+from olaria.web.errors import Refused, told
 from olaria.web.files import page, static, version
-from olaria.web.foretelling import Forecasts
 from olaria.web.guard import Guard
 from olaria.web.hosts import Hosts
 from olaria.web.index import RunIndex
-from olaria.web.routes import choosing, runs, watching
-from olaria.web.routing import answer, language_of
+from olaria.web.kept_pages import KeptPages
+from olaria.web.routes import (
+    choosing,
+    comparing,
+    data,
+    drawing,
+    openai,
+    pages,
+    runs,
+    watching,
+)
+from olaria.web.routing import answer, language_of, studio_of
 from olaria.web.shelf import Shelf
 from olaria.web.workers import Workers
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """Of the page: scripts of ours alone, none in the page itself, and nothing from elsewhere."""
 NO_TELEMETRY: TelemetryConfig = {
@@ -79,7 +90,11 @@ class Studio(FastAPI):
         )
         self.home = home
         self.shelf = Shelf(RunIndex(home), Workers(home))
-        self.forecasts = Forecasts(home)
+        self.forecasts = Lane(home, limit_s=60)
+        self.pages = Lane(home, limit_s=600)
+        self.fetching = Lane(home, limit_s=6 * 3600)
+        self.kept, self.lessons = KeptPages(), dict[str, Any]()
+        self.drawers = Drawers(home)
         self.num_streams = 0
         self.is_closing = False
         self.add_exception_handler(OlariaError, _failed)
@@ -93,7 +108,7 @@ class Studio(FastAPI):
 
 async def _failed(request: Request, error: Exception) -> Response:
     assert isinstance(error, OlariaError)
-    found = answer(body_of(error, language_of(request)), status_of(error))
+    found = answer(*told(error, request.url.path, language_of(request)))
     found.headers["Content-Language"] = language_of(request)
     if isinstance(error, Refused):
         found.headers.update(error.headers)
@@ -141,7 +156,7 @@ def _add_routes(app: FastAPI) -> None:
     app.get("/", include_in_schema=False)(show_page)
     app.get("/static/{mark}/{name}", include_in_schema=False)(show_static)
     app.get("/health")(health)
-    for part in (choosing, runs, watching):
+    for part in (choosing, runs, watching, comparing, drawing, openai, pages, data):
         part.add(app)
 
 
@@ -160,6 +175,7 @@ def show_static(mark: str, name: str) -> Response:
     return Response(content, headers=headers)
 
 
-async def health() -> Response:
-    """Whether the studio lives."""
-    return answer({"status": "ok", "version": __version__})
+async def health(request: Request) -> Response:
+    """Whether the studio lives, and how much is being drawn."""
+    drawing = studio_of(request).drawers.facts()
+    return answer({"status": "ok", "version": __version__, "drawing": drawing})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +10,32 @@ from olaria.data import DATASETS
 from olaria.errors import UsageError, suggestion
 from olaria.i18n import N_, Message, Setting, translate
 from olaria.recipes import preset as find_preset
+from olaria.runs import Run
 from olaria.web.errors import Refused
 from olaria.web.index import RunIndex
 from olaria.workflows.requests import Request
+from olaria.workflows.sample import SampleRequest
 from olaria.workflows.train import TrainRequest
 
 BY_ID = ("start", "replay")
 """Settings that name a run: here by its id."""
 NOT_TAKEN = ("out", "resume", "nproc")
 """The studio chooses the folder, a run goes on by a route of its own, and several processes need a terminal."""
+
+NOT_DRAWN = ("run", "data", "out", "overwrite", "threads")
+"""Settings of ``sample`` that are places, or the studio's own."""
+MOST_DRAWN = {"max_tokens": 20_000, "count": 400, "temperature": 100, "top_k": 1_000_000}
+"""Of one drawing."""
+MOST_LETTERS, MOST_STOPS = 100_000, 16
+"""Of a prompt, and of the texts that end one."""
+
+LONGER = ("steps", "budget")
+"""Settings that say how far a run is to be trained."""
+OF_A_LESSON = ("lesson", "prompt", "static", "seed")
+OF_A_REPORT = ("author", "course", "title", "format", "lessons")
+"""Settings of ``explain`` and ``report`` that are no places."""
+MOST_BESIDE = 12
+"""Runs of one page."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +66,143 @@ def schema(language: str = "en") -> dict[str, Any]:
     }
 
 
+def part_of_schema(
+    request: type[Request], names: Collection[str], language: str = "en"
+) -> dict[str, Any]:
+    """The JSON Schema of some settings of a request, its descriptions in the reader's language."""
+    found = request.json_schema()
+    properties = {
+        name: {**about, "description": translate(about["description"], language)}
+        for name, about in found["properties"].items()
+        if name in names
+    }
+    return {
+        **found,
+        "description": translate(found["description"], language),
+        "properties": properties,
+        "required": [],
+    }
+
+
+def longer_schema() -> dict[str, Any]:
+    """What :func:`longer` takes, as a JSON Schema."""
+    return part_of_schema(TrainRequest, LONGER)
+
+
+def longer(values: Mapping[str, Any], run: Run) -> Asked:
+    """The training that goes on with a finished run.
+
+    Raises:
+        UsageError: a setting is unknown or cannot be what it is; it is named.
+        Refused: the run has not come to its end, or has come as far already.
+    """
+    _refuse_unknown(values, TrainRequest, _others(TrainRequest, LONGER))
+    request = TrainRequest.from_json({**values, "resume": str(run.path)})
+    if not request.is_longer:
+        raise Refused(422, "usage", N_("say how far: give steps or budget"), field="steps")
+    if run.state != "done":
+        raise Refused(
+            409,
+            "not_done",
+            N_("only a run that has come to its end is trained longer"),
+            hint=N_("go on with it first"),
+        )
+    done = run.result.get("steps")
+    if request.steps is not None and isinstance(done, int) and request.steps <= done:
+        reason = Message(N_("the run has made {count} {count:step|steps} already"), {"count": done})
+        raise _cannot("steps", request.steps, reason)
+    return Asked(request, run.name)
+
+
+def page(
+    values: Mapping[str, Any],
+    request: type[Request],
+    names: Collection[str],
+    run_id: str,
+    index: RunIndex,
+) -> dict[str, Any]:
+    """The settings of a page about a run, and about those of ``beside``, which are named by their ids.
+
+    Args:
+        values: settings by name.
+        request: whose settings they are.
+        names: of those that are taken.
+        run_id: of the run that it is about.
+        index: of the runs.
+
+    Raises:
+        UsageError: a setting is unknown or cannot be what it is; it is named.
+        Refused: there is no run of an id.
+    """
+    given = dict(values)
+    beside = given.pop("beside", None) or []
+    if not isinstance(beside, list) or len(beside) > MOST_BESIDE:
+        reason = Message(N_("it must be a list of at most {limit} ids"), {"limit": MOST_BESIDE})
+        raise _cannot("beside", beside, reason)
+    _refuse_unknown(given, request, _others(request, names))
+    runs = [index.run(run_id), *(index.run(_id("beside", one)) for one in beside)]
+    return settings_of(request.from_json({**given, "runs": [str(run.path) for run in runs]}))
+
+
+def _others(request: type[Request], names: Collection[str]) -> list[str]:
+    return [one.name for one in request.declared() if one.name not in names]
+
+
+def drawing_schema(language: str = "en") -> dict[str, Any]:
+    """What :func:`drawing` takes, as a JSON Schema."""
+    return part_of_schema(SampleRequest, _others(SampleRequest, NOT_DRAWN), language)
+
+
+def drawing(values: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    """The settings of ``sample`` that a JSON object asks of a run.
+
+    Raises:
+        UsageError: a setting is unknown, cannot be what it is, or would take too much; it is named.
+    """
+    _refuse_unknown(values, SampleRequest, NOT_DRAWN)
+    for name, most in MOST_DRAWN.items():
+        value = values.get(name)
+        if isinstance(value, int | float) and value > most:
+            raise _cannot(name, value, Message(N_("it must be at most {limit}"), {"limit": most}))
+    stops = values.get("stop") or ()
+    if isinstance(stops, list) and len(stops) > MOST_STOPS:
+        reason = Message(N_("there may be at most {limit}"), {"limit": MOST_STOPS})
+        raise _cannot("stop", len(stops), reason)
+    texts = [("prompt", values.get("prompt")), *(("stop", one) for one in stops)]
+    for name, text in texts:
+        if isinstance(text, str) and len(text) > MOST_LETTERS:
+            limit = {"limit": MOST_LETTERS}
+            raise _cannot(
+                name,
+                text,
+                Message(N_("it must have at most {limit} {limit:character|characters}"), limit),
+            )
+    return settings_of(SampleRequest.from_json({**values, "run": str(run.path)}))
+
+
+def settings_of(request: Request) -> dict[str, Any]:
+    """A request as the JSON object that makes it."""
+    values = {one.name: getattr(request, one.name) for one in request.declared()}
+    return {name: [*value] if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _refuse_unknown(
+    values: Mapping[str, Any], request: type[Request], not_taken: Collection[str]
+) -> None:
+    known = [one.name for one in request.declared() if one.name not in not_taken]
+    for name in values:
+        if name not in known:
+            hint = suggestion(name, known)
+            raise UsageError(N_("unknown setting {path}: {hint}"), path=Setting(name), hint=hint)
+
+
+def _cannot(name: str, value: Any, reason: Message) -> UsageError:
+    shown = str(value)[:80]
+    return UsageError(
+        N_("{path} cannot be {value}: {reason}"), path=Setting(name), value=shown, reason=reason
+    )
+
+
 def training(values: Mapping[str, Any], index: RunIndex) -> Asked:
     """The training that a JSON object asks for.
 
@@ -60,11 +214,7 @@ def training(values: Mapping[str, Any], index: RunIndex) -> Asked:
         UsageError: a setting is unknown or cannot be what it is; it is named.
         Refused: there is no run of an id.
     """
-    known = [one.name for one in TrainRequest.declared() if one.name not in NOT_TAKEN]
-    for name in values:
-        if name not in known:
-            hint = suggestion(name, known)
-            raise UsageError(N_("unknown setting {path}: {hint}"), path=Setting(name), hint=hint)
+    _refuse_unknown(values, TrainRequest, NOT_TAKEN)
     given = dict(values)
     if given.get("preset") is None and given.get("replay") is None:
         raise Refused(422, "no_preset", N_("say what to train: choose a preset"), field="preset")
@@ -108,12 +258,7 @@ def from_words(request: type[Request], words: Mapping[str, list[str]]) -> dict[s
 
 def _id(name: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise UsageError(
-            N_("{path} cannot be {value}: {reason}"),
-            path=Setting(name),
-            value=str(value)[:80],
-            reason=Message(N_("it must be text")),
-        )
+        raise _cannot(name, value, Message(N_("it must be text")))
     return value
 
 

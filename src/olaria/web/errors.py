@@ -34,6 +34,13 @@ STATUSES: dict[type[OlariaError], int] = {
     OlariaError: 409,
 }
 """Of an error, by its nearest class: 422 what was asked cannot be, 409 not now, 503 not here."""
+_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
+"""Of errors in the form of OpenAI's API."""
 _FIELD = re.compile(r"[a-z_]+(\.[a-z_]+)*")
 
 
@@ -111,6 +118,19 @@ def body_of(error: OlariaError, language: str) -> dict[str, str | None]:
         "hint": hint.text(language) if isinstance(hint, Message) else None,
         "field": field_of(error),
     }
+
+
+def told(error: OlariaError, path: str, language: str) -> tuple[dict[str, Any], int]:
+    """An error as an address answers it, and its status: below ``/v1/`` in the form of OpenAI's API."""
+    body, status = body_of(error, language), status_of(error)
+    if "/v1/" not in path:
+        return body, status
+    status = 400 if status in (409, 413, 415, 422) else status
+    said = "; ".join(filter(None, (body["message"], body["hint"])))
+    kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
+    return {
+        "error": {"message": said, "type": kind, "param": body["field"], "code": body["code"]}
+    }, status
 
 
 def field_of(error: OlariaError) -> str | None:

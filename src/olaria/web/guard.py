@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from olaria.characters import encodable_json
 from olaria.i18n import N_
-from olaria.web.errors import Refused, body_of, bug, language_of
+from olaria.web.errors import Refused, bug, language_of, told
 from olaria.web.hosts import Hosts
 
 Scope = MutableMapping[str, Any]
@@ -31,9 +31,12 @@ MOST_BODY = 1_000_000
 BODY_S = 20.0
 """Seconds in which each part of a body must have come."""
 SAFE = ("GET", "HEAD", "OPTIONS")
-PUBLIC = ("/", "/health", "/static/")
-"""Answered without a token in any case, the last with all below it: they hold nothing of the user's."""
-COSTLY = ("/api/forecast",)
+PUBLIC = ("/", "/health")
+"""Answered without a token in any case: they hold nothing of the user's."""
+PUBLIC_BELOW = ("/static/", "/pages/")
+"""The same with all below them: our own files, and pages whose address nobody can guess, since a frame and a download
+bring no token."""
+COSTLY = ("/api/forecast", "/api/lessons")
 """Reading that computes, and so needs the token as changing does."""
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -73,7 +76,7 @@ class Guard:
             return
         language = language_of(_query(scope, "lang"), _header(scope, "accept-language"))
         scope.setdefault("state", {})["language"] = language
-        answer = _Answer(send)
+        answer = _Answer(send, scope["path"])
         try:
             self._check(scope)
             await self._app(scope, _limited(scope, receive), answer.send)
@@ -102,7 +105,7 @@ class Guard:
                 hint=N_("open the studio by the address that the terminal shows"),
             )
         path = _path(scope)
-        is_public = path in PUBLIC or path.startswith(PUBLIC[-1])
+        is_public = path in PUBLIC or path.startswith(PUBLIC_BELOW)
         is_free = is_public or not (self._guards_reading or path in COSTLY)
         if not (is_safe and is_free):
             self._check_token(scope)
@@ -188,8 +191,8 @@ def _limited(scope: Scope, receive: Receive) -> Receive:
 class _Answer:
     """What is sent back, with the headers of every answer."""
 
-    def __init__(self, send: Send) -> None:
-        self._send, self._has_begun = send, False
+    def __init__(self, send: Send, path: str) -> None:
+        self._send, self._path, self._has_begun = send, path, False
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
         """Pass a message of ASGI on."""
@@ -206,7 +209,8 @@ class _Answer:
         """Answer with an error; where an answer has begun, break it off."""
         if self._has_begun:
             raise refused
-        content = encodable_json(body_of(refused, language)).encode()
+        body, status = told(refused, self._path, language)
+        content = encodable_json(body).encode()
         headers = {
             "content-type": "application/json",
             "content-length": str(len(content)),
@@ -216,7 +220,7 @@ class _Answer:
         await self.send(
             {
                 "type": "http.response.start",
-                "status": refused.status,
+                "status": status,
                 "headers": [
                     (name.lower().encode(), value.encode()) for name, value in headers.items()
                 ],

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from fastapi import Request, Response
 
@@ -13,6 +16,8 @@ from olaria.web.errors import Refused
 
 if TYPE_CHECKING:
     from olaria.web.app import Studio
+
+Found = TypeVar("Found")
 
 
 def studio_of(request: Request) -> Studio:
@@ -54,3 +59,28 @@ def taken(schema: dict[str, Any]) -> dict[str, Any]:
     """Of a route in the OpenAPI: the JSON that it takes; nothing where empty."""
     content = {"application/json": {"schema": schema or {"type": "object", "maxProperties": 0}}}
     return {"requestBody": {"required": True, "content": content}}
+
+
+async def left(request: Request) -> None:
+    """Return when the client has left."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def unless_left(request: Request, work: Coroutine[Any, Any, Found]) -> Found:
+    """What a coroutine gives, which ends where the client leaves.
+
+    Raises:
+        Refused: it has left; nobody reads this.
+    """
+    doing, leaving = asyncio.ensure_future(work), asyncio.ensure_future(left(request))
+    try:
+        await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if doing.done():
+            return doing.result()
+        raise Refused(499, "left", N_("nobody waits for the answer any more"))
+    finally:
+        for task in (doing, leaving):
+            task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await task

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from olaria.data.tokenizer import ByteTokenizer, CharTokenizer, Tokenizer, fit_tokenizer
-from olaria.sampling.text import TextStream, decoded, decoded_rows
+from olaria.sampling.text import Continuation, TextStream, decoded_rows
 
 ACCENTS = "São João d’Água — ação, 🏺 é öπ\n"
 UNFINISHED = "\N{REPLACEMENT CHARACTER}"
@@ -24,7 +24,7 @@ def columns(*rows: Sequence[int]) -> Iterator[Tensor]:
 
 
 def pieces(tokenizer: Tokenizer, ids: Sequence[int], stop: Sequence[str] = ()) -> list[str]:
-    return list(decoded(columns(ids), tokenizer, stop))
+    return list(Continuation(columns(ids), tokenizer, stop))
 
 
 def whole(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
@@ -130,7 +130,7 @@ def test_nothing_is_drawn_after_a_stop_string() -> None:
             yield torch.tensor([token])
 
     tokenizer = CharTokenizer("ab\n")
-    assert list(decoded(source(), tokenizer, ["\n"])) == ["a", "b"]
+    assert list(Continuation(source(), tokenizer, ["\n"])) == ["a", "b"]
     assert len(drawn) == 3
 
 

@@ -10,7 +10,7 @@ from olaria.i18n import N_, command, translate
 from olaria.vocabulary import Size
 from olaria.web import asking
 from olaria.web.errors import Refused
-from olaria.web.routing import answer, language_of, studio_of
+from olaria.web.routing import answer, language_of, studio_of, unless_left
 from olaria.workflows.presets import list_presets
 from olaria.workflows.train import TrainRequest
 
@@ -58,9 +58,6 @@ async def show_forecast(request: Request) -> Response:
     if asked.request.is_of_a_run:
         raise Refused(422, "usage", N_("a repeated run takes what it took"), field="replay")
 
-    async def left() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-
-    found = await app.forecasts.of(asked.request, language, left)
+    work = app.forecasts.of("forecast", asking.settings_of(asked.request), language)
+    found = await unless_left(request, work)
     return answer({**found, "command": command("train", options=asked.request.to_words())})

@@ -21,6 +21,8 @@ def add(app: FastAPI) -> None:
     app.get("/api/runs/{run_id}")(show_run)
     for name, function in (("stop", stop), ("resume", resume), ("dismiss", dismiss)):
         app.post(f"/api/runs/{{run_id}}/{name}", status_code=202, openapi_extra=taken({}))(function)
+    longer = asking.longer_schema()
+    app.post("/api/runs/{run_id}/extend", status_code=202, openapi_extra=taken(longer))(extend)
 
 
 def show_runs(request: Request) -> Response:
@@ -56,6 +58,22 @@ async def resume(request: Request, run_id: str) -> Response:
     """Go on with a run that was stopped, or whose process ended."""
     language = language_of(request)
     return await _done(request, run_id, partial(studio_of(request).shelf.resume, language=language))
+
+
+async def extend(request: Request, run_id: str) -> Response:
+    """Train a finished run longer: a new run begins from its last weights. The answer is the new run's card.
+
+    ``steps`` or ``budget`` is what the run is to have had in all.
+    """
+    values, app, language = await json_body(request), studio_of(request), language_of(request)
+
+    def begun() -> Response:
+        asked = asking.longer(values, app.shelf.index.run(run_id))
+        job = app.shelf.workers.start(asked.request, asked.stem, language)
+        shown = command("train", options=asked.request.to_words())
+        return answer({**worded(app.shelf.card(job.id), language), "command": shown}, 202)
+
+    return await asyncio.to_thread(begun)
 
 
 async def dismiss(request: Request, run_id: str) -> Response:
