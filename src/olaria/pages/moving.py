@@ -73,7 +73,8 @@ def gaussians(figure: Gaussians, language: str, description: str) -> Markup:
     drawing = Drawing(language)
     _axes(drawing, upper, UPPER_TICKS, highest, "upper")
     _axes(drawing, lower, LOWER_TICKS, reach, "lower")
-    label = Message(N_("integrand of D(p‖q), nats per unit of x"))
+    named = dict(zip("pq", figure.names, strict=True))
+    label = Message(N_("integrand of D({p}‖{q}), nats per unit of x"), named)
     for (_, top, _, _), words in ((UPPER, Message(N_("density"))), (LOWER, label)):
         drawing.text(8, top - _TITLE_ABOVE, drawing.words(words), colour=MUTED)
     zero = lower.place(np.array([-REACH, REACH]), np.zeros(2))

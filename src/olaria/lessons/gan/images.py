@@ -210,7 +210,10 @@ def frames(scene: Pictures, way: Way) -> Values | None:
     all_tiles = num_tiles(run, scene.shape)
     each = model.classes if 0 < model.classes <= CLASSES else SHOWN
     when, sheets = tiles(run, scene.shape, min(all_tiles, each))
-    start, middle, last = (sheets[k] / 255 for k in (0, len(sheets) // 2, -1))
+    midway = int(
+        np.abs(np.array(when) - when[-1] / 2).argmin()
+    )  # pictures lie closer at the beginning
+    start, middle, last = (sheets[k] / 255 for k in (0, midway, -1))
     # The noise that the run watches, and what the kept weights make of it.
     draws = at_place(run.recipe.seed, "watching")
     z = numbers(torch.randn(all_tiles, model.latent, generator=draws)[: len(last)])
@@ -226,7 +229,7 @@ def frames(scene: Pictures, way: Way) -> Values | None:
     return {
         "first": when[0],
         "last": when[-1],
-        "middle": when[len(when) // 2],
+        "middle": when[midway],
         "whole": rms(last - start),
         "late": late,
         "answer": 1 if late > MOVING else 0,

@@ -62,11 +62,13 @@ export const areas = (p, q) => {
  */
 export function startGaussians(game, frame) {
   const inputs = all(game, ".controls input");
-  const value = (name) => Number(inputs.find((input) => input.name === name).value);
+  const moved = new Set(); // a slider snaps to its steps: the model's own number stays until the reader moves it
+  const numberOf = (input) => Number(moved.has(input) ? input.value : input.defaultValue);
+  const value = (name) => numberOf(inputs.find((input) => input.name === name));
   const x = span(-frame.reach, frame.reach, frame.points);
   const draw = () => {
     for (const input of inputs) {
-      if (input.type === "range") input.nextElementSibling.value = written(Number(input.value), 2);
+      if (input.type === "range") input.nextElementSibling.value = written(numberOf(input), 2);
     }
     /** @type {[Gaussian, Gaussian]} */
     const [p, q] = [[value("mean-p"), value("std-p")], [value("mean-q"), value("std-q")]];
@@ -77,7 +79,7 @@ export function startGaussians(game, frame) {
       one(game, `[data-out=${name}]`).value = written(number, 3);
     }
   };
-  for (const input of inputs) input.addEventListener("input", draw);
+  for (const input of inputs) input.addEventListener("input", () => { moved.add(input); draw(); });
   if (inputs.length) draw();
 }
 
