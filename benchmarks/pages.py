@@ -79,12 +79,14 @@ window.watched = {longest: 0, opened: null};
 new PerformanceObserver((list) => {
   for (const { duration } of list.getEntries()) watched.longest = Math.max(watched.longest, duration);
 }).observe({ type: "longtask", buffered: true });
-new MutationObserver(() => {
+const look = () => {
   const boxes = [...document.querySelectorAll("[data-live]")];
   if (watched.opened === null && document.readyState !== "loading" && boxes.every((box) => box.dataset.state)) {
     watched.opened = performance.now();
   }
-}).observe(document, { subtree: true, attributes: true, attributeFilter: ["data-state"] });
+};
+new MutationObserver(look).observe(document, { subtree: true, attributes: true, attributeFilter: ["data-state"] });
+document.addEventListener("DOMContentLoaded", look); // the last part may be on before the page is read
 """
 OPENED = """
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -74,10 +74,17 @@ def in_page(browser: Callable[[], Chromium], tmp_path: Path) -> InPage:
     """``in_page(page, script)``: what the script's function returns, once the page has loaded.
 
     The script is the body of an async function; its value is any JSON. ``address`` is what follows the page's name in
-    its address: ``#step-2``. Each page is opened in a tab of its own, by a clock of its own.
+    its address: ``#step-2``. Each page is opened in a tab of its own, by a clock of its own that leaps over every wait;
+    what comes with the frames that the browser draws (sizes watched, say) needs ``clock="wall"``.
     """
 
-    def run(page: str, script: str, width: int = 1000, address: str = "") -> Any:
+    def run(
+        page: str,
+        script: str,
+        width: int = 1000,
+        address: str = "",
+        clock: Literal["own", "wall"] = "own",
+    ) -> Any:
         asking = f"""
 globalThis.toldByTheTest = (async () => {{
   if (document.readyState !== "complete") await new Promise(done => addEventListener("load", done));
@@ -89,7 +96,7 @@ globalThis.toldByTheTest = (async () => {{
         tab = browser().tab()
         try:
             tab.screen(width, 1200)
-            tab.open(file.as_uri() + address, time_ms=TIME_MS)
+            tab.open(file.as_uri() + address, time_ms=TIME_MS if clock == "own" else None)
             return tab.value("toldByTheTest")
         finally:
             tab.close()
