@@ -59,9 +59,12 @@ _WRITTEN = N_(
 )
 OF_PART: Mapping[str, Mapping[str, str]] = {
     "live_plane": {
-        "plane": N_("the two dimensions used most: drag the point, or move it with the arrow keys"),
+        "plane": N_(
+            "the two dimensions used most; each dot is the code of a test image. "
+            "Drag the point, or move it with the arrow keys"
+        ),
         "drawn": N_("what the decoder draws"),
-        "starts": N_("begin at a test image:"),
+        "starts": N_("begin at the code of a test image, here as the decoder draws it:"),
         "class": N_("class given to the decoder"),
     },
     "live_pair": {

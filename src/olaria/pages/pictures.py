@@ -285,7 +285,7 @@ class Pictures:
                     name = f"{shortened(run.name, 16)}, {self._say(word)}"
                     series.append(curves.Series(name, *pair, split == "validation", colour))
         panel = curves.Panel(series, self._say(N_("nats per token")))
-        x_label = self._say(N_("training time (s)"))
+        x_label = self._say(N_("time since the start (s)"))
         return self._curves([panel] if series else [], runs, x_label)
 
     def codes(self, run: RunCard) -> Picture | None:
