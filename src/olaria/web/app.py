@@ -16,7 +16,6 @@ from olaria.i18n import N_, Message
 from olaria.web.computing import Lane
 from olaria.web.drawing import Drawers
 from olaria.web.errors import Refused, told
-from olaria.web.files import page, static, version
 from olaria.web.guard import Guard
 from olaria.web.hosts import Hosts
 from olaria.web.index import RunIndex
@@ -26,6 +25,7 @@ from olaria.web.routes import (
     comparing,
     data,
     drawing,
+    front,
     openai,
     pages,
     runs,
@@ -35,11 +35,6 @@ from olaria.web.routing import answer, language_of, studio_of
 from olaria.web.shelf import Shelf
 from olaria.web.workers import Workers
 
-CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-    "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-"""Of the page: scripts of ours alone, none in the page itself, and nothing from elsewhere."""
 NO_TELEMETRY: TelemetryConfig = {
     "auto_configure": False,
     "tracing": False,
@@ -153,26 +148,9 @@ async def _wrong_value(request: Request, error: Exception) -> Response:
 
 
 def _add_routes(app: FastAPI) -> None:
-    app.get("/", include_in_schema=False)(show_page)
-    app.get("/static/{mark}/{name}", include_in_schema=False)(show_static)
     app.get("/health")(health)
-    for part in (choosing, runs, watching, comparing, drawing, openai, pages, data):
+    for part in (front, choosing, runs, watching, comparing, drawing, openai, pages, data):
         part.add(app)
-
-
-def show_page(request: Request) -> Response:
-    """The page."""
-    headers = {"Content-Security-Policy": CSP, "Content-Language": language_of(request)}
-    return Response(page(language_of(request)), media_type="text/html", headers=headers)
-
-
-def show_static(mark: str, name: str) -> Response:
-    """A script or a style of the page; the address changes with the content, so that it is kept for good."""
-    if mark != version() or name not in static():
-        raise HTTPException(404)
-    content, kind = static()[name]
-    headers = {"Content-Type": kind, "Cache-Control": "public, max-age=31536000, immutable"}
-    return Response(content, headers=headers)
 
 
 async def health(request: Request) -> Response:

@@ -6,14 +6,18 @@ blank. Their address holds a fingerprint of all of them, so that a page of an ol
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import html
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from string import Template
 
-from olaria.i18n import N_, translate
+from olaria.characters import encodable_json
+from olaria.web.words import words_of
 
 TYPES = {
     ".js": "text/javascript; charset=utf-8",
@@ -22,28 +26,41 @@ TYPES = {
     ".svg": "image/svg+xml",
 }
 PAGE = "index.html"
-WORDS = {
-    "title": N_("Olaria's studio"),
-    "runs": N_("Runs"),
-    "none": N_("There are no runs here yet."),
-    "loading": N_("Loading…"),
-    "lost": N_("The studio does not answer. Is it still running in the terminal?"),
-    "step": N_("step"),
-    "script": N_("This page needs JavaScript."),
-    "picture": N_("the latest sample of {name}"),
+PLAY = "play/"
+"""Where the modules of lessons' pages stand, which the studio shares."""
+MODULES = {
+    "preact": "vendor/preact.js",
+    "preact/hooks": "vendor/preact-hooks.js",
+    "@preact/signals-core": "vendor/signals-core.js",
+    "@preact/signals": "vendor/signals.js",
+    "htm": "vendor/htm.js",
+    "uplot": "vendor/uplot.js",
+    PLAY: PLAY,
 }
-"""What the page says itself."""
+"""What a module is called in the page, and its file: one of each, so that there is one Preact."""
+EARLY = (*(name for name in MODULES.values() if name.endswith(".js")), "play/numbers.js")
+"""Scripts that the browser fetches at once, besides those of the studio's own: it would see late that it needs them."""
 
 
 @cache
 def static() -> Mapping[str, tuple[bytes, str]]:
-    """Content and type of each file by its name."""
+    """Content and type of each file by its name, perhaps with a folder before it."""
     found = {}
-    for file in sorted(files("olaria.web").joinpath("static").iterdir(), key=lambda one: one.name):
-        ending = file.name[file.name.rfind(".") :]
-        if ending in TYPES:
-            found[file.name] = (file.read_bytes(), TYPES[ending])
+    own = files("olaria.web").joinpath("static")
+    for begin, folder in (
+        ("", own),
+        ("vendor/", own.joinpath("vendor")),
+        (PLAY, files("olaria").joinpath("pages", "play")),
+    ):
+        for file in _sorted(folder):
+            ending = file.name[file.name.rfind(".") :]
+            if ending in TYPES and file.is_file():
+                found[begin + file.name] = (file.read_bytes(), TYPES[ending])
     return found
+
+
+def _sorted(folder: Traversable) -> Iterator[Traversable]:
+    yield from sorted(folder.iterdir(), key=lambda one: one.name)
 
 
 @cache
@@ -55,9 +72,41 @@ def version() -> str:
     return content.hexdigest()[:12]
 
 
+@cache
+def import_map() -> str:
+    """What each module's name stands for, by addresses below the page's own."""
+    found = {name: f"./static/{version()}/{file}" for name, file in MODULES.items()}
+    return json.dumps({"imports": found})
+
+
+@cache
+def policy() -> str:
+    """The page's: scripts of ours alone, and nothing from elsewhere.
+
+    No script may stand in the page itself but the import map, which no file can hold; its hash lets it in.
+    """
+    mark = base64.b64encode(hashlib.sha256(import_map().encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'self' 'sha256-{mark}'; style-src 'self'; "
+        "img-src 'self' blob: data:; connect-src 'self'; frame-src 'self'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
+    )
+
+
 def page(language: str) -> str:
     """The page in the reader's language."""
-    words = {name: html.escape(translate(text, language)) for name, text in WORDS.items()}
-    tag = {"pt": "pt-BR"}.get(language, language)
+    found = words_of(language)
+    words = {name: html.escape(text) for name, text in found["words"].items()}
+    own = [name for name in static() if name.endswith(".js") and "/" not in name]
+    early = "\n".join(
+        f'<link rel="modulepreload" href="static/{version()}/{name}">' for name in (*EARLY, *own)
+    )
     template = Template(static()[PAGE][0].decode())
-    return template.substitute(words, language=tag, version=version())
+    return template.substitute(
+        {"title": words["title"], "script": words["script"], "loading": words["loading"]},
+        language=found["language"],
+        version=version(),
+        map=import_map(),
+        early=early,
+        words=encodable_json(found).replace("<", "\\u003c"),
+    )

@@ -1,90 +1,72 @@
-// The first page of the studio: the runs of the folder as cards. Every name enters the page as text.
+/** The studio's page: its header, its one line of trouble, and the room that the address names. */
 
-const LOOK_MS = 2000;
-const TOKEN = "olaria-token";
+import { render } from "preact";
+import { useEffect } from "preact/hooks";
+import { askJson, attempt, trouble } from "./api.js";
+import { Compare } from "./compare.js";
+import { Home } from "./home.js";
+import { html } from "./html.js";
+import { NewRun } from "./new_run.js";
+import { address, place } from "./place.js";
+import { RunRoom } from "./run.js";
+import { setTheme, theme, THEMES } from "./theme.js";
+import { language, said, t } from "./words.js";
 
-/** The token that stands after # in the address that the terminal shows; it never reaches the server's log. */
-function token() {
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (given) {
-    sessionStorage.setItem(TOKEN, given);
-    history.replaceState(null, "", location.pathname + location.search);
-  }
-  return sessionStorage.getItem(TOKEN) ?? "";
+/** @type {Record<string, any>} */
+const ROOMS = { home: Home, new_run: NewRun, run: RunRoom, compare: Compare };
+const LINKS = ["home", "new_run", "compare"];
+const LANGUAGES = { en: "English", pt: "Português" };
+
+/** @param {string} wanted language */
+async function choose(wanted) {
+  const before = said.value;
+  said.value = { ...before, language: wanted }; // so that it is asked in that language
+  said.value = await attempt(() => askJson("api/words")) ?? before;
+  const query = new URLSearchParams(location.search);
+  query.set("lang", language());
+  history.replaceState(null, "", `${location.pathname}?${query}${location.hash}`);
 }
 
-/** Read from the studio, in the page's language. */
-async function read(path) {
-  const language = document.documentElement.lang.slice(0, 2);
-  const address = new URL(path, document.baseURI);
-  address.searchParams.set("lang", language);
-  const answer = await fetch(address, { headers: { Authorization: `Bearer ${token()}` } });
-  if (!answer.ok) throw new Error((await answer.json()).message);
-  return answer;
+function Header() {
+  const room = place.value.room ?? "home";
+  return html`<header class="top">
+    <a class="brand" href=${address("home")}><span class="mark" aria-hidden="true"></span>${t("title")}</a>
+    <nav aria-label=${t("rooms")}>${LINKS.map((name) => html`
+      <a href=${address(name)} aria-current=${name === room ? "page" : null}>${t(name)}</a>`)}</nav>
+    <div class="switches">
+      <label><span class="unseen">${t("language")}</span>
+        <select id="language" value=${language()} onChange=${(event) => choose(event.target.value)}>
+          ${Object.entries(LANGUAGES).map(([name, title]) => html`<option value=${name} lang=${name}>${title}</option>`)}
+        </select></label>
+      <label><span class="unseen">${t("theme")}</span>
+        <select id="theme" value=${theme.value} onChange=${(event) => setTheme(event.target.value)}>
+          ${THEMES.map((name) => html`<option value=${name}>${t(`theme_${name}`)}</option>`)}
+        </select></label>
+    </div>
+  </header>`;
 }
 
-/** An element with text. */
-function element(name, text, className = "") {
-  const made = document.createElement(name);
-  made.textContent = text;
-  made.className = className;
-  return made;
+function Notice() {
+  const told = trouble.value;
+  return html`<div role="alert" class="notice-place">${told && html`<p class="notice">
+    <span><strong>${told.message}</strong>${told.hint && html` <span>${told.hint}</span>`}</span>
+    <button class="plain" onClick=${() => { trouble.value = null; }}>${t("close")}</button></p>`}</div>`;
 }
 
-/** A number as the reader writes it. */
-function number(value) {
-  return new Intl.NumberFormat(document.documentElement.lang, { maximumSignificantDigits: 5 }).format(value);
+function Studio() {
+  const name = place.value.room in ROOMS ? place.value.room : "home";
+  const key = name === "run" ? `run-${place.value.id}` : name;
+  useEffect(() => {
+    document.title = t("title");
+    document.documentElement.lang = said.value.language;
+  });
+  useEffect(() => { trouble.value = null; scrollTo(0, 0); }, [key]);
+  const toContent = (event) => { event.preventDefault(); document.getElementById("content")?.focus(); };
+  return html`<a class="skip" href="#content" onClick=${toContent}>${t("skip")}</a>
+    <${Header} /><${Notice} />
+    <main id="content" tabindex="-1"><${ROOMS[name]} key=${`${key}-${said.value.language}`} /></main>`;
 }
 
-/** What a card says in one line. */
-function facts(run) {
-  const parts = [run.state_label];
-  if (run.title) parts.push(`${run.title} · ${run.data}`);
-  if (run.steps != null) parts.push(`${document.body.dataset.step} ${number(run.steps)}`);
-  const best = run.headline;
-  if (best?.value != null) parts.push(`${best.label} ${number(best.value)} ${best.unit} ${best.better}`.trim());
-  return parts.join(" · ");
-}
-
-/** The picture of a card; fetched, since an image cannot send a token. */
-async function picture(run) {
-  const image = element("img", "");
-  image.alt = document.body.dataset.picture.replace("{name}", () => run.name);
-  const answer = await read(`api/runs/${run.id}/samples/${run.picture}`);
-  image.src = URL.createObjectURL(await answer.blob());
-  image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
-  return image;
-}
-
-const shown = new Map();
-
-/** The card of a run, made again only where the run has changed. */
-function card(run) {
-  const mark = JSON.stringify(run);
-  const before = shown.get(run.id);
-  if (before?.mark === mark) return before.item;
-  const item = element("li", "", `run ${run.state}`);
-  item.append(element("h3", run.name), element("p", facts(run)));
-  const trouble = run.error ?? run.problem;
-  if (trouble) item.append(element("p", trouble, "trouble"));
-  if (run.picture_kind === "png") picture(run).then((image) => item.prepend(image), () => {});
-  shown.set(run.id, { mark, item });
-  return item;
-}
-
-/** Look at the runs, and again in a while where someone sees the page. */
-async function look() {
-  const notice = document.getElementById("notice");
-  try {
-    if (document.visibilityState === "visible") {
-      const { runs } = await (await read("api/runs")).json();
-      document.getElementById("runs").replaceChildren(...runs.map(card));
-      notice.textContent = runs.length ? "" : document.body.dataset.none;
-    }
-  } catch (error) {
-    notice.textContent = error instanceof TypeError ? document.body.dataset.lost : error.message;
-  }
-  setTimeout(look, LOOK_MS);
-}
-
-look();
+const app = /** @type {HTMLElement} */ (document.getElementById("app"));
+app.textContent = "";
+render(html`<${Studio} />`, app);

@@ -1,0 +1,179 @@
+/** Runs side by side: their curves, what each protocol measured, their samples, and the settings that differ. */
+
+import { useEffect, useState } from "preact/hooks";
+import { askJson, attempt } from "./api.js";
+import { Curves } from "./chart.js";
+import { chosen, LIVE, runs, State, toggle, useRuns } from "./home.js";
+import { html } from "./html.js";
+import { Sample } from "./pictures.js";
+import { address, keep, place } from "./place.js";
+import { smoothed } from "./run.js";
+import { number, t } from "./words.js";
+
+const SMOOTH = 0.6;
+const SHORT = 12; // letters of a value of a protocol, such as a fingerprint
+const BAND_POINTS = 200;
+
+/** What the studio says of the chosen runs, asked again as they train. */
+function useCompared(ids, mark) {
+  const [found, setFound] = useState(/** @type {any} */ (null));
+  const [curves, setCurves] = useState(/** @type {Record<string, any[]>} */ ({}));
+  useEffect(() => {
+    if (!ids.length) return setFound(null);
+    const ended = new AbortController(), how = { signal: ended.signal };
+    const words = ids.map((id) => `runs=${id}`).join("&");
+    attempt(() => askJson(`api/compare?${words}`, how)).then((answer) => answer && setFound(answer));
+    Promise.all(ids.map((id) => askJson(`api/runs/${id}/curves`, how).then((one) => [id, one.curves], () => [id, []])))
+      .then((all) => !ended.signal.aborted && setCurves(Object.fromEntries(all)));
+    return () => ended.abort();
+  }, [mark]);
+  return { found, curves };
+}
+
+export function Compare() {
+  useRuns();
+  const known = new Map((runs.value ?? []).map((run) => [run.id, run]));
+  const ids = chosen().filter((id) => known.has(id));
+  const cards = ids.map((id) => known.get(id));
+  const { found, curves } = useCompared(ids, cards.map((run) => `${run.id}.${run.changed}`).join(","));
+  if (runs.value === null) return html`<h1>${t("compare")}</h1><p class="soft">${t("loading")}</p>`;
+  const rows = (found?.runs ?? []).filter((row) => known.has(row.id));
+  return html`<h1>${t("compare")}</h1>
+    <details class="panel" open=${ids.length < 2}><summary>${t("chosen")}: ${ids.length}</summary>
+      <div class="chips" role="group" aria-label=${t("chosen")}>${runs.value.filter((run) => run.title).map((run) => html`
+        <button type="button" key=${run.id} aria-pressed=${String(ids.includes(run.id))}
+          onClick=${() => toggle(run.id)}>${run.name}</button>`)}</div></details>
+    ${ids.length < 2 ? html`<p>${t("choose_two")}</p>` : html`
+      <${Overlaid} cards=${cards} curves=${curves} repetitions=${found?.repetitions ?? []} rows=${rows} />
+      ${found && html`<${Results} found=${found} rows=${rows} />`}
+      <section><h2>${t("latest_samples")}</h2><div class="beside">${cards.map((run) => html`<figure key=${run.id}>
+        <${Sample} id=${run.id} step=${run.picture} kind=${run.picture_kind} label=${t("picture_of", { name: run.name })} />
+        <figcaption><a href=${address("run", { id: run.id })}>${run.name}</a>
+          ${LIVE.includes(run.state) && html` <${State} run=${run} />`}</figcaption></figure>`)}</div></section>
+      ${found && html`<${Differences} rows=${rows} />`}`}`;
+}
+
+/** What one recipe is, but for its seed. */
+const recipeOf = (row) => [row.preset, row.size, row.data].join(" · ");
+
+/** @param {{cards: any[], curves: Record<string, any[]>, repetitions: any[], rows: any[]}} of */
+function Overlaid({ cards, curves, repetitions, rows }) {
+  const all = cards.flatMap((run) => (curves[run.id] ?? []).map((curve) => ({ ...curve, run })));
+  const metrics = [...new Map(all.map((curve) => [curve.metric, curve])).keys()]
+    .filter((metric) => new Set(all.filter((one) => one.metric === metric).map((one) => one.run.id)).size > 1);
+  if (!metrics.length) return null;
+  const metric = metrics.includes(place.value.metric) ? place.value.metric : metrics[0];
+  const { x = "step", log = "" } = place.value;
+  const own = all.filter((one) => one.metric === metric);
+  const splits = new Set(own.map((one) => one.split));
+  const split = splits.has("validation") ? "validation" : "train";
+  const shown = own.filter((one) => one.split === split);
+  const names = repetitions.map((one) => one.runs ?? []);
+  const { lines, bands } = linesOf(shown, x, split, names, rows);
+  const { label, unit } = own[0];
+  const what = {
+    title: `${label}${unit ? ` (${unit})` : ""} · ${t(split)}`, xName: t(x === "wall" ? "x_elapsed" : "x_step"),
+    lines, bands, isLog: log === "1",
+  };
+  return html`<section><h2>${t("curves")}</h2><div class="filters">
+      <label>${t("metric")}<select value=${metric} onChange=${(event) => keep({ metric: event.target.value })}>
+        ${metrics.map((name) => html`<option value=${name}>${all.find((one) => one.metric === name).label}</option>`)}</select></label>
+      <label>${t("x_axis")}<select value=${x} onChange=${(event) => keep({ x: event.target.value })}>
+        <option value="step">${t("x_step")}</option><option value="wall">${t("x_elapsed")}</option></select></label>
+      <label class="check"><input type="checkbox" checked=${log === "1"}
+        onChange=${(event) => keep({ log: event.target.checked ? "1" : null })} />${t("log_axis")}</label></div>
+    <${Curves} what=${what} /></section>`;
+}
+
+/** A line for each run; seeds of one recipe are one line, the mean, with a band between the lowest and the highest. */
+function linesOf(shown, x, split, repetitions, rows) {
+  /** @type {import("./chart.js").Line[]} */
+  const lines = [];
+  /** @type {[number, number, number][]} */
+  const bands = [];
+  const at = (one) => (x === "wall" ? one.elapsed_s : one.steps);
+  const value = (one) => (split === "train" ? smoothed(one.values, SMOOTH) : one.values);
+  const groups = repetitions.map((names) => shown.filter((one) => names.includes(one.run.name))).filter((one) => one.length > 1);
+  let colour = 0;
+  for (const group of groups) {
+    const row = rows.find((one) => one.id === group[0].run.id);
+    const name = t("seeds_band", { recipe: row ? recipeOf(row) : group[0].run.preset, count: group.length });
+    const { places, low, mean, high } = spread(group.map((one) => [at(one), value(one)]));
+    bands.push([lines.length, lines.length + 1, colour]);
+    lines.push({ name: "", x: places, y: high, colour, edge: true }, { name: "", x: places, y: low, colour, edge: true },
+      { name, x: places, y: mean, colour });
+    colour += 1;
+  }
+  const single = shown.filter((one) => !groups.some((group) => group.includes(one)));
+  for (const one of single) {
+    lines.push({ name: one.run.name, x: at(one), y: value(one), colour, dotted: one.values.length < 40 });
+    colour += 1;
+  }
+  return { lines, bands };
+}
+
+/**
+ * Lowest, mean and highest of several curves, where all of them are.
+ * @param {[number[], (number | null)[]][]} curves
+ */
+export function spread(curves) {
+  const from = Math.max(...curves.map(([x]) => x[0])), to = Math.min(...curves.map(([x]) => x[x.length - 1]));
+  const places = Array.from({ length: BAND_POINTS }, (_, i) => from + (to - from) * i / (BAND_POINTS - 1));
+  const rows = places.map((place) => curves.map(([x, y]) => between(x, y, place)).filter((one) => one !== null));
+  return {
+    places, low: rows.map((row) => Math.min(...row)), high: rows.map((row) => Math.max(...row)),
+    mean: rows.map((row) => row.reduce((sum, one) => sum + one, 0) / row.length),
+  };
+}
+
+/** The value of a curve at a place, on the straight line between its neighbours. */
+function between(x, y, place) {
+  let after = x.findIndex((one) => one >= place);
+  if (after < 0) after = x.length - 1;
+  const before = Math.max(0, after - 1), a = y[before], b = y[after];
+  if (a == null || b == null) return a ?? b;
+  return x[after] === x[before] ? b : a + (b - a) * (place - x[before]) / (x[after] - x[before]);
+}
+
+/** @param {{found: any, rows: any[]}} of */
+function Results({ found, rows }) {
+  const isMeasured = (row) => Object.keys(row.metrics).length > 0;
+  const measured = rows.filter(isMeasured);
+  if (!measured.length) return html`<section><h2>${t("results")}</h2><p>${t("not_evaluated")}</p></section>`;
+  const groups = [...new Set(measured.map((row) => row.group))];
+  const sorted = groups.flatMap((group) => measured.filter((row) => row.group === group));
+  const metrics = Object.keys(found.labels).filter((name) => sorted.some((row) => typeof row.metrics[name] === "number"));
+  const markOf = (row) => String.fromCharCode(65 + groups.indexOf(row.group)); // A, B, …: what was compared alike
+  return html`<section><h2>${t("results")}</h2>
+    ${groups.length > 1 && html`<p class="soft">${t("never_across")}</p>`}
+    <div class="scroll" tabindex="0" role="region" aria-label=${t("results")}><table>
+      <thead><tr><th scope="col">${t("metric")}</th>${sorted.map((row) => html`<th scope="col" class="n">${row.name}
+        <small>${t("of_protocol", { mark: markOf(row) })}</small></th>`)}</tr></thead>
+      <tbody>${metrics.map((name) => html`<tr><th scope="row">${found.labels[name].label} ${found.labels[name].better}
+        <small>${found.labels[name].unit}</small></th>
+        ${sorted.map((row) => {
+          const isBest = found.groups[row.group]?.ranks?.[name]?.[row.name] === 1;
+          return html`<td class=${isBest ? "n winner" : "n"}>${number(row.metrics[name])}
+            ${isBest && html`<span class="unseen"> (${t("best_within")})</span>`}</td>`;
+        })}</tr>`)}</tbody></table></div>
+    <p class="soft winner-key"><i></i>${t("best_within")}</p>
+    <ul class="protocols">${groups.map((group) => html`<li><details><summary>${t("of_protocol", {
+      mark: markOf({ group }) })}</summary><p>${Object.entries(found.groups[group].protocol)
+        .map(([name, value]) => `${name} ${String(value).slice(0, SHORT)}`).join(" · ")}</p></details></li>`)}</ul></section>`;
+}
+
+const FACTS = ["preset", "data", "size", "seed", "steps", "num_parameters", "num_threads"];
+/** @type {Record<string, string>} */
+const NAMES = { num_parameters: "parameters", steps: "num_steps" };
+
+/** @param {{rows: any[]}} of */
+function Differences({ rows }) {
+  const names = FACTS.filter((name) => new Set(rows.map((row) => JSON.stringify(row[name]))).size > 1);
+  const cell = (value) => (typeof value === "number" ? number(value, 0) : value ?? "—");
+  return html`<section><h2>${t("differences")}</h2>${names.length ? html`
+    <div class="scroll" tabindex="0" role="region" aria-label=${t("differences")}><table><thead><tr><th scope="col">${t("setting")}</th>
+      ${rows.map((row) => html`<th scope="col">${row.name}</th>`)}</tr></thead>
+      <tbody>${names.map((name) => html`<tr><th scope="row">${t(NAMES[name] ?? name)}</th>
+        ${rows.map((row) => html`<td>${cell(row[name])}</td>`)}</tr>`)}</tbody></table></div>`
+    : html`<p>${t("no_differences")}</p>`}</section>`;
+}

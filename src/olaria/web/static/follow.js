@@ -1,0 +1,82 @@
+/** What a run tells while it trains: one stream of events in a tab that is seen; none in one that is hidden. */
+
+import { ask } from "./api.js";
+
+const SILENT_MS = 15_000; // the studio beats every five seconds
+const AGAIN_MS = 2000;
+const MOST_TRIES = 3;
+
+/**
+ * Follow a run. Where streams fail, as behind some proxies, `lost` is called: the room then asks by itself.
+ * @param {string} id
+ * @param {(kind: string, data: any) => void} told
+ * @param {(isLost: boolean) => void} lost
+ * @returns {() => void} ends it
+ */
+export function follow(id, told, lost) {
+  let after = "", tries = 0, ended = false, isDone = false, timer = 0;
+  /** @type {AbortController | null} */
+  let open = null;
+  const begin = async () => {
+    if (ended || isDone || open || document.hidden) return;
+    clearTimeout(timer);
+    const own = open = new AbortController();
+    let watch = setTimeout(() => own.abort(), SILENT_MS);
+    try {
+      const path = `api/runs/${id}/events${after && `?after=${after}`}`;
+      const answer = await ask(path, { signal: own.signal });
+      const reader = /** @type {ReadableStream<Uint8Array>} */ (answer.body).getReader();
+      const decoder = new TextDecoder();
+      let rest = "";
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        clearTimeout(watch);
+        watch = setTimeout(() => own.abort(), SILENT_MS);
+        const parts = (rest + decoder.decode(value, { stream: true })).split("\n\n");
+        rest = parts.pop() ?? "";
+        for (const part of parts) {
+          const event = parsed(part);
+          if (event.id) after = event.id;
+          if (!event.kind) continue;
+          if (tries) lost(false);
+          tries = 0;
+          if (event.kind === "end") isDone = true;
+          told(event.kind, event.data);
+        }
+      }
+    } catch {
+      // Begun again below, unless the page was hidden or the room left.
+    }
+    clearTimeout(watch);
+    if (open === own) open = null;
+    if (ended || isDone || document.hidden) return;
+    tries += 1;
+    if (tries >= MOST_TRIES) lost(true);
+    timer = setTimeout(begin, AGAIN_MS * Math.min(tries, 5));
+  };
+  const seen = () => {
+    if (!document.hidden) return void begin();
+    open?.abort();
+    open = null;
+  };
+  document.addEventListener("visibilitychange", seen);
+  begin();
+  return () => {
+    ended = true;
+    clearTimeout(timer);
+    open?.abort();
+    document.removeEventListener("visibilitychange", seen);
+  };
+}
+
+/** @param {string} text of one event */
+function parsed(text) {
+  let id = "", kind = "", data = "";
+  for (const line of text.split("\n")) {
+    if (line.startsWith("id: ")) id = line.slice(4);
+    else if (line.startsWith("event: ")) kind = line.slice(7);
+    else if (line.startsWith("data: ")) data += line.slice(6);
+  }
+  return { id, kind, data: data ? JSON.parse(data) : {} };
+}

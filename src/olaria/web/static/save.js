@@ -1,0 +1,23 @@
+/** Files that the reader saves: numbers as CSV, pictures as PNG. */
+
+/**
+ * @param {string} name
+ * @param {Blob} content
+ */
+export function save(name, content) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(content);
+  link.download = name.replace(/[^\p{L}\p{N}._-]+/gu, "-");
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+/**
+ * @param {string} name
+ * @param {(string | number | null | undefined)[][]} rows
+ */
+export function saveTable(name, rows) {
+  const cell = (value) => (/[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
+  const text = rows.map((row) => row.map((value) => (value == null ? "" : cell(value))).join(",")).join("\r\n");
+  save(`${name}.csv`, new Blob([text, "\r\n"], { type: "text/csv" }));
+}

@@ -1,0 +1,150 @@
+"""What the page says, by the names that its modules use; it travels in the reader's language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from olaria.data import DATASETS
+from olaria.families import MODELS
+from olaria.i18n import N_, translate
+
+WORDS = {
+    # the shell
+    "title": N_("Olaria's studio"),
+    "home": N_("Runs"),
+    "new_run": N_("New run"),
+    "compare": N_("Compare"),
+    "rooms": N_("Rooms"),
+    "skip": N_("Skip to the content"),
+    "language": N_("Language"),
+    "theme": N_("Theme"),
+    "theme_auto": N_("as the system"),
+    "theme_light": N_("light"),
+    "theme_dark": N_("dark"),
+    "loading": N_("Loading…"),
+    "lost": N_("The studio does not answer."),
+    "lost_hint": N_("Is it still running in the terminal? This page tries again by itself."),
+    "close": N_("Close"),
+    "script": N_("This page needs JavaScript."),
+    # the runs
+    "empty": N_("There are no runs here yet."),
+    "empty_hint": N_("Train a first one: the smallest models are done in seconds."),
+    "find": N_("Find"),
+    "sort": N_("Sort by"),
+    "sort_changed": N_("last change"),
+    "sort_name": N_("name"),
+    "sort_family": N_("family"),
+    "state": N_("State"),
+    "all": N_("all"),
+    "num_runs": N_("{count} of {total} runs"),
+    "nothing_fits": N_("No run fits this filter."),
+    "no_picture": N_("no picture yet"),
+    "picture_of": N_("the latest sample of {name}"),
+    "step": N_("step"),
+    "step_n": N_("step {step}"),
+    "step_of": N_("step {step} of {steps}"),
+    "protocol": N_("protocol"),
+    "as_trained": N_("measured while training"),
+    "choose_to_compare": N_("Compare {name}"),
+    "compare_chosen": N_("Compare {count} runs"),
+    "clear": N_("Clear the choice"),
+    "seed": N_("seed"),
+    "dismiss": N_("Put away"),
+    # a new run
+    "what": N_("What"),
+    "on_which_data": N_("On which data"),
+    "how_long": N_("How long"),
+    "size": N_("Size of the model"),
+    "size_tiny": N_("tiny"),
+    "size_small": N_("small"),
+    "size_base": N_("base"),
+    "preset_data": N_("those of the preset"),
+    "by_time": N_("minutes"),
+    "by_steps": N_("steps"),
+    "by_epochs": N_("times over the data"),
+    "amount": N_("How many"),
+    "more_settings": N_("More settings"),
+    "settings": N_("Settings of the recipe"),
+    "settings_hint": N_("one on each line, such as model.latent=2"),
+    "forecast": N_("What it would take"),
+    "forecast_wait": N_("Estimating…"),
+    "forecast_no_token": N_("The forecast needs the token of this start."),
+    "memory": N_("memory"),
+    "parameters": N_("parameters"),
+    "time": N_("time"),
+    "num_steps": N_("steps"),
+    "epochs": N_("times over the data"),
+    "command": N_("The same in the terminal"),
+    "start": N_("Start training"),
+    "starting": N_("Starting…"),
+    # a run
+    "stop": N_("Stop"),
+    "stopping": N_("Stopping…"),
+    "resume": N_("Go on"),
+    "throughput": N_("speed"),
+    "per_second": N_("{rate} steps/s"),
+    "left": N_("time left"),
+    "trained": N_("trained for"),
+    "progress": N_("Progress"),
+    "curves": N_("Curves"),
+    "no_curves": N_("Nothing has been measured yet."),
+    "x_axis": N_("Horizontal axis"),
+    "x_step": N_("step"),
+    "x_elapsed": N_("time since the start (s)"),
+    "log_axis": N_("logarithmic"),
+    "smooth": N_("Smoothing"),
+    "train": N_("training"),
+    "validation": N_("validation"),
+    "best_at": N_("best checkpoint: step {step}"),
+    "numbers": N_("The numbers"),
+    "save_csv": N_("Save the numbers (CSV)"),
+    "save_png": N_("Save the picture (PNG)"),
+    "chart_of": N_("{name} over {axis}"),
+    "warnings": N_("Warnings"),
+    "samples": N_("Samples through time"),
+    "sample_at": N_("Sample at step {step}"),
+    "no_samples": N_("No sample has been drawn yet."),
+    "reconnecting": N_("The connection is lost; the page asks every few seconds instead."),
+    "preset": N_("preset"),
+    "data": N_("data"),
+    "family": N_("family"),
+    # runs side by side
+    "choose_two": N_("Choose two or more runs."),
+    "chosen": N_("Chosen runs"),
+    "metric": N_("Metric"),
+    "run": N_("run"),
+    "seeds_band": N_("{recipe}: mean of {count} seeds, and the range between them"),
+    "results": N_("Results"),
+    "of_protocol": N_("protocol {mark}"),
+    "best_within": N_("best within this protocol"),
+    "never_across": N_("Numbers of different protocols are not ranked against each other."),
+    "not_evaluated": N_("These runs have no evaluation: olaria eval RUN measures one."),
+    "differences": N_("Settings that differ"),
+    "no_differences": N_("These runs have the same settings."),
+    "setting": N_("setting"),
+    "latest_samples": N_("Latest samples"),
+    # units of time and size
+    "seconds": N_("{value} s"),
+    "minutes": N_("{value} min"),
+    "hours": N_("{value} h"),
+    "megabytes": N_("{value} MB"),
+    "gigabytes": N_("{value} GB"),
+}
+
+
+def words_of(language: str) -> dict[str, Any]:
+    """All of them, and what families and data sets are called.
+
+    Args:
+        language: the reader's.
+    """
+    return {
+        "format": 1,
+        "language": {"pt": "pt-BR"}.get(language, language),
+        "words": {name: translate(text, language) for name, text in WORDS.items()},
+        "families": {name: translate(one.title, language) for name, one in MODELS.items()},
+        "data": [
+            {"name": name, "kind": one.kind, "title": translate(one.title, language)}
+            for name, one in DATASETS.items()
+        ],
+    }
