@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import mimetypes
 import os
 import re
@@ -232,10 +234,20 @@ def test_f9_every_answer_has_the_headers(app: Studio, client: TestClient) -> Non
 
 
 def test_f9_the_page_loads_nothing_from_elsewhere_and_holds_no_script(client: TestClient) -> None:
-    page = client.get("/").text
-    assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|<style|\sstyle=", page)
-    for content, _ in static().values():
-        assert b"://" not in content
+    found = client.get("/")
+    page, policy = found.text, found.headers["content-security-policy"]
+    kinds = re.findall(r'<script type="([^"]+)"(?![^>]*\bsrc=)', page)
+    assert kinds == ["importmap", "application/json"], "a map that is hashed, and data"
+    (written,) = re.findall(r'<script type="importmap">(.*?)</script>', page)
+    mark = base64.b64encode(hashlib.sha256(written.encode()).digest()).decode()
+    assert f"script-src 'self' 'sha256-{mark}';" in policy and "unsafe" not in policy
+    assert not re.search(r"<script>|\son\w+=|<style|\sstyle=", page)
+    for name, (
+        content,
+        _,
+    ) in static().items():  # others' name sources in comments; the policy holds for them too
+        if not name.startswith("vendor/"):
+            assert b"://" not in content.replace(b"http://www.w3.org/", b"")
     assert not re.search(r'(src|href)="/', page), "addresses are relative"
 
 

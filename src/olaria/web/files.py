@@ -10,6 +10,7 @@ import base64
 import hashlib
 import html
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
@@ -97,7 +98,7 @@ def page(language: str) -> str:
     """The page in the reader's language."""
     found = words_of(language)
     words = {name: html.escape(text) for name, text in found["words"].items()}
-    own = [name for name in static() if name.endswith(".js") and "/" not in name]
+    own = [name for name in static() if re.fullmatch(r"(?!studio\.)\w+\.js", name)]
     early = "\n".join(
         f'<link rel="modulepreload" href="static/{version()}/{name}">' for name in (*EARLY, *own)
     )
