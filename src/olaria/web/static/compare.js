@@ -5,14 +5,13 @@ import { askJson, attempt } from "./api.js";
 import { Curves } from "./chart.js";
 import { chosen, LIVE, runs, State, toggle, useRuns } from "./home.js";
 import { html } from "./html.js";
+import { smoothed, spread } from "./lines.js";
 import { Sample } from "./pictures.js";
 import { address, keep, place } from "./place.js";
-import { smoothed } from "./run.js";
 import { number, t } from "./words.js";
 
 const SMOOTH = 0.6;
 const SHORT = 12; // letters of a value of a protocol, such as a fingerprint
-const BAND_POINTS = 200;
 
 /** What the studio says of the chosen runs, asked again as they train. */
 function useCompared(ids, mark) {
@@ -110,29 +109,6 @@ function linesOf(shown, x, split, repetitions, rows) {
     colour += 1;
   }
   return { lines, bands };
-}
-
-/**
- * Lowest, mean and highest of several curves, where all of them are.
- * @param {[number[], (number | null)[]][]} curves
- */
-export function spread(curves) {
-  const from = Math.max(...curves.map(([x]) => x[0])), to = Math.min(...curves.map(([x]) => x[x.length - 1]));
-  const places = Array.from({ length: BAND_POINTS }, (_, i) => from + (to - from) * i / (BAND_POINTS - 1));
-  const rows = places.map((place) => curves.map(([x, y]) => between(x, y, place)).filter((one) => one !== null));
-  return {
-    places, low: rows.map((row) => Math.min(...row)), high: rows.map((row) => Math.max(...row)),
-    mean: rows.map((row) => row.reduce((sum, one) => sum + one, 0) / row.length),
-  };
-}
-
-/** The value of a curve at a place, on the straight line between its neighbours. */
-function between(x, y, place) {
-  let after = x.findIndex((one) => one >= place);
-  if (after < 0) after = x.length - 1;
-  const before = Math.max(0, after - 1), a = y[before], b = y[after];
-  if (a == null || b == null) return a ?? b;
-  return x[after] === x[before] ? b : a + (b - a) * (place - x[before]) / (x[after] - x[before]);
 }
 
 /** @param {{found: any, rows: any[]}} of */

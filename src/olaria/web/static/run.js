@@ -1,89 +1,15 @@
 /** A run, live: how far it is, its curves, what it warned of, and its samples through time. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { askJson, attempt, repeatedly } from "./api.js";
+import { askJson, attempt } from "./api.js";
 import { Curves } from "./chart.js";
-import { follow } from "./follow.js";
 import { LIVE, Progress, State } from "./home.js";
 import { html } from "./html.js";
+import { smoothed } from "./lines.js";
+import { useRun } from "./live.js";
 import { Sample } from "./pictures.js";
 import { keep, place } from "./place.js";
 import { duration, number, t } from "./words.js";
-
-const LEAST_MS = 1000; // from one reading of the curves to the next
-const ASK_MS = 3000;
-const SPEED_S = 5; // over which the speed is measured
-
-/**
- * What the events told of a run.
- * @typedef {object} Told
- * @property {{step: number, elapsed_s: number, text: string}[]} warned
- * @property {{step: number, elapsed_s: number} | null} best
- * @property {any} step the last one
- * @property {[number, number][]} pace steps and seconds of the last while
- * @property {number | null} rate of a finished run, steps per second
- */
-
-/** @returns {Told} */
-const nothing = () => ({ warned: [], best: null, step: null, pace: [], rate: null });
-
-/**
- * @param {Told} found is added to
- * @param {string} kind
- * @param {any} data
- */
-function add(found, kind, data) {
-  if (kind === "reset") Object.assign(found, nothing());
-  else if (kind === "warned") found.warned.push(data);
-  else if (kind === "saved" && data.best) found.best = data;
-  else if (kind === "finished" && data.train_s > 0) found.rate = data.step / data.train_s;
-  else if (kind === "step") {
-    found.step = data;
-    found.pace.push([data.step, data.elapsed_s]);
-    while (found.pace.length > 2 && data.elapsed_s - found.pace[0][1] > SPEED_S) found.pace.shift();
-  }
-}
-
-/**
- * Card, curves, samples and events of a run, kept fresh while it trains.
- * @param {string} id
- */
-function useRun(id) {
-  const [run, setRun] = useState(/** @type {any} */ (null));
-  const [curves, setCurves] = useState(/** @type {any[] | null} */ (null));
-  const [samples, setSamples] = useState(/** @type {any[]} */ ([]));
-  const [told, setTold] = useState(nothing);
-  const [isLost, setLost] = useState(false);
-  const isLive = LIVE.includes(run?.state);
-  const read = async () => {
-    const [card, drawn, kept] = await Promise.all([
-      attempt(() => askJson(`api/runs/${id}`)),
-      askJson(`api/runs/${id}/curves`).catch(() => null),
-      askJson(`api/runs/${id}/samples`).catch(() => null),
-    ]);
-    if (card) setRun(card);
-    if (drawn) setCurves(drawn.curves);
-    if (kept) setSamples(kept.samples);
-    return card;
-  };
-  useEffect(() => repeatedly(async () => {
-    const began = performance.now(), card = await read();
-    if (!LIVE.includes(card?.state)) return ASK_MS;
-    return Math.max(LEAST_MS, 10 * (performance.now() - began));
-  }), [id]);
-  useEffect(() => {
-    const found = nothing();
-    let timer = 0;
-    const show = () => { timer = 0; setTold({ ...found, warned: [...found.warned], pace: [...found.pace] }); };
-    const end = follow(id, (kind, data) => {
-      add(found, kind, data);
-      timer ||= setTimeout(show, 200);
-      if (kind === "end") read();
-    }, setLost);
-    return () => { end(); clearTimeout(timer); };
-  }, [id, isLive]);
-  return { run, curves, samples, told, isLost, read };
-}
 
 export function RunRoom() {
   const id = place.value.id ?? "";
@@ -121,7 +47,7 @@ function Actions({ run, read }) {
     ${asked === "resume" ? t("starting") : t("resume")}</button>`;
 }
 
-/** @param {{run: any, told: Told}} of */
+/** @param {{run: any, told: import("./live.js").Told}} of */
 function Facts({ run, told }) {
   const first = told.pace[0], last = told.pace.at(-1), isLive = LIVE.includes(run.state);
   const passed = first && last ? last[1] - first[1] : 0;
@@ -156,7 +82,7 @@ function Samples({ run, samples }) {
       : html`<p class="soft">${t("no_samples")}</p>`}</section>`;
 }
 
-/** @param {{run: any, curves: any[] | null, told: Told}} of */
+/** @param {{run: any, curves: any[] | null, told: import("./live.js").Told}} of */
 function Measured({ run, curves, told }) {
   const { x = "step", log = "", smooth = "0.6" } = place.value;
   const memory = useRef(/** @type {any} */ ({}));
@@ -208,20 +134,5 @@ function chartsOf(curves, { x, isLog, factor }, marks) {
     });
     const xName = t(x === "wall" ? "x_elapsed" : "x_step");
     return { title: unit ? `${label} (${unit})` : label, xName, lines, isLog, marks };
-  });
-}
-
-/**
- * An exponential average, less its pull towards zero at the beginning; gaps stay.
- * @param {(number | null)[]} values
- * @param {number} factor of what was before, from 0 to less than 1
- */
-export function smoothed(values, factor) {
-  let sum = 0, weight = 0;
-  return values.map((value) => {
-    if (value == null) return null;
-    sum = factor * sum + (1 - factor) * value;
-    weight = factor * weight + (1 - factor);
-    return sum / weight;
   });
 }
