@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.signal import lfilter
+
+from olaria.web.files import static
+from olaria.web.words import WORDS
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,6 +46,18 @@ def test_modules_of_others_are_the_listed_ones() -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_each_word_of_the_page_is_said_and_each_that_it_says_is_there() -> None:
+    files = (content.decode() for name, (content, _) in static().items() if "/" not in name)
+    page = "\n".join(files)
+    said = set(re.findall(r'\bt\("(\w+)"', page))
+    assert said <= set(WORDS)
+    begun = tuple(re.findall(r"\bt\(`(\w+)\$", page))
+    named = re.findall(r'"(\w+)"|\$(\w+)|\b(\w+):', page)
+    others = {name for found in named for name in found}
+    unsaid = [name for name in WORDS if name not in said | others and not name.startswith(begun)]
+    assert begun and unsaid == []
 
 
 @pytest.mark.parametrize("factor", [0.0, 0.6, 0.95])

@@ -89,6 +89,36 @@ def test_a_card_is_read_again_where_the_run_has_changed(
     assert client.get(place).json()["headline"]["protocol"] != headline["protocol"]
 
 
+def test_runs_that_one_protocol_measured_have_the_same_mark(
+    client: TestClient, made: Callable[..., Path]
+) -> None:
+    for name, checkpoint, split in (("a", 10, "test"), ("b", 20, "test"), ("c", 10, "validation")):
+        protocol = {"split": split, "checkpoint": checkpoint}
+        evaluation = {"format": 1, "protocol": protocol, "metrics": {"elbo_nats": -90.5}}
+        RunFolder(made(name)).write(files.EVALUATION, evaluation)
+    cards = {card["name"]: card for card in client.get("/api/runs").json()["runs"]}
+    marks = [cards[name]["headline"]["protocol"] for name in "abc"]
+    assert marks[0] == marks[1] != marks[2]
+    found = client.get("/api/compare", params={"runs": [cards[name]["id"] for name in "abc"]})
+    groups = {row["name"]: row["group"] for row in found.json()["runs"]}
+    assert groups["a"] == groups["b"] != groups["c"], "a mark says what may be ranked"
+
+
+def test_runs_side_by_side_say_which_settings_of_their_recipes_differ(
+    client: TestClient, made: Callable[..., Path]
+) -> None:
+    folder = RunFolder(made("wide"))
+    recipe = folder.read(files.RECIPE)
+    usual, recipe["seed"] = recipe["model"]["latent"], 7
+    recipe["model"]["latent"] = usual + 3
+    folder.write(files.RECIPE, recipe)
+    made("usual")
+    ids = [id_of(client, name) for name in ("wide", "usual")]
+    found = client.get("/api/compare", params={"runs": ids}).json()
+    assert [row["name"] for row in found["runs"]] == ["wide", "usual"]
+    assert found["settings"] == {"model.latent": [usual + 3, usual]}
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -70,7 +70,7 @@ class Row:
             result.get("num_parameters"),
             machine.get("cpu"),
             machine.get("num_threads"),
-            None if evaluation is None else _protocol(evaluation["protocol"]),
+            None if evaluation is None else measured_by(evaluation["protocol"]),
             {} if evaluation is None else evaluation["metrics"],
             json.dumps(content, sort_keys=True),
         )
@@ -248,6 +248,11 @@ def to_json(groups: Sequence[Group]) -> dict[str, Any]:
     }
 
 
+def measured_by(stored: dict[str, Any]) -> dict[str, Any]:
+    """An evaluation's protocol without what differs from run to run: equal where two may be ranked."""
+    return {name: value for name, value in stored.items() if name not in NOT_OF_THE_PROTOCOL}
+
+
 def differing(groups: Sequence[Group]) -> list[str]:
     """Names of the fields in which the protocols of the groups differ."""
     protocols = [group.protocol for group in groups if group.protocol is not None]
@@ -259,8 +264,32 @@ def differing(groups: Sequence[Group]) -> list[str]:
     ]
 
 
-def _protocol(stored: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in stored.items() if name not in NOT_OF_THE_PROTOCOL}
+def settings_apart(rows: Sequence[Row]) -> dict[str, list[Any]]:
+    """Settings of the recipes in which runs differ, by dotted path, and each run's value; None where it has none.
+
+    The seed and the name of the preset are no part of them, as in :attr:`Row.recipe`.
+
+    >>> from types import SimpleNamespace as Run
+    >>> small, large = '{"model": {"latent": 2, "depth": 3}}', '{"model": {"latent": 8, "depth": 3}}'
+    >>> settings_apart([Run(recipe=small), Run(recipe=large)])
+    {'model.latent': [2, 8]}
+    """
+    flat = [dict(_flat(json.loads(row.recipe))) for row in rows]
+    names = dict.fromkeys(name for one in flat for name in one)
+    found = {name: [one.get(name) for one in flat] for name in names}
+    return {
+        name: values
+        for name, values in found.items()
+        if any(value != values[0] for value in values)
+    }
+
+
+def _flat(value: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, part in value.items():
+        if isinstance(part, dict):
+            yield from _flat(part, f"{before}{name}.")
+        else:
+            yield before + name, part
 
 
 def _is_number(value: Any) -> bool:

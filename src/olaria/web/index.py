@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from olaria.cards.comparison import measured_by
 from olaria.characters import encodable, encodable_json
 from olaria.errors import OlariaError
 from olaria.evaluation import METRICS
@@ -172,12 +173,12 @@ def _step_of(sample: Path) -> int:
 
 
 def _headline(run: Run, final: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The number that says most of a run, and the protocol that it was measured by, as a fingerprint."""
+    """The number that says most of a run, and what measured it as a fingerprint: equal where two may be ranked."""
     evaluation = run.evaluation or {"metrics": {}}
     for metric in MODELS[run.family].headlines:
         value = evaluation["metrics"].get(metric)
         if isinstance(value, int | float) and not isinstance(value, bool):
-            protocol = encodable_json(evaluation["protocol"], sort_keys=True).encode()
+            protocol = encodable_json(measured_by(evaluation["protocol"]), sort_keys=True).encode()
             mark = hashlib.sha256(protocol).hexdigest()[:8]
             return {"metric": metric, "value": value, "protocol": mark}
     names = [name for name in final if name != "loss"] or [*final]

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
 
+from olaria.cards.comparison import settings_apart
 from olaria.evaluation import METRICS
 from olaria.i18n import N_, translate
 from olaria.web.curves import label_of, unit_of
@@ -26,7 +27,8 @@ def add(app: FastAPI) -> None:
 async def show_comparison(request: Request, runs: Ids) -> Response:
     """Runs by what measured them: a rank only within one protocol; seeds of one recipe together.
 
-    Each row has the ``id`` of its run; ``labels`` says what each metric is called.
+    Each row has the ``id`` of its run; ``labels`` says what each metric is called. ``settings`` has those of the
+    recipes that differ, by dotted path, with a value for each row.
     """
     app, language = studio_of(request), language_of(request)
     ids = list(dict.fromkeys(runs))
@@ -44,11 +46,13 @@ async def show_comparison(request: Request, runs: Ids) -> Response:
         names: dict[str, list[str]] = {}
         for run_id in ids:
             names.setdefault(app.shelf.index.card(run_id)["name"], []).append(run_id)
-        found = compare(CompareRequest(runs=tuple(map(str, paths)))).to_json()
+        side_by_side = compare(CompareRequest(runs=tuple(map(str, paths))))
+        found = side_by_side.to_json()
         rows = [{**row, "id": names[row["name"]].pop(0)} for row in found["runs"]]
         metrics = dict.fromkeys(name for row in rows for name in row["metrics"])
         labels = {name: _label(name, language) for name in metrics}
-        return {**found, "runs": rows, "labels": labels}
+        apart = settings_apart([row for group in side_by_side.groups for row in group.rows])
+        return {**found, "runs": rows, "labels": labels, "settings": apart}
 
     return answer(await asyncio.to_thread(compared))
 

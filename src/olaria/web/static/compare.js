@@ -36,7 +36,7 @@ export function Compare() {
   const cards = ids.map((id) => known.get(id));
   const { found, curves } = useCompared(ids, cards.map((run) => `${run.id}.${run.changed}`).join(","));
   if (runs.value === null) return html`<h1>${t("compare")}</h1><p class="soft">${t("loading")}</p>`;
-  const rows = (found?.runs ?? []).filter((row) => known.has(row.id));
+  const rows = found?.runs ?? [];
   return html`<h1>${t("compare")}</h1>
     <details class="panel" open=${ids.length < 2}><summary>${t("chosen")}: ${ids.length}</summary>
       <div class="chips" role="group" aria-label=${t("chosen")}>${runs.value.filter((run) => run.title).map((run) => html`
@@ -49,7 +49,7 @@ export function Compare() {
         <${Sample} id=${run.id} step=${run.picture} kind=${run.picture_kind} label=${t("picture_of", { name: run.name })} />
         <figcaption><a href=${address("run", { id: run.id })}>${run.name}</a>
           ${LIVE.includes(run.state) && html` <${State} run=${run} />`}</figcaption></figure>`)}</div></section>
-      ${found && html`<${Differences} rows=${rows} />`}`}`;
+      ${found && html`<${Differences} found=${found} rows=${rows} />`}`}`;
 }
 
 /** What one recipe is, but for its seed. */
@@ -119,17 +119,18 @@ function Results({ found, rows }) {
   const groups = [...new Set(measured.map((row) => row.group))];
   const sorted = groups.flatMap((group) => measured.filter((row) => row.group === group));
   const metrics = Object.keys(found.labels).filter((name) => sorted.some((row) => typeof row.metrics[name] === "number"));
+  const isFirst = (row) => sorted[sorted.indexOf(row) - 1]?.group !== row.group; // a line stands before each protocol
   const markOf = (row) => String.fromCharCode(65 + groups.indexOf(row.group)); // A, B, …: what was compared alike
   return html`<section><h2>${t("results")}</h2>
     ${groups.length > 1 && html`<p class="soft">${t("never_across")}</p>`}
     <div class="scroll" tabindex="0" role="region" aria-label=${t("results")}><table>
-      <thead><tr><th scope="col">${t("metric")}</th>${sorted.map((row) => html`<th scope="col" class="n">${row.name}
+      <thead><tr><th scope="col">${t("metric")}</th>${sorted.map((row) => html`<th scope="col" class=${isFirst(row) ? "n first" : "n"}>${row.name}
         <small>${t("of_protocol", { mark: markOf(row) })}</small></th>`)}</tr></thead>
       <tbody>${metrics.map((name) => html`<tr><th scope="row">${found.labels[name].label} ${found.labels[name].better}
         <small>${found.labels[name].unit}</small></th>
         ${sorted.map((row) => {
           const isBest = found.groups[row.group]?.ranks?.[name]?.[row.name] === 1;
-          return html`<td class=${isBest ? "n winner" : "n"}>${number(row.metrics[name])}
+          return html`<td class=${`n${isBest ? " winner" : ""}${isFirst(row) ? " first" : ""}`}>${number(row.metrics[name])}
             ${isBest && html`<span class="unseen"> (${t("best_within")})</span>`}</td>`;
         })}</tr>`)}</tbody></table></div>
     <p class="soft winner-key"><i></i>${t("best_within")}</p>
@@ -138,18 +139,22 @@ function Results({ found, rows }) {
         .map(([name, value]) => `${name} ${String(value).slice(0, SHORT)}`).join(" · ")}</p></details></li>`)}</ul></section>`;
 }
 
-const FACTS = ["preset", "data", "size", "seed", "steps", "num_parameters", "num_threads"];
-/** @type {Record<string, string>} */
-const NAMES = { num_parameters: "parameters", steps: "num_steps" };
+/** Of a run, besides the settings of its recipe. @type {Record<string, string>} */
+const FACTS = { preset: "preset", seed: "seed", steps: "num_steps", num_parameters: "parameters", num_threads: "threads", cpu: "cpu" };
 
-/** @param {{rows: any[]}} of */
-function Differences({ rows }) {
-  const names = FACTS.filter((name) => new Set(rows.map((row) => JSON.stringify(row[name]))).size > 1);
-  const cell = (value) => (typeof value === "number" ? number(value, 0) : value ?? "—");
-  return html`<section><h2>${t("differences")}</h2>${names.length ? html`
+/** @param {{found: any, rows: any[]}} of */
+function Differences({ found, rows }) {
+  const facts = Object.entries(FACTS)
+    .map(([name, word]) => ({ title: t(word), values: rows.map((row) => row[name]) }))
+    .filter(({ values }) => new Set(values).size > 1);
+  const settings = Object.entries(found.settings).map(([name, values]) => ({ title: html`<code>${name}</code>`, values }));
+  const cell = (value) => (value == null ? "—" : Number.isInteger(value) ? number(value, 0)
+    : typeof value === "object" ? JSON.stringify(value) : String(value));
+  const parts = [...facts, ...settings];
+  return html`<section><h2>${t("differences")}</h2>${parts.length ? html`
     <div class="scroll" tabindex="0" role="region" aria-label=${t("differences")}><table><thead><tr><th scope="col">${t("setting")}</th>
       ${rows.map((row) => html`<th scope="col">${row.name}</th>`)}</tr></thead>
-      <tbody>${names.map((name) => html`<tr><th scope="row">${t(NAMES[name] ?? name)}</th>
-        ${rows.map((row) => html`<td>${cell(row[name])}</td>`)}</tr>`)}</tbody></table></div>`
+      <tbody>${parts.map(({ title, values }) => html`<tr><th scope="row">${title}</th>
+        ${values.map((value) => html`<td>${cell(value)}</td>`)}</tr>`)}</tbody></table></div>`
     : html`<p>${t("no_differences")}</p>`}</section>`;
 }

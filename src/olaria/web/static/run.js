@@ -56,7 +56,7 @@ function Facts({ run, told }) {
   const best = run.headline;
   const rows = /** @type {any[]} */ ([
     [t("step"), number(steps, 0)],
-    [t("trained"), duration((isLive ? told.step?.elapsed_s : null) ?? run.elapsed_s)],
+    [t("trained"), duration((isLive ? told.step?.elapsed_s : null) ?? run.elapsed_s), t("trained_hint")],
     pace != null && [t("throughput"), t("per_second", { rate: number(pace, pace < 10 ? 1 : 0) })],
     isLive && [t("left"), duration(told.step?.eta_s ?? run.eta_s)],
     best?.value != null && [`${best.label} ${best.better}`, `${number(best.value)} ${best.unit}`,
