@@ -233,26 +233,58 @@ def test_the_keyboard_alone_reaches_every_room(page: Page) -> None:
     page.until("location.hash.includes('smooth=0.5')", "the slider in the address")
 
 
-@pytest.mark.parametrize("lang", ["en", "pt"])
-def test_a_telephone_scrolls_no_room_sideways(lang: str, page: Page, served: Served) -> None:
+@pytest.fixture(scope="module")
+def rooms(served: Served) -> dict[str, str]:
+    """Each room's place, and what shows that it is whole."""
     with served.client as client:
         ids = {card["name"]: card["id"] for card in client.get("/api/runs").json()["runs"]}
-    rooms = {
+    return {
         "room=home": ".card",
         "room=new_run": ".option",
         f"room=run&id={ids['first']}": ".chart canvas",
         f"room=compare&runs={ids['first']},{ids['second']}": ".chart canvas",
     }
+
+
+@pytest.mark.parametrize(("lang", "theme"), [("en", "light"), ("pt", "dark")])
+def test_a_telephone_scrolls_no_room_sideways_and_axe_finds_nothing(
+    lang: str, theme: str, page: Page, rooms: dict[str, str], axe: str
+) -> None:
     for place, shown in rooms.items():
         page.go(place, lang=lang, width=360, touch=True)
+        page.fill("#theme", theme)
         page.until(f"$('{shown}')", shown)
         wide = page.value(
             "[...document.querySelectorAll('body *')].filter(one => one.getBoundingClientRect().right > 361"
             " && !one.closest('.scroll, .unseen, .plot, .sample')).map(one => one.outerHTML.slice(0, 80))"
         )
         assert page.value("document.documentElement.scrollWidth") <= 360, (place, wide)
-        small = page.value(
-            "[...document.querySelectorAll('button, select, summary')].filter(one => one.checkVisibility()"
-            " && one.getBoundingClientRect().height < 24).map(one => one.outerHTML.slice(0, 80))"
+        page.tab.value(f"{axe}; true")
+        found = page.tab.value(
+            "axe.run({resultTypes: ['violations']}).then(result => result.violations.map(one =>"
+            " [one.id, ...one.nodes.map(node => node.html.slice(0, 120))]))"
         )
-        assert not small, place
+        assert found == [], place
+
+
+def test_the_numbers_of_a_chart_are_saved(page: Page, rooms: dict[str, str]) -> None:
+    page.go(next(place for place in rooms if "room=run" in place))
+    page.value("(files = window.files = [], make = URL.createObjectURL,"
+               " URL.createObjectURL = blob => { files.push(blob); return make(blob); })")  # fmt: skip
+    page.click(".numbers summary")
+    page.click("button", "Save the numbers (CSV)")
+    page.click("button", "Save the picture (PNG)")
+    page.until("files.some(one => one.type === 'image/png' && one.size > 2000)", "the picture")
+    table = page.tab.value("window.files.find(one => one.type === 'text/csv').text()").splitlines()
+    assert (table[0], table[1], len(table)) == ("step,training", "1,1", 41)
+
+
+def test_a_studio_that_is_gone_is_told_of_and_found_again(page: Page, home: Path) -> None:
+    with serving(home) as other:
+        gone = Page(page.tab, other)
+        gone.go("room=home")
+        gone.until("$('.card')", "cards")
+    assert "does not answer" in gone.until("$('.notice')?.textContent", "the line of trouble")
+    port = other.url.rstrip("/").rpartition(":")[2]
+    with serving(home, "--port", port):
+        gone.until("!$('.notice') && $('.card')", "the studio again")

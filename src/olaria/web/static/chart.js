@@ -177,7 +177,7 @@ function Numbers({ what, savePicture: picture }) {
   return html`<details class="numbers"><summary>${t("numbers")}</summary>
     <p class="row"><button class="plain" onClick=${() => saveTable(what.title, [head, ...rows])}>${t("save_csv")}</button>
       <button class="plain" onClick=${picture}>${t("save_png")}</button></p>
-    <div class="scroll" tabindex="0" role="region" aria-label=${t("numbers")}><table><caption class="unseen">${what.title}</caption>
+    <div class="scroll" tabindex="0" role="region" aria-label=${`${t("numbers")}: ${what.title}`}><table><caption class="unseen">${what.title}</caption>
       <thead><tr>${head.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
       <tbody>${shown.map((row) => html`<tr>${row.map((value) => html`<td class="n">${number(value)}</td>`)}</tr>`)}</tbody>
     </table></div></details>`;

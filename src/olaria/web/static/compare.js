@@ -57,7 +57,10 @@ const recipeOf = (row) => [row.preset, row.size, row.data].join(" · ");
 
 /** @param {{cards: any[], curves: Record<string, any[]>, repetitions: any[], rows: any[]}} of */
 function Overlaid({ cards, curves, repetitions, rows }) {
-  const all = cards.flatMap((run) => (curves[run.id] ?? []).map((curve) => ({ ...curve, run })));
+  const isOneFamily = new Set(cards.map((run) => run.family)).size === 1;
+  const all = cards.flatMap((run) => (curves[run.id] ?? []).map((curve) => (curve.metric !== "loss" || isOneFamily
+    ? { ...curve, run } // what a loss is differs from family to family
+    : { ...curve, run, metric: `loss-${run.family}`, label: `${curve.label} · ${run.title}` })));
   const metrics = [...new Map(all.map((curve) => [curve.metric, curve])).keys()]
     .filter((metric) => new Set(all.filter((one) => one.metric === metric).map((one) => one.run.id)).size > 1);
   if (!metrics.length) return null;

@@ -40,7 +40,7 @@ function add(found, kind, data) {
   if (kind === "reset") Object.assign(found, nothing());
   else if (kind === "warned") found.warned.push(data);
   else if (kind === "saved" && data.best) found.best = data;
-  else if (kind === "finished" && data.train_s > 0) found.rate = data.step / data.train_s;
+  else if (kind === "finished" && data.elapsed_s > 0) found.rate = data.step / data.elapsed_s;
   else if (kind === "step") {
     found.step = data;
     found.pace.push([data.step, data.elapsed_s]);

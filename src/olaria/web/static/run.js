@@ -53,10 +53,11 @@ function Facts({ run, told }) {
   const passed = first && last ? last[1] - first[1] : 0;
   const pace = isLive && first && last && passed > 0 ? (last[0] - first[0]) / passed : told.rate;
   const steps = (isLive ? told.step?.step : null) ?? run.steps;
+  const seconds = (isLive ? told.step?.elapsed_s : null) ?? run.elapsed_s;
   const best = run.headline;
   const rows = /** @type {any[]} */ ([
     [t("step"), number(steps, 0)],
-    [t("trained"), duration((isLive ? told.step?.elapsed_s : null) ?? run.elapsed_s), t("trained_hint")],
+    [t("trained"), duration(seconds), seconds != null && t("trained_hint")],
     pace != null && [t("throughput"), t("per_second", { rate: number(pace, pace < 10 ? 1 : 0) })],
     isLive && [t("left"), duration(told.step?.eta_s ?? run.eta_s)],
     best?.value != null && [`${best.label} ${best.better}`, `${number(best.value)} ${best.unit}`,
