@@ -180,6 +180,18 @@ def test_cards_say_what_is_broken_and_names_are_text(page: Page) -> None:
     page.until("document.querySelectorAll('.card img[src^=blob]').length >= 3", "their samples")
 
 
+def test_what_is_not_there_or_wrong_is_told_where_it_belongs(page: Page) -> None:
+    page.go("room=new_run&preset=vae-mnist&data=digits&amount=-3")
+    told = "$('#wrong-amount')?.textContent"
+    assert "-3m" in page.until(told, "what is wrong with the minutes, beneath them")
+    page.fill("[name=amount]", "2")
+    page.until(f"!{told} && $('.forecast dl')", "the forecast")
+    page.value("location.hash = 'room=run&id=ffffffffffffffff'")
+    page.until("$('.notice')?.textContent.includes('no such run')", "that there is none")
+    page.click("main .button", "Runs")
+    page.until("$('.card') && !$('.notice')", "the runs")
+
+
 def test_language_theme_and_what_is_shown_last_over_a_reload(page: Page) -> None:
     page.go("room=home")
     page.until("$('.card')", "cards")

@@ -10,7 +10,7 @@ export class Trouble extends Error {
   constructor({ code, message, hint = null, field = null }) {
     super(message);
     this.code = code;
-    this.hint = hint;
+    this.hint = hint && message.includes(hint) ? null : hint; // some messages end with it
     this.field = field;
   }
 }

@@ -1,6 +1,6 @@
 /** What a run tells while it trains: one stream of events in a tab that is seen; none in one that is hidden. */
 
-import { ask } from "./api.js";
+import { ask, Trouble } from "./api.js";
 
 const SILENT_MS = 15_000; // the studio beats every five seconds
 const AGAIN_MS = 2000;
@@ -45,11 +45,13 @@ export function follow(id, told, lost) {
           told(event.kind, event.data);
         }
       }
-    } catch {
-      // Begun again below, unless the page was hidden or the room left.
+    } catch (error) {
+      if (error instanceof Trouble && error.code === "unknown_run") return;
+      // Else it is begun again below, unless the page was hidden or the room left.
+    } finally {
+      clearTimeout(watch);
+      if (open === own) open = null;
     }
-    clearTimeout(watch);
-    if (open === own) open = null;
     if (ended || isDone || document.hidden) return;
     tries += 1;
     if (tries >= MOST_TRIES) lost(true);

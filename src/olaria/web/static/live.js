@@ -1,12 +1,13 @@
 /** What is known of a run while it trains: its events tell what has changed, and only that is read again. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { askJson, attempt, repeatedly } from "./api.js";
+import { askJson, attempt, repeatedly, trouble } from "./api.js";
 import { follow } from "./follow.js";
 import { LIVE } from "./home.js";
 
 const LEAST_MS = 2000; // from one reading to the next
 const ASK_MS = 3000;
+const UNKNOWN_MS = 15_000; // to the next question for a run that is not there
 const SHOW_MS = 200;
 const SPEED_S = 5; // over which the speed is measured
 
@@ -58,6 +59,7 @@ export function useRun(id) {
   const [samples, setSamples] = useState(/** @type {any[]} */ ([]));
   const [told, setTold] = useState(nothing);
   const [isLost, setLost] = useState(false);
+  const [isUnknown, setUnknown] = useState(false);
   const isTold = useRef(false);
   const isLive = LIVE.includes(run?.state);
   const read = async (parts = /** @type {Set<Part>} */ (new Set(["card", "curves", "samples"]))) => {
@@ -77,9 +79,11 @@ export function useRun(id) {
       if (isTold.current && !Number.isNaN(before)) return ASK_MS;
       const began = performance.now();
       const card = await attempt(() => askJson(`api/runs/${id}`));
-      if (card) setRun(card);
-      if (card && card.changed !== before) await read(new Set(["curves", "samples"]));
-      before = card?.changed ?? before;
+      setUnknown(!card && trouble.value?.code === "unknown_run");
+      if (!card) return trouble.value?.code === "lost" ? ASK_MS : UNKNOWN_MS;
+      setRun(card);
+      if (card.changed !== before) await read(new Set(["curves", "samples"]));
+      before = card.changed;
       return Math.max(ASK_MS, 10 * (performance.now() - began));
     });
   }, [id]);
@@ -107,5 +111,5 @@ export function useRun(id) {
     }, (lost) => { isTold.current = !lost; setLost(lost); });
     return () => { end(); isTold.current = false; clearTimeout(shower); clearTimeout(reader); };
   }, [id, isLive]);
-  return { run, curves, samples, told, isLost, read };
+  return { run, curves, samples, told, isLost, isUnknown, read };
 }

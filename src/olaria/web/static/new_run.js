@@ -18,7 +18,8 @@ function asked(presets) {
   /** @type {Record<string, any>} */
   const values = { preset: preset || presets?.[0]?.name || "", size };
   if (data) values.data = data;
-  if (amount) values[ENDS[by] ?? "budget"] = by === "by_time" ? Number(amount) * 60 : Number(amount);
+  // Minutes travel as they were typed, so that what is wrong with them is said of that.
+  if (amount) values[ENDS[by] ?? "budget"] = by === "by_time" ? `${amount}m` : Number(amount);
   if (seed) values.seed = Number(seed);
   const lines = settings.split("\n").map((line) => line.trim()).filter(Boolean);
   if (lines.length) values.settings = lines;
@@ -29,13 +30,13 @@ function asked(presets) {
 function wordsOf(values) {
   const words = new URLSearchParams();
   for (const [name, value] of Object.entries(values)) {
-    for (const one of Array.isArray(value) ? value : [value]) words.append(name, name === "budget" ? `${one}s` : String(one));
+    for (const one of Array.isArray(value) ? value : [value]) words.append(name, String(one));
   }
   return words;
 }
 
 /** Seconds that were given, or that the preset takes where nothing was; null where steps end the run. */
-const budgetOf = (values, presets) => values.budget ?? (values.steps || values.epochs ? null
+const budgetOf = (values, presets) => (values.budget ? 60 * parseFloat(values.budget) : values.steps || values.epochs ? null
   : presets.find((one) => one.name === values.preset)?.budget_s ?? null);
 
 /** @param {any} error */

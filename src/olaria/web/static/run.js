@@ -8,12 +8,13 @@ import { html } from "./html.js";
 import { smoothed } from "./lines.js";
 import { useRun } from "./live.js";
 import { Sample } from "./pictures.js";
-import { keep, place } from "./place.js";
+import { address, keep, place } from "./place.js";
 import { duration, number, t } from "./words.js";
 
 export function RunRoom() {
   const id = place.value.id ?? "";
-  const { run, curves, samples, told, isLost, read } = useRun(id);
+  const { run, curves, samples, told, isLost, isUnknown, read } = useRun(id);
+  if (!run && isUnknown) return html`<p><a class="button" href=${address("home")}>${t("home")}</a></p>`;
   if (!run) return html`<p class="soft">${t("loading")}</p>`;
   const wrong = run.error ?? run.problem;
   return html`<div class="row heading"><div><h1>${run.name}</h1>
