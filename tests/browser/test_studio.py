@@ -238,7 +238,8 @@ def test_the_keyboard_alone_reaches_every_room(page: Page) -> None:
         page.press("Tab")
     assert {"New run", "second"} <= reached
     page.press("Enter")
-    page.until("$('.samples')", "the run")
+    page.until("$('.samples') && document.title === \"second · Olaria's studio\"", "the run")
+    assert page.value("document.activeElement.id") == "content"
     page.until("$('.filters input[type=range]')", "how smooth the curves are")
     page.value("$('.filters input[type=range]').focus()")
     page.press("ArrowLeft", 2)

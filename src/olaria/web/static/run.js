@@ -14,6 +14,7 @@ import { duration, number, t } from "./words.js";
 export function RunRoom() {
   const id = place.value.id ?? "";
   const { run, curves, samples, told, isLost, isUnknown, read } = useRun(id);
+  useEffect(() => { document.title = `${run?.name ?? t("loading")} · ${t("title")}`; }, [run?.name]);
   if (!run && isUnknown) return html`<p><a class="button" href=${address("home")}>${t("home")}</a></p>`;
   if (!run) return html`<p class="soft">${t("loading")}</p>`;
   const wrong = run.error ?? run.problem;

@@ -1,7 +1,7 @@
 /** The studio's page: its header, its one line of trouble, and the room that the address names. */
 
 import { render } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { askJson, attempt, trouble } from "./api.js";
 import { Compare } from "./compare.js";
 import { Home } from "./home.js";
@@ -56,11 +56,17 @@ function Notice() {
 function Studio() {
   const name = place.value.room in ROOMS ? place.value.room : "home";
   const key = name === "run" ? `run-${place.value.id}` : name;
+  const isFirst = useRef(true);
   useEffect(() => {
-    document.title = t("title");
+    if (name !== "run") document.title = name === "home" ? t("title") : `${t(name)} · ${t("title")}`;
     document.documentElement.lang = said.value.language;
   });
-  useEffect(() => { trouble.value = null; scrollTo(0, 0); }, [key]);
+  useEffect(() => {
+    trouble.value = null;
+    scrollTo(0, 0);
+    if (!isFirst.current) document.getElementById("content")?.focus({ preventScroll: true }); // what had it may be gone
+    isFirst.current = false;
+  }, [key]);
   const toContent = (event) => { event.preventDefault(); document.getElementById("content")?.focus(); };
   return html`<a class="skip" href="#content" onClick=${toContent}>${t("skip")}</a>
     <${Header} /><${Notice} />
