@@ -115,6 +115,15 @@ def test_f13_a_training_that_cannot_begin_is_a_card_that_says_why(
     assert not (home / "vae-mnist").exists()
 
 
+@usually_ended
+def test_f13_a_training_that_fails_halfway_says_why_too(client: TestClient) -> None:
+    values = {**QUICK, "steps": 500, "settings": ["training.learning_rate=1000"]}
+    run_id = post(client, "/api/runs", values).json()["id"]
+    in_state(client, run_id, "failed")
+    told = wait_for(lambda: card_of(client, run_id).get("problem"), "what was wrong")
+    assert told.startswith("olaria: error: training became unstable"), told
+
+
 def test_f13_only_so_many_train_at_once(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:

@@ -131,8 +131,9 @@ class Shelf:
         if self.workers.is_alive(job):
             is_ending = has_answered and card["state"] in ENDED
             return card if is_ending else {**card, "state": STARTING}
-        # One that ended without a word in the run's status says why in its own log.
-        return card if has_answered else {**card, "problem": self.workers.problem(job)}
+        # One that failed, or ended without a word in the run's status, says why in its own log.
+        is_told = has_answered and card["state"] != FAILED
+        return card if is_told else {**card, "problem": self.workers.problem(job)}
 
     def _status_changed(self, job: Job) -> float:
         with suppress(OlariaError, OSError):

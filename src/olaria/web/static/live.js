@@ -81,6 +81,7 @@ export function useRun(id) {
       const card = await attempt(() => askJson(`api/runs/${id}`));
       setUnknown(!card && trouble.value?.code === "unknown_run");
       if (!card) return trouble.value?.code === "lost" ? ASK_MS : UNKNOWN_MS;
+      if (trouble.value?.code === "unknown_run") trouble.value = null; // it is there now
       setRun(card);
       if (card.changed !== before) await read(new Set(["curves", "samples"]));
       before = card.changed;

@@ -8,12 +8,12 @@ import { html } from "./html.js";
 import { smoothed } from "./lines.js";
 import { useRun } from "./live.js";
 import { Sample } from "./pictures.js";
-import { address, keep, place } from "./place.js";
+import { address, go, keep, place } from "./place.js";
 import { duration, number, t } from "./words.js";
 
 export function RunRoom() {
   const id = place.value.id ?? "";
-  const { run, curves, samples, told, isLost, isUnknown, read } = useRun(id);
+  const known = useRun(id), { run, isUnknown, read } = known;
   useEffect(() => { document.title = `${run?.name ?? t("loading")} · ${t("title")}`; }, [run?.name]);
   if (!run && isUnknown) return html`<p><a class="button" href=${address("home")}>${t("home")}</a></p>`;
   if (!run) return html`<p class="soft">${t("loading")}</p>`;
@@ -23,6 +23,15 @@ export function RunRoom() {
         .filter(Boolean).join(" · ")}</p></div>
       <div class="row"><${State} run=${run} /><${Actions} run=${run} read=${read} /></div></div>
     ${wrong && html`<p class="wrong">${wrong}</p>`}
+    ${wrong && hasNotBegun(run) ? null : html`<${Parts} ...${known} />`}`;
+}
+
+/** A training that failed before it became a run. */
+const hasNotBegun = (run) => run.state === "failed" && run.title == null;
+
+/** @param {ReturnType<typeof useRun>} known */
+function Parts({ run, curves, samples, told, isLost }) {
+  return html`
     ${isLost && html`<p class="soft" role="status">${t("reconnecting")}</p>`}
     <${Progress} run=${{ ...run, fraction: told.step?.fraction ?? run.fraction }} />
     <${Facts} run=${run} told=${told} />
@@ -43,6 +52,11 @@ function Actions({ run, read }) {
   if (LIVE.includes(run.state)) {
     return html`<button class="button" disabled=${asked === "stop"} onClick=${act("stop")}>
       ${asked === "stop" ? t("stopping") : t("stop")}</button>`;
+  }
+  if (hasNotBegun(run)) {
+    const putAway = () => attempt(() => askJson(`api/runs/${run.id}/dismiss`, { body: {} }))
+      .then((done) => done && go("new_run"));
+    return html`<button class="button" onClick=${putAway}>${t("dismiss")}</button>`;
   }
   if (!["stopped", "interrupted", "failed"].includes(run.state)) return null;
   return html`<button class="button" disabled=${asked === "resume"} onClick=${act("resume")}>

@@ -2,7 +2,9 @@
 
 import { signal } from "@preact/signals";
 import { given } from "play/elements.js";
-import { filled, written } from "play/numbers.js";
+import { filled, tiny, written } from "play/numbers.js";
+
+const HUGE = 1e7; // from which a measured number is written by a power of ten
 
 /**
  * @typedef {object} Words
@@ -28,7 +30,12 @@ export const t = (name, fields = {}) => filled(said.value.words[name] ?? name, f
  * @param {number | null | undefined} value
  * @param {number} [digits]
  */
-export const number = (value, digits) => (value == null ? "—" : written(value, digits, said.value.language));
+export function number(value, digits) {
+  if (value == null) return "—";
+  const isHuge = digits === undefined && Math.abs(value) >= HUGE && Number.isFinite(value);
+  if (!isHuge) return written(value, digits, said.value.language);
+  return (value < 0 ? "−" : "") + tiny(Math.abs(value), said.value.language);
+}
 
 /**
  * A time in the unit that suits it.
