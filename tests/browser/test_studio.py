@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from olaria.storage import folder as files
+from olaria.storage.folder import RunFolder
 
 from .driven import KEYS
 from .flags import Chromium, Tab
@@ -108,8 +109,19 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs that nobody trained; one is broken."""
     place = tmp_path_factory.mktemp("studio") / "runs"
     place.mkdir()
-    for name in ("first", "second", HOSTILE.replace("/", "")):
-        make_run(place / name, "vae-mnist", rows=40)
+    for seed, (name, split, elbo) in enumerate(
+        (("first", "test", -90.0), ("second", "test", -80.0), (HOSTILE, "validation", -10.0))
+    ):
+        folder = RunFolder(make_run(place / name, "vae-mnist", rows=40))
+        recipe = folder.read(files.RECIPE)
+        recipe["seed"] = seed
+        recipe["model"]["latent"] += 3 * (split == "validation")
+        folder.write(files.RECIPE, recipe)
+        measured = {
+            "protocol": {"split": split, "checkpoint": seed},
+            "metrics": {"elbo_nats": elbo},
+        }
+        folder.write(files.EVALUATION, {"format": 1, **measured})
     (make_run(place / "broken", "vae-mnist") / files.RECIPE).write_text("{")
     return place
 
@@ -175,7 +187,7 @@ def test_cards_say_what_is_broken_and_names_are_text(page: Page) -> None:
         "$('.card') && [...document.querySelectorAll('.card')].map(one => one.textContent)", "cards"
     )
     assert sum("recipe.json is damaged" in card for card in cards) == 1
-    assert sum(HOSTILE.replace("/", "") in card for card in cards) == 1
+    assert sum(HOSTILE in card for card in cards) == 1
     assert page.value("document.title") == "Olaria's studio"
     page.until("document.querySelectorAll('.card img[src^=blob]').length >= 3", "their samples")
 
@@ -278,6 +290,23 @@ def test_a_telephone_scrolls_no_room_sideways_and_axe_finds_nothing(
             " [one.id, ...one.nodes.map(node => node.html.slice(0, 120))]))"
         )
         assert found == [], place
+
+
+def test_runs_side_by_side_have_a_winner_in_their_protocol_alone(
+    page: Page, served: Served
+) -> None:
+    with served.client as client:
+        ids = {card["name"]: card["id"] for card in client.get("/api/runs").json()["runs"]}
+    page.go(f"room=compare&runs={','.join(ids[name] for name in ('first', 'second', HOSTILE))}")
+    page.until("$('.winner')", "the results")
+    head = "one.closest('table').querySelectorAll('thead th')[one.cellIndex].firstChild.textContent.trim()"
+    best = page.value(f"[...document.querySelectorAll('.winner')].map(one => {head})")
+    assert best == ["second"], "−10 is of another protocol"
+    assert "mean of 2 seeds" in page.until("$('.legend')?.textContent", "the seeds as one line")
+    settings = page.value(
+        "[...document.querySelectorAll('tbody th code')].map(one => one.textContent)"
+    )
+    assert settings == ["model.latent"]
 
 
 def test_the_numbers_of_a_chart_are_saved(page: Page, rooms: dict[str, str]) -> None:
