@@ -34,6 +34,13 @@ const $ = (name, words) => [...document.querySelectorAll(name)]
 """Before each piece of script: an element that is seen, by what it says."""
 
 
+LOOKED_AWAY = """[true, false].forEach(isHidden => {
+  Object.defineProperty(document, "hidden", {value: isHidden, configurable: true});
+  document.dispatchEvent(new Event("visibilitychange"));
+})"""
+"""Another tab is looked at for a moment: the stream of events is closed and asked for again."""
+
+
 class Page:
     """A tab with the studio in it.
 
@@ -165,7 +172,7 @@ def test_a_run_is_begun_moves_is_stopped_and_goes_on(page: Page) -> None:
     page.until("$('.samples .sample img')", "a sample")
     # Where the stream of events is cut, the room asks by itself.
     page.tab.ask("Network.setBlockedURLs", urls=["*/events*"])
-    page.reload()
+    page.value(LOOKED_AWAY)
     page.until("$('[role=status]')?.textContent.includes('connection is lost')", "that it is lost")
     first = page.step()
     wait_for(lambda: page.step() > first, "more steps, asked for", WAIT_S)

@@ -21,7 +21,7 @@ export function follow(id, told, lost) {
     if (ended || isDone || open || document.hidden) return;
     clearTimeout(timer);
     const own = open = new AbortController();
-    let watch = setTimeout(() => own.abort(), SILENT_MS);
+    let watch = setTimeout(() => own.abort(), SILENT_MS), isLatest = false;
     try {
       const path = `api/runs/${id}/events${after && `?after=${after}`}`;
       const answer = await ask(path, { signal: own.signal });
@@ -47,12 +47,13 @@ export function follow(id, told, lost) {
       }
     } catch (error) {
       if (error instanceof Trouble && error.code === "unknown_run") return;
-      // Else it is begun again below, unless the page was hidden or the room left.
+      // Else it is begun again below.
     } finally {
       clearTimeout(watch);
-      if (open === own) open = null;
+      isLatest = open === own; // else the page was hidden meanwhile, and perhaps seen again
+      if (isLatest) open = null;
     }
-    if (ended || isDone || document.hidden) return;
+    if (!isLatest || ended || isDone || document.hidden) return;
     tries += 1;
     if (tries >= MOST_TRIES) lost(true);
     timer = setTimeout(begin, AGAIN_MS * Math.min(tries, 5));

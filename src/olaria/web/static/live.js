@@ -112,5 +112,6 @@ export function useRun(id) {
     }, (lost) => { isTold.current = !lost; setLost(lost); });
     return () => { end(); isTold.current = false; clearTimeout(shower); clearTimeout(reader); };
   }, [id, isLive]);
-  return { run, curves, samples, told, isLost, isUnknown, read };
+  const latest = isLost ? { ...told, step: null, pace: [] } : told; // the card is newer then
+  return { run, curves, samples, told: latest, isLost, isUnknown, read };
 }
