@@ -102,4 +102,5 @@ AUTOENCODER = Family(
         likelihood=N_("none"),
         drawing=N_("not defined: it rebuilds"),
     ),
+    room="latent",
 )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from olaria.config import Config, setting_problem
 from olaria.families.report import Curve, Method, Panel, PanelKind, Section
 from olaria.i18n import N_
 from olaria.vocabulary import DataKind
 from olaria.vocabulary import Size as Size
+
+Room = Literal["", "latent", "gan", "text"]
+"""Of the studio, for models of one kind."""
 
 Kind = DataKind
 
@@ -38,6 +42,7 @@ class Family:
         curves: what the panel ``losses`` draws.
         methods: published ideas that its settings may use, in the order of mention.
         section: the section of the report that its runs are in; its name becomes the family's where empty.
+        room: of the studio, where its models are played with; empty where there is none.
     """
 
     config: type[ModelConfig]
@@ -53,6 +58,7 @@ class Family:
     curves: tuple[Curve, ...] = (Curve(N_("loss"), ("loss",)),)
     methods: tuple[Method, ...] = ()
     section: Section = field(default_factory=Section)
+    room: Room = ""
 
     def __post_init__(self) -> None:
         section = replace(self.section, name=self.section.name or self.name)

@@ -153,6 +153,7 @@ GAN = Family(
         *_GAME_METHODS,
     ),
     section=_SECTION,
+    room="gan",
 )
 
 PLANE_GAN = Family(
@@ -168,4 +169,5 @@ PLANE_GAN = Family(
     lesson="gan",
     methods=_GAME_METHODS,
     section=_SECTION,
+    room="gan",
 )

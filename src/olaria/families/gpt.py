@@ -99,4 +99,5 @@ GPT = Family(
         *MODERN,
     ),
     section=SECTION,
+    room="text",
 )

@@ -151,6 +151,7 @@ BIGRAM = Family(
     panels=PANELS,
     lesson="bigram",
     section=SECTION,
+    room="text",
 )
 
 
@@ -170,4 +171,5 @@ LANGUAGE = Family(
         Method(N_("norms before each part"), ("xiong2020",), _reaches("norm")),
     ),
     section=SECTION,
+    room="text",
 )

@@ -61,4 +61,5 @@ TRANSLATION = Family(
         likelihood=N_("exact, of a target given its source"),
         drawing=N_("the likeliest target is searched for"),
     ),
+    room="text",
 )

@@ -158,4 +158,5 @@ VAE = Family(
         drawing=N_("draw $z$, decode it"),
         compares_planes=True,
     ),
+    room="latent",
 )

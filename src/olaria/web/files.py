@@ -27,6 +27,8 @@ TYPES = {
     ".svg": "image/svg+xml",
 }
 PAGE = "index.html"
+SHARED_STYLE = "studio.css"
+"""Of all rooms; a room's own, ``NAME.css``, come after it."""
 PLAY = "play/"
 """Where the modules of lessons' pages stand, which the studio shares."""
 MODULES = {
@@ -94,6 +96,10 @@ def policy() -> str:
     )
 
 
+def _style_order(name: str) -> tuple[bool, bool, str]:
+    return not name.startswith("vendor/"), name != SHARED_STYLE, name
+
+
 def page(language: str) -> str:
     """The page in the reader's language."""
     found = words_of(language)
@@ -102,6 +108,11 @@ def page(language: str) -> str:
     early = "\n".join(
         f'<link rel="modulepreload" href="static/{version()}/{name}">' for name in (*EARLY, *own)
     )
+    styles = "\n".join(
+        f'<link rel="stylesheet" href="static/{version()}/{name}">'
+        for name in sorted(static(), key=_style_order)
+        if name.endswith(".css")
+    )
     template = Template(static()[PAGE][0].decode())
     return template.substitute(
         {"title": words["title"], "script": words["script"], "loading": words["loading"]},
@@ -109,5 +120,6 @@ def page(language: str) -> str:
         version=version(),
         map=import_map(),
         early=early,
+        styles=styles,
         words=encodable_json(found).replace("<", "\\u003c"),
     )

@@ -158,6 +158,7 @@ def _card(path: Path) -> dict[str, Any]:
         **found,
         "size": run.recipe.size,
         "title": MODELS[run.family].title,
+        "room": MODELS[run.family].room,
         "end": {"steps": training.steps, "budget_s": training.budget},
         "picture": _step_of(samples[-1]) if samples else None,
         "picture_kind": samples[-1].suffix[1:] if samples else None,

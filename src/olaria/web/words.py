@@ -105,6 +105,8 @@ WORDS = {
     "sample_at": N_("Sample at step {step}"),
     "no_samples": N_("No sample has been drawn yet."),
     "reconnecting": N_("The connection is lost; the page asks every few seconds instead."),
+    "run": N_("Training"),
+    "views": N_("Views of this run"),
     "preset": N_("preset"),
     "data": N_("data"),
     "family": N_("family"),

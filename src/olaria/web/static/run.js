@@ -9,19 +9,16 @@ import { smoothed } from "./lines.js";
 import { useRun } from "./live.js";
 import { Sample } from "./pictures.js";
 import { address, go, keep, place } from "./place.js";
+import { RunHeading } from "./run_heading.js";
 import { duration, number, t } from "./words.js";
 
 export function RunRoom() {
   const id = place.value.id ?? "";
   const known = useRun(id), { run, isUnknown, read } = known;
-  useEffect(() => { document.title = `${run?.name ?? t("loading")} · ${t("title")}`; }, [run?.name]);
   if (!run && isUnknown) return html`<p><a class="button" href=${address("home")}>${t("home")}</a></p>`;
   if (!run) return html`<p class="soft">${t("loading")}</p>`;
   const wrong = run.error ?? run.problem;
-  return html`<div class="row heading"><div><h1>${run.name}</h1>
-      <p class="soft">${[run.title, run.preset, run.data, run.seed != null && `${t("seed")} ${run.seed}`]
-        .filter(Boolean).join(" · ")}</p></div>
-      <div class="row"><${State} run=${run} /><${Actions} run=${run} read=${read} /></div></div>
+  return html`<${RunHeading} run=${run}><${State} run=${run} /><${Actions} run=${run} read=${read} /><//>
     ${wrong && html`<p class="wrong">${wrong}</p>`}
     ${wrong && hasNotBegun(run) ? null : html`<${Parts} ...${known} />`}`;
 }

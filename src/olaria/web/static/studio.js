@@ -55,10 +55,11 @@ function Notice() {
 
 function Studio() {
   const name = place.value.room in ROOMS ? place.value.room : "home";
-  const key = name === "run" ? `run-${place.value.id}` : name;
+  const { id } = place.value, isOfRun = !LINKS.includes(name); // its heading says the title
+  const key = isOfRun ? `${name}-${id}` : name;
   const isFirst = useRef(true);
   useEffect(() => {
-    if (name !== "run") document.title = name === "home" ? t("title") : `${t(name)} · ${t("title")}`;
+    if (!isOfRun) document.title = name === "home" ? t("title") : `${t(name)} · ${t("title")}`;
     document.documentElement.lang = said.value.language;
   });
   useEffect(() => {
