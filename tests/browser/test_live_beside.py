@@ -95,7 +95,7 @@ def test_one_gesture_moves_the_points_of_both_planes(in_page: Any, beside: Any) 
     assert found["address"].startswith("#pair.at=0.88") and found["last"] == ""
     names = (run.name, other.name)
     assert all(label.startswith(name) for label, name in zip(found["labels"], names, strict=True))
-    assert "drag the point" in found["alone"] and "{name}" not in found["alone"]
+    assert "Drag the point" in found["alone"] and "{name}" not in found["alone"]
 
 
 def test_random_codes_are_the_same_for_both_and_drawn_by_each(in_page: Any, beside: Any) -> None:

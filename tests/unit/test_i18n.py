@@ -173,6 +173,7 @@ NEVER_ONE = (
     "{family} on {data}", "The model runs in this page", "The output of the head: all values",
     "The text has {count} tokens, and", "run {name} has {count} numbers",
     # of what is only said where there are several
+    "{recipe}: mean of {count} seeds",
     "all {count} documents", "{count} documents, none", "{count} processes cannot",
     "{name} has {count} columns named", "each point is the code", "a square map", "strips of",
     "most of the {count}", "the classes of {count}", "the map shows", "reduced evaluation",

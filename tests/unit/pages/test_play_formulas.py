@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from olaria.i18n import agreeing
 from olaria.lessons.base import Asked
 from olaria.lessons.kl.scene import Mixture, Scene
 from olaria.lessons.kl.steps import PEAKS
@@ -140,3 +141,22 @@ console.log(JSON.stringify([
     assert found[1] == [number(value, language, 3) for value in NUMBERS]
     assert found[2] == [difference(value, language) for value in small]
     assert found[3] == pytest.approx([round_above(value) for value in small if value])
+
+
+def test_words_agree_with_their_counts_as_in_python() -> None:
+    text = "{count} of {total} {total:run|runs}, {other}"
+    asked: list[dict[str, object]] = [
+        {"count": count, "total": total} for count in (0, 1) for total in (0, 1, 2, "1.000", "1")
+    ]
+    found = in_node(
+        f"""
+import {{ filled }} from "./numbers.js";
+console.log(JSON.stringify({json.dumps(asked)}.map((fields) => filled({json.dumps(text)}, fields))));"""
+    )
+    expected = [
+        agreeing(text, fields)
+        .replace("{count}", str(fields["count"]))
+        .replace("{total}", str(fields["total"]))
+        for fields in asked
+    ]
+    assert found == expected and found[1] == "0 of 1 run, {other}"

@@ -44,10 +44,13 @@ export const tiny = (value, language = document.documentElement.lang) => {
 
 /**
  * Words of the page with their fields filled in.
- * @param {string} words with named fields, `{kept} of {all}`
+ * @param {string} words with named fields, `{kept} of {all}`, and words that agree with a count, `{kept:image|images}`
  * @param {Record<string, string | number>} fields
  */
-export const filled = (words, fields) => words.replace(/\{(\w+)\}/g, (whole, name) => String(fields[name] ?? whole));
+export const filled = (words, fields) => words.replace(
+  /\{(\w+)(?::([^{}|]*)\|([^{}|]*))?\}/g,
+  (whole, name, one, many) => (many === undefined ? String(fields[name] ?? whole) : String(fields[name]) === "1" ? one : many),
+);
 
 /**
  * So many numbers, evenly, both ends among them.
