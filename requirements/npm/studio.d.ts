@@ -14,6 +14,7 @@ declare module "preact/hooks" {
 declare module "@preact/signals" {
   export interface Signal<T> { value: T; }
   export function signal<T>(value: T): Signal<T>;
+  export function effect(act: () => void): () => void;
 }
 
 declare module "htm" {

@@ -10,11 +10,22 @@ import numpy as np
 from markupsafe import Markup
 
 from olaria.i18n import Message, translate
-from olaria.pages.live_words import EVERY, OF_PART
+from olaria.pages.live_words import EVERY, OF_PART, UNLIKE_A_FILE
 from olaria.pages.page import plain_words
-from olaria.pages.palette import BLUE, CLASS_COLOURS, CLAY, FAINT, INK, MUTED, SAND
+from olaria.pages.palette import (
+    BLUE,
+    CLASS_COLOURS,
+    CLAY,
+    DARK,
+    FAINT,
+    GROUND,
+    INK,
+    MUTED,
+    SAND,
+)
 
 COLOURS = {
+    "ground": GROUND,
     "ink": INK,
     "muted": MUTED,
     "faint": FAINT,
@@ -23,6 +34,12 @@ COLOURS = {
     "sand": SAND,
     "classes": CLASS_COLOURS,
 }
+"""Of a light page."""
+
+
+def colours(*, is_dark: bool = False) -> dict[str, Any]:
+    """What live parts draw with, on a light page or on a dark one."""
+    return {**COLOURS, **(DARK if is_dark else {})}
 
 
 def main_module(parts: Iterable[str], *, is_lesson: bool = True) -> str:
@@ -45,9 +62,18 @@ def main_module(parts: Iterable[str], *, is_lesson: bool = True) -> str:
     return "\n".join(lines) + "\n"
 
 
-def live_words(parts: Iterable[str], language: str) -> dict[str, dict[str, str]]:
-    """What each of these parts says, and under ``every`` what all of them say, by name: two parts may share names."""
-    found = {"every": EVERY, **{part: OF_PART[part] for part in parts}}
+def live_words(
+    parts: Iterable[str], language: str, *, is_file: bool = True
+) -> dict[str, dict[str, str]]:
+    """What each of these parts says, and under ``every`` what all of them say, by name: two parts may share names.
+
+    Args:
+        parts: by name.
+        language: of the words.
+        is_file: whether the page is a file with a still figure beneath each part.
+    """
+    every = EVERY if is_file else {**EVERY, **UNLIKE_A_FILE}
+    found = {"every": every, **{part: OF_PART[part] for part in parts}}
     return {
         part: {name: text and translate(text, language) for name, text in words.items()}
         for part, words in found.items()
@@ -60,18 +86,18 @@ def settings_block(settings: Mapping[str, Any], language: str) -> Markup:
     >>> str(settings_block({"at": [0.1234567, float("nan")]}, "en"))
     '{"at":[0.123457,null]}'
     """
-    return data_block(_plain_values(settings, language))
+    return data_block(plain_settings(settings, language))
 
 
-def _plain_values(value: Any, language: str) -> Any:
-    """As JSON has them; None for NaN or infinity."""
+def plain_settings(value: Any, language: str) -> Any:
+    """The same as values of JSON; None for NaN or infinity."""
     match value:
         case Mapping():
-            return {name: _plain_values(each, language) for name, each in value.items()}
+            return {name: plain_settings(each, language) for name, each in value.items()}
         case np.ndarray():
-            return _plain_values(value.tolist(), language)
+            return plain_settings(value.tolist(), language)
         case list() | tuple():
-            return [_plain_values(each, language) for each in value]
+            return [plain_settings(each, language) for each in value]
         case Message():
             return plain_words(value, language)
         case float() | np.floating():

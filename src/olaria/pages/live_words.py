@@ -37,6 +37,12 @@ EVERY: Mapping[str, str] = {
     "numbers": N_("save the numbers (CSV)"),
 }
 """By every part."""
+UNLIKE_A_FILE: Mapping[str, str] = {
+    "rounded": N_("Its weights are rounded to {bits} bits here, since it is large."),
+    "damaged": N_("The weights did not arrive whole, so this part stays off. Load the page again."),
+    "lacking": N_("This browser cannot run this part ({reason}), so it stays off."),
+}
+"""Where the page is no file, and no figure stands beneath a part."""
 _UNKNOWN = {
     "unknown_error": N_(
         "The model does not know {characters}: the run refuses a text with such characters; here they are left out."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+GROUND = "#ffffff"
 INK = "#22303c"
 MUTED = "#66727e"
 FAINT = "#d9dee3"
@@ -15,3 +16,14 @@ CLASS_COLOURS = (
 )  # fmt: skip
 """Ten colours told apart with colour-vision deficiencies too (Petroff 2021, *Accessible Color Sequences for Data
 Visualization*); classes are also named at their place, so that colour never stands alone."""
+
+DARK = {
+    "ground": "#1f2429",
+    "ink": "#e4e7ea",
+    "muted": "#a3adb7",
+    "faint": "#3a424b",
+    "clay": "#e8866c",
+    "blue": "#6cb6e0",
+    "sand": "#e0b04a",
+}
+"""What takes their place on a dark page; classes keep their colours, which show on both grounds."""

@@ -19,6 +19,7 @@ from olaria.web.errors import Refused, told
 from olaria.web.guard import Guard
 from olaria.web.hosts import Hosts
 from olaria.web.index import RunIndex
+from olaria.web.kept_answers import KeptAnswers
 from olaria.web.kept_pages import KeptPages
 from olaria.web.routes import (
     choosing,
@@ -26,6 +27,7 @@ from olaria.web.routes import (
     data,
     drawing,
     front,
+    live,
     openai,
     pages,
     runs,
@@ -88,6 +90,7 @@ class Studio(FastAPI):
         self.forecasts = Lane(home, limit_s=60)
         self.pages = Lane(home, limit_s=600)
         self.fetching = Lane(home, limit_s=6 * 3600)
+        self.playing, self.answers = Lane(home, limit_s=120), KeptAnswers()
         self.kept, self.lessons = KeptPages(), dict[str, Any]()
         self.drawers = Drawers(home)
         self.num_streams = 0
@@ -149,7 +152,7 @@ async def _wrong_value(request: Request, error: Exception) -> Response:
 
 def _add_routes(app: FastAPI) -> None:
     app.get("/health")(health)
-    for part in (front, choosing, runs, watching, comparing, drawing, openai, pages, data):
+    for part in (front, choosing, runs, watching, comparing, drawing, openai, pages, data, live):
         part.add(app)
 
 

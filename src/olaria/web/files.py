@@ -31,6 +31,8 @@ SHARED_STYLE = "studio.css"
 """Of all rooms; a room's own, ``NAME.css``, come after it."""
 PLAY = "play/"
 """Where the modules of lessons' pages stand, which the studio shares."""
+PLAY_STYLE, PLAY_RULES = "play.css", ("_controls.css.j2", "_live.css.j2")
+"""How they look: what those pages have in their templates."""
 MODULES = {
     "preact": "vendor/preact.js",
     "preact/hooks": "vendor/preact-hooks.js",
@@ -59,7 +61,15 @@ def static() -> Mapping[str, tuple[bytes, str]]:
             ending = file.name[file.name.rfind(".") :]
             if ending in TYPES and file.is_file():
                 found[begin + file.name] = (file.read_bytes(), TYPES[ending])
+    found[PLAY_STYLE] = (_play_style(), TYPES[".css"])
     return found
+
+
+def _play_style() -> bytes:
+    """How the parts of lessons' pages look, as those pages have it, for what stands in a ``.play`` alone."""
+    folder = files("olaria.pages").joinpath("templates")
+    rules = [folder.joinpath(name).read_text(encoding="utf-8") for name in PLAY_RULES]
+    return f".play{{\n{''.join(rules)}}}\n".encode()
 
 
 def _sorted(folder: Traversable) -> Iterator[Traversable]:

@@ -38,6 +38,8 @@ PUBLIC_BELOW = ("/static/", "/pages/")
 bring no token."""
 COSTLY = ("/api/forecast", "/api/lessons")
 """Reading that computes, and so needs the token as changing does."""
+COSTLY_OF_A_RUN = ("/live",)
+"""The same of each run: the ends of such addresses."""
 HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -106,7 +108,7 @@ class Guard:
             )
         path = _path(scope)
         is_public = path in PUBLIC or path.startswith(PUBLIC_BELOW)
-        is_free = is_public or not (self._guards_reading or path in COSTLY)
+        is_free = is_public or not (self._guards_reading or _computes(path))
         if not (is_safe and is_free):
             self._check_token(scope)
         has_body = scope["method"] in ("POST", "PUT", "PATCH")
@@ -147,6 +149,11 @@ def _is_of_ours(scope: Scope, host: str, is_safe: bool) -> bool:
 def _path(scope: Scope) -> str:
     """The address below the place where the studio is mounted; an odd one is none of the public ones."""
     return str(scope["path"]).removeprefix(str(scope.get("root_path", ""))) or "/"
+
+
+def _computes(path: str) -> bool:
+    """Whether an address is answered by seconds of computing."""
+    return path in COSTLY or (path.startswith("/api/runs/") and path.endswith(COSTLY_OF_A_RUN))
 
 
 def _check_size(scope: Scope) -> None:

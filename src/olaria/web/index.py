@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +45,7 @@ def id_of(home: Path, path: Path) -> str:
 class _Known:
     """A card as it was read, and the files' state then."""
 
-    signature: tuple[object, ...]
+    signature: Signature
     card: Mapping[str, Any]
 
 
@@ -113,7 +113,7 @@ class RunIndex:
         inside(self.home, *path.relative_to(self.home).parts)
 
     def _read(self, path: Path) -> _Known:
-        signature = tuple(_signature(path / name) for name in WATCHED)
+        signature = signature_of(path, WATCHED)
         known = self._known.get(path)
         if known is not None and known.signature == signature:
             return known
@@ -139,6 +139,15 @@ def is_at_work(path: Path) -> bool:
     with suppress(OlariaError):
         return is_held(inside(path, files.LOCK))
     return False
+
+
+Signature = tuple[tuple[int, int, int] | None, ...]
+"""Of files: equal where none was written since."""
+
+
+def signature_of(path: Path, names: Sequence[str]) -> Signature:
+    """Of some files of a run."""
+    return tuple(_signature(path / name) for name in names)
 
 
 def _signature(path: Path) -> tuple[int, int, int] | None:

@@ -126,6 +126,9 @@ WORDS = {
     "threads": N_("threads"),
     "cpu": N_("processor"),
     "latest_samples": N_("Latest samples"),
+    # the rooms of image models
+    "latent": N_("Latent space"),
+    "gan": N_("Generator"),
     # units of time and size
     "seconds": N_("{value} s"),
     "minutes": N_("{value} min"),

@@ -29,7 +29,7 @@ export function makeCodeView(names, reach, hasPrior, label, colours) {
     const most = 1.02 * Math.max(reach, ...means.map((mean, i) => Math.abs(mean) + (stds?.[i] ?? 0)));
     const tick = roundAbove(most / 2.2);
     const at = (value) => middle + value / most * half;
-    context.fillStyle = "#fff";
+    context.fillStyle = colours.ground;
     context.fillRect(0, 0, WIDTH, height);
     context.font = "13px system-ui, sans-serif";
     if (hasPrior) { // one standard deviation to both sides of 0

@@ -29,7 +29,7 @@ export function makeView(size, colours, label) {
   const canvas = makeCanvas(size, size, { role: "img", "aria-label": label });
   canvas.className = "game";
   const context = contextOf(canvas);
-  const [red, blue] = [colours.clay, colours.blue].map(channelsOf);
+  const [red, blue, ground] = [colours.clay, colours.blue, colours.ground].map(channelsOf);
   /** @type {Scene | null} */
   let last = null;
   onResize(canvas, () => last && draw(last));
@@ -44,7 +44,7 @@ export function makeView(size, colours, label) {
       inside((top - points[i + 1]) / (top - bottom) * size),
     ];
     const unit = size / (canvas.clientWidth || size); // of a pixel of the screen, where the page is narrow
-    drawSurface(context, scene, size, red, blue);
+    drawSurface(context, scene, size, [red, blue, ground]);
     const dots = (points, count, radius, colour, edge) => {
       context.fillStyle = colour;
       context.strokeStyle = edge;
@@ -62,20 +62,20 @@ export function makeView(size, colours, label) {
     context.globalAlpha = 1;
     if (pull) drawArrows(context, generated, pull, place, colours.ink, REACH * spread * size, LONGEST * size, unit);
     dots(generated, Infinity, 2.4, colours.sand, colours.ink);
-    if (batch[0]) dots(batch[0], Infinity, 4, colours.blue, "#fff");
-    if (batch[1]) dots(batch[1], Infinity, 4, colours.sand, "#fff");
+    if (batch[0]) dots(batch[0], Infinity, 4, colours.blue, colours.ground);
+    if (batch[1]) dots(batch[1], Infinity, 4, colours.sand, colours.ground);
   };
   return { canvas, draw };
 }
 
-/** Red below a half, blue above, white at it, as the static figures have it. */
-function drawSurface(context, { surface, side }, size, red, blue) {
+/** Red below a half, blue above, the ground at it, as the static figures have it. */
+function drawSurface(context, { surface, side }, size, [red, blue, ground]) {
   const small = document.createElement("canvas");
   small.width = small.height = side;
   const data = new ImageData(side, side);
   surface.forEach((value, i) => {
     const certainty = 2 * value - 1, colour = certainty > 0 ? blue : red;
-    for (let c = 0; c < 3; c++) data.data[4 * i + c] = 255 - STRONGEST * Math.abs(certainty) * (255 - colour[c]);
+    for (let c = 0; c < 3; c++) data.data[4 * i + c] = ground[c] + STRONGEST * Math.abs(certainty) * (colour[c] - ground[c]);
     data.data[4 * i + 3] = 255;
   });
   contextOf(small).putImageData(data, 0, 0);

@@ -12,22 +12,23 @@ const SMALLEST_NAMED = 8; // a cell's side from which its name is drawn
 const font = (size) => `${size}px ui-monospace, Menlo, Consolas, monospace`;
 
 /**
- * White at 0, the colour at 1; of a negative share the other colour at -1.
+ * The ground at 0, the colour at 1; of a negative share the other colour at -1.
  * @param {number} share
- * @param {{blue: string, clay: string}} colours
+ * @param {{blue: string, clay: string, ground: string}} colours
  */
 export const shade = (share, colours) => `rgb(${shadeOf(share, colours).join(" ")})`;
 
 /** @returns {number[]} red, green and blue */
-function shadeOf(share, { blue, clay }) {
+function shadeOf(share, { blue, clay, ground }) {
   const part = Math.min(1, Math.abs(share));
-  return channelsOf(share < 0 ? clay : blue).map((c) => Math.round(255 + (c - 255) * part));
+  const from = channelsOf(ground);
+  return channelsOf(share < 0 ? clay : blue).map((c, i) => Math.round(from[i] + (c - from[i]) * part));
 }
 
 /**
  * Which colour of text is read on a shade: that of the larger contrast (WCAG 2.2, relative luminance).
  * @param {number} share
- * @param {{blue: string, clay: string}} colours
+ * @param {{blue: string, clay: string, ground: string}} colours
  */
 export function inkOn(share, colours) {
   const [r, g, b] = shadeOf(share, colours).map((c) => (c <= 10 ? c / 3294.6 : ((c / 255 + 0.055) / 1.055) ** 2.4));
@@ -82,12 +83,12 @@ export function makeGrid(side, label, colours, choose) {
       const scale = canvas.width / side, height = Math.max(heading + 1, heading + rows.length * cell);
       canvas.height = Math.round(scale * height);
       context.setTransform(scale, 0, 0, scale, 0, 0);
-      context.fillStyle = "#fff";
+      context.fillStyle = colours.ground;
       context.fillRect(0, 0, side, height);
       const gap = cell > 9 ? 1 : 0;
       for (let row = 0; row < rows.length; row++) {
         for (let column = 0; column < columns.length; column++) {
-          context.fillStyle = isHidden(row, column) ? "#f0efec" : shade(values.data[row * columns.length + column], colours);
+          context.fillStyle = isHidden(row, column) ? `${colours.faint}66` : shade(values.data[row * columns.length + column], colours);
           context.fillRect(heading + column * cell, heading + row * cell, cell - gap, cell - gap);
         }
       }

@@ -9,7 +9,7 @@ const NONE = "-"; // in the address: the reader went on without a guess
 /**
  * @param {HTMLElement} box of the live part, with a `.live-guess` where it asks
  * @param {(fields: Record<string, any>) => any} stateOf see `stateOf`
- * @param {import("./link_state.js").Link} link
+ * @param {import("./link_state.js").Kept} link
  * @param {Record<string, string>} words
  * @param {() => void} show the part anew, once it has a place on the page
  */

@@ -15,6 +15,14 @@ const WAIT_MS = 300; // after the last change: browsers refuse a hundred changes
  * @property {(value: any) => string} write
  */
 
+/**
+ * Where the values of parts are kept: the address of a page, see `Link`, or of a room of the studio.
+ * @typedef {object} Kept
+ * @property {Map<string, string>} values
+ * @property {(key: string, text: string | null) => void} set
+ * @property {(() => void)[]} listeners called where the reader opens another link
+ */
+
 /** @type {Record<string, Form>} */
 export const FORMS = {
   text: { read: (text) => text, write: (value) => value },
@@ -104,7 +112,7 @@ export class Link {
 
 /**
  * The values of a part of the page, by name, each with its default.
- * @param {Link} link
+ * @param {Kept} link
  * @param {string} id of the part; its keys in the address begin with it
  * @param {Record<string, {form: Form, start: any, fits?: (value: any) => boolean}>} fields
  * @param {(isKept: boolean) => void} [kept] is told whether the address holds what the part shows

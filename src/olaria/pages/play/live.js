@@ -29,7 +29,23 @@ import { open, PlayError } from "./weights.js";
  * @property {any} state
  * @property {() => HTMLCanvasElement} picture of what is seen
  * @property {() => (string | number)[][]} table of what is seen
+ * @property {() => void} [stop] what goes on by itself; a part that has none needs none
  */
+
+/**
+ * What a part is started with.
+ * @typedef {object} Given
+ * @property {string} id of its values in the address, and of the files that it saves
+ * @property {(stage: Stage) => Player} part
+ * @property {any} settings
+ * @property {Promise<Proved>[]} models
+ * @property {Record<string, string>} words its own, and those of every part
+ * @property {any} colours
+ * @property {Kept} link
+ */
+
+/** @typedef {import("./link_state.js").Kept} Kept */
+/** @typedef {{opened: any, model: any, proof: any}} Proved */
 
 /**
  * Start the live parts of the page, one after the other, so that the page stays quick.
@@ -42,7 +58,7 @@ export function startLive(parts) {
   hide();
   link.listeners.push(hide);
   const model = (number) => {
-    if (!models.has(number)) models.set(number, proved(number));
+    if (!models.has(number)) models.set(number, proved(given(`play-${number}`)));
     return models.get(number);
   };
   const startAll = async () => {
@@ -50,22 +66,35 @@ export function startLive(parts) {
       const name = box.dataset.live, count = (counts.get(name) ?? 0) + 1;
       counts.set(name, count);
       await breath();
-      const words = { ...live.every, ...live[name] };
-      await startPart(box, name.replace("live_", "") + (count > 1 ? count : ""), parts[name], model, link, words, colours);
+      const id = idOf(name, count);
+      const player = await startPart(box, {
+        id,
+        part: parts[name],
+        settings: JSON.parse(box.querySelector("script").textContent),
+        models: box.dataset.models.split(" ").filter(Boolean).map(model),
+        words: { ...live.every, ...live[name] },
+        colours,
+        link,
+      });
+      if (player && [...link.values.keys()].some((key) => key.startsWith(`${id}.`))) reveal(box);
     }
   };
   startAll();
 }
+
+/** What the values of a part begin with in the address. @param {string} name of its module @param {number} count */
+export const idOf = (name, count = 1) => name.replace("live_", "") + (count > 1 ? count : "");
 
 /** Let the page draw and answer, between two pieces of work. */
 const breath = () => new Promise((done) => setTimeout(done, 0));
 
 /**
  * The model of a run, once its numbers are those of Python. The numbers are computed in pieces.
- * @param {string} number of its document in the page
+ * @param {any} document_ of the model
+ * @returns {Promise<Proved>}
  */
-async function proved(number) {
-  const opened = open(given(`play-${number}`));
+export async function proved(document_) {
+  const opened = open(document_);
   await breath();
   const model = create(opened), steps = proving(opened, model);
   for (;;) {
@@ -75,13 +104,22 @@ async function proved(number) {
   }
 }
 
-async function startPart(box, id, part, model, link, words, colours) {
-  const told = box.querySelector(".live-told"), settings = JSON.parse(box.querySelector("script").textContent);
+/**
+ * Start one part in its box, above the `.live-told` that says what came of it.
+ * @param {any} box
+ * @param {Given} what
+ * @returns {Promise<Player | null>} none where the part stays off
+ */
+export async function startPart(box, { id, part, settings, models, words, colours, link }) {
+  const told = box.querySelector(".live-told");
   const tell = (state, text) => { box.hidden = false; box.dataset.state = state; told.textContent = text; };
   try {
-    const found = await Promise.all(box.dataset.models.split(" ").filter(Boolean).map(model));
+    const found = await Promise.all(models);
     const wrong = found.find(({ proof }) => !proof.holds);
-    if (wrong) return tell("off", refusal(wrong, words));
+    if (wrong) {
+      tell("off", refusal(wrong, words));
+      return null;
+    }
     await breath();
     const room = make("div.live-room"), unkept = make("p.note", { role: "status" });
     const tooLong = filled(words.tooLong, { count: written(LONGEST, 0) });
@@ -102,11 +140,12 @@ async function startPart(box, id, part, model, link, words, colours) {
     link.listeners.push(() => { player.state.restore(); player.show(); });
     startGuess(box, (fields) => stateOf(link, id, fields), link, words, player.show);
     tell("on", found.length ? proofWords(found, words) : words.computed);
-    if ([...link.values.keys()].some((key) => key.startsWith(`${id}.`))) reveal(box);
+    return player;
   } catch (error) {
     box.querySelector(".live-room")?.remove();
     const damaged = error instanceof PlayError && error.reason === "weights";
     tell("off", damaged ? words.damaged : filled(words.lacking, { reason: error instanceof Error ? error.message : String(error) }));
+    return null;
   }
 }
 

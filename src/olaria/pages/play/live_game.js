@@ -70,6 +70,7 @@ export function part(stage) {
   return {
     state,
     show,
+    stop: () => playing.stop(),
     picture: () => sideBySide(screen.canvases),
     table: () => {
       const { generated } = screen.seen, { logits, pull } = playing.match.gan.pulls(generated);

@@ -80,6 +80,7 @@ export function part(stage) {
   stage.room.append(...view.elements(Object.values(controls).map(({ element }) => element)));
   return {
     state,
+    stop,
     show() {
       view.field.value = values.text;
       for (const [name, control] of Object.entries(controls)) control.set(values[name]);

@@ -101,7 +101,7 @@ function chipsPicture(chips, colours) {
     x += width + 6;
   }
   const canvas = makeCanvas(side, y + line), context = contextOf(canvas);
-  context.fillStyle = "#fff";
+  context.fillStyle = colours.ground;
   context.fillRect(0, 0, side, y + line);
   context.textAlign = "center";
   for (const [[piece, id, bytes], left, top, width] of places) {

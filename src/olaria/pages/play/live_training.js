@@ -224,7 +224,7 @@ function makeView([, height, width], count, names, label, colours) {
   return {
     canvas,
     clear() {
-      context.fillStyle = "#fff";
+      context.fillStyle = colours.ground;
       context.fillRect(0, 0, GRID_SIDE, rows * line);
       context.font = "12px system-ui, sans-serif";
       context.textAlign = "center";

@@ -120,6 +120,7 @@ export function part(stage) {
     make("div.two", {}, ...sides.map((side) => side.element)));
   return {
     state,
+    stop,
     show() { field.value = values.text; temperature.set(values.temperature); seed.set(values.seed); begin(); },
     picture: () => sideBySide(sides.map((side) => pictureOfBars(side.rows, colours))),
     table: () => sides.flatMap((side) => [[side.title], ...side.table()]),

@@ -85,6 +85,7 @@ export function part(stage) {
   return {
     state,
     show: () => { walking.stop(); show(); },
+    stop: walking.stop,
     picture: () => sideBySide([image, plot.canvas]),
     table: () => [["z", ...codeAt(values.t)], ["l", now.logit], ...imageRows("row", now.pixels, model.shape)],
   };

@@ -45,7 +45,7 @@ export function makePlane({ low, high, points, labels, names, classNames }, labe
   listen(canvas, { low, high }, place);
   const draw = () => {
     context.clearRect(0, 0, SIDE, SIDE);
-    context.fillStyle = "#fff";
+    context.fillStyle = colours.ground;
     context.fillRect(0, 0, SIDE, SIDE);
     const size = SIDE / (canvas.clientWidth || SIDE); // of a pixel of the screen, where the page is narrow
     drawAxes(context, onCanvas, colours, names, size);
@@ -60,7 +60,7 @@ export function makePlane({ low, high, points, labels, names, classNames }, labe
     if (labels) nameClasses(context, onCanvas, points, labels, classNames, colours, size);
     circle(context, ...onCanvas(...place.at()), 8 * size);
     context.lineWidth = 5 * size;
-    context.strokeStyle = "#fff";
+    context.strokeStyle = colours.ground;
     context.stroke();
     context.lineWidth = 2.5 * size;
     context.strokeStyle = colours.ink;
@@ -130,11 +130,11 @@ function drawOver(context, onCanvas, { radii, name = "", marks = [] }, colours, 
     context.stroke();
     context.font = `600 ${13 * size}px system-ui, sans-serif`;
     context.textAlign = "center";
-    haloed(context, name, x, y - (y - top) - 5 * size, size);
+    haloed(context, name, x, y - (y - top) - 5 * size, colours.ground, size);
   }
   for (const mark of marks) {
     const [x, y] = onCanvas(...mark), half = 4.5 * size;
-    for (const [colour, width] of [["#fff", 5], [colours.clay, 2.5]]) {
+    for (const [colour, width] of [[colours.ground, 5], [colours.clay, 2.5]]) {
       context.strokeStyle = colour;
       context.lineWidth = width * size;
       context.beginPath();
@@ -156,14 +156,14 @@ function nameClasses(context, onCanvas, points, labels, names, colours, size) {
     const mean = [0, 1].map((axis) => own.reduce((sum, point) => sum + point[axis], 0) / own.length);
     const [x, y] = onCanvas(...mean), text = (names[label] ?? String(label)).slice(0, LONGEST_NAME);
     context.fillStyle = colours.ink;
-    haloed(context, text, x, y + 5 * size, size);
+    haloed(context, text, x, y + 5 * size, colours.ground, size);
   }
 }
 
-/** Words on a light ground. */
-function haloed(context, text, x, y, size) {
+/** Words on a ground of their own. */
+function haloed(context, text, x, y, ground, size) {
   context.lineWidth = 3.5 * size;
-  context.strokeStyle = "rgba(255,255,255,.85)";
+  context.strokeStyle = `${ground}d9`;
   context.strokeText(text, x, y);
   context.fillText(text, x, y);
 }

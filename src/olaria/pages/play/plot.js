@@ -52,7 +52,7 @@ export function makePlot(width, height, colours, label) {
     const across = (value) => left + (value - x[0]) / (x[1] - x[0]) * (right - left);
     const up = (value) => bottom - (value - y[0]) / (y[1] - y[0]) * (bottom - top);
     context.clearRect(0, 0, width, height);
-    context.fillStyle = "#fff";
+    context.fillStyle = colours.ground;
     context.fillRect(0, 0, width, height);
     context.font = `${13 * size}px system-ui, sans-serif`;
     context.lineWidth = size;

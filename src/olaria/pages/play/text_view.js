@@ -222,7 +222,7 @@ export function pictureOfBars(rows, colours) {
   canvas.width = 900;
   canvas.height = Math.max(1, rows.length) * line + 20;
   const context = contextOf(canvas), largest = rows[0]?.[2] ?? 1;
-  context.fillStyle = "#fff";
+  context.fillStyle = colours.ground;
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.font = "22px system-ui, sans-serif";
   rows.forEach(([name, , p], i) => {

@@ -4,8 +4,10 @@ import { render } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { askJson, attempt, trouble } from "./api.js";
 import { Compare } from "./compare.js";
+import { Gan } from "./gan.js";
 import { Home } from "./home.js";
 import { html } from "./html.js";
+import { Latent } from "./latent.js";
 import { NewRun } from "./new_run.js";
 import { address, place } from "./place.js";
 import { RunRoom } from "./run.js";
@@ -13,7 +15,7 @@ import { setTheme, theme, THEMES } from "./theme.js";
 import { language, said, t } from "./words.js";
 
 /** @type {Record<string, any>} */
-const ROOMS = { home: Home, new_run: NewRun, run: RunRoom, compare: Compare };
+const ROOMS = { home: Home, new_run: NewRun, run: RunRoom, compare: Compare, latent: Latent, gan: Gan };
 const LINKS = ["home", "new_run", "compare"];
 const LANGUAGES = { en: "English", pt: "Português" };
 
