@@ -7,6 +7,7 @@ declare module "preact" {
 
 declare module "preact/hooks" {
   export function useEffect(act: () => void | (() => void), after?: readonly any[]): void;
+  export function useMemo<T>(make: () => T, after: readonly any[]): T;
   export function useRef<T>(value: T): { current: T };
   export function useState<T>(value: T | (() => T)): [T, (value: T | ((before: T) => T)) => void];
 }

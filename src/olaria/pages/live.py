@@ -37,9 +37,9 @@ COLOURS = {
 """Of a light page."""
 
 
-def colours(*, is_dark: bool = False) -> dict[str, Any]:
-    """What live parts draw with, on a light page or on a dark one."""
-    return {**COLOURS, **(DARK if is_dark else {})}
+def both_colours() -> dict[str, Any]:
+    """What live parts draw with, on a light page and on a dark one."""
+    return {"light": COLOURS, "dark": {**COLOURS, **DARK}}
 
 
 def main_module(parts: Iterable[str], *, is_lesson: bool = True) -> str:

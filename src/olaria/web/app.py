@@ -27,6 +27,7 @@ from olaria.web.routes import (
     data,
     drawing,
     front,
+    images,
     live,
     openai,
     pages,
@@ -90,7 +91,9 @@ class Studio(FastAPI):
         self.forecasts = Lane(home, limit_s=60)
         self.pages = Lane(home, limit_s=600)
         self.fetching = Lane(home, limit_s=6 * 3600)
-        self.playing, self.answers = Lane(home, limit_s=120), KeptAnswers()
+        self.playing = Lane(home, limit_s=120, most_waiting=8)
+        self.looking = Lane(home, limit_s=120, most_waiting=8)
+        self.answers = KeptAnswers()
         self.kept, self.lessons = KeptPages(), dict[str, Any]()
         self.drawers = Drawers(home)
         self.num_streams = 0
@@ -152,7 +155,19 @@ async def _wrong_value(request: Request, error: Exception) -> Response:
 
 def _add_routes(app: FastAPI) -> None:
     app.get("/health")(health)
-    for part in (front, choosing, runs, watching, comparing, drawing, openai, pages, data, live):
+    for part in (
+        front,
+        choosing,
+        runs,
+        watching,
+        comparing,
+        drawing,
+        openai,
+        pages,
+        data,
+        live,
+        images,
+    ):
         part.add(app)
 
 

@@ -179,6 +179,20 @@ def _live(request: Found, language: str) -> Found:
     return _written(living(Run(request["run"]), language), request["out"])
 
 
+def _codes(request: Found, _language: str) -> Found:
+    from olaria.runs import Run
+    from olaria.workflows.rooms import codes
+
+    return _written(codes(Run(request["run"])), request["out"])
+
+
+def _nearest(request: Found, _language: str) -> Found:
+    from olaria.runs import Run
+    from olaria.workflows.rooms import nearest
+
+    return _written(nearest(Run(request["run"]), request["seed"]), request["out"])
+
+
 def _written(found: Found, out: str) -> Found:
     """Leave a large answer in a file, which the studio sends without reading it."""
     Path(out).write_text(encodable_json(found, allow_nan=False), encoding="utf-8")
@@ -215,6 +229,8 @@ JOBS: dict[str, Callable[[Found, str], Found]] = {
     "explain": _explain,
     "report": _report,
     "live": _live,
+    "codes": _codes,
+    "nearest": _nearest,
     "get": _get,
     "verify": _verify,
 }

@@ -38,7 +38,7 @@ PUBLIC_BELOW = ("/static/", "/pages/")
 bring no token."""
 COSTLY = ("/api/forecast", "/api/lessons")
 """Reading that computes, and so needs the token as changing does."""
-COSTLY_OF_A_RUN = ("/live",)
+COSTLY_OF_A_RUN = ("/live", "/codes", "/nearest")
 """The same of each run: the ends of such addresses."""
 HEADERS = {
     "x-content-type-options": "nosniff",

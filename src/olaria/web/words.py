@@ -129,6 +129,53 @@ WORDS = {
     # the rooms of image models
     "latent": N_("Latent space"),
     "gan": N_("Generator"),
+    "reading_codes": N_("The encoder reads the test images…"),
+    "draw_yourself": N_("Draw an image yourself"),
+    "map_keys": N_(
+        "The map of codes: the arrow keys move the place, with Shift they draw a rectangle, "
+        "Enter chooses the nearest point, Escape clears the rectangle"
+    ),
+    "map_hint": N_(
+        "Each point is the code of a test image. Drag anywhere, or use the arrow keys: the decoder draws what lies "
+        "there. Click a point to choose it. With Shift, the pointer draws a line around points, "
+        "and the arrow keys a rectangle."
+    ),
+    "codes_shown": N_("{count} of {total} test images"),
+    "component": N_("component {number} ({share} of the variance)"),
+    "pca": N_("principal components"),
+    "axis_across": N_("across"),
+    "axis_up": N_("up"),
+    "tool": N_("What the pointer does"),
+    "tool_move": N_("move"),
+    "tool_lasso": N_("select"),
+    "classes_seen": N_("Classes that are shown"),
+    "decoded_here": N_("what the decoder draws at this place"),
+    "decoder_rate": N_("drawn in this page, up to {rate} images per second"),
+    "decoder_wait": N_("The decoder is on its way…"),
+    "class_given": N_("class given to the decoder"),
+    "dimensions": N_("Dimensions of the code, those that vary most first"),
+    "more_dimensions": N_("{count} further dimensions"),
+    "back_to_point": N_("Back to the point"),
+    "between_two": N_("From one image to another"),
+    "between_hint": N_("From {a} to {b}. To take others, choose a point on the map."),
+    "image_of": N_("image {number}, class {name}"),
+    "image_n": N_("image {number}"),
+    "test_image": N_("test image"),
+    "rebuilt": N_("rebuilt"),
+    "error_of": N_("error {value}"),
+    "begin_here": N_("Begin the way here"),
+    "end_here": N_("End the way here"),
+    "unchoose": N_("Choose no point"),
+    "neighbours": N_("Nearest in code space"),
+    "neighbours_hint": N_(
+        "Euclidean distance over all {count} dimensions of the code, not on the map."
+    ),
+    "selected": N_("Selected: {count}"),
+    "by_class": N_("Selected images by class"),
+    "class": N_("class"),
+    "images": N_("images"),
+    "first_shown": N_("The first {count} are shown; the CSV has all."),
+    "clear_selection": N_("Clear the selection"),
     # units of time and size
     "seconds": N_("{value} s"),
     "minutes": N_("{value} min"),

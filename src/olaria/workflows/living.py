@@ -43,7 +43,7 @@ def living(run: Run, language: str, *, offline: bool = True) -> dict[str, Any]:
         DamagedError: one of its files is damaged.
     """
     from olaria.cards.run_card import LEFT_OUT
-    from olaria.pages.live import colours, live_words, plain_settings
+    from olaria.pages.live import both_colours, live_words, plain_settings
     from olaria.workflows.played import played
 
     notes = list[Message]()
@@ -74,7 +74,7 @@ def living(run: Run, language: str, *, offline: bool = True) -> dict[str, Any]:
             for part in parts
         ],
         "documents": documents,
-        "colours": {"light": colours(), "dark": colours(is_dark=True)},
+        "colours": both_colours(),
         "notes": [note.text(language) for note in notes],
     }
 
@@ -90,7 +90,13 @@ def _data_of(run: Run, offline: bool) -> tuple[AnyData | None, Message | None]:
 def _parts(run: Run, model: Model, data: AnyData | None) -> Sequence[LivePart]:
     """The parts of a run's room, in order."""
     from olaria.cards.live import live_part
+    from olaria.cards.live_images import latent_parts
+    from olaria.data import ImageData
+    from olaria.models.autoencoder import AutoEncoder
+    from olaria.models.vae import VAE
 
+    if isinstance(model, AutoEncoder | VAE):  # whose map of codes the room draws itself
+        return latent_parts(model, data) if isinstance(data, ImageData) else []
     part = live_part(run, model, data, text=_text(run, data), drawn=DRAWN)
     return [] if part is None else [part]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request, Response
@@ -15,7 +14,7 @@ from olaria.web.routing import language_of, studio_of, unless_left
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from olaria.web.app import Studio
+    from olaria.web.computing import Lane
 
 OF_A_MODEL = (
     files.RECIPE,
@@ -34,25 +33,26 @@ def add(app: FastAPI) -> None:
 
 async def show_live(request: Request, run_id: str) -> Response:
     """The parts of lessons' pages that compute with the run's model, and the model as a document."""
-    return await kept(request, run_id, "live")
+    return await kept(request, run_id, "live", studio_of(request).playing)
 
 
-async def kept(request: Request, run_id: str, job: str) -> Response:
-    """What a job answers of a run, computed once for each state of the run's model and each language."""
+async def kept(request: Request, run_id: str, job: str, lane: Lane, **settings: int) -> Response:
+    """What a job answers of a run, computed once for each state of the run's model and each language.
+
+    Args:
+        request: that is answered.
+        run_id: of the run.
+        job: see :mod:`olaria.web.computing`; it writes its answer to the file ``out``.
+        lane: that computes it.
+        settings: of the job, besides the run.
+    """
     app, language = studio_of(request), language_of(request)
     path = await asyncio.to_thread(lambda: app.shelf.index.run(run_id).path)
-    key = (job, path, language, signature_of(path, OF_A_MODEL))
-    content = await unless_left(request, app.answers.of(key, _computed(app, job, path, language)))
-    return Response(content, media_type="application/json")
-
-
-def _computed(
-    app: Studio, job: str, path: Path, language: str
-) -> Callable[[Path], Awaitable[bool]]:
-    """Computes it into a file, in the process for that."""
+    key = (job, path, language, signature_of(path, OF_A_MODEL), *settings.items())
 
     async def compute(out: Path) -> bool:
-        found = await app.playing.of(job, {"run": str(path), "out": str(out)}, language)
-        return bool(found["is_whole"])
+        asked = {"run": str(path), "out": str(out), **settings}
+        return bool((await lane.of(job, asked, language))["is_whole"])
 
-    return compute
+    content = await unless_left(request, app.answers.of(key, compute))
+    return Response(content, media_type="application/json")

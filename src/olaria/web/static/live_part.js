@@ -129,6 +129,6 @@ export function LivePart({ living, name, settings, id = idOf(name), started }) {
     };
     begin();
     return () => { isLeft = true; close(); player?.stop?.(); };
-  }, [part, colours]);
+  }, [part, colours, settings]);
   return part ? html`<div class="play lesson"><div class="live" ref=${box}></div></div>` : null;
 }
