@@ -20,12 +20,14 @@ class NearestTrain:
         distances: Euclidean pixel distance (pixels in [0, 1]) of each sample, (N,).
         indices: its nearest training image, int64 (N,).
         order: the samples from the closest to a training image to the farthest, int64 (N,).
+        usual: median distance of the test images, by which the ratio divides.
     """
 
     ratio: float
     distances: Tensor
     indices: Tensor
     order: Tensor
+    usual: float
 
 
 def nearest_train(samples: Tensor, test: Tensor, train: Tensor) -> NearestTrain:
@@ -56,7 +58,7 @@ def nearest_train(samples: Tensor, test: Tensor, train: Tensor) -> NearestTrain:
             count=int((own == 0).sum()),
             total=len(own),
         )
-    return NearestTrain(made.median().item() / typical, made, indices, made.argsort())
+    return NearestTrain(made.median().item() / typical, made, indices, made.argsort(), typical)
 
 
 def _nearest(queries: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:

@@ -176,6 +176,47 @@ WORDS = {
     "images": N_("images"),
     "first_shown": N_("The first {count} are shown; the CSV has all."),
     "clear_selection": N_("Clear the selection"),
+    "time_lapse": N_("Time-lapse"),
+    "first_sample": N_("first"),
+    "last_sample": N_("last"),
+    "play": N_("Play"),
+    "pause": N_("Pause"),
+    "noise_walk": N_("A walk through the noise"),
+    "noise_walk_hint": N_(
+        "The generator draws each place on the way from one noise vector to another, and the discriminator judges it."
+    ),
+    "plane_game": N_("The game, played in this page"),
+    "plane_game_hint": N_(
+        "Train both networks here, in steps or in slow motion, and break the game on purpose: "
+        "the clusters that are covered tell a collapse."
+    ),
+    "copies": N_("Are the samples copies?"),
+    "copies_hint": N_(
+        "Each sample is compared with every training image, pixel by pixel. It takes some seconds."
+    ),
+    "look_for_copies": N_("Draw samples and compare them"),
+    "new_samples": N_("New samples"),
+    "comparing": N_("Samples are drawn and compared with the training images…"),
+    "memorisation": N_("distance of samples / distance of test images"),
+    "memorisation_means": N_(
+        "Median distance of {count} samples to their nearest training image, divided by that of {test} test images; "
+        "{train} training images were searched. Far below 1, samples are copies, or blur, which is close to everything."
+    ),
+    "ratio_low": N_("closer to the training images than test images are: look at the pairs"),
+    "ratio_same": N_("about as close to the training images as test images are"),
+    "ratio_high": N_("farther from the training images than test images are"),
+    "order": N_("Order"),
+    "as_drawn": N_("as drawn"),
+    "closest_first": N_("closest first"),
+    "sample_n": N_("sample {number}"),
+    "of_class": N_("class {name}"),
+    "choose_sample": N_("Choose a sample to see the training images nearest to it."),
+    "the_sample": N_("the sample"),
+    "nearest_training": N_("Nearest training images"),
+    "training_image": N_("training image, {number}"),
+    "usual_distance": N_(
+        "Euclidean distance of the pixels. Half of the test images are nearer than {value} to a training image."
+    ),
     # units of time and size
     "seconds": N_("{value} s"),
     "minutes": N_("{value} min"),

@@ -133,6 +133,7 @@ def nearest(run: Run, seed: int) -> dict[str, Any]:
         "labels": None if y is None else y.tolist(),
         "classNames": list(data.class_names),
         "ratio": found.ratio,
+        "usual": found.usual,
         "numTest": len(test),
         "numTrain": len(train),
         "order": found.order.tolist(),
