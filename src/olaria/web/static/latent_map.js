@@ -11,7 +11,7 @@ const STEPS = 60; // of the keys, across the map
 const HIT = 14, NEAR = 60; // CSS pixels around the pointer, in which a point is chosen, and images are shown
 const RING = 64, THUMB = 38, MOST_THUMBS = 6; // of the images around the pointer
 const STILL = 4; // CSS pixels that a click may move
-const DOT = 2.4;
+const DOT = 2.4, NARROW = 480; // a map's width in CSS pixels, below which its points are smaller
 const MOST_RINGS = 400; // of chosen points: more of them would hide their colours
 
 /**
@@ -179,7 +179,7 @@ function groundOf(shown, side, scale) {
     if (!isHere(row)) continue;
     context.fillStyle = colourOf(shown, row);
     context.beginPath();
-    context.arc(...to(points[2 * row], points[2 * row + 1]), DOT, 0, 2 * Math.PI);
+    context.arc(...to(points[2 * row], points[2 * row + 1]), DOT * Math.min(1, side / NARROW), 0, 2 * Math.PI);
     context.fill();
   }
   context.globalAlpha = 1;
