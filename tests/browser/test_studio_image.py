@@ -157,7 +157,7 @@ def test_a_line_around_points_lists_them_by_class_and_saves_them(
     page.go(places["vae"])
     page.until("$('.latent-legend') && $('.latent-map').width > 300", "the map")
     page.click(".latent-tools button", "select")
-    page.mouse([(0.001, 0.001), (0.999, 0.001), (0.999, 0.999), (0.001, 0.999)])
+    page.mouse([(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98)])
     page.until(f"{SELECTED} === {codes['count']}", "all points")
     rows = page.value(
         "[...$('.latent-counts tbody').rows].map(row => [...row.cells].map(one => one.textContent))"
@@ -188,6 +188,7 @@ def test_keys_draw_a_rectangle_and_choose_the_nearest_point(
     page.value("$('.latent-map').focus()")
     page.key("ArrowRight", 12, SHIFT)
     page.key("ArrowUp", 12, SHIFT)
+    page.until("location.hash.includes('line=')", "the rectangle in the address")
     chosen = page.until(SELECTED, "a rectangle")
     corners = [
         float(x)
@@ -293,6 +294,7 @@ def test_a_sample_is_set_beside_the_images_nearest_to_it(
         "the nearest images",
     )
     first = page.value("$('.gan-beside .latent-near').textContent")
+    page.until("location.hash.includes('sample=0')", "the sample in the address")
     page.reload()
     page.until(f"$('.gan-beside .latent-near')?.textContent === {json.dumps(first)}", "the same")
     page.click("button", "closest first")

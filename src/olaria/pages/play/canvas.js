@@ -103,17 +103,18 @@ function drawWithin(canvas, pixels, shape, place) {
 }
 
 /**
- * Several canvases side by side, on white.
+ * Several canvases side by side.
  * @param {HTMLCanvasElement[]} canvases
+ * @param {string} ground
  * @returns {HTMLCanvasElement}
  */
-export function sideBySide(canvases) {
+export function sideBySide(canvases, ground) {
   const gap = 20, height = Math.max(...canvases.map((one) => one.height));
   const whole = document.createElement("canvas");
   whole.width = canvases.reduce((sum, one) => sum + one.width + gap, -gap);
   whole.height = height;
   const context = contextOf(whole);
-  context.fillStyle = "#fff";
+  context.fillStyle = ground;
   context.fillRect(0, 0, whole.width, height);
   let left = 0;
   for (const one of canvases) {

@@ -90,7 +90,7 @@ export function part(stage) {
   return {
     state: text.state,
     show() { factor.set(values.factor); heads.set(values.head); read(); },
-    picture: () => sideBySide(grids.map(({ canvas }) => canvas)),
+    picture: () => sideBySide(grids.map(({ canvas }) => canvas), colours.ground),
     table: () => [
       ["query", ...names],
       ...names.map((name, row) => [name, ...names.map((_, key) => Number(found[3].weights.data[row * names.length + key].toFixed(6)))]),

@@ -19,7 +19,7 @@ const SMALL_SIDE = 84;
  * @returns {import("./live.js").Player}
  */
 export function part(stage) {
-  const { settings, words, models } = stage;
+  const { settings, words, models, colours } = stage;
   const { runs, images } = settings, [{ shape }] = models;
   const state = stage.state({
     from: whole(0, images.length),
@@ -75,7 +75,7 @@ export function part(stage) {
   return {
     state,
     show,
-    picture: () => sideBySide([large[0].canvas, ...rows.flatMap(({ rebuilt, fresh }) => [rebuilt, fresh])]),
+    picture: () => sideBySide([large[0].canvas, ...rows.flatMap(({ rebuilt, fresh }) => [rebuilt, fresh])], colours.ground),
     table: () => [
       ["run", "beta", "error", "kl_nats", "active_units"],
       ...runs.map((run, i) => [run.name, run.beta, made[i].error, run.kl[values.from], run.active]),

@@ -36,7 +36,7 @@ export function mixer(model, [a, b], y) {
  * @returns {import("./live.js").Player}
  */
 export function part(stage) {
-  const { settings, words, models: [model] } = stage;
+  const { settings, words, models: [model], colours } = stage;
   const { codes, told } = settings;
   const state = stage.state({
     from: whole(settings.from, codes.length),
@@ -92,7 +92,7 @@ export function part(stage) {
   return {
     state,
     show,
-    picture: () => sideBySide([byCodes, byPixels]),
+    picture: () => sideBySide([byCodes, byPixels], colours.ground),
     table: () => {
       const { z, ...images } = at(values.t);
       return [

@@ -172,7 +172,7 @@ function makeView({ room, settings, words, models: [model], colours }, values, i
       code.draw(of(made.said.mean), made.said.std ? of(made.said.std) : null);
       draws?.show();
     },
-    picture: () => sideBySide([pad.canvas, rebuilt, difference]),
+    picture: () => sideBySide([pad.canvas, rebuilt, difference], colours.ground),
   };
 }
 

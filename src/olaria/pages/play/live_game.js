@@ -71,7 +71,7 @@ export function part(stage) {
     state,
     show,
     stop: () => playing.stop(),
-    picture: () => sideBySide(screen.canvases),
+    picture: () => sideBySide(screen.canvases, colours.ground),
     table: () => {
       const { generated } = screen.seen, { logits, pull } = playing.match.gan.pulls(generated);
       return [

@@ -56,7 +56,7 @@ export const randomCodes = (turn, latent) =>
  * @returns {import("./live.js").Player}
  */
 export function part(stage) {
-  const { settings, words, models } = stage;
+  const { settings, words, models, colours } = stage;
   const [{ classes }] = models;
   const state = stage.state({
     from: whole(0, settings.startNames.length),
@@ -110,7 +110,7 @@ export function part(stage) {
   return {
     state,
     show,
-    picture: () => sideBySide(sides.flatMap(({ canvases }) => canvases().filter((one) => !one.hidden))),
+    picture: () => sideBySide(sides.flatMap(({ canvases }) => canvases().filter((one) => !one.hidden)), colours.ground),
     table: () => sides.flatMap((side) => side.table()),
   };
 }

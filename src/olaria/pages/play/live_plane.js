@@ -89,7 +89,7 @@ export function part(stage) {
   return {
     state,
     show,
-    picture: () => sideBySide(plane ? [plane.canvas, image] : [image]),
+    picture: () => sideBySide(plane ? [plane.canvas, image] : [image], colours.ground),
     table: () => [
       ["z", ...codeAt(settings, values)],
       ...imageRows("row", pixels, model.shape),

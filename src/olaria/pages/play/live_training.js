@@ -189,7 +189,7 @@ export function part(stage) {
   return {
     state,
     show: () => { stop(); drawn = new Map(); draw(); },
-    picture: () => sideBySide([view.canvas, plot.canvas]),
+    picture: () => sideBySide([view.canvas, plot.canvas], colours.ground),
     table: () => [
       [words.step, values.step],
       ...curves.map((curve) => [curve.name, near(curve, values.step)]),

@@ -122,7 +122,7 @@ export function part(stage) {
     state,
     stop,
     show() { field.value = values.text; temperature.set(values.temperature); seed.set(values.seed); begin(); },
-    picture: () => sideBySide(sides.map((side) => pictureOfBars(side.rows, colours))),
+    picture: () => sideBySide(sides.map((side) => pictureOfBars(side.rows, colours)), colours.ground),
     table: () => sides.flatMap((side) => [[side.title], ...side.table()]),
   };
 }

@@ -86,7 +86,7 @@ export function part(stage) {
     state,
     show: () => { walking.stop(); show(); },
     stop: walking.stop,
-    picture: () => sideBySide([image, plot.canvas]),
+    picture: () => sideBySide([image, plot.canvas], colours.ground),
     table: () => [["z", ...codeAt(values.t)], ["l", now.logit], ...imageRows("row", now.pixels, model.shape)],
   };
 }

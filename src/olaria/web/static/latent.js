@@ -156,14 +156,13 @@ function Tools({ codes, dims, usual, isLasso }) {
   const turn = (next) => keep({ dims: next && String(next) === String(usual) ? null : next ? String(next) : "pca", line: null });
   const other = (i, value) => { const next = [...(dims ?? usual)]; next[i] = Number(value); turn(next); };
   const axis = (i) => html`<label><span>${t(i ? "axis_up" : "axis_across")}</span>
-    <select value=${dims ? String(dims[i]) : ""} onChange=${(event) => other(i, event.target.value)}>
-      ${!dims && html`<option value="">${t("pca")}</option>`}
+    <select value=${String(dims?.[i])} onChange=${(event) => other(i, event.target.value)}>
       ${codes.order.map((one) => html`<option value=${String(one)}>${named(one)}</option>`)}</select></label>`;
   const tool = (name, is) => html`<button type="button" aria-pressed=${String(is)} onClick=${() => keep({ tool: name })}>
     ${t(name ? "tool_lasso" : "tool_move")}</button>`;
   return html`<div class="latent-tools">
     <div class="chips" role="group" aria-label=${t("tool")}>${tool(null, !isLasso)}${tool("lasso", isLasso)}</div>
-    ${codes.latent > 2 && html`<div class="filters">${axis(0)}${axis(1)}
+    ${codes.latent > 2 && html`<div class="filters">${dims && axis(0)}${dims && axis(1)}
       <div class="chips"><button type="button" aria-pressed=${String(!dims)} onClick=${() => turn(dims ? null : usual)}>${t("pca")}</button></div></div>`}
   </div>`;
 }

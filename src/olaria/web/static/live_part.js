@@ -7,7 +7,7 @@ import { askJson, Trouble } from "./api.js";
 import { html } from "./html.js";
 import { keep, place } from "./place.js";
 import { isDark } from "./theme.js";
-import { language } from "./words.js";
+import { language, t } from "./words.js";
 
 /**
  * What the studio tells of the parts of a run.
@@ -17,6 +17,8 @@ import { language } from "./words.js";
  * @property {{light: any, dark: any}} colours
  * @property {string[]} notes what is left out, and why
  */
+
+const BUSY_MS = 3000;
 
 /** @type {Map<string, Promise<any>>} answers of the run that was looked at last */
 const kept = new Map();
@@ -47,11 +49,18 @@ export function useComputed(run, path) {
 /** @param {string} id @param {string} path @param {string} key */
 function answerOf(id, path, key) {
   for (const old of kept.keys()) if (!old.startsWith(`${id}/`)) kept.delete(old); // they hold whole models
-  const found = kept.get(key) ?? askJson(`api/runs/${id}/${path}`);
+  const found = kept.get(key) ?? inTurn(`api/runs/${id}/${path}`);
   kept.set(key, found);
   found.catch(() => kept.delete(key));
   return found;
 }
+
+/** An answer, asked for again while others of its kind are computed. @param {string} path @returns {Promise<any>} */
+const inTurn = (path) => askJson(path).catch(async (error) => {
+  if (!(error instanceof Trouble) || error.code !== "busy") throw error;
+  await new Promise((done) => setTimeout(done, BUSY_MS));
+  return inTurn(path);
+});
 
 /** The parts of a run. @param {any} run its card @returns {{found: Living | null, wrong: Trouble | null}} */
 export const useLiving = (run) => useComputed(run, "live");
@@ -127,7 +136,7 @@ export function LivePart({ living, name, settings, id = idOf(name), started }) {
       if (isLeft) player?.stop?.();
       else if (player) started?.(player);
     };
-    begin();
+    begin().catch(() => { told.textContent = t("lost"); }); // the part's script did not come
     return () => { isLeft = true; close(); player?.stop?.(); };
   }, [part, colours, settings]);
   return part ? html`<div class="play lesson"><div class="live" ref=${box}></div></div>` : null;
