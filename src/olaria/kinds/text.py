@@ -33,6 +33,7 @@ from olaria.runs import Run, opened_run
 from olaria.runs.opening import tokenizer_for
 from olaria.runs.tuning import Start, open_start
 from olaria.sampling.autoregressive import SamplingConfig, generate
+from olaria.sampling.candidates import DrawRecord
 from olaria.sampling.text import Continuation, decoded_rows
 from olaria.storage.endings import refuse_other_endings
 from olaria.storage.files import refuse_overwriting, write_text
@@ -293,8 +294,9 @@ def one(
 ) -> Continuation:
     """The continuation of ``prompt``, piece by piece as it is drawn; see :func:`draw`."""
     tokenizer, (tokens,) = _prompts(run, [prompt], unseen)
-    pieces = generate(run.model(checkpoint), tokens[None], config, Generator().manual_seed(seed))
-    return Continuation(pieces, tokenizer, config.stop, len(tokens))
+    draws, record = Generator().manual_seed(seed), DrawRecord()
+    pieces = generate(run.model(checkpoint), tokens[None], config, draws, record)
+    return Continuation(pieces, tokenizer, config.stop, len(tokens), record)
 
 
 def several(

@@ -14,6 +14,7 @@ from olaria.config import Config
 from olaria.errors import SamplingError
 from olaria.i18n import N_
 from olaria.models.base import Model
+from olaria.sampling.candidates import DrawRecord
 from olaria.sampling.readers import reader_for
 from olaria.vocabulary import MAX_TOKENS
 
@@ -96,6 +97,7 @@ def generate(
     prompt: Tensor,
     config: SamplingConfig,
     generator: Generator | Sequence[Generator],
+    record: DrawRecord | None = None,
 ) -> Iterator[Tensor]:
     """Draw the continuation of ``prompt``, one token of each row at a time.
 
@@ -104,6 +106,7 @@ def generate(
         prompt: ids (B, T), T ≥ 1; its last ``context`` tokens count.
         config: how to draw; its stop strings are of the text and not of the tokens, so not minded here.
         generator: of the draws; one for each row makes a row what it would be alone.
+        record: keeps what the draws of a single row chose from, while it has candidates to keep.
 
     Yields:
         Ids (B,), ``max_tokens`` times.
@@ -113,7 +116,7 @@ def generate(
     """
     if prompt.shape[1] == 0:
         raise SamplingError(N_("the prompt is empty; give at least one token to go on from"))
-    return _generate(model, prompt, config, generator)
+    return _generate(model, prompt, config, generator, record or DrawRecord())
 
 
 def _generate(
@@ -121,17 +124,23 @@ def _generate(
     prompt: Tensor,
     config: SamplingConfig,
     generator: Generator | Sequence[Generator],
+    record: DrawRecord,
 ) -> Iterator[Tensor]:
     reader = reader_for(model, len(prompt))
     # The tokens so far; kept only where a penalty looks at them.
     text = prompt if config.repetition_penalty != 1 else None
     token = prompt
     for _ in range(config.max_tokens):
-        logits = reader.read(token)
+        logits = own = reader.read(token)
         if text is not None:
             text = text[:, -model.context :]  # type: ignore[operator]
             logits = penalize_repetition(logits, text, config.repetition_penalty)
-        token = _draw(filter_logits(logits, config).softmax(-1), generator)  # (B, 1)
+        probabilities = filter_logits(logits, config).softmax(-1)
+        # The draw overwrites what it draws from.
+        kept = probabilities.clone() if record.num_candidates else None
+        token = _draw(probabilities, generator)  # (B, 1)
+        if kept is not None:
+            record.add(own, kept, token)
         yield token.squeeze(1)
         text = None if text is None else torch.cat((text, token), 1)
 

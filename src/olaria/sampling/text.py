@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from torch import Tensor
 
 from olaria.data.tokenizer import Tokenizer
+from olaria.sampling.candidates import Draw, DrawRecord
 
 _UNFINISHED = "\N{REPLACEMENT CHARACTER}"
 
@@ -85,6 +86,7 @@ class Continuation(Iterator[str]):
         tokenizer: decodes.
         stop: see :class:`TextStream`.
         num_prompt_tokens: that it goes on from.
+        record: of the draws, which ``tokens`` fills.
     """
 
     def __init__(
@@ -93,8 +95,10 @@ class Continuation(Iterator[str]):
         tokenizer: Tokenizer,
         stop: Sequence[str] = (),
         num_prompt_tokens: int = 0,
+        record: DrawRecord | None = None,
     ) -> None:
         self._stream = TextStream(tokenizer, stop)
+        self._record = record or DrawRecord()
         self._pieces = self._drawn(tokens)
         self.num_prompt_tokens = num_prompt_tokens
         self.num_tokens = 0
@@ -104,6 +108,17 @@ class Continuation(Iterator[str]):
     def is_stopped(self) -> bool:
         """Whether it ended before a stop string, and not where it had its length."""
         return self._stream.is_over
+
+    def record(self, num_candidates: int) -> None:
+        """Keep what each draw chooses from; to be called before the first piece."""
+        self._record.num_candidates = num_candidates
+
+    def draws(self) -> list[Draw]:
+        """Those since the last call: of the last piece's tokens, and of those whose text is still held back before it.
+
+        At a stop string they go on to its last token, of which the text has nothing.
+        """
+        return self._record.take()
 
     def __next__(self) -> str:
         return next(self._pieces)
