@@ -25,10 +25,12 @@ PATHS = (
     "/api/presets/{}", "/api/presets/vae-mnist?size={}", "/api/runs/x/curves?points={}", "/api/runs?lang={}",
     "/static/{}/studio.js", "/api/forecast?preset={}", "/api/forecast?preset=vae-mnist&settings={}", "/{}",
     "/api/forecast?preset=vae-mnist&steps={}", "/api/runs/x/events?after={}", "/api/compare?runs={}",
-    "/pages/{}", "/pages/x/{}", "/api/lessons?lang={}", "/v1/models/{}", "/v1/{}",
+    "/api/runs/{}/text", "/pages/{}", "/pages/x/{}", "/api/lessons?lang={}", "/v1/models/{}", "/v1/{}",
 )  # fmt: skip
 POSTS = {
-    "/api/runs/RUN/draw": (*(one.name for one in SampleRequest.declared()), "stream"),
+    "/api/runs/RUN/draw": (
+        *(one.name for one in SampleRequest.declared()), "stream", "alternatives", "lines",
+    ),
     "/api/runs/RUN/extend": ("steps", "budget", "out", "resume"),
     "/api/runs/RUN/explain": ("lesson", "prompt", "seed", "static", "beside", "out", "runs"),
     "/api/runs/RUN/report": ("author", "title", "format", "lessons", "beside", "out", "runs"),

@@ -74,7 +74,9 @@ def test_a_text_is_drawn_whole_and_in_pieces_and_is_that_of_the_command(
     streamed = drawn(page, **values, stream=True)
     assert streamed.headers["content-type"].startswith("text/event-stream")
     assert streamed.headers["x-accel-buffering"] == "no"
-    told = events(streamed.text)
+    (begun, first), *told = events(streamed.text)
+    assert begun == "begun" and first["prompt_tokens"] == 4
+    assert first["command"] == "olaria sample text '--prompt=the ' --max-tokens=40 --seed=3"
     assert [kind for kind, _ in told[:-1]] == ["piece"] * (len(told) - 1) and len(told) > 20
     assert "".join(data["text"] for _, data in told[:-1]) == found["text"]
     assert told[-1][0] == "done" and told[-1][1]["tokens"] == 40
@@ -111,6 +113,11 @@ def test_pictures_are_drawn_as_png(page: TestClient) -> None:
         ({"prompt": ""}, "prompt"),
         ({"prompt": "x" * 200_000}, "prompt"),
         ({"stream": "yes"}, "stream"),
+        ({"lines": 1}, "lines"),
+        ({"alternatives": -1}, "alternatives"),
+        ({"alternatives": 21}, "alternatives"),
+        ({"alternatives": True}, "alternatives"),
+        ({"alternatives": 2.5}, "alternatives"),
         ({"colour": "red"}, "colour"),
     ],
     ids=str,

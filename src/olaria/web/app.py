@@ -32,6 +32,7 @@ from olaria.web.routes import (
     openai,
     pages,
     runs,
+    text,
     watching,
 )
 from olaria.web.routing import answer, language_of, studio_of
@@ -167,6 +168,7 @@ def _add_routes(app: FastAPI) -> None:
         data,
         live,
         images,
+        text,
     ):
         part.add(app)
 

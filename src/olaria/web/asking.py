@@ -8,7 +8,7 @@ from typing import Any
 
 from olaria.data import DATASETS
 from olaria.errors import UsageError, suggestion
-from olaria.i18n import N_, Message, Setting, translate
+from olaria.i18n import N_, Message, Setting, command, translate
 from olaria.recipes import preset as find_preset
 from olaria.runs import Run
 from olaria.web.errors import Refused
@@ -26,6 +26,8 @@ NOT_DRAWN = ("run", "data", "out", "overwrite", "threads")
 """Settings of ``sample`` that are places, or the studio's own."""
 MOST_DRAWN = {"max_tokens": 20_000, "count": 400, "temperature": 100, "top_k": 1_000_000}
 """Of one drawing."""
+MOST_ALTERNATIVES = 20
+"""Candidates that come with each token."""
 MOST_LETTERS, MOST_STOPS = 100_000, 16
 """Of a prompt, and of the texts that end one."""
 
@@ -178,6 +180,45 @@ def drawing(values: Mapping[str, Any], run: Run) -> dict[str, Any]:
                 Message(N_("it must have at most {limit} {limit:character|characters}"), limit),
             )
     return settings_of(SampleRequest.from_json({**values, "run": str(run.path)}))
+
+
+def alternatives(value: Any) -> int:
+    """How many candidates are to come with each token.
+
+    Raises:
+        UsageError: it is no such number.
+    """
+    if value is None:
+        return 0
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_ALTERNATIVES:
+        return value
+    reason = Message(
+        N_("it must be a whole number from {least} to {most}"),
+        {"least": 0, "most": MOST_ALTERNATIVES},
+    )
+    raise _cannot("alternatives", value, reason)
+
+
+def sentences(prompt: str | None) -> list[str]:
+    """The lines of a prompt that are not blank."""
+    return [line for line in (prompt or "").splitlines() if line.strip()]
+
+
+def drawing_command(settings: Mapping[str, Any], name: str, *, lines: bool = False) -> str:
+    """The command that draws the same in a terminal; one for each line of the prompt where each is translated.
+
+    Args:
+        settings: as :func:`drawing` gives them.
+        name: of the run, by which a terminal finds it.
+        lines: whether each line of the prompt is a sentence of its own.
+    """
+    prompts = (sentences(settings["prompt"]) if lines else []) or [settings["prompt"]]
+    found = []
+    for prompt in prompts:
+        request = SampleRequest.from_json({**settings, "run": name, "prompt": prompt})
+        run, *options = request.to_words()
+        found.append(command("sample", run, options=options))
+    return "\n".join(found)
 
 
 def settings_of(request: Request) -> dict[str, Any]:

@@ -112,13 +112,13 @@ class Drawers:
         """How busy it is."""
         return {"jobs": self._num_asked, "pieces": self.num_pieces}
 
-    async def begin(self, request: Message, language: str, *, within: bool = False) -> Drawing:
+    async def begin(self, request: Message, language: str, **options: Any) -> Drawing:
         """Wait for a turn and begin a job; whoever gets it must close it.
 
         Args:
             request: settings of ``sample``.
             language: of sentences.
-            within: refuse a prompt that is longer than the model's context.
+            **options: ``within``, ``alternatives`` and ``lines``; see :func:`olaria.web.drawing_process.drawn`.
 
         Raises:
             Refused: too many wait, or the run cannot draw that.
@@ -140,7 +140,7 @@ class Drawers:
         drawing: Drawing | None = None
         try:
             number = next(self._numbers)
-            job = {"id": number, "request": request, "language": language, "within": within}
+            job = {"id": number, "request": request, "language": language, **options}
             drawing = Drawing(number, self._alive(), self)
             while not drawing.process.take(drawing, job):
                 drawing.process = self._alive()

@@ -20,17 +20,24 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from olaria.characters import encodable_json
 from olaria.errors import OlariaError
-from olaria.i18n import N_
+from olaria.i18n import N_, Setting
 from olaria.runs import Run
 from olaria.storage import folder as files
 from olaria.web.errors import Refused, body_of, bug, status_of
 
+if TYPE_CHECKING:
+    from olaria.sampling.candidates import Candidate, Draw
+
 MOST_KEPT = 2
 """Models in memory."""
+MOST_LINES = 200
+"""Sentences that are translated at once."""
+DIGITS = 6
+"""Significant ones of a probability."""
 Message = dict[str, Any]
 
 
@@ -82,8 +89,9 @@ def drawn(job: Message, kept: Kept) -> Iterator[Message]:
     """What comes of a job, piece by piece.
 
     Args:
-        job: ``request``, the settings of ``sample`` whose run is a folder; ``language``; and ``within``, whether a
-            prompt that is longer than the context is refused.
+        job: ``request``, the settings of ``sample`` whose run is a folder; ``language``; ``within``, whether a prompt
+            that is longer than the context is refused; ``alternatives``, how many candidates come with each token; and
+            ``lines``, whether each line of the prompt is a sentence of its own.
         kept: the runs in memory.
 
     Raises:
@@ -94,6 +102,10 @@ def drawn(job: Message, kept: Kept) -> Iterator[Message]:
 
     settings = job["request"]
     run = kept.run(settings["run"])
+    _check_options(job, run)
+    if job.get("lines"):
+        yield from _translated(job, run)
+        return
     if run.recipe.kind == "text" and settings.get("count") is not None:
         raise Refused(422, "usage", N_("ask for one text at a time"), field="count")
     request = SampleRequest.from_json({**settings, "run": run})
@@ -102,9 +114,12 @@ def drawn(job: Message, kept: Kept) -> Iterator[Message]:
     if isinstance(pieces, Continuation):
         if job.get("within"):
             _check_context(pieces, run.model(request.checkpoint))
+        pieces.record(job.get("alternatives") or 0)
         yield {"begun": {"kind": "text", "prompt_tokens": pieces.num_prompt_tokens}}
         for piece in pieces:
-            yield {"piece": piece}
+            draws = pieces.draws()
+            tokens = [_token(draw, run.tokenizer()) for draw in draws]
+            yield {"piece": piece, "tokens": tokens} if tokens else {"piece": piece}
         finish = "stop" if pieces.is_stopped else "length"
         yield {"done": {"tokens": pieces.num_tokens, "finish": finish, "seed": made.seed}}
         return
@@ -119,6 +134,58 @@ def drawn(job: Message, kept: Kept) -> Iterator[Message]:
         made.sample.save(place)
         yield {"picture": base64.b64encode(place.read_bytes()).decode()}
     yield {"done": {"seed": made.seed}}
+
+
+def _check_options(job: Message, run: Run) -> None:
+    for name, needed in (("alternatives", "text"), ("lines", "pairs")):
+        if job.get(name) and run.recipe.kind != needed:
+            raise Refused(
+                422,
+                "usage",
+                N_("the setting {setting} has no effect on {name}; leave it out"),
+                field=name,
+                setting=Setting(name),
+                name=run.name,
+            )
+
+
+def _token(draw: Draw, tokenizer: Any) -> Message:
+    """A token with its probabilities, as JSON: the others are rows of text, probability and that of the draw."""
+
+    def row(one: Candidate) -> tuple[str, float, float]:
+        return tokenizer.decode([one.token]), _rounded(one.probability), _rounded(one.drawn_with)
+
+    text, probability, drawn_with = row(draw.drawn)
+    return {
+        "id": draw.drawn.token,
+        "token": text,
+        "probability": probability,
+        "drawn_with": drawn_with,
+        "alternatives": [*map(row, draw.likeliest)],
+    }
+
+
+def _rounded(probability: float) -> float:
+    return float(f"{probability:.{DIGITS}g}")
+
+
+def _translated(job: Message, run: Run) -> Iterator[Message]:
+    """The translation of each line of the prompt, as soon as it is there."""
+    from olaria.web.asking import sentences
+    from olaria.workflows.sample import SampleRequest, sample
+
+    settings = job["request"]
+    lines = sentences(settings["prompt"])
+    if len(lines) > MOST_LINES:
+        message = N_("{count} sentences are too many at once; translate at most {limit}")
+        raise Refused(422, "usage", message, field="prompt", count=len(lines), limit=MOST_LINES)
+    for number, line in enumerate(lines or [settings["prompt"]]):
+        request = SampleRequest.from_json({**settings, "run": run, "prompt": line})
+        text = sample(request, language=job["language"], offline=True).sample.value
+        if number == 0:
+            yield {"begun": {"kind": "text", "prompt_tokens": 0}}
+        yield {"piece": f"{text}\n"}
+    yield {"done": {"tokens": 0, "finish": "stop", "seed": None}}
 
 
 def _check_context(pieces: Any, model: Any) -> None:

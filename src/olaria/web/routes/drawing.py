@@ -22,7 +22,16 @@ from olaria.web.routing import answer, json_body, language_of, studio_of, taken,
 def add(app: FastAPI) -> None:
     """Add the routes."""
     schema = asking.drawing_schema()
-    schema["properties"]["stream"] = {"type": "boolean", "default": False}
+    schema["properties"] |= {
+        "stream": {"type": "boolean", "default": False},
+        "alternatives": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": asking.MOST_ALTERNATIVES,
+            "default": 0,
+        },
+        "lines": {"type": "boolean", "default": False},
+    }
     app.get("/api/drawing")(show_drawing)
     app.post("/api/runs/{run_id}/draw", openapi_extra=taken(schema))(draw)
 
@@ -35,15 +44,20 @@ def show_drawing(request: Request) -> Response:
 async def draw(request: Request, run_id: str) -> Response:
     """Draw from a run: a picture (PNG), or text; with ``stream`` as server-sent events.
 
-    Events are ``piece``, ``done`` and ``failed``. Who leaves stops it.
+    Events are ``begun``, ``piece``, ``done`` and ``failed``. Who leaves stops it. With ``alternatives`` a piece has its
+    tokens, each with its probability and that of so many others; with ``lines`` each line of the prompt is translated
+    for itself.
     """
     values, app, language = await json_body(request), studio_of(request), language_of(request)
-    streams = switched(values, "stream")
+    streams, lines = switched(values, "stream"), switched(values, "lines")
+    count = asking.alternatives(values.pop("alternatives", None))
     run = await asyncio.to_thread(app.shelf.index.run, run_id)
     settings = asking.drawing(values, run)
-    drawing = await unless_left(request, app.drawers.begin(settings, language))
+    begun = app.drawers.begin(settings, language, alternatives=count, lines=lines)
+    drawing = await unless_left(request, begun)
     if drawing.begun["kind"] == "text" and streams:
-        return Streamed(drawing, events(drawing, language))
+        shown = asking.drawing_command(settings, run.name, lines=lines)
+        return Streamed(drawing, events(drawing, language, shown))
     try:
         return await unless_left(request, _whole(drawing, settings))
     finally:
@@ -68,25 +82,29 @@ def switched(values: dict[str, Any], name: str) -> bool:
 
 
 async def _whole(drawing: Drawing, settings: dict[str, Any]) -> Response:
-    pieces, picture = list[str](), None
+    pieces, tokens, picture = list[str](), list[Any](), None
     done: dict[str, Any] = {}
     async for message in drawing.messages():
         pieces.append(message.get("piece", ""))
+        tokens += message.get("tokens", [])
         picture = message.get("picture", picture)
         done = message.get("done", done)
     if picture is not None:
         return Response(base64.b64decode(picture), media_type="image/png")
     counts = {"prompt_tokens": drawing.begun["prompt_tokens"], **done}
     text = {"format": 1, "prompt": settings["prompt"] or "", "text": "".join(pieces)}
-    return answer({**text, **counts})
+    # The number of tokens has their name already.
+    return answer({**text, **counts, **({"draws": tokens} if tokens else {})})
 
 
-async def events(drawing: Drawing, language: str) -> AsyncIterator[str]:
+async def events(drawing: Drawing, language: str, command: str) -> AsyncIterator[str]:
     """A drawing as server-sent events."""
+    yield event("begun", {"prompt_tokens": drawing.begun["prompt_tokens"], "command": command})
     try:
         async for message in drawing.messages():
             if "piece" in message:
-                yield event("piece", {"text": message["piece"]})
+                tokens = {"tokens": message["tokens"]} if "tokens" in message else {}
+                yield event("piece", {"text": message["piece"], **tokens})
             elif "done" in message:
                 yield event("done", {**drawing.begun, **message["done"]})
     except OlariaError as error:
