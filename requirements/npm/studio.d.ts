@@ -9,6 +9,7 @@ declare module "preact/hooks" {
   export function useEffect(act: () => void | (() => void), after?: readonly any[]): void;
   export function useMemo<T>(make: () => T, after: readonly any[]): T;
   export function useRef<T>(value: T): { current: T };
+  export function useMemo<T>(make: () => T, inputs: unknown[]): T;
   export function useState<T>(value: T | (() => T)): [T, (value: T | ((before: T) => T)) => void];
 }
 

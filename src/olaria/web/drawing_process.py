@@ -102,8 +102,9 @@ def drawn(job: Message, kept: Kept) -> Iterator[Message]:
 
     settings = job["request"]
     run = kept.run(settings["run"])
-    _check_options(job, run)
     if job.get("lines"):
+        if run.recipe.kind != "pairs":
+            raise _without_effect("lines", run)
         yield from _translated(job, run)
         return
     if run.recipe.kind == "text" and settings.get("count") is not None:
@@ -123,6 +124,8 @@ def drawn(job: Message, kept: Kept) -> Iterator[Message]:
         finish = "stop" if pieces.is_stopped else "length"
         yield {"done": {"tokens": pieces.num_tokens, "finish": finish, "seed": made.seed}}
         return
+    if job.get("alternatives"):
+        raise _without_effect("alternatives", run)
     if made.sample.suffix != ".png":
         yield {"begun": {"kind": "text", "prompt_tokens": 0}}
         yield {"piece": str(made.to_json().get("text", ""))}
@@ -136,17 +139,15 @@ def drawn(job: Message, kept: Kept) -> Iterator[Message]:
     yield {"done": {"seed": made.seed}}
 
 
-def _check_options(job: Message, run: Run) -> None:
-    for name, needed in (("alternatives", "text"), ("lines", "pairs")):
-        if job.get(name) and run.recipe.kind != needed:
-            raise Refused(
-                422,
-                "usage",
-                N_("the setting {setting} has no effect on {name}; leave it out"),
-                field=name,
-                setting=Setting(name),
-                name=run.name,
-            )
+def _without_effect(name: str, run: Run) -> Refused:
+    return Refused(
+        422,
+        "usage",
+        N_("the setting {setting} has no effect on {name}; leave it out"),
+        field=name,
+        setting=Setting(name),
+        name=run.name,
+    )
 
 
 def _token(draw: Draw, tokenizer: Any) -> Message:

@@ -18,6 +18,15 @@ export const visible = (text) => text
   .replace(/^\p{M}|[\p{C}\p{Z}\u00ad\u034f\u115f\u1160\u3164\uffa0]/gu, escaped);
 
 /**
+ * A text with its blanks and line ends as they are, and an escape for each character that is not seen, or that would
+ * change how others are seen: as `olaria.characters.legible` of Python has it, but for the joiners between letters.
+ * @param {string} text
+ */
+export const legible = (text) => text
+  .replace(/^\p{M}|[\p{C}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]/gu,
+    (one) => (one === "\n" || one === "\t" ? one : escaped(one)));
+
+/**
  * A token as a reader sees it; a part of a character as its bytes.
  * @param {import("./tokens.js").Tokenizer} tokens
  * @param {number} id

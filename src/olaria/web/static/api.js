@@ -6,12 +6,16 @@ import { language, t } from "./words.js";
 
 /** What went wrong, as the server says it: a message, what to do, and the field that is wrong. */
 export class Trouble extends Error {
-  /** @param {{code: string, message: string, hint?: string | null, field?: string | null}} told */
-  constructor({ code, message, hint = null, field = null }) {
+  /**
+   * @param {{code: string, message: string, hint?: string | null, field?: string | null}} told
+   * @param {number} [wait] seconds after which to ask again, where the studio is busy
+   */
+  constructor({ code, message, hint = null, field = null }, wait = 0) {
     super(message);
     this.code = code;
     this.hint = hint && message.includes(hint) ? null : hint; // some messages end with it
     this.field = field;
+    this.wait = wait;
   }
 }
 
@@ -48,7 +52,8 @@ export async function ask(path, { body, signal: ended } = {}) {
   }
   if (answer.ok) return answer;
   const told = await answer.json().catch(() => null);
-  throw new Trouble(told ?? { code: "failed", message: `${answer.status} ${answer.statusText}` });
+  const wait = Number(answer.headers.get("Retry-After")) || 0;
+  throw new Trouble(told ?? { code: "failed", message: `${answer.status} ${answer.statusText}` }, wait);
 }
 
 /**

@@ -74,7 +74,7 @@ export function follow(id, told, lost) {
 }
 
 /** @param {string} text of one event */
-function parsed(text) {
+export function parsed(text) {
   let id = "", kind = "", data = "";
   for (const line of text.split("\n")) {
     if (line.startsWith("id: ")) id = line.slice(4);

@@ -13,11 +13,14 @@ export function save(name, content) {
 }
 
 /**
+ * Rows as CSV. Before a text that a spreadsheet would compute stands an apostrophe.
  * @param {string} name
  * @param {(string | number | null | undefined)[][]} rows
  */
 export function saveTable(name, rows) {
-  const cell = (value) => (/[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
+  const guarded = (value) => (typeof value === "string" && /^[=+\-@]/.test(value) && !Number.isFinite(Number(value))
+    ? `'${value}` : String(value));
+  const cell = (value) => (/[",\r\n]/.test(guarded(value)) ? `"${guarded(value).replaceAll('"', '""')}"` : guarded(value));
   const text = rows.map((row) => row.map((value) => (value == null ? "" : cell(value))).join(",")).join("\r\n");
   save(`${name}.csv`, new Blob([text, "\r\n"], { type: "text/csv" }));
 }

@@ -11,11 +11,12 @@ import { Latent } from "./latent.js";
 import { NewRun } from "./new_run.js";
 import { address, place } from "./place.js";
 import { RunRoom } from "./run.js";
+import { TextRoom } from "./text.js";
 import { setTheme, theme, THEMES } from "./theme.js";
 import { language, said, t } from "./words.js";
 
 /** @type {Record<string, any>} */
-const ROOMS = { home: Home, new_run: NewRun, run: RunRoom, compare: Compare, latent: Latent, gan: Gan };
+const ROOMS = { home: Home, new_run: NewRun, run: RunRoom, compare: Compare, text: TextRoom, latent: Latent, gan: Gan };
 const LINKS = ["home", "new_run", "compare"];
 const LANGUAGES = { en: "English", pt: "Português" };
 
