@@ -225,6 +225,7 @@ WORDS = {
     "text_cut": N_(
         "The text has {count} tokens and the model reads at most {context} at once: only its end counts."
     ),
+    "text_one": N_("{count} tokens; the model reads only the last one."),
     "text_slid": N_(
         "Prompt and text are longer than the {context} tokens that the model reads at once: what it reads slid along."
     ),
@@ -315,6 +316,12 @@ WORDS = {
     "text_copy": N_("Copy"),
     "text_copied": N_("Copied."),
     "text_untrained": N_("This run has no complete checkpoint yet; train it longer."),
+    "text_look_attention": N_("Attention over your text, by layer and head"),
+    "text_look_bigram": N_("The row of the table after your text"),
+    "text_look_translation": N_("Where the model looks while it translates"),
+    "text_look_why": N_(
+        "The model runs in this page for that; its numbers are compared with Python's first."
+    ),
     # of an encoder–decoder
     "text_sources": N_("Sentences to translate, one on each line"),
     "text_sentence_hint": N_("Write a sentence, in the form of those that the run learnt from."),
@@ -330,6 +337,8 @@ WORDS = {
     "text_translated": N_("{count} of {total} translated"),
     "text_differ": N_("{count} differ"),
     "text_no_words": N_("no word"),
+    "text_map": N_("map"),
+    "text_map_of": N_("show where the model looks while it translates {source}"),
     # units of time and size
     "seconds": N_("{value} s"),
     "minutes": N_("{value} min"),

@@ -9,7 +9,7 @@ from olaria.errors import OlariaError
 from olaria.i18n import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from olaria.cards.live import LivePart
     from olaria.data import AnyData
@@ -98,7 +98,22 @@ def _parts(run: Run, model: Model, data: AnyData | None) -> Sequence[LivePart]:
     if isinstance(model, AutoEncoder | VAE):  # whose map of codes the room draws itself
         return latent_parts(model, data) if isinstance(data, ImageData) else []
     part = live_part(run, model, data, text=_text(run, data), drawn=DRAWN)
-    return [] if part is None else [part]
+    if part is None:
+        return []
+    return [_attention(part.settings) if part.name == "live_prompt" and _attends(run) else part]
+
+
+def _attends(run: Run) -> bool:
+    """Whether a language model has heads that a page can show."""
+    config = run.recipe.model
+    return hasattr(config, "num_heads") and getattr(config, "rung", "gpt") != "average"
+
+
+def _attention(settings: Mapping[str, Any]) -> LivePart:
+    """The heads of a language model on a sentence; what it writes next, the room of text shows by itself."""
+    from olaria.cards.live import LivePart
+
+    return LivePart("live_attention", {**settings, "layer": 0, "head": 0})
 
 
 def _text(run: Run, data: AnyData | None) -> str:

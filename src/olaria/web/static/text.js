@@ -5,6 +5,7 @@ import { html } from "./html.js";
 import { address, keep, place } from "./place.js";
 import { RunHeading, useCard } from "./run_heading.js";
 import { Column, textOf } from "./text_column.js";
+import { Look } from "./text_look.js";
 import { BANDS } from "./text_pane.js";
 import { LONGEST, PromptField, unknownWords, usePrompt, useTokens } from "./text_prompt.js";
 import { columnsOf, drawSettings, Settings, useBeside, useInfo, useOthers } from "./text_settings.js";
@@ -82,13 +83,15 @@ function Writer({ run, info }) {
     <div class="results">${asked && html`<${Legend} />`}
       <div class=${`columns of-${columns.length}`}>${columns.map((column, at) => html`<${Column} key=${`${at}-${column.id}`} column=${column} at=${at}
         isAlone=${columns.length === 1} asked=${asked} running=${running} wrong=${setWrong} goOn=${write} panes=${panes}
-        context=${at ? beside?.info?.context : info.context} />`)}</div></div></div>`;
+        context=${at ? beside?.info?.context : info.context} />`)}</div>
+      ${info.kind === "text" && html`<${Look} run=${run} text=${asked ? asked.prompt : prompt} />`}</div></div>`;
 }
 
 /** Where the text begins, and what is to be known of it. */
 function Prompt({ prompt, info, ...more }) {
   const found = useTokens(prompt, info.tokenizer), count = number(found.ids.length, 0), context = number(info.context, 0);
-  const length = info.context && (found.ids.length > info.context ? t("text_cut", { count, context }) : t("text_tokens", { count, context }));
+  const isCut = found.ids.length > info.context;
+  const length = info.context && t(info.context === 1 ? "text_one" : isCut ? "text_cut" : "text_tokens", { count, context });
   const notes = prompt ? [length, unknownWords(found)] : [t("text_empty")];
   return html`<${PromptField} label=${t("text_prompt")} prompt=${prompt} notes=${notes} ...${more} />`;
 }

@@ -26,7 +26,7 @@ const PART = "\ufffd"; // where a token is only a part of a character
  */
 
 /** A probability with four decimals, less where it is small. @param {number} p */
-const odds = (p) => number(p, p >= 0.0005 ? 4 : undefined);
+const odds = (p) => (p >= 0.0005 ? number(p, 4) : number(Number(p.toPrecision(2))));
 
 /** The text of units. @param {import("./text_stream.js").Unit[]} units */
 export const textOf = (units) => units.map(({ text }) => text).join("");
@@ -146,7 +146,7 @@ function Told({ state, counted, seed, context }) {
     <div role="status">${wait > 0 && html`<p>${t("text_wait", { seconds: number(wait, 0) })}</p>`}
       ${error && html`<p class="wrong">${error.message} ${error.hint} ${count > 0 && t("text_keeps")}</p>`}
       ${!isRunning && ended && html`<p class="soft">${[ended, ...facts].join(" · ")}</p>`}</div>
-    ${!isRunning && count > 0 && context && length > context && html`<p class="soft">${t("text_slid", { context: number(context, 0) })}</p>`}</div>`;
+    ${!isRunning && count > 0 && context > 1 && length > context && html`<p class="soft">${t("text_slid", { context: number(context, 0) })}</p>`}</div>`;
 }
 
 /** What else could have come, the likeliest first; each can be taken. */

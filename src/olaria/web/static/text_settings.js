@@ -1,6 +1,6 @@
 /** How a text is written: the settings of the draw, each with what it does, and which weights write. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { askJson, attempt } from "./api.js";
 import { html } from "./html.js";
 import { keep, place } from "./place.js";
@@ -99,11 +99,14 @@ function Checkpoint({ info, name, label }) {
  * @param {any} of.wrong with which field
  */
 export function Settings({ run, info, beside, others, wrong }) {
-  const [isOpen] = useState(() => matchMedia(WIDE).matches);
+  const [isOpen, setOpen] = useState(() => matchMedia(WIDE).matches), box = useRef(/** @type {any} */ (null));
+  const inside = wrong && wrong.field !== "prompt" ? wrong : null;
+  useEffect(() => { if (inside) setOpen(true); }, [inside]);
+  useEffect(() => { if (inside && isOpen) box.current.querySelector(`[name=${inside.field}]`)?.focus(); }, [inside, isOpen]);
   const fields = info.kind === "pairs" ? OF_SEARCH : OF_DRAW;
   const refuses = ["char", "word"].includes(info.tokenizer.kind);
   const chooseBeside = (event) => keep({ beside: event.target.value || null, beside_checkpoint: null });
-  return html`<details class="panel text-settings" open=${isOpen}><summary>${t("text_settings")}</summary>
+  return html`<details class="panel text-settings" open=${isOpen} ref=${box} onToggle=${() => setOpen(box.current.open)}><summary>${t("text_settings")}</summary>
     <div class="settings-grid">${fields.map((field) => html`<${Field} key=${field.name} field=${field} wrong=${wrong} />`)}
       ${refuses && html`<div class="setting">
         <label>${t("text_unseen")}<select ...${marked("unseen", wrong)} value=${place.value.unseen ?? ""} onChange=${keeps("unseen")}>

@@ -7,6 +7,7 @@ import { html } from "./html.js";
 import { keep, place } from "./place.js";
 import { save, saveTable } from "./save.js";
 import { Command } from "./text_column.js";
+import { Look } from "./text_look.js";
 import { LONGEST, PromptField, unknownWords, usePrompt, useTokens } from "./text_prompt.js";
 import { columnsOf, FIELDS, searchSettings, Settings, useBeside, useOthers } from "./text_settings.js";
 import { stream } from "./text_stream.js";
@@ -25,6 +26,8 @@ export function Translator({ run, info }) {
   const field = useRef(/** @type {any} */ (null));
   const isRunning = made.some((one) => one?.isRunning);
   const sentences = sentencesOf(prompt);
+  const mapped = place.value.map ?? asked?.sentences[0] ?? "";
+  const map = (source) => keep({ map: source, look: "1", "translation.text": null, "translation.step": null });
 
   const write = () => {
     asked?.ended.abort();
@@ -70,7 +73,8 @@ export function Translator({ run, info }) {
         ? html`<button class="button" onClick=${() => asked?.ended.abort()}>${t("stop")}</button>`
         : html`<button class="button" onClick=${write}>${t("text_translate")}</button>`}</div></div>
     <${Settings} run=${run} info=${info} beside=${beside} others=${others} wrong=${wrong} />
-    <div class="results">${asked && html`<${Table} name=${run.name} asked=${asked} made=${made} />`}</div></div>`;
+    <div class="results">${asked && html`<${Table} name=${run.name} asked=${asked} made=${made} mapped=${mapped} map=${map} />`}
+      <${Look} run=${run} text=${mapped} /></div></div>`;
 }
 
 /** The sentences, and what is to be known of them. */
@@ -84,7 +88,7 @@ function Sources({ info, sentences, ...more }) {
 }
 
 /** Sources and translations; of two columns, those that differ are marked. */
-function Table({ name, asked, made }) {
+function Table({ name, asked, made, mapped, map }) {
   const { sentences, columns } = asked;
   const rows = sentences.map((source, i) => [source, ...made.map((one) => one.texts[i]?.replace(/\n$/, ""))]);
   const head = [t("text_source"), ...columns.map((one) => (columns.length > 1 ? titleOf(one) : t("text_translation")))];
@@ -97,9 +101,11 @@ function Table({ name, asked, made }) {
       ${errors.filter(Boolean).map((text) => html`<p class="wrong">${text}</p>`)}
       <p class="soft">${t("text_translated", { count: number(count, 0), total: number(sentences.length, 0) })}${
         columns.length > 1 && isDone ? ` · ${t("text_differ", { count: number(rows.filter(differ).length, 0) })}` : ""}</p></div>
-    <div class="scroll" tabindex="0" role="region" aria-label=${t("text_translations")}><table><thead><tr>${head.map((one) => html`<th scope="col">${one}</th>`)}</tr></thead>
+    <div class="scroll" tabindex="0" role="region" aria-label=${t("text_translations")}><table><thead><tr>${head.map((one) => html`<th scope="col">${one}</th>`)}<td></td></tr></thead>
       <tbody>${rows.map((row) => html`<tr class=${differ(row) ? "differs" : ""}><th scope="row">${legible(row[0])}</th>
-        ${row.slice(1).map((text) => html`<td>${text === undefined ? "…" : text ? legible(text) : html`<span class="soft">${t("text_no_words")}</span>`}</td>`)}</tr>`)}</tbody></table></div>
+        ${row.slice(1).map((text) => html`<td>${text === undefined ? "…" : text ? legible(text) : html`<span class="soft">${t("text_no_words")}</span>`}</td>`)}
+        <td class="mapped"><button class="plain" aria-pressed=${String(row[0] === mapped)} aria-label=${t("text_map_of", { source: row[0] })}
+          onClick=${() => map(row[0])}>${t("text_map")}</button></td></tr>`)}</tbody></table></div>
     ${isDone && count > 0 && html`<p class="row saves">
       <button class="plain" onClick=${() => save(`${name}.txt`, new Blob([rows.map((row) => `${row[1] ?? ""}\n`).join("")], { type: "text/plain" }))}>${t("text_save")}</button>
       <button class="plain" onClick=${() => saveTable(name, [head, ...rows])}>${t("text_save_table")}</button></p>`}
