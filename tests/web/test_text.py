@@ -6,7 +6,9 @@ import json
 import math
 import shlex
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 import torch
 from starlette.testclient import TestClient
 
+from olaria.characters import legible
 from olaria.runs import Run
 from olaria.web.app import create_app
 
@@ -156,3 +159,25 @@ def test_a_process_that_ends_within_a_text_is_told_in_the_stream(page: TestClien
     told = events(drawn(page, **values).text)
     assert told[-1][0] == "failed" and told[-1][1]["code"] == "drawer_ended"
     assert drawn(page, max_tokens=2).status_code == 200
+
+
+SAMPLES = (
+    "plain text", "a\u202eb", "\u200bx", "ro\u00adda", "a\x00\x1b[31m", "\u0301e", "e\u0301", "tab\there\nand",
+    "\ufeff", "\u2028", "\u00a0", "\u3164", "é☃😀", "\U000e0001", "\ud83d",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", SAMPLES, ids=ascii)
+def test_a_text_in_the_page_is_as_legible_as_in_python(text: str) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("no Node: apt-get install nodejs")
+    code = (
+        'import { legible } from "./spelling.js";'
+        f"process.stdout.write(JSON.stringify(legible({json.dumps(text)})));"
+    )
+    folder = str(resources.files("olaria.pages").joinpath("play"))
+    words = [node, "--input-type=module", "--eval", code]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == legible(text, keep="\n\t")

@@ -227,7 +227,7 @@ WORDS = {
     ),
     "text_one": N_("{count} tokens; the model reads only the last one."),
     "text_slid": N_(
-        "Prompt and text are longer than the {context} tokens that the model reads at once: what it reads slid along."
+        "The text is longer than the {context} tokens that the model reads at once: the window slid along."
     ),
     "text_too_long": N_(
         "More than {count} characters are not kept in the address: a link shows the room without them."
@@ -281,9 +281,8 @@ WORDS = {
         "A second run or checkpoint writes from the same text with the same seed."
     ),
     "text_alone": N_("nothing"),
-    "text_same_run": N_("this run, another checkpoint"),
+    "text_same_run": N_("another checkpoint"),
     "text_written": N_("The text"),
-    "text_nothing": N_("Nothing is written yet."),
     "text_choose": N_("The text: choose a token by pointer or with the arrow keys"),
     "text_count": N_("{count} tokens"),
     "text_ended": N_("Done"),
@@ -322,6 +321,12 @@ WORDS = {
     "text_look_why": N_(
         "The model runs in this page for that; its numbers are compared with Python's first."
     ),
+    # of a model that writes codes of images
+    "text_painted": N_("Images from its codes"),
+    "text_why_painted": N_(
+        "Lines of letters are codes here: the run that they are of paints images from them, by temperature and seed."
+    ),
+    "text_paint": N_("Paint"),
     # of an encoder–decoder
     "text_sources": N_("Sentences to translate, one on each line"),
     "text_sentence_hint": N_("Write a sentence, in the form of those that the run learnt from."),

@@ -6,6 +6,7 @@ import { address, keep, place } from "./place.js";
 import { RunHeading, useCard } from "./run_heading.js";
 import { Column, textOf } from "./text_column.js";
 import { Look } from "./text_look.js";
+import { Painted } from "./text_paint.js";
 import { BANDS } from "./text_pane.js";
 import { LONGEST, PromptField, unknownWords, usePrompt, useTokens } from "./text_prompt.js";
 import { columnsOf, drawSettings, Settings, useBeside, useInfo, useOthers } from "./text_settings.js";
@@ -84,6 +85,7 @@ function Writer({ run, info }) {
       <div class=${`columns of-${columns.length}`}>${columns.map((column, at) => html`<${Column} key=${`${at}-${column.id}`} column=${column} at=${at}
         isAlone=${columns.length === 1} asked=${asked} running=${running} wrong=${setWrong} goOn=${write} panes=${panes}
         context=${at ? beside?.info?.context : info.context} />`)}</div>
+      ${info.kind === "codes" && html`<${Painted} run=${run} checkpoint=${columns[0].checkpoint} />`}
       ${info.kind === "text" && html`<${Look} run=${run} text=${asked ? asked.prompt : prompt} />`}</div></div>`;
 }
 

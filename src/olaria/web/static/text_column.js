@@ -79,12 +79,11 @@ export function Column({ column, at, isAlone, asked, running, wrong, goOn, conte
   }, [asked]);
   const units = pane.current?.units ?? [];
   const isEmpty = !asked;
-  return html`<section class="panel written" aria-label=${isAlone ? t("text_written") : column.name}>
-    ${!isAlone && html`<h2>${column.name}${column.checkpoint != null && html` <span class="soft">${
+  return html`<section class="panel written" hidden=${isEmpty} aria-label=${isAlone ? t("text_written") : column.name}>
+    ${isAlone ? html`<h2 class="unseen">${t("text_written")}</h2>` : html`<h2>${column.name}${column.checkpoint != null && html` <span class="soft">${
       typeof column.checkpoint === "number" ? t("step_n", { step: number(column.checkpoint, 0) }) : t("text_last_one")}</span>`}</h2>`}
-    <div class=${`pane${place.value.colour === "0" ? "" : " coloured"}`} ref=${box} tabindex="0" role="group" hidden=${isEmpty}
+    <div class=${`pane${place.value.colour === "0" ? "" : " coloured"}`} ref=${box} tabindex="0" role="group"
       aria-label=${t("text_choose")} aria-busy=${String(Boolean(state.isRunning))}></div>
-    ${isEmpty && html`<p class="soft">${t("text_nothing")}</p>`}
     <${Told} state=${state} counted=${counted} seed=${asked?.settings.seed ?? 0} context=${context} />
     ${chosen >= 0 && units[chosen] && html`<${Alternatives} unit=${units[chosen]} walk=${pane.current.walk}
       close=${() => { pane.current.mark(-1); box.current.focus(); }} isBusy=${state.isRunning}
@@ -157,7 +156,7 @@ function Alternatives({ unit, walk, close, pick, isBusy }) {
   const most = shown[0][1], total = probabilityOf(unit);
   const nameOf = (text) => (text === PART ? t("text_part") : visible(text));
   const width = (element) => (share) => { if (element) element.style.width = `${100 * share}%`; };
-  return html`<div class="alternatives" role="region" aria-label=${t("text_instead")}>
+  return html`<div class="alternatives" role="group" aria-label=${t("text_instead")}>
     <div class="row"><h3>${t("text_instead")} <code class="token">${visible(unit.text)}</code></h3>
       <span class="row tight"><button class="plain" onClick=${() => walk(-1)} aria-label=${t("text_before")}>←</button>
         <button class="plain" onClick=${() => walk(1)} aria-label=${t("text_after")}>→</button>
@@ -199,7 +198,7 @@ export function Command({ command }) {
     } catch { /* marked */ }
   };
   return html`<details class="command"><summary>${t("command")}</summary>
-    <pre ref=${shown} tabindex="0" role="region" aria-label=${t("command")}>${command}</pre>
+    <pre ref=${shown} tabindex="0" role="group" aria-label=${t("command")}>${command}</pre>
     <p class="row"><button class="plain" onClick=${copy}>${t("text_copy")}</button>
       <span role="status" class="soft">${isCopied && t("text_copied")}</span></p></details>`;
 }
