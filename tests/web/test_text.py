@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shlex
 import shutil
 import subprocess
@@ -70,26 +69,28 @@ def test_each_token_has_the_model_s_own_probability_and_that_of_the_draw(
             used = dict(zip(kept.indices.tolist(), kept.values.softmax(-1).tolist(), strict=True))
             assert token["probability"] == pytest.approx(float(own[token["id"]]), rel=1e-3)
             assert token["drawn_with"] == pytest.approx(used[token["id"]], rel=1e-3)
-            names = [tokenizer.decode([one]) for one in own.topk(4).indices.tolist()]
-            assert [text for text, *_ in token["alternatives"]] == names
+            likely = [(one, tokenizer.decode([one])) for one in own.topk(4).indices.tolist()]
+            assert [(one, text) for one, text, *_ in token["alternatives"]] == likely
             ids.append(token["id"])
 
 
-def test_a_whole_answer_has_them_too_and_none_unless_asked_for(page: TestClient) -> None:
-    whole = drawn(page, **VALUES, alternatives=2).json()
-    assert len(whole["draws"]) == whole["tokens"] == VALUES["max_tokens"]
-    assert all(0 < math.exp(math.log(one["probability"])) <= 1 for one in whole["draws"])
-    plain = drawn(page, **VALUES).json()
-    assert "draws" not in plain and plain["text"] == whole["text"]
+def test_probabilities_come_only_where_they_are_asked_for_and_with_a_stream(
+    page: TestClient,
+) -> None:
     streamed = events(drawn(page, **VALUES, stream=True).text)
     assert all("tokens" not in data for kind, data in streamed if kind == "piece")
+    whole = drawn(page, **VALUES, alternatives=2)
+    assert (whole.status_code, whole.json()["field"]) == (422, "alternatives")
+    assert "stream" in whole.json()["message"]
+    long = drawn(page, max_tokens=20_000, stream=True, alternatives=9)
+    assert (long.status_code, long.json()["field"]) == (422, "alternatives")
 
 
 def test_an_alternative_is_gone_on_from_as_a_prompt(page: TestClient) -> None:
-    first = drawn(page, **VALUES, alternatives=3).json()
-    draw = first["draws"][4]
-    other = next(text for text, *_ in draw["alternatives"] if text != draw["token"])
-    start = VALUES["prompt"] + first["text"][:4] + other
+    told = events(drawn(page, **VALUES, stream=True, alternatives=3).text)
+    tokens = [token for kind, data in told if kind == "piece" for token in data["tokens"]]
+    other = next(text for _, text, *_ in tokens[4]["alternatives"] if text != tokens[4]["token"])
+    start = VALUES["prompt"] + "".join(token["token"] for token in tokens[:4]) + other
     again = drawn(page, **{**VALUES, "prompt": start}).json()
     assert again["prompt_tokens"] == 4 + 4 + 1 and again["tokens"] == VALUES["max_tokens"]
 
@@ -102,7 +103,8 @@ def test_an_alternative_is_gone_on_from_as_a_prompt(page: TestClient) -> None:
 def test_an_option_of_another_kind_is_refused(
     name: str, option: dict[str, Any], page: TestClient
 ) -> None:
-    found = drawn(page, name, prompt="the " if name != "images" else None, **option)
+    prompt = "the " if name != "images" else None
+    found = drawn(page, name, prompt=prompt, stream=True, **option)
     assert (found.status_code, found.json()["field"]) == (422, *option), found.text
 
 

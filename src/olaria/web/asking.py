@@ -11,9 +11,11 @@ from olaria.errors import UsageError, suggestion
 from olaria.i18n import N_, Message, Setting, command, translate
 from olaria.recipes import preset as find_preset
 from olaria.runs import Run
+from olaria.vocabulary import MAX_TOKENS
 from olaria.web.errors import Refused
 from olaria.web.index import RunIndex
 from olaria.workflows.requests import Request
+from olaria.workflows.requests.common import refuse_alone
 from olaria.workflows.sample import SampleRequest
 from olaria.workflows.train import TrainRequest
 
@@ -26,8 +28,8 @@ NOT_DRAWN = ("run", "data", "out", "overwrite", "threads")
 """Settings of ``sample`` that are places, or the studio's own."""
 MOST_DRAWN = {"max_tokens": 20_000, "count": 400, "temperature": 100, "top_k": 1_000_000}
 """Of one drawing."""
-MOST_ALTERNATIVES = 20
-"""Candidates that come with each token."""
+MOST_ALTERNATIVES, MOST_CANDIDATES = 20, 160_000
+"""Candidates that come with each token, and with a whole text: who reads slowly lets them wait in memory."""
 MOST_LETTERS, MOST_STOPS = 100_000, 16
 """Of a prompt, and of the texts that end one."""
 
@@ -182,21 +184,31 @@ def drawing(values: Mapping[str, Any], run: Run) -> dict[str, Any]:
     return settings_of(SampleRequest.from_json({**values, "run": str(run.path)}))
 
 
-def alternatives(value: Any) -> int:
+def alternatives(value: Any, max_tokens: Any, *, streams: bool) -> int:
     """How many candidates are to come with each token.
 
+    Args:
+        value: as it was asked for.
+        max_tokens: of the text.
+        streams: whether the text is sent as it comes.
+
     Raises:
-        UsageError: it is no such number.
+        UsageError: it is no such number, or too much for the text; or the text is not streamed.
     """
-    if value is None:
+    if value is None or value == 0:
         return 0
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_ALTERNATIVES:
-        return value
-    reason = Message(
-        N_("it must be a whole number from {least} to {most}"),
-        {"least": 0, "most": MOST_ALTERNATIVES},
-    )
-    raise _cannot("alternatives", value, reason)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= MOST_ALTERNATIVES:
+        reason = N_("it must be a whole number from {least} to {most}")
+        limits = {"least": 0, "most": MOST_ALTERNATIVES}
+        raise _cannot("alternatives", value, Message(reason, limits))
+    if not streams:
+        raise refuse_alone(Setting("alternatives"), Setting("stream"))
+    most = MOST_CANDIDATES // (max_tokens if isinstance(max_tokens, int) else MAX_TOKENS)
+    if value > most:
+        raise _cannot(
+            "alternatives", value, Message(N_("it must be at most {limit}"), {"limit": most})
+        )
+    return value
 
 
 def sentences(prompt: str | None) -> list[str]:

@@ -151,19 +151,15 @@ def _without_effect(name: str, run: Run) -> Refused:
 
 
 def _token(draw: Draw, tokenizer: Any) -> Message:
-    """A token with its probabilities, as JSON: the others are rows of text, probability and that of the draw."""
+    """A token with its probabilities, as JSON: the others are rows of id, text, probability and that of the draw."""
 
-    def row(one: Candidate) -> tuple[str, float, float]:
-        return tokenizer.decode([one.token]), _rounded(one.probability), _rounded(one.drawn_with)
+    def row(one: Candidate) -> tuple[int, str, float, float]:
+        text = tokenizer.decode([one.token])
+        return one.token, text, _rounded(one.probability), _rounded(one.drawn_with)
 
-    text, probability, drawn_with = row(draw.drawn)
-    return {
-        "id": draw.drawn.token,
-        "token": text,
-        "probability": probability,
-        "drawn_with": drawn_with,
-        "alternatives": [*map(row, draw.likeliest)],
-    }
+    names = ("id", "token", "probability", "drawn_with")
+    drawn = dict(zip(names, row(draw.drawn), strict=True))
+    return {**drawn, "alternatives": [*map(row, draw.likeliest)]}
 
 
 def _rounded(probability: float) -> float:

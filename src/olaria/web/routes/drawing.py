@@ -44,15 +44,16 @@ def show_drawing(request: Request) -> Response:
 async def draw(request: Request, run_id: str) -> Response:
     """Draw from a run: a picture (PNG), or text; with ``stream`` as server-sent events.
 
-    Events are ``begun``, ``piece``, ``done`` and ``failed``. Who leaves stops it. With ``alternatives`` a piece has its
-    tokens, each with its probability and that of so many others; with ``lines`` each line of the prompt is translated
-    for itself.
+    Events are ``begun``, ``piece``, ``done`` and ``failed``. Who leaves stops it. With ``alternatives`` a streamed
+    piece has its tokens, each with its probability and that of so many others; with ``lines`` each line of the prompt
+    is translated for itself.
     """
     values, app, language = await json_body(request), studio_of(request), language_of(request)
     streams, lines = switched(values, "stream"), switched(values, "lines")
-    count = asking.alternatives(values.pop("alternatives", None))
+    candidates = values.pop("alternatives", None)
     run = await asyncio.to_thread(app.shelf.index.run, run_id)
     settings = asking.drawing(values, run)
+    count = asking.alternatives(candidates, settings["max_tokens"], streams=streams)
     begun = app.drawers.begin(settings, language, alternatives=count, lines=lines)
     drawing = await unless_left(request, begun)
     if drawing.begun["kind"] == "text" and streams:
@@ -82,19 +83,17 @@ def switched(values: dict[str, Any], name: str) -> bool:
 
 
 async def _whole(drawing: Drawing, settings: dict[str, Any]) -> Response:
-    pieces, tokens, picture = list[str](), list[Any](), None
+    pieces, picture = list[str](), None
     done: dict[str, Any] = {}
     async for message in drawing.messages():
         pieces.append(message.get("piece", ""))
-        tokens += message.get("tokens", [])
         picture = message.get("picture", picture)
         done = message.get("done", done)
     if picture is not None:
         return Response(base64.b64decode(picture), media_type="image/png")
     counts = {"prompt_tokens": drawing.begun["prompt_tokens"], **done}
     text = {"format": 1, "prompt": settings["prompt"] or "", "text": "".join(pieces)}
-    # The number of tokens has their name already.
-    return answer({**text, **counts, **({"draws": tokens} if tokens else {})})
+    return answer({**text, **counts})
 
 
 async def events(drawing: Drawing, language: str, command: str) -> AsyncIterator[str]:

@@ -11,7 +11,6 @@ from fastapi import FastAPI, Request, Response
 from olaria.errors import RunError
 from olaria.i18n import N_
 from olaria.runs import Run
-from olaria.storage import folder as files
 from olaria.storage.folder import RunFolder
 from olaria.web.errors import Refused
 from olaria.web.routing import answer, studio_of
@@ -35,8 +34,7 @@ def _told(run: Run) -> dict[str, Any]:
     if run.recipe.kind not in KINDS:
         raise Refused(409, "no_text", N_("this run does not write text"))
     steps = run.folder.checkpoint_steps()
-    tokenizer = dict(run.folder.read(files.TOKENIZER) or {})
-    tokenizer["unseen"] = run.recipe.data.unseen
+    tokenizer = {**run.tokenizer().to_json(), "unseen": run.recipe.data.unseen}
     return {
         "format": 1,
         "kind": run.recipe.kind,

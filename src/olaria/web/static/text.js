@@ -84,7 +84,7 @@ function Writer({ run, info }) {
     <div class="results">${asked && html`<${Legend} />`}
       <div class=${`columns of-${columns.length}`}>${columns.map((column, at) => html`<${Column} key=${`${at}-${column.id}`} column=${column} at=${at}
         isAlone=${columns.length === 1} asked=${asked} running=${running} wrong=${setWrong} goOn=${write} panes=${panes}
-        context=${at ? beside?.info?.context : info.context} />`)}</div>
+        info=${at ? beside?.info : info} />`)}</div>
       ${info.kind === "codes" && html`<${Painted} run=${run} checkpoint=${columns[0].checkpoint} />`}
       ${info.kind === "text" && html`<${Look} run=${run} text=${asked ? asked.prompt : prompt} />`}</div></div>`;
 }

@@ -1,7 +1,8 @@
 /** One text as it is written: the stream, the pane it grows in, and what else could have come at a token. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
-import { visible } from "play/spelling.js";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { spelt, visible } from "play/spelling.js";
+import { tokenizer } from "play/tokens.js";
 import { Trouble } from "./api.js";
 import { html } from "./html.js";
 import { place } from "./place.js";
@@ -40,12 +41,13 @@ export const textOf = (units) => units.map(({ text }) => text).join("");
  * @param {(at: number, isRunning: boolean) => void} of.running
  * @param {(error: Trouble) => void} of.wrong is told of a field that is wrong
  * @param {(kept: import("./text_stream.js").Unit[], at: number) => void} of.goOn
- * @param {number | null} of.context of the model
+ * @param {any} of.info of the run; null until it is known
  * @param {{current: any[]}} of.panes where the room finds what was written
  */
-export function Column({ column, at, isAlone, asked, running, wrong, goOn, context, panes }) {
+export function Column({ column, at, isAlone, asked, running, wrong, goOn, info, panes }) {
   const box = useRef(/** @type {any} */ (null)), counted = useRef(/** @type {any} */ (null));
   const [chosen, choose] = useState(-1);
+  const tokens = useMemo(() => info && tokenizer(info.tokenizer), [info]);
   const [state, setState] = useState(/** @type {any} */ ({}));
   const pane = useRef(/** @type {any} */ (null));
   useEffect(() => {
@@ -84,8 +86,8 @@ export function Column({ column, at, isAlone, asked, running, wrong, goOn, conte
       typeof column.checkpoint === "number" ? t("step_n", { step: number(column.checkpoint, 0) }) : t("text_last_one")}</span>`}</h2>`}
     <div class=${`pane${place.value.colour === "0" ? "" : " coloured"}`} ref=${box} tabindex="0" role="group"
       aria-label=${t("text_choose")} aria-busy=${String(Boolean(state.isRunning))}></div>
-    <${Told} state=${state} counted=${counted} seed=${asked?.settings.seed ?? 0} context=${context} />
-    ${chosen >= 0 && units[chosen] && html`<${Alternatives} unit=${units[chosen]} walk=${pane.current.walk}
+    <${Told} state=${state} counted=${counted} seed=${asked?.settings.seed ?? 0} context=${info?.context} />
+    ${chosen >= 0 && units[chosen] && html`<${Alternatives} unit=${units[chosen]} tokens=${tokens} walk=${pane.current.walk}
       close=${() => { pane.current.mark(-1); box.current.focus(); }} isBusy=${state.isRunning}
       pick=${(row) => goOn([...units.slice(0, chosen), taken(units[chosen], row)], at)} />`}
     ${!isEmpty && !state.isRunning && units.length > 0 && html`<${Saves} name=${`${column.name}-${asked.settings.seed ?? 0}`}
@@ -94,9 +96,9 @@ export function Column({ column, at, isAlone, asked, running, wrong, goOn, conte
 }
 
 /** A token that the reader took instead of the one that was drawn. */
-function taken(unit, [token, probability, drawn_with]) {
+function taken(unit, [id, token, probability, drawn_with]) {
   const [{ alternatives }] = unit.tokens;
-  return { text: token, isChosen: true, tokens: [{ id: null, token, probability, drawn_with, alternatives }] };
+  return { text: token, isChosen: true, tokens: [{ id, token, probability, drawn_with, alternatives }] };
 }
 
 /** Write into a pane, and give what is to be said of it. */
@@ -149,29 +151,30 @@ function Told({ state, counted, seed, context }) {
 }
 
 /** What else could have come, the likeliest first; each can be taken. */
-function Alternatives({ unit, walk, close, pick, isBusy }) {
+function Alternatives({ unit, tokens, walk, close, pick, isBusy }) {
   const [first] = unit.tokens, rows = first.alternatives;
-  const isThere = rows.some(([text]) => text === first.token);
-  const shown = isThere ? rows : [...rows, [first.token, first.probability, first.drawn_with]];
-  const most = shown[0][1], total = probabilityOf(unit);
-  const nameOf = (text) => (text === PART ? t("text_part") : visible(text));
-  const width = (element) => (share) => { if (element) element.style.width = `${100 * share}%`; };
+  const isThere = rows.some(([id]) => id === first.id);
+  const shown = isThere ? rows : [...rows, [first.id, first.token, first.probability, first.drawn_with]];
+  const most = shown[0][2], total = probabilityOf(unit);
+  const nameOf = ([id, text]) => (tokens ? spelt(tokens, id) : visible(text));
+  const isPart = ([, text]) => text.includes(PART);
+  const width = (share) => (element) => { if (element) element.style.width = `${100 * share}%`; };
+  const facts = [unit.isChosen && t("text_yours"), t("text_odds", {
+    probability: odds(total), drawn: odds(unit.tokens.reduce((product, one) => product * one.drawn_with, 1)),
+    nats: number(-Math.log(Math.max(total, 1e-12)), 2) }), unit.tokens.length > 1 && t("text_parts", { count: unit.tokens.length })];
   return html`<div class="alternatives" role="group" aria-label=${t("text_instead")}>
     <div class="row"><h3>${t("text_instead")} <code class="token">${visible(unit.text)}</code></h3>
       <span class="row tight"><button class="plain" onClick=${() => walk(-1)} aria-label=${t("text_before")}>←</button>
         <button class="plain" onClick=${() => walk(1)} aria-label=${t("text_after")}>→</button>
         <button class="plain" onClick=${close}>${t("close")}</button></span></div>
-    <p class="soft" role="status">${unit.isChosen ? `${t("text_yours")} ` : ""}${t("text_odds", {
-      probability: odds(total), drawn: odds(unit.tokens.reduce((product, one) => product * one.drawn_with, 1)),
-      nats: number(-Math.log(Math.max(total, 1e-12)), 2) })}
-      ${unit.tokens.length > 1 && t("text_parts", { count: unit.tokens.length })}</p>
+    <p class="soft" role="status">${facts.filter(Boolean).join(" ")}</p>
     <div class="odds"><table><thead><tr><th scope="col">${t("text_token")}</th><th scope="col" colspan="2">${t("text_model")}</th>
         <th scope="col" class="n">${t("text_drawn")}</th></tr></thead>
-      <tbody>${shown.map((row) => html`<tr class=${row[0] === first.token ? "taken" : ""}>
-        <th scope="row"><button class="plain token" disabled=${isBusy || row[0] === PART} onClick=${() => pick(row)}
-          aria-label=${t("text_take", { token: nameOf(row[0]) })}>${nameOf(row[0])}</button></th>
-        <td class="bar"><i ref=${(element) => width(element)(row[1] / most)}></i></td>
-        <td class="n">${odds(row[1])}</td><td class="n">${row[2] ? odds(row[2]) : t("text_cut_out")}</td></tr>`)}</tbody></table></div>
+      <tbody>${shown.map((row) => html`<tr class=${row[0] === first.id ? "taken" : ""}>
+        <th scope="row"><button class="plain token" disabled=${isBusy || isPart(row)} onClick=${() => pick(row)}
+          title=${isPart(row) ? t("text_part") : null} aria-label=${t("text_take", { token: nameOf(row) })}>${nameOf(row)}</button></th>
+        <td class="bar"><i ref=${width(row[2] / most)}></i></td>
+        <td class="n">${odds(row[2])}</td><td class="n">${row[3] ? odds(row[3]) : t("text_cut_out")}</td></tr>`)}</tbody></table></div>
     <p class="soft">${t("text_take_hint")}</p></div>`;
 }
 

@@ -10,6 +10,8 @@ import { number, t } from "./words.js";
 
 export const LONGEST = 1000; // letters of a text that the address keeps
 const WAIT_MS = 250; // after the last letter, before its tokens are counted
+/** A text that is too long for the address, while the page is open. */
+const long = { id: "", text: "" };
 const MOST_NAMED = 12; // characters that the run does not know
 
 /**
@@ -17,7 +19,8 @@ const MOST_NAMED = 12; // characters that the run does not know
  * @returns {[string, (text: string) => void]}
  */
 export function usePrompt() {
-  const [text, setText] = useState(place.value.prompt ?? "");
+  const { id = "" } = place.value;
+  const [text, setText] = useState(place.value.prompt ?? (long.id === id ? long.text : ""));
   const kept = useRef(place.value.prompt ?? "");
   const now = place.value.prompt ?? "";
   useEffect(() => {
@@ -27,6 +30,7 @@ export function usePrompt() {
   }, [now]);
   return [text, (typed) => {
     kept.current = typed.length > LONGEST ? "" : typed;
+    Object.assign(long, { id, text: kept.current ? "" : typed });
     setText(typed);
     keep({ prompt: kept.current || null });
   }];

@@ -7,11 +7,11 @@ import { t } from "./words.js";
 /**
  * A token that was drawn.
  * @typedef {object} Drawn
- * @property {number | null} id null where the reader chose it
+ * @property {number} id
  * @property {string} token U+FFFD where it is only a part of a character
  * @property {number} probability of the model itself
  * @property {number} drawn_with the probability of the draw
- * @property {[string, number, number][]} alternatives text, and both probabilities
+ * @property {[number, string, number, number][]} alternatives id, text, and both probabilities
  */
 
 /**
