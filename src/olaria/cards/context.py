@@ -11,6 +11,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from olaria.cards.comparison import Comparison
+from olaria.cards.figures import Figure
 from olaria.families.report import PanelKind
 from olaria.i18n import Message
 
@@ -259,6 +260,8 @@ class ReportContext:
         is_markdown: whether its marks are Markdown's.
         comparison: of the runs, where several are of a kind.
         lessons: that it carries.
+        figures: that its author chose.
+        is_short: whether it leaves its appendix out, but for the lessons.
     """
 
     runs: Sequence[RunCard]
@@ -274,3 +277,5 @@ class ReportContext:
     is_markdown: bool = False
     comparison: Comparison = field(default_factory=Comparison)
     lessons: Sequence[LessonCard] = ()
+    figures: Sequence[Figure] = ()
+    is_short: bool = False

@@ -145,6 +145,7 @@ class Step:
         reference: where the formula comes from (paper, equation), in English; see :meth:`cited`.
         notes: what a reader should know before reading the numbers, half sentences; where they are of a sentence that
             the user gave, shells show them too.
+        name: of its section in the lesson's documents.
     """
 
     title: Message
@@ -154,6 +155,7 @@ class Step:
     checks: tuple[Check, ...] = ()
     reference: str = ""
     notes: tuple[Message, ...] = ()
+    name: str = ""
 
     @property
     def text(self) -> Message:

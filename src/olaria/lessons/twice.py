@@ -74,7 +74,7 @@ def run_twice(
                 raise
             text = N_("This step reads the run's own data, which is not at hand: {reason}.")
             missing = Paragraph(Message(text, {"reason": error.message}))
-            yield Step(texts.titled(row.name), (missing,))
+            yield Step(texts.titled(row.name), (missing,), name=row.name)
             continue
         if values is None or again is None:
             continue
@@ -84,6 +84,7 @@ def run_twice(
             source=row.source + row.more(scene),
             checks=(*compared(values, again), *values.get(CHECKS, ())),
             notes=values.get(NOTES, ()),
+            name=row.name,
         )
 
 

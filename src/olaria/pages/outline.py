@@ -13,9 +13,20 @@ from olaria.families.report import PanelKind
 Place = Literal["main", "appendix"]
 
 PARTS: dict[Place, tuple[str, ...]] = {
-    "main": ("activities", "data", "families", "results", "comparison", "troubles", "conclusion"),
+    "main": (
+        "activities",
+        "data",
+        "families",
+        "results",
+        "comparison",
+        "troubles",
+        "chosen",
+        "conclusion",
+    ),
     "appendix": ("pictures", "kl", "architectures", "lessons", "measured", "facts", "repeat"),
 }
+SHORT: dict[Place, tuple[str, ...]] = {"main": PARTS["main"], "appendix": ("lessons",)}
+"""Of a short report: an appendix is there only where lessons were asked for."""
 APPENDIX_PANELS: frozenset[PanelKind] = frozenset({"interpolation"})
 """Panels of a run that wait in the appendix; every other one is of the main part."""
 

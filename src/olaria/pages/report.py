@@ -26,6 +26,7 @@ from olaria.families.report import Panel, Section
 from olaria.i18n import LANGUAGES, N_, command, translate
 from olaria.pages import labels, outline, panels
 from olaria.pages.appendix import machines, recipe_tables
+from olaria.pages.chosen import chosen
 from olaria.pages.citations import Citations
 from olaria.pages.facts import activities, facts
 from olaria.pages.link import linked
@@ -101,10 +102,11 @@ def _variables(context: ReportContext, language: str) -> dict[str, Any]:
         "source_titles": SOURCE_TITLES,
         "reduced": reduced,
         "contents": contents,
-        "outline": outline.PARTS,
+        "outline": outline.SHORT if context.is_short else outline.PARTS,
         "place_of": outline.place,
         "citations": citations,
         "cite": citations.cite,
+        "chosen": [chosen(figure) for figure in context.figures],
         **_authored(context, language),
         **_recorded(context.runs),
         "facts": facts(context.runs, context.comparison, language),

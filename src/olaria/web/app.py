@@ -21,11 +21,13 @@ from olaria.web.hosts import Hosts
 from olaria.web.index import RunIndex
 from olaria.web.kept_answers import KeptAnswers
 from olaria.web.kept_pages import KeptPages
+from olaria.web.pins import Pins
 from olaria.web.routes import (
     choosing,
     comparing,
     data,
     drawing,
+    figures,
     front,
     images,
     live,
@@ -33,10 +35,12 @@ from olaria.web.routes import (
     pages,
     runs,
     text,
+    uploads,
     watching,
 )
 from olaria.web.routing import answer, language_of, studio_of
 from olaria.web.shelf import Shelf
+from olaria.web.uploads import Uploads
 from olaria.web.workers import Workers
 
 NO_TELEMETRY: TelemetryConfig = {
@@ -96,6 +100,8 @@ class Studio(FastAPI):
         self.looking = Lane(home, limit_s=120, most_waiting=8)
         self.answers = KeptAnswers()
         self.kept, self.lessons = KeptPages(), dict[str, Any]()
+        self.pins, self.uploads = Pins(home), Uploads(home)
+        self.describing = Lane(home, limit_s=300)
         self.drawers = Drawers(home)
         self.num_streams = 0
         self.is_closing = False
@@ -169,6 +175,8 @@ def _add_routes(app: FastAPI) -> None:
         live,
         images,
         text,
+        uploads,
+        figures,
     ):
         part.add(app)
 

@@ -14,6 +14,8 @@ from olaria.runs import Run
 from olaria.vocabulary import MAX_TOKENS
 from olaria.web.errors import Refused
 from olaria.web.index import RunIndex
+from olaria.web.pins import Pins
+from olaria.web.uploads import Uploads
 from olaria.workflows.requests import Request
 from olaria.workflows.requests.common import refuse_alone
 from olaria.workflows.sample import SampleRequest
@@ -36,7 +38,7 @@ MOST_LETTERS, MOST_STOPS = 100_000, 16
 LONGER = ("steps", "budget")
 """Settings that say how far a run is to be trained."""
 OF_A_LESSON = ("lesson", "prompt", "static", "seed")
-OF_A_REPORT = ("author", "course", "title", "format", "lessons")
+OF_A_REPORT = ("author", "course", "title", "format", "lessons", "live", "short")
 """Settings of ``explain`` and ``report`` that are no places."""
 MOST_BESIDE = 12
 """Runs of one page."""
@@ -148,6 +150,30 @@ def page(
     return settings_of(request.from_json({**given, "runs": [str(run.path) for run in runs]}))
 
 
+def of_the_page(values: dict[str, Any], pins: Pins) -> dict[str, Any]:
+    """What a page says where the command line names files: the pictures of pinned figures, and a conclusion as text.
+
+    Args:
+        values: settings by name; these are taken from it.
+        pins: the figures.
+
+    Raises:
+        UsageError: one cannot be what it is.
+        Refused: there is no figure of an id.
+    """
+    conclusion, ids = values.pop("conclusion", None) or "", values.pop("figures", None) or []
+    if not isinstance(conclusion, str):
+        raise _cannot("conclusion", conclusion, Message(N_("it must be text")))
+    if len(conclusion) > MOST_LETTERS:
+        limit = {"limit": MOST_LETTERS}
+        text = N_("it must have at most {limit} {limit:character|characters}")
+        raise _cannot("conclusion", conclusion, Message(text, limit))
+    if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+        raise _cannot("figures", ids, Message(N_("it must be a list")))
+    found = {"figures": [str(path) for path in pins.paths(ids)]}
+    return {**found, "conclusion": conclusion} if conclusion.strip() else found
+
+
 def _others(request: type[Request], names: Collection[str]) -> list[str]:
     return [one.name for one in request.declared() if one.name not in names]
 
@@ -256,12 +282,13 @@ def _cannot(name: str, value: Any, reason: Message) -> UsageError:
     )
 
 
-def training(values: Mapping[str, Any], index: RunIndex) -> Asked:
+def training(values: Mapping[str, Any], index: RunIndex, uploads: Uploads | None = None) -> Asked:
     """The training that a JSON object asks for.
 
     Args:
-        values: settings by name; runs by their ids.
+        values: settings by name; runs, and data of the user's own, by their ids.
         index: of the runs.
+        uploads: data of the user's own.
 
     Raises:
         UsageError: a setting is unknown or cannot be what it is; it is named.
@@ -277,12 +304,21 @@ def training(values: Mapping[str, Any], index: RunIndex) -> Asked:
             run = index.run(_id(name, given[name]))
             given[name] = str(run.path)
             stem = run.name if name == "replay" else None
+    own = None if uploads is None or not _is_own(given) else uploads.path(str(given["data"]))
+    if own is not None:
+        given["data"] = str(own)
     request = TrainRequest.from_json(given)
     _check_preset(request.preset)
-    _check_data(request.data)
+    if own is None:
+        _check_data(request.data)
     if request.replay is not None:
         return Asked(request, str(stem))
     return Asked(request, request.recipe().preset)
+
+
+def _is_own(values: Mapping[str, Any]) -> bool:
+    data = values.get("data")
+    return isinstance(data, str) and data not in DATASETS
 
 
 def from_words(request: type[Request], words: Mapping[str, list[str]]) -> dict[str, Any]:

@@ -10,9 +10,10 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from olaria.characters import encodable_json
@@ -166,8 +167,9 @@ def _report(request: Found, language: str) -> Found:
     from olaria.workflows.report import ReportRequest, report
 
     notes = list[Message]()
-    asked = ReportRequest.from_json(request)
-    found = report(asked, language=language, notify=notes.append, offline=True)
+    with _as_file(request.pop("conclusion", None)) as conclusion:
+        asked = ReportRequest.from_json({**request, "conclusion": conclusion})
+        found = report(asked, language=language, notify=notes.append, offline=True)
     said = [note.text(language) for note in (*notes, *found.notes)]
     return {**found.to_json(), "notes": said}
 
@@ -199,6 +201,18 @@ def _written(found: Found, out: str) -> Found:
     return {"is_whole": not found["notes"]}
 
 
+@contextmanager
+def _as_file(text: str | None) -> Iterator[str | None]:
+    """A conclusion that was written in the page, where the report reads it from."""
+    if text is None:
+        yield None
+        return
+    with TemporaryDirectory(prefix="olaria-words-") as folder:
+        path = Path(folder) / "conclusion.md"
+        path.write_text(text, encoding="utf-8")
+        yield str(path)
+
+
 def _get(request: Found, _language: str) -> Found:
     from olaria.data.base import DownloadProgress
     from olaria.workflows.data import GetRequest, get
@@ -223,6 +237,12 @@ def _verify(request: Found, _language: str) -> Found:
     return {**found, "files": files}
 
 
+def _describe(request: Found, _language: str) -> Found:
+    from olaria.workflows.fitting import described
+
+    return described(request["path"])
+
+
 JOBS: dict[str, Callable[[Found, str], Found]] = {
     "forecast": _forecast,
     "lessons": _lessons,
@@ -233,6 +253,7 @@ JOBS: dict[str, Callable[[Found, str], Found]] = {
     "nearest": _nearest,
     "get": _get,
     "verify": _verify,
+    "describe": _describe,
 }
 
 

@@ -10,13 +10,17 @@ import hmac
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from olaria.characters import encodable_json
 from olaria.i18n import N_
+from olaria.storage.files import in_megabytes
 from olaria.web.errors import Refused, bug, language_of, told
 from olaria.web.hosts import Hosts
+from olaria.web.pins import MOST_BODY as MOST_FIGURE
+from olaria.web.uploads import MOST_BYTES as MOST_UPLOAD
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -28,8 +32,27 @@ MOST_TARGET = 2000
 MOST_HEAD = 16_384
 """Bytes of a request's headers."""
 MOST_BODY = 1_000_000
+JSON, BYTES = "application/json", "application/octet-stream"
 BODY_S = 20.0
 """Seconds in which each part of a body must have come."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """What an address takes.
+
+    Args:
+        most: bytes.
+        kind: its type; none that a form of another site could send.
+    """
+
+    most: int = MOST_BODY
+    kind: str = JSON
+
+
+PLAIN = Body()
+BODIES = {"/api/uploads": Body(MOST_UPLOAD, BYTES), "/api/figures": Body(MOST_FIGURE)}
+"""Of addresses that take more than settings: a file that goes to the disk piece by piece, and a picture."""
 SAFE = ("GET", "HEAD", "OPTIONS")
 PUBLIC = ("/", "/health")
 """Answered without a token in any case: they hold nothing of the user's."""
@@ -113,8 +136,10 @@ class Guard:
             self._check_token(scope)
         has_body = scope["method"] in ("POST", "PUT", "PATCH")
         kind = (_header(scope, "content-type") or "").partition(";")[0].strip().lower()
-        if has_body and kind != "application/json":
-            raise Refused(415, "not_json", N_("the content must be application/json"))
+        wanted = _body(scope).kind
+        if has_body and kind != wanted:
+            code = "not_json" if wanted == JSON else "wrong_type"
+            raise Refused(415, code, N_("the content must be {kind}"), kind=wanted)
 
     def _check_token(self, scope: Scope) -> None:
         given = [value for name, value in scope["headers"] if name == b"authorization"]
@@ -164,19 +189,26 @@ def _check_size(scope: Scope) -> None:
     length = _header(scope, "content-length")
     if length is not None and not re.fullmatch("[0-9]{1,18}", length):
         raise Refused(400, "bad_request", N_("the length of the content is no number"))
-    if int(length or 0) > MOST_BODY:
-        raise _too_large()
+    if int(length or 0) > _body(scope).most:
+        raise _too_large(_body(scope).most)
 
 
-def _too_large() -> Refused:
-    return Refused(
-        413, "too_large", N_("the content is too large: at most {limit} bytes"), limit=MOST_BODY
-    )
+def _body(scope: Scope) -> Body:
+    return BODIES.get(_path(scope), PLAIN)
+
+
+def _too_large(limit: int) -> Refused:
+    if limit <= MOST_BODY:
+        text = N_("the content is too large: at most {limit} bytes")
+        return Refused(413, "too_large", text, limit=limit)
+    text = N_("the file is too large: at most {limit} MB")
+    return Refused(413, "too_large", text, limit=in_megabytes(limit))
 
 
 def _limited(scope: Scope, receive: Receive) -> Receive:
     """The same, ending where a body has too many bytes, whatever its length was said to be, or does not come."""
     size, is_whole = 0, scope["method"] in ("GET", "HEAD")
+    most = _body(scope).most
 
     async def limited() -> MutableMapping[str, Any]:
         nonlocal size, is_whole
@@ -187,8 +219,8 @@ def _limited(scope: Scope, receive: Receive) -> Receive:
         except TimeoutError:
             raise Refused(408, "too_slow", N_("the content did not come in time")) from None
         size += len(message.get("body", b""))
-        if size > MOST_BODY:
-            raise _too_large()
+        if size > most:
+            raise _too_large(most)
         is_whole = not message.get("more_body", False)
         return message
 

@@ -17,6 +17,7 @@ import zipfile
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from olaria.i18n import N_
 from olaria.storage.files import storage_errors
@@ -74,6 +75,7 @@ class KeptPages:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pages: OrderedDict[str, KeptPage] = OrderedDict()
+        self._known: dict[str, tuple[str, dict[str, Any]]] = {}
 
     def place(self) -> Path:
         """A folder for a new one, which nobody else may read; it goes when these pages do."""
@@ -94,6 +96,21 @@ class KeptPages:
         for page in pages:
             forget(page.folder)
         return key
+
+    def know(self, mark: str, key: str, told: dict[str, Any]) -> None:
+        """Remember what a page was made of, and what was told of it."""
+        with self._lock:
+            known = {old: one for old, one in self._known.items() if one[0] in self._pages}
+            self._known = {**known, mark: (key, told)}
+
+    def known(self, mark: str) -> dict[str, Any] | None:
+        """What was told of the page that was made of the same, as long as it is kept."""
+        with self._lock:
+            key, told = self._known.get(mark, ("", None))
+            if key not in self._pages:
+                return None
+            self._pages.move_to_end(key)
+            return told
 
     def page(self, key: str) -> KeptPage:
         """The page of a key.

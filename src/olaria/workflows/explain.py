@@ -146,6 +146,7 @@ class Explained(Result):
             "path": None if self.path is None else str(self.path),
             "steps": [
                 {
+                    "name": step.name,
                     "title": step.title.text(self.language),
                     "checks": [
                         {

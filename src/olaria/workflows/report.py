@@ -7,14 +7,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from olaria.errors import ConfigError, LessonError, MissingError, SourceError, UsageError
 from olaria.i18n import N_, Message, Setting
 from olaria.storage.endings import refuse_other_endings
 from olaria.storage.files import in_megabytes, new_files, refuse_overwriting
 from olaria.vocabulary import LessonName, PageFormat
-from olaria.workflows.requests import AnyPlaces, AnyRun, AnySettings, Request, Result, setting
+from olaria.workflows.requests import (
+    AnyPlaces,
+    AnyRun,
+    AnySettings,
+    Request,
+    Result,
+    forms,
+    setting,
+    several,
+)
 from olaria.workflows.requests.common import (
     check_overwrite,
     out_setting,
@@ -33,6 +42,8 @@ if TYPE_CHECKING:
 
 PAGE_FORMAT: PageFormat = "html"
 SETTINGS_FILE = "report.toml"
+AnyFigures = Annotated[Any, several.OneOrSeveral(item=forms.Place())]
+"""Folders of pictures, or pictures."""
 _ENDINGS: dict[str, PageFormat] = {
     ".html": "html",
     ".htm": "html",
@@ -82,6 +93,14 @@ class ReportRequest(Request):
         default=None,
         metavar=N_("FILE"),
         unless=Message(N_("that of the settings, else a place to write it")),
+    )
+    figures: AnyFigures = setting(
+        N_("figures that you chose: a folder of pictures (PNG), or one picture"),
+        default=(),
+        metavar=N_("DIR"),
+    )
+    short: bool = setting(
+        N_("leave the appendix out, but for the lessons that are asked for"), default=False
     )
     data: AnyPlaces = places_setting()
     out: str | Path | None = out_setting(
@@ -157,10 +176,12 @@ def report(
 
     Raises:
         ConfigError: see :func:`olaria.cards.settings.read_settings`.
+        DataError: see :func:`olaria.cards.figures.read_figures`.
         StorageError: a file is in the way.
     """
     from olaria.cards.comparison import side_by_side
     from olaria.cards.context import ReportContext
+    from olaria.cards.figures import read_figures
     from olaria.cards.settings import read_conclusion
     from olaria.pages.fonts import undrawn
     from olaria.pages.report import build_report
@@ -173,6 +194,7 @@ def report(
         conclusion, is_markdown = read_conclusion(request.conclusion)
     language = language or said.language or spoken
     names = request.lessons or _lessons(said)
+    figures = read_figures(request.figures)
     kind = format_of(request.format, request.out)
     opened = opened_beside(request.runs, request.data)
     out = request.out
@@ -195,6 +217,8 @@ def report(
         is_markdown=is_markdown,
         comparison=side_by_side(opened),
         lessons=[_lesson(name, opened, language, offline, said.guessed(name)) for name in names],
+        figures=figures,
+        is_short=request.short,
     )
     with undrawn() as lost:
         files = _files(path, build_report(context, language), kind)

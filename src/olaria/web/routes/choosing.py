@@ -54,7 +54,7 @@ async def show_forecast(request: Request) -> Response:
         if name != "lang":
             words.setdefault(name, []).append(text)
     values = asking.from_words(TrainRequest, words)
-    asked = await asyncio.to_thread(asking.training, values, app.shelf.index)
+    asked = await asyncio.to_thread(asking.training, values, app.shelf.index, app.uploads)
     if asked.request.is_of_a_run:
         raise Refused(422, "usage", N_("a repeated run takes what it took"), field="replay")
 

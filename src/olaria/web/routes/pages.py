@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
 
-from olaria.i18n import N_
+from olaria.characters import encodable_json
+from olaria.i18n import N_, command
 from olaria.web import asking
 from olaria.web.errors import Refused
 from olaria.web.kept_pages import forget
@@ -16,7 +17,21 @@ from olaria.web.routing import answer, json_body, language_of, studio_of, taken,
 from olaria.workflows.explain import ExplainRequest
 from olaria.workflows.report import ReportRequest
 
+if TYPE_CHECKING:
+    from olaria.web.app import Studio
+
+CONCLUSION = "conclusion.md"
+
 IDS = {"type": "array", "items": {"type": "string"}, "maxItems": asking.MOST_BESIDE}
+OF_THE_PAGE = {
+    "conclusion": {"type": "string", "description": "in Markdown"},
+    "figures": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "ids of pinned figures, in the order in which they are shown",
+    },
+}
+"""Of a report: what the command line takes as files."""
 
 
 def add(app: FastAPI) -> None:
@@ -28,6 +43,8 @@ def add(app: FastAPI) -> None:
     ):
         schema = asking.part_of_schema(request, names)
         schema["properties"]["beside"] = IDS
+        if request is ReportRequest:
+            schema["properties"] |= OF_THE_PAGE
         app.post(f"/api/runs/{{run_id}}/{name}", status_code=201, openapi_extra=taken(schema))(
             function
         )
@@ -52,7 +69,10 @@ async def explain(request: Request, run_id: str) -> Response:
 
 
 async def report(request: Request, run_id: str) -> Response:
-    """Write a run up, and those of ``beside`` with it; ``file`` is where to download it."""
+    """Write a run up, and those of ``beside`` with it; ``file`` is where to download it.
+
+    ``command`` is the same in the terminal; a conclusion stands there as a file of that name.
+    """
     values = await json_body(request)
     kind = values.get("format") or "html"
     return await _made(request, run_id, "report", values, f"report.{kind}")
@@ -65,18 +85,43 @@ async def _made(
     is_lesson = job == "explain"
     asked = ExplainRequest if is_lesson else ReportRequest
     names = asking.OF_A_LESSON if is_lesson else asking.OF_A_REPORT
-    settings = await asyncio.to_thread(asking.page, values, asked, names, run_id, app.shelf.index)
+    given = dict(values)
+    own = {} if is_lesson else asking.of_the_page(given, app.pins)
+    settings = await asyncio.to_thread(asking.page, given, asked, names, run_id, app.shelf.index)
+    runs = [run_id, *(given.get("beside") or ())]
+    mark = await asyncio.to_thread(_mark, app, runs, settings, language) if is_lesson else ""
+    if is_lesson and (known := app.kept.known(mark)) is not None:
+        return answer(known, 201)
+    told = {} if is_lesson else {"command": _command(settings, own)}
     folder = app.kept.place()
     try:
-        settings["out"] = str(folder / name)
-        found = await unless_left(request, app.pages.of(job, settings, language))
-        key = app.kept.keep(Path(found.pop("path")), folder)
+        settings |= {**own, "out": str(folder / name)}
+        told |= await unless_left(request, app.pages.of(job, settings, language))
+        key = app.kept.keep(Path(told.pop("path")), folder)
     except BaseException:
         forget(folder)
         raise
-    kept = app.kept.page(key)
-    page = f"pages/{key}" if kept.path.suffix == ".html" else None
-    return answer({**found, "page": page, "file": f"pages/{key}/{kept.path.name}"}, 201)
+    file = app.kept.page(key).path
+    told["page"] = f"pages/{key}" if file.suffix == ".html" else None
+    told["file"] = f"pages/{key}/{file.name}"
+    if is_lesson:
+        app.kept.know(mark, key, told)
+    return answer(told, 201)
+
+
+def _mark(app: Studio, runs: list[str], settings: dict[str, Any], language: str) -> str:
+    """What a lesson is made of; it changes where one of its runs does."""
+    changed = [app.shelf.index.card(one)["changed"] for one in runs]
+    return encodable_json([settings, changed, language], sort_keys=True)
+
+
+def _command(settings: dict[str, Any], own: dict[str, Any]) -> str:
+    """The same report in the terminal."""
+    files = {"figures": own.get("figures", ())}
+    if own.get("conclusion"):
+        files["conclusion"] = CONCLUSION
+    shown = ReportRequest.from_json({**settings, **files})
+    return command("report", options=shown.to_words())
 
 
 def show_page(request: Request, key: str) -> Response:

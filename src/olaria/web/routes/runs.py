@@ -41,7 +41,7 @@ async def start(request: Request) -> Response:
     values, app, language = await json_body(request), studio_of(request), language_of(request)
 
     def begun() -> Response:
-        asked = asking.training(values, app.shelf.index)
+        asked = asking.training(values, app.shelf.index, app.uploads)
         job = app.shelf.workers.start(asked.request, asked.stem, language)
         shown = command("train", options=asked.request.to_words())
         return answer({**worded(app.shelf.card(job.id), language), "command": shown}, 202)
