@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any, TypeVar
@@ -26,7 +25,7 @@ from olaria.i18n import N_, Message, command
 from olaria.kinds import draw
 from olaria.models.base import ImageModel, Model
 from olaria.models.vq import VQ
-from olaria.recipes import preset
+from olaria.recipes.compared import as_setting, differences
 from olaria.runs import Run
 from olaria.runs.opening import CodedText
 from olaria.sampling import latent
@@ -81,7 +80,7 @@ def _still_card(run: Run, model: Model, data: AnyData | None, missing: Message |
         architecture=architecture(model, run.dimensions()),
         incidents=_read(lambda: incidents(run), None, gaps),
         is_watched=run.recipe.training.health,
-        differences=frozenset(_differences(run)),
+        differences=frozenset(differences(run.recipe)),
     )
     card = _with_gaps(card, gaps)
     if MODELS[run.family].data == "text":
@@ -198,7 +197,7 @@ def command_of(run: Run) -> str:
     else:
         words += ["--budget", f"{recipe.training.budget:g}s"]
     words += ["--size", recipe.size, "--seed", str(recipe.seed)]
-    different = _differences(run)
+    different = differences(run.recipe)
     for path, value in different.items():
         part, _, name = path.partition(".")
         if part == "data" and name != "name" and value is not None:
@@ -213,21 +212,8 @@ def command_of(run: Run) -> str:
     for path, value in different.items():
         is_setting = path.startswith(("model.", "training."))
         if is_setting and path not in ("training.steps", "training.budget"):
-            text = value if isinstance(value, str) else json.dumps(value)
-            words += ["--set", f"{path}={text}"]
+            words += ["--set", as_setting(path, value)]
     return command("train", recipe.preset, options=words)
-
-
-def _differences(run: Run) -> dict[str, Any]:
-    """Settings in which a run's recipe differs from its preset, by dotted path."""
-    usual = preset(run.recipe.preset, run.recipe.size).model_dump(mode="json")
-    actual = run.recipe.model_dump(mode="json")
-    return {
-        f"{part}.{name}": value
-        for part in ("data", "model", "training")
-        for name, value in actual[part].items()
-        if value != usual[part].get(name)
-    }
 
 
 # -- outputs of the model --------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from olaria.web.kept_answers import KeptAnswers
 from olaria.web.kept_pages import KeptPages
 from olaria.web.pins import Pins
 from olaria.web.routes import (
+    choices,
     choosing,
     comparing,
     data,
@@ -177,6 +178,7 @@ def _add_routes(app: FastAPI) -> None:
         text,
         uploads,
         figures,
+        choices,
     ):
         part.add(app)
 

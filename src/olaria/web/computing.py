@@ -150,9 +150,14 @@ def _forecast(request: Found, _language: str) -> Found:
 
 
 def _lessons(_request: Found, language: str) -> Found:
+    from olaria.lessons import LESSONS
+    from olaria.pages.page import plain_words
     from olaria.workflows.explain import Lessons
 
-    return Lessons(language).to_json()
+    found = Lessons(language).to_json()
+    for one in found["lessons"]:
+        one["introduction"] = plain_words(LESSONS[one["lesson"]].introduction, language)
+    return found
 
 
 def _explain(request: Found, language: str) -> Found:

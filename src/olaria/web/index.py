@@ -165,6 +165,7 @@ def _card(path: Path) -> dict[str, Any]:
     samples = run.samples()
     card = {
         **found,
+        "data": run.recipe.data.last_name,
         "size": run.recipe.size,
         "title": MODELS[run.family].title,
         "room": MODELS[run.family].room,

@@ -99,14 +99,10 @@ class Uploads:
             return self._at(upload_id, str(self.about(upload_id)["file"]))
         return None
 
-    def label_of(self, place: str) -> str | None:
-        """What the file at a place was called, where it is one of these."""
-        path = Path(place)
-        if path.parent.parent != self._home / NOTES / FOLDER:
-            return None
-        with suppress(OlariaError, KeyError):
-            return str(self.about(path.parent.name)["label"])
-        return None
+    def id_of(self, place: str) -> str | None:
+        """The id of the file at a place, where it is one of these."""
+        found = Path(place).parent.name
+        return found if self.path(found) == Path(place) else None
 
     def remove(self, upload_id: str) -> None:
         """Delete one.

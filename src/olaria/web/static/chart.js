@@ -3,8 +3,9 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { html } from "./html.js";
+import { PinButton } from "./pin.js";
 import { save, saveTable } from "./save.js";
-import { isDark } from "./theme.js";
+import { inLight, isDark } from "./theme.js";
 import { number, said, t } from "./words.js";
 
 const HEIGHT = 260;
@@ -126,26 +127,68 @@ function table(what) {
 }
 
 /**
+ * A plot with its title and its legend, as one picture.
+ * @param {Chart} what
+ * @param {any} plot
+ */
+function framed(what, plot) {
+  const from = plot.ctx.canvas, made = document.createElement("canvas"), unit = devicePixelRatio;
+  const context = /** @type {CanvasRenderingContext2D} */ (made.getContext("2d"));
+  const small = `${13 * unit}px system-ui, sans-serif`, row = 22 * unit, left = 12 * unit;
+  context.font = small;
+  let x = left, y = 44 * unit;
+  const legend = what.lines.filter((line) => !line.faint && !line.edge).map((line) => {
+    const width = 36 * unit + context.measureText(line.name).width;
+    if (x > left && x + width > from.width) { x = left; y += row; }
+    x += width + left;
+    return { line, x: x - width - left, y };
+  });
+  const top = y + 8 * unit;
+  made.width = from.width;
+  made.height = from.height + top;
+  context.fillStyle = colour("card");
+  context.fillRect(0, 0, made.width, made.height);
+  context.fillStyle = colour("ink");
+  context.font = `600 ${15 * unit}px system-ui, sans-serif`;
+  context.fillText(what.title, left, 22 * unit);
+  context.font = small;
+  for (const one of legend) {
+    context.fillStyle = colour(`curve-${one.line.colour % 8}`);
+    context.fillRect(one.x, one.y - 7 * unit, 18 * unit, 4 * unit);
+    context.fillStyle = colour("ink");
+    context.fillText(one.line.name, one.x + 24 * unit, one.y);
+  }
+  context.drawImage(from, 0, top);
+  return made;
+}
+
+/**
  * @param {Chart} what
  * @param {any} plot
  */
 function savePicture(what, plot) {
-  const from = plot.ctx.canvas, made = document.createElement("canvas");
-  const top = 34 * devicePixelRatio;
-  made.width = from.width;
-  made.height = from.height + top;
-  const context = /** @type {CanvasRenderingContext2D} */ (made.getContext("2d"));
-  context.fillStyle = colour("card");
-  context.fillRect(0, 0, made.width, made.height);
-  context.fillStyle = colour("ink");
-  context.font = `600 ${15 * devicePixelRatio}px system-ui, sans-serif`;
-  context.fillText(what.title, 12 * devicePixelRatio, 22 * devicePixelRatio);
-  context.drawImage(from, 0, top);
-  made.toBlob((blob) => blob && save(`${what.title}.png`, blob));
+  framed(what, plot).toBlob((blob) => blob && save(`${what.title}.png`, blob));
 }
 
-/** @param {{what: Chart}} of */
-export function Curves({ what }) {
+/**
+ * A chart as it goes to paper.
+ * @param {Chart} what
+ * @param {number} width
+ */
+async function onPaper(what, width) {
+  let plot = /** @type {any} */ (null);
+  await inLight(() => {
+    plot = new uPlot(options(what, width), aligned(what.lines, Boolean(what.isLog)), document.createElement("div"));
+  });
+  const made = await inLight(() => framed(what, plot));
+  plot.destroy();
+  return made;
+}
+
+const PAPER_WIDTH = 680; // of a report's column
+
+/** @param {{what: Chart, subject?: string}} of; the subject is what the caption of a pinned one begins with */
+export function Curves({ what, subject = "" }) {
   const box = useRef(/** @type {any} */ (null)), plot = useRef(/** @type {any} */ (null));
   const now = useRef(what);
   now.current = what;
@@ -163,10 +206,18 @@ export function Curves({ what }) {
   return html`<figure class="chart">
     <figcaption><h3>${what.title}</h3>
       <ul class="legend">${legend.map((line) => html`<li><i class=${`curve-${line.colour % 8}`}></i>${line.name}</li>`)}</ul>
+      <${PinButton} picture=${() => onPaper(what, PAPER_WIDTH)} caption=${[subject, what.title].filter(Boolean).join(": ")}
+        table=${() => rowsOf(what)} />
     </figcaption>
     <div class="plot" ref=${box} role="img" aria-label=${t("chart_of", { name: what.title, axis: what.xName })}></div>
     <${Numbers} what=${what} savePicture=${() => savePicture(what, plot.current)} />
   </figure>`;
+}
+
+/** @param {Chart} what */
+function rowsOf(what) {
+  const { head, rows } = table(what);
+  return [head, ...rows];
 }
 
 /** @param {{what: Chart, savePicture: () => void}} of */

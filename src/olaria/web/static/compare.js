@@ -43,6 +43,7 @@ export function Compare() {
         <button type="button" key=${run.id} aria-pressed=${String(ids.includes(run.id))}
           onClick=${() => toggle(run.id)}>${run.name}</button>`)}</div></details>
     ${ids.length < 2 ? html`<p>${t("choose_two")}</p>` : html`
+      <p><a href=${address("report", { runs: ids.join(",") })}>${t("report_of_these")}</a></p>
       <${Overlaid} cards=${cards} curves=${curves} repetitions=${found?.repetitions ?? []} rows=${rows} />
       ${found && html`<${Results} found=${found} rows=${rows} />`}
       <section><h2>${t("latest_samples")}</h2><div class="beside">${cards.map((run) => html`<figure key=${run.id}>

@@ -3,6 +3,7 @@
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { askJson, attempt, repeatedly } from "./api.js";
+import { FirstVisit } from "./first_visit.js";
 import { html } from "./html.js";
 import { Sample } from "./pictures.js";
 import { address, keep, place } from "./place.js";
@@ -94,8 +95,7 @@ export function Home() {
   useRuns();
   if (runs.value === null) return html`<h1>${t("home")}</h1><p class="soft">${t("loading")}</p>`;
   if (!runs.value.length) {
-    return html`<div class="empty"><h1>${t("empty")}</h1><p>${t("empty_hint")}</p>
-      <a class="button" href=${address("new_run")}>${t("new_run")}</a></div>`;
+    return html`<${FirstVisit} />`;
   }
   const { find = "", state = "", sort = "changed" } = place.value;
   const wanted = find.trim().toLowerCase();

@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { askJson, attempt, Trouble, trouble } from "./api.js";
 import { html } from "./html.js";
-import { go, keep, place, token } from "./place.js";
+import { address, go, keep, place, token } from "./place.js";
 import { bytes, duration, number, said, t } from "./words.js";
 
 const WAIT_MS = 500; // after the last change, before the forecast
@@ -14,10 +14,13 @@ const SHOWN_AT = { preset: "preset", data: "data", size: "size", seed: "seed", b
 
 /** What the address keeps of the choices, as `POST /api/runs` takes it. */
 function asked(presets) {
-  const { preset = "", data = "", by = "by_time", amount = "", size = "tiny", seed = "", settings = "" } = place.value;
+  const { preset = "", data = "", by = "by_time", amount = "", size = "tiny", seed = "", settings = "", start = "" } = place.value;
+  const { kind = "" } = place.value; // of data that were chosen first, elsewhere
+  const first = presets?.find((one) => !kind || one.learns_from === kind) ?? presets?.[0];
   /** @type {Record<string, any>} */
-  const values = { preset: preset || presets?.[0]?.name || "", size };
+  const values = { preset: preset || first?.name || "", size };
   if (data) values.data = data;
+  if (start) values.start = start;
   // Minutes travel as they were typed, so that what is wrong with them is said of that.
   if (amount) values[ENDS[by] ?? "budget"] = by === "by_time" ? `${amount}m` : Number(amount);
   if (seed) values.seed = Number(seed);
@@ -69,7 +72,15 @@ function useForecast(values) {
   return { found, wrong, setWrong, isBusy };
 }
 
+/** All data that a run may have: those with a name, and the user's own. */
+function useData() {
+  const [own, setOwn] = useState(/** @type {any[]} */ ([]));
+  useEffect(() => { askJson("api/uploads").then((found) => setOwn(found.uploads), () => {}); }, []);
+  return [...own.map((one) => ({ name: one.id, kind: one.kind, title: `${one.label} (${t("of_yours")})` })), ...said.value.data];
+}
+
 export function NewRun() {
+  const data = useData();
   const [presets, setPresets] = useState(/** @type {any[] | null} */ (null));
   useEffect(() => { attempt(() => askJson("api/presets")).then((found) => found && setPresets(found.presets)); }, []);
   const values = asked(presets);
@@ -92,10 +103,13 @@ export function NewRun() {
     }
     setStarting(false);
   };
+  const { of = "", notes = "" } = place.value;
   return html`<h1>${t("new_run")}</h1>
+    ${of && html`<p>${t("changed_from", { name: of })}</p>`}
+    ${notes && html`<p class="soft">${notes}</p>`}
     <form class="choices" ref=${form} onSubmit=${start} novalidate>
-      <div><${What} presets=${presets} values=${values} wrong=${wrong} />
-        <${Data} presets=${presets} values=${values} wrong=${wrong} />
+      <div><${What} presets=${presets} values=${values} wrong=${wrong} data=${data} />
+        <${Data} data=${data} presets=${presets} values=${values} wrong=${wrong} />
         <${Length} wrong=${wrong} presets=${presets} values=${values} />
         <${More} wrong=${wrong} /></div>
       <${Forecast} found=${found} budget=${budgetOf(values, presets)} isBusy=${isBusy} wrong=${wrong} isStarting=${isStarting} />
@@ -114,12 +128,16 @@ const marked = (name, wrong) => ({
 });
 const keeps = (name, rest = "") => (event) => keep({ [name]: event.target.value === rest ? null : event.target.value });
 
-function What({ presets, values, wrong }) {
+function What({ presets, values, wrong, data }) {
   const families = [...new Set(presets.map((one) => one.family))];
   const family = presets.find((one) => one.name === values.preset)?.family;
   const titleOf = (name) => said.value.families[name] ?? name;
   const first = (name) => presets.find((one) => one.family === name).name;
-  const choose = (name) => keep({ preset: name, data: null });
+  const kindOf = (name) => presets.find((one) => one.name === name)?.learns_from;
+  const choose = (name) => {
+    const isKept = data.find((one) => one.name === values.data)?.kind === kindOf(name);
+    keep({ preset: name, start: null, ...(!isKept && { data: null, kind: null }) });
+  };
   return html`<fieldset class="panel"><legend><b>1</b> ${t("what")}</legend>
     <div class="chips" role="group" aria-label=${t("family")}>${families.map((name) => html`
       <button type="button" aria-pressed=${String(name === family)} onClick=${() => choose(first(name))}>
@@ -131,14 +149,17 @@ function What({ presets, values, wrong }) {
     <${Wrong} of="preset" wrong=${wrong} /></fieldset>`;
 }
 
-function Data({ presets, values, wrong }) {
+function Data({ data, presets, values, wrong }) {
   const preset = presets.find((one) => one.name === values.preset);
-  const fits = said.value.data.filter((one) => one.kind === preset?.learns_from);
+  const fits = data.filter((one) => one.kind === preset?.learns_from);
   return html`<fieldset class="panel"><legend><b>2</b> ${t("on_which_data")}</legend>
-    <label class="wide"><span class="unseen">${t("data")}</span><select ...${marked("data", wrong)} value=${values.data ?? ""}
+    <label class="wide"><span class="unseen">${t("on_which_data")}</span><select ...${marked("data", wrong)} value=${values.data ?? ""}
       onChange=${keeps("data")}><option value="">${t("preset_data")}: ${preset?.data}</option>
       ${fits.filter((one) => one.name !== preset?.data).map((one) => html`<option value=${one.name}>${one.title}</option>`)}
-    </select></label><${Wrong} of="data" wrong=${wrong} /></fieldset>`;
+    </select></label><${Wrong} of="data" wrong=${wrong} />
+    <p><a href=${address("data")}>${t("or_own_data")}</a></p>
+    ${values.start && html`<p class="row">${t("begins_from")} <button type="button" class="plain"
+      onClick=${() => keep({ start: null })}>${t("from_scratch")}</button></p>`}</fieldset>`;
 }
 
 function Length({ presets, values, wrong }) {

@@ -31,6 +31,27 @@ export function sampleOf(id, step, kind) {
   return made;
 }
 
+const PAPER_WIDTH = 640; // at least, so that its pixels stay sharp on paper
+
+/**
+ * A picture with each of its pixels made a square of several.
+ * @param {string} id of a run
+ * @param {number} step
+ */
+export async function enlarged(id, step) {
+  const image = new Image();
+  image.src = await sampleOf(id, step, "png");
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  const times = Math.max(1, Math.ceil(PAPER_WIDTH / image.naturalWidth));
+  canvas.width = times * image.naturalWidth;
+  canvas.height = times * image.naturalHeight;
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  context.imageSmoothingEnabled = false;
+  context.drawImage(image, 0, 0, canvas.width, canvas.height);
+  return canvas;
+}
+
 /**
  * A sample, fetched once it comes near the screen; the one before stays until the next is there.
  * @param {{id: string, step: number | null, kind: string | null, label: string}} of

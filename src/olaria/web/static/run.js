@@ -1,15 +1,19 @@
 /** A run, live: how far it is, its curves, what it warned of, and its samples through time. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
+import { Again } from "./again.js";
 import { askJson, attempt } from "./api.js";
 import { Curves } from "./chart.js";
+import { Guide } from "./first_visit.js";
 import { LIVE, Progress, State } from "./home.js";
 import { html } from "./html.js";
 import { smoothed } from "./lines.js";
 import { useRun } from "./live.js";
-import { Sample } from "./pictures.js";
+import { enlarged, Sample } from "./pictures.js";
+import { PinButton } from "./pin.js";
 import { address, go, keep, place } from "./place.js";
 import { RunHeading } from "./run_heading.js";
+import { Warned } from "./warned.js";
 import { duration, number, t } from "./words.js";
 
 export function RunRoom() {
@@ -18,7 +22,8 @@ export function RunRoom() {
   if (!run && isUnknown) return html`<p><a class="button" href=${address("home")}>${t("home")}</a></p>`;
   if (!run) return html`<p class="soft">${t("loading")}</p>`;
   const wrong = run.error ?? run.problem;
-  return html`<${RunHeading} run=${run}><${State} run=${run} /><${Actions} run=${run} read=${read} /><//>
+  return html`<${RunHeading} run=${run}><${State} run=${run} /><${Actions} run=${run} read=${read} />
+      ${run.title && !LIVE.includes(run.state) && html`<${Again} run=${run} />`}<//>
     ${wrong && html`<p class="wrong">${wrong}</p>`}
     ${wrong && hasNotBegun(run) ? null : html`<${Parts} ...${known} />`}`;
 }
@@ -31,6 +36,7 @@ function Parts({ run, curves, samples, told, isLost }) {
   return html`
     ${isLost && html`<p class="soft" role="status">${t("reconnecting")}</p>`}
     <${Progress} run=${{ ...run, fraction: told.step?.fraction ?? run.fraction }} />
+    <${Guide} run=${run} />
     <${Facts} run=${run} told=${told} />
     <div class="run-parts"><${Samples} run=${run} samples=${samples} />
       <${Measured} run=${run} curves=${curves} told=${told} /></div>`;
@@ -92,7 +98,9 @@ function Samples({ run, samples }) {
     ${one ? html`<${Sample} id=${run.id} step=${one.step} kind=${one.kind} label=${t("sample_at", { step: number(one.step) })} />
       <label class="slider"><span>${t("step_n", { step: number(one.step, 0) })}</span>
         <input type="range" min="0" max=${samples.length - 1} value=${at} onInput=${move}
-          aria-label=${t("samples")} aria-valuetext=${t("step_n", { step: one.step })} /></label>`
+          aria-label=${t("samples")} aria-valuetext=${t("step_n", { step: one.step })} /></label>
+      ${one.kind === "png" && html`<${PinButton} picture=${() => enlarged(run.id, one.step)}
+        caption=${`${run.name}: ${t("sample_at", { step: number(one.step) })}`} />`}`
       : html`<p class="soft">${t("no_samples")}</p>`}</section>`;
 }
 
@@ -120,9 +128,8 @@ function Measured({ run, curves, told }) {
       <label class="check"><input type="checkbox" checked=${log === "1"}
         onChange=${(event) => keep({ log: event.target.checked ? "1" : null })} />${t("log_axis")}</label></div>
     ${told.best && html`<p class="key best">${t("best_at", { step: number(told.best.step, 0) })}</p>`}
-    ${told.warned.length > 0 && html`<div class="key warned"><h3>${t("warnings")}</h3><ul>${told.warned.map((one) => html`
-      <li><b>${t("step_n", { step: number(one.step, 0) })}</b> ${one.text}</li>`)}</ul></div>`}
-    <div class="charts">${memory.current.charts.map((what) => html`<${Curves} key=${what.title} what=${what} />`)}</div>
+    <${Warned} run=${run} warned=${told.warned} />
+    <div class="charts">${memory.current.charts.map((what) => html`<${Curves} key=${what.title} what=${what} subject=${run.name} />`)}</div>
     </section>`;
 }
 

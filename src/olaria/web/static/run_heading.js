@@ -20,7 +20,7 @@ export function useCard() {
 }
 
 /** The rooms of a run, the training first. @param {any} run */
-const roomsOf = (run) => ["run", run.room].filter(Boolean);
+const roomsOf = (run) => (run.title ? ["run", run.room, "lessons", "report"].filter(Boolean) : ["run"]);
 
 /**
  * @param {object} of

@@ -4,20 +4,26 @@ import { render } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { askJson, attempt, trouble } from "./api.js";
 import { Compare } from "./compare.js";
+import { Data } from "./data.js";
 import { Gan } from "./gan.js";
 import { Home } from "./home.js";
 import { html } from "./html.js";
 import { Latent } from "./latent.js";
+import { Lessons } from "./lessons.js";
 import { NewRun } from "./new_run.js";
 import { address, place } from "./place.js";
+import { Report } from "./report.js";
 import { RunRoom } from "./run.js";
 import { TextRoom } from "./text.js";
 import { setTheme, theme, THEMES } from "./theme.js";
 import { language, said, t } from "./words.js";
 
 /** @type {Record<string, any>} */
-const ROOMS = { home: Home, new_run: NewRun, run: RunRoom, compare: Compare, text: TextRoom, latent: Latent, gan: Gan };
-const LINKS = ["home", "new_run", "compare"];
+const ROOMS = {
+  home: Home, new_run: NewRun, compare: Compare, data: Data, run: RunRoom, latent: Latent, gan: Gan, text: TextRoom,
+  lessons: Lessons, report: Report,
+};
+const LINKS = ["home", "new_run", "compare", "data"];
 const LANGUAGES = { en: "English", pt: "Português" };
 
 /** @param {string} wanted language */
