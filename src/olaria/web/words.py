@@ -420,7 +420,7 @@ WORDS = {
     "fits": N_("What fits it: {preset}, size {size}."),
     "really_delete_data": N_("Really delete it: its runs cannot be evaluated any more"),
     "of_yours": N_("yours"),
-    "shape": N_("channels, height and width"),
+    "shape": N_("channels × height × width"),
     "num_images": N_("images"),
     "classes": N_("classes"),
     "mean_std": N_("mean ± standard deviation"),
@@ -473,6 +473,7 @@ WORDS = {
     "seconds": N_("{value} s"),
     "minutes": N_("{value} min"),
     "hours": N_("{value} h"),
+    "kilobytes": N_("{value} kB"),
     "megabytes": N_("{value} MB"),
     "gigabytes": N_("{value} GB"),
 }

@@ -12,6 +12,8 @@ from fastapi import FastAPI, Request, Response
 from olaria.errors import OlariaError
 from olaria.i18n import Message
 from olaria.storage.files import free_bytes
+from olaria.web.computing import refused
+from olaria.web.errors import body_of, status_of
 from olaria.web.guard import BYTES
 from olaria.web.routing import answer, json_body, language_of, studio_of, taken, unless_left
 from olaria.web.uploads import ENDINGS, MOST_BYTES, SPARE_BYTES
@@ -58,7 +60,7 @@ async def bring(request: Request, name: str = "") -> Response:
             work = app.describing.of("describe", {"path": str(file)}, language)
             return await unless_left(request, work)
         except OlariaError as error:
-            raise _named(error, file, name) from None
+            raise _named(error, file, name, language) from None
 
     size = int(length) if length else None
     found = await app.uploads.bring(name, size, request.stream(), describe)
@@ -72,14 +74,15 @@ async def remove(request: Request, upload_id: str) -> Response:
     return answer({"id": upload_id})
 
 
-def _named(error: OlariaError, file: Path, label: str) -> OlariaError:
+def _named(error: OlariaError, file: Path, label: str, language: str) -> OlariaError:
     """An error that names the file as its owner does, and no folder of this machine."""
-    text = error.message
-    shown = Message(
-        text.id.replace(str(file), label).replace(file.name, label), text.fields, is_plain=True
-    )
-    error.message = shown
-    return error
+    said = body_of(error, language)
+    for place in (str(file), file.name):
+        said = {
+            name: text.replace(place, label) if name in ("message", "hint") and text else text
+            for name, text in said.items()
+        }
+    return refused(status_of(error), said)
 
 
 def told(about: Mapping[str, Any], language: str) -> dict[str, Any]:

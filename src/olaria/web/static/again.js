@@ -12,7 +12,7 @@ async function branch(run) {
   if (!found) return;
   const { preset, data, size, seed, settings, steps, budget, start } = found.choices;
   const words = { preset, size, seed, data, start, settings: settings.join("\n") };
-  const end = steps == null ? { amount: budget / 60 } : { by: "by_steps", amount: steps };
+  const end = steps == null ? { amount: Number((budget / 60).toFixed(3)) } : { by: "by_steps", amount: steps };
   const given = Object.entries({ ...words, ...end, of: run.name, notes: found.notes.join("\n") });
   go("new_run", Object.fromEntries(given.filter(([, value]) => value != null && value !== "").map(([name, value]) => [name, String(value)])));
 }
@@ -40,7 +40,7 @@ export function Again({ run }) {
 function Longer({ run }) {
   const isByTime = run.end?.steps == null;
   const [wrong, setWrong] = useState(/** @type {Trouble | null} */ (null));
-  const [amount, setAmount] = useState(String(isByTime ? 2 * run.end.budget_s / 60 : 2 * run.steps));
+  const [amount, setAmount] = useState(String(isByTime ? Number((run.end.budget_s / 30).toFixed(3)) : 2 * run.steps));
   const start = async (event) => {
     event.preventDefault();
     setWrong(null);

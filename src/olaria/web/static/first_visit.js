@@ -8,7 +8,7 @@ import { language, number, t } from "./words.js";
 
 /** Three that need no network and are done soon. @type {{name: string, body: Record<string, any>, seconds: number}[]} */
 const FIRST = [
-  { name: "images", body: { preset: "vae-mnist", data: "digits", size: "tiny" }, seconds: 15 },
+  { name: "images", body: { preset: "vae-mnist", data: "digits", size: "tiny" }, seconds: 20 },
   { name: "points", body: { preset: "gan-ring", size: "tiny" }, seconds: 20 },
   { name: "text", body: { preset: "gpt-shakespeare", size: "tiny" }, seconds: 30 },
 ];
@@ -39,7 +39,7 @@ export function Guide({ run }) {
     [t("guide_curves"), ""], [t("guide_samples"), ""],
     [t("guide_lesson"), isDone && address("lessons", { id })],
     run.room && [t("guide_room"), isDone && address(run.room, { id })],
-    [t("guide_second"), address("new_run")], [t("guide_report"), isDone && address("report", { id })],
+    [t("guide_second"), isDone && address("new_run", { preset: run.preset, data: run.data, size: run.size, seed: "1" })], [t("guide_report"), isDone && address("report", { id })],
   ].filter(Boolean);
   return html`<aside class="panel guide"><div class="row heading"><h2>${t("guide")}</h2>
       <button type="button" class="plain" onClick=${() => keep({ guide: null })}>${t("close")}</button></div>

@@ -153,7 +153,7 @@ function Data({ data, presets, values, wrong }) {
   const preset = presets.find((one) => one.name === values.preset);
   const fits = data.filter((one) => one.kind === preset?.learns_from);
   return html`<fieldset class="panel"><legend><b>2</b> ${t("on_which_data")}</legend>
-    <label class="wide"><span class="unseen">${t("on_which_data")}</span><select ...${marked("data", wrong)} value=${values.data ?? ""}
+    <label class="wide"><span class="unseen">${t("on_which_data")}</span><select ...${marked("data", wrong)} value=${values.data === preset?.data ? "" : values.data ?? ""}
       onChange=${keeps("data")}><option value="">${t("preset_data")}: ${preset?.data}</option>
       ${fits.filter((one) => one.name !== preset?.data).map((one) => html`<option value=${one.name}>${one.title}</option>`)}
     </select></label><${Wrong} of="data" wrong=${wrong} />

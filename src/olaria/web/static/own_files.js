@@ -73,7 +73,7 @@ export function OwnFiles() {
       <input ref=${chooser} class="unseen" type="file" tabindex="-1" aria-label=${t("choose_file")} accept=${known?.endings.join(",")}
         onChange=${(event) => { take([...event.target.files]); event.target.value = ""; }} />
       ${wrong && html`<p class="wrong" role="alert">${wrong.message} ${wrong.hint}</p>`}</div>
-    <ul class="sets">${(known?.uploads ?? []).map((one) => html`<${OwnFile} key=${one.id} file=${one} read=${read} />`)}</ul></section>`;
+    <ul class="sets own">${(known?.uploads ?? []).map((one) => html`<${OwnFile} key=${one.id} file=${one} read=${read} />`)}</ul></section>`;
 }
 
 /** What is known to be wrong before a byte is sent. */

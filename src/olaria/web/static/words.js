@@ -51,6 +51,7 @@ export function duration(seconds) {
 /** @param {number | null | undefined} bytes */
 export function bytes(bytes) {
   if (bytes == null) return "—";
+  if (bytes < 1e6) return t("kilobytes", { value: number(bytes / 1e3, 0) });
   if (bytes < 1e9) return t("megabytes", { value: number(bytes / 1e6, 0) });
   return t("gigabytes", { value: number(bytes / 1e9, 1) });
 }
