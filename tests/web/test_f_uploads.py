@@ -6,6 +6,7 @@ import base64
 import errno
 import io
 import json
+import socket
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from olaria.web import guard, uploads
 from olaria.web.app import create_app
 from olaria.workflows import fitting
 
-from .studios import AUTHORIZED, HOST, TOKEN
+from .studios import AUTHORIZED, HOST, TOKEN, serving, wait_for
 
 BYTES = {"Content-Type": guard.BYTES}
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -219,6 +220,30 @@ def test_f11_only_so_many_files_are_kept(
     monkeypatch.setattr(uploads, "MOST_KEPT", 1)
     assert bring(quick, "a.txt", b"the cat sat. " * 300).status_code == 201
     assert bring(quick, "b.txt", b"the cat sat. " * 300).status_code == 409
+
+
+def test_f11_half_a_file_leaves_nothing_behind(home: Path) -> None:
+    with serving(home) as served:
+        port = int(served.url.rstrip("/").rpartition(":")[2])
+        head = (
+            f"POST /api/uploads?name=a.txt HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+            f"Authorization: Bearer {served.token}\r\nContent-Type: {guard.BYTES}\r\n"
+            "Content-Length: 4000000\r\n\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(head.encode() + b"x" * 3_000_000)
+            (partial,) = wait_for(lambda: left(home), "that it begins", 20)
+            assert partial.startswith(uploads.PARTIAL)
+            with served.client as client:
+                assert client.get("/api/uploads").json()["uploads"] == []
+                assert client.get("/health").status_code == 200
+        wait_for(lambda: not left(home), "that it is gone", 20)
+
+
+def test_f11_only_so_many_files_come_at_once(quick: TestClient) -> None:
+    quick.app.uploads._num_coming = uploads.MOST_AT_ONCE  # type: ignore[attr-defined]
+    found = bring(quick, "a.txt", b"x")
+    assert found.status_code == 429 and found.headers["retry-after"]
 
 
 # -- figures ---------------------------------------------------------------------------------------

@@ -27,8 +27,6 @@ WORDS = {
     "close": N_("Close"),
     "script": N_("This page needs JavaScript."),
     # the runs
-    "empty": N_("There are no runs here yet."),
-    "empty_hint": N_("Train a first one: the smallest models are done in seconds."),
     "find": N_("Find"),
     "sort": N_("Sort by"),
     "sort_changed": N_("last change"),

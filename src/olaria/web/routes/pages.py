@@ -92,7 +92,7 @@ async def _made(
     mark = await asyncio.to_thread(_mark, app, runs, settings, language) if is_lesson else ""
     if is_lesson and (known := app.kept.known(mark)) is not None:
         return answer(known, 201)
-    told = {} if is_lesson else {"command": _command(settings, own)}
+    told: dict[str, Any] = {} if is_lesson else {"command": _command(settings, own)}
     folder = app.kept.place()
     try:
         settings |= {**own, "out": str(folder / name)}
