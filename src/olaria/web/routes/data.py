@@ -27,7 +27,11 @@ def add(app: FastAPI) -> None:
 def show_data(request: Request) -> Response:
     """Every data set that has a name, and whether it is here."""
     language, found = language_of(request), list_datasets()
-    rows = [{**row, "title": translate(row["title"], language)} for row in found["data_sets"]]
+    said = ("title", "licence")
+    rows = [
+        {**row, **{name: translate(row[name], language) for name in said}}
+        for row in found["data_sets"]
+    ]
     return answer({"format": 1, "data_sets": rows})
 
 

@@ -106,7 +106,7 @@ function OwnFile({ file, read }) {
 }
 
 const parts = (counts) => [["train", t("train")], ["validation", t("validation")], ["test", t("test")]]
-  .filter(([name]) => counts?.[name] != null).map(([name, title]) => `${title} ${number(counts[name], 0)}`).join(" · ");
+  .filter(([name]) => counts?.[name] != null).map(([name, title]) => html`<span>${title} ${number(counts[name], 0)}</span>`);
 
 /** What a file holds, as rows of a name and a value. */
 function factsOf({ kind, facts }) {

@@ -1,6 +1,6 @@
 /** What stands above every room of one run: its name, what it is, and the way to its other rooms. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { askJson, attempt } from "./api.js";
 import { html } from "./html.js";
 import { address, place } from "./place.js";
@@ -32,9 +32,13 @@ export function RunHeading({ run, children }) {
   useEffect(() => {
     document.title = [room === "run" ? null : t(room), run.name, t("title")].filter(Boolean).join(" · ");
   }, [room, run.name]);
+  const way = useRef(/** @type {any} */ (null));
+  useEffect(() => { // on a narrow screen the way is longer than the screen is wide
+    way.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [room, run.id]);
   const about = [run.title, run.preset, run.data, run.seed != null && `${t("seed")} ${run.seed}`];
   return html`<div class="row heading"><div><h1>${run.name}</h1><p class="soft">${about.filter(Boolean).join(" · ")}</p></div>
       <div class="row">${children}</div></div>
-    ${rooms.length > 1 && html`<nav class="views" aria-label=${t("views")}>${rooms.map((name) => html`
+    ${rooms.length > 1 && html`<nav class="views" ref=${way} aria-label=${t("views")}>${rooms.map((name) => html`
       <a href=${address(name, { id: run.id })} aria-current=${name === room ? "page" : null}>${t(name)}</a>`)}</nav>`}`;
 }
