@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,10 +24,27 @@ from starlette.testclient import TestClient
 
 from olaria.web import drawing as drawing_module
 from olaria.web.app import create_app
+from olaria.web.patience import MOST_THREADS
 
 from .studios import AUTHORIZED, HOST, TOKEN, Served, events, id_of, serving, wait_for
 
 PROC = Path("/proc")
+WATCH = """
+import http.client, json, select, sys, time
+host, _, port = sys.argv[1].removeprefix("http://").strip("/").partition(":")
+studio, times, late_s = http.client.HTTPConnection(host, int(port)), [], 0.0
+while not select.select([sys.stdin], [], [], 0)[0]:
+    began = time.perf_counter()
+    studio.request("GET", "/health")
+    answer = studio.getresponse()
+    assert answer.status == 200 and answer.read()
+    times.append(time.perf_counter() - began)
+    began = time.perf_counter()
+    time.sleep(0.02)
+    late_s = max(late_s, time.perf_counter() - began - 0.02)
+print(json.dumps([times, late_s]))
+"""
+"""How long /health takes to answer, and by how much the machine woke this process too late."""
 LONG = 20_000
 """Tokens that no test waits for."""
 
@@ -279,30 +299,25 @@ def test_g4_a_client_that_leaves_before_its_turn_gives_up_its_place(served: Serv
 
 
 def test_g5_fifty_at_once_are_queued_or_told_to_come_again(served: Served) -> None:
-    times, ended = list[float](), threading.Event()
-
-    def watch() -> None:
-        with served.client as client:
-            while not ended.is_set():
-                started = time.perf_counter()
-                assert client.get("/health").status_code == 200
-                times.append(time.perf_counter() - started)
-                time.sleep(0.02)
-
+    # Another process asks for /health: here fifty threads wait for each other, whatever the studio does.
     with served.client as client:
         drawn(client, max_tokens=1)
-        watching = threading.Thread(target=watch)
-        watching.start()
+        watching = subprocess.Popen(
+            [sys.executable, "-c", WATCH, served.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         with ThreadPoolExecutor(50) as pool:
             found = [*pool.map(lambda seed: drawn(client, max_tokens=300, seed=seed), range(50))]
-        ended.set()
-        watching.join()
+        if PROC.is_dir():
+            threads = len([*(PROC / str(served.process.pid) / "task").iterdir()])
+            assert threads <= MOST_THREADS + (os.cpu_count() or 1) + 10
+        times, late_s = json.loads(watching.communicate(b"end")[0])
     codes = [one.status_code for one in found]
     assert set(codes) == {200, 429} and codes.count(200) >= drawing_module.MOST_WAITING
     refused = [one for one in found if one.status_code == 429]
     assert all(one.headers["retry-after"] == "2" for one in refused)
-    # The machine of the tests does other work too: a single answer may wait for that.
-    assert sorted(times)[int(0.95 * len(times))] < 0.2 and max(times) < 1
+    assert sorted(times)[int(0.95 * len(times))] < 0.2
+    # The machine of the tests does other work too: a single answer may wait for that, as whoever asked did.
+    assert max(times) < 0.5 + late_s
 
 
 def test_the_process_that_draws_is_another_one_and_ends_when_it_idles(

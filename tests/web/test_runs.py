@@ -6,8 +6,10 @@ import json
 import math
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from olaria.storage.files import json_line
 from olaria.storage.folder import RunFolder
 from olaria.web.curves import curves_of, kept
 from olaria.web.errors import language_of
+from olaria.web.index import RunIndex
 from olaria.workflows.train import TrainRequest
 
 from .studios import AUTHORIZED, environment, id_of
@@ -53,6 +56,37 @@ def test_200_runs_of_10000_points_are_listed_in_a_second(
     curves = client.get(f"/api/runs/{found[0]['id']}/curves").json()["curves"]
     assert time.process_time() - began < FIRST_S
     assert curves[0]["total"] == 10_000 and len(curves[0]["steps"]) <= 600
+
+
+def test_listings_that_are_asked_for_at_once_are_made_once(
+    home: Path, made: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made("first")
+    index, num_made = RunIndex(home), list[int]()
+    has_begun, may_end = threading.Event(), threading.Event()
+    look = files.list_runs
+
+    def slowly(place: Path) -> list[Path]:
+        num_made.append(1)
+        found = look(place)
+        has_begun.set()
+        assert may_end.wait(20)
+        return found
+
+    monkeypatch.setattr(files, "list_runs", slowly)
+    with ThreadPoolExecutor(20) as pool:
+        before = pool.submit(index.cards)
+        assert has_begun.wait(20)
+        made("second")  # who asks from now on must see it
+        after = [pool.submit(index.cards) for _ in range(19)]
+        time.sleep(0.3)
+        may_end.set()
+        assert [card["name"] for card in before.result()] == ["first"]
+        for one in after:
+            assert [card["name"] for card in one.result()] == ["first", "second"]
+    assert len(num_made) == 2
+    made("third")
+    assert len(index.cards()) == 3, "none that was made before is given again"
 
 
 def test_a_listing_loads_no_torch() -> None:
@@ -203,7 +237,8 @@ def test_g1_a_wrong_word_of_an_address_is_named(
         ({"steps": True}, "steps"),
         ({"budget": 0}, "budget"),
         ({"budget": "soon"}, "budget"),
-        ({"epochs": 1e400}, None),
+        ({"epochs": 1e400}, "epochs"),
+        ({"budget": 10**400}, "budget"),
         ({"seed": 2**63}, "seed"),
         ({"size": "huge"}, "size"),
         ({"settings": "model.latent=2"}, "settings"),

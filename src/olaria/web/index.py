@@ -64,14 +64,24 @@ class RunIndex:
         self._lock = threading.Lock()
         self._known: dict[Path, _Known] = {}
         self._paths: dict[str, Path] = {}
+        self._num_begun = self._num_listed = 0
+        self._listed: list[dict[str, Any]] = []
 
     def cards(self) -> list[dict[str, Any]]:
-        """One for each run, in any language; see :func:`worded`."""
+        """One for each run, in any language; see :func:`worded`.
+
+        Who asks while another listing is being made waits for the next one, which all share that wait for it.
+        """
+        asked = self._num_begun
         with self._lock:
-            paths = files.list_runs(self.home)
-            self._paths = {id_of(self.home, path): path for path in paths}
-            self._known = {path: self._read(path) for path in paths}
-            return [self._told(path) for path in paths]
+            if self._num_listed <= asked:  # none has begun since
+                self._num_begun += 1
+                paths = files.list_runs(self.home)
+                self._paths = {id_of(self.home, path): path for path in paths}
+                self._known = {path: self._read(path) for path in paths}
+                self._listed = [self._told(path) for path in paths]
+                self._num_listed = self._num_begun
+            return [*self._listed]
 
     def card(self, run_id: str) -> dict[str, Any]:
         """The card of one run.

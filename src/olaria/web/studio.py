@@ -154,7 +154,13 @@ def _server(config: Any, app: Studio) -> Any:
     """A server that tells its open streams when it is about to end: they end by themselves."""
     import uvicorn
 
+    from olaria.web.patience import answer_first
+
     class Server(uvicorn.Server):
+        async def startup(self, sockets: list[Socket] | None = None) -> None:
+            answer_first()
+            await super().startup(sockets)
+
         def handle_exit(self, *words: Any) -> None:
             app.is_closing = True
             super().handle_exit(*words)
