@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import glob
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,6 +24,8 @@ _PREFIX_LETTERS, _STEM_BYTES = 50, 200
 MOST_BYTES = 1 << 26
 """Of a document (a tokenizer of 50,000 byte pairs takes 2 MB)."""
 MOST_LOG_BYTES, MOST_LINE_BYTES = 1 << 30, 1 << 22
+MOST_DIGITS = 300
+"""Of a whole number, which may then be counted with as any other."""
 FORMAT = 1
 """Of the documents of a run. It grows when an older Olaria could misread a newer one."""
 
@@ -191,13 +194,32 @@ def parsed(content: bytes, as_object: Callable[[list[tuple[str, Any]]], Any] | N
         ValueError: it is not.
     """
     try:
-        return json.loads(content.decode(), object_pairs_hook=as_object, parse_constant=_refuse)
+        return json.loads(
+            content.decode(),
+            object_pairs_hook=as_object,
+            parse_constant=_refuse,
+            parse_float=_finite,
+            parse_int=_whole,
+        )
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):  # 1e999, which json takes for infinity
+        raise ValueError("a number is too large")
+    return number
+
+
+def _whole(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise ValueError("a number is too large")
+    return int(text)
 
 
 def read_document(path: Path) -> dict[str, Any]:

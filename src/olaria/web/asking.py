@@ -194,8 +194,8 @@ def drawing(values: Mapping[str, Any], run: Run) -> dict[str, Any]:
         value = values.get(name)
         if isinstance(value, int | float) and value > most:
             raise _cannot(name, value, Message(N_("it must be at most {limit}"), {"limit": most}))
-    stops = values.get("stop") or ()
-    if isinstance(stops, list) and len(stops) > MOST_STOPS:
+    stops = values["stop"] if isinstance(values.get("stop"), list) else [values.get("stop")]
+    if len(stops) > MOST_STOPS:
         reason = Message(N_("there may be at most {limit}"), {"limit": MOST_STOPS})
         raise _cannot("stop", len(stops), reason)
     texts = [("prompt", values.get("prompt")), *(("stop", one) for one in stops)]
@@ -308,6 +308,7 @@ def training(values: Mapping[str, Any], index: RunIndex, uploads: Uploads | None
     if own is not None:
         given["data"] = str(own)
     request = TrainRequest.from_json(given)
+    _check_words(request)
     _check_preset(request.preset)
     if own is None:
         _check_data(request.data)
@@ -343,6 +344,14 @@ def from_words(request: type[Request], words: Mapping[str, list[str]]) -> dict[s
             read = form.read(name, texts if form.is_repeated else texts[-1])
             found[name] = [*read] if isinstance(read, tuple) else read
     return found
+
+
+def _check_words(request: Request) -> None:
+    """A training is a process, and a word of its command line ends at a zero."""
+    for name, value in settings_of(request).items():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, str) and "\0" in one:
+                raise _cannot(name, one, Message(N_("it must not contain the character NUL")))
 
 
 def _id(name: str, value: Any) -> str:

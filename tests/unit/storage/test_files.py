@@ -100,3 +100,19 @@ def test_a_file_of_the_longest_name_can_be_written(tmp_path: Path) -> None:
     path = tmp_path / ("ã" * 127 + "x")  # 255 bytes
     write_json(path, {})
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    "number", ["1e999", "-1e999", "1" + "0" * 400, "1" + "0" * 400 + ".5", "NaN"]
+)
+def test_a_number_that_cannot_be_counted_with_is_damage(number: str, tmp_path: Path) -> None:
+    """A run of somebody else may hold it; as infinity it would break whatever shows it."""
+    document, log = tmp_path / "a.json", tmp_path / "a.jsonl"
+    document.write_text(f'{{"a": {number}}}')
+    log.write_text(f'{{"a": {number}}}\n')
+    with pytest.raises(StorageError, match=r"a\.json is damaged"):
+        read_json(document)
+    with pytest.raises(StorageError, match="damaged"):
+        read_lines(log)
+    document.write_text(f'{{"a": 1e308, "b": {10**299}}}')
+    assert read_json(document) == {"a": 1e308, "b": 10**299}

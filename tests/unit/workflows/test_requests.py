@@ -128,6 +128,12 @@ def test_what_is_refused_names_the_setting(values: dict[str, Any], message: str)
     assert refusal(**values).startswith(message)
 
 
+def test_a_number_too_large_to_be_written_is_refused_in_words() -> None:
+    for name in ("heat", "turns"):
+        for number in (10**400, 10**5000):
+            assert refusal(**{name: number}).startswith(f"{name} cannot be …: it must be a")
+
+
 @pytest.mark.parametrize("run", [None, 3, True, ["r"], {"run": "r"}])
 def test_no_run_is_a_number_or_a_list(run: object) -> None:
     with pytest.raises(UsageError, match=r"^run cannot be"):

@@ -20,7 +20,7 @@ from olaria.storage.paths import user_path
 
 _UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _NO_NAMES = (bool, int, float, bytes, Mapping, list, tuple, set)
-_SHOWN = 80
+_SHOWN, _MOST_BITS = 80, 1024
 """Characters of a wrong value that a message repeats."""
 
 
@@ -357,10 +357,13 @@ def refuse_empty(name: str, value: Any) -> None:
 
 
 def _number(value: Any) -> float:
-    """A number of any type; NaN of what is none."""
+    """A number of any type; NaN of what is none, infinity of one that is too large."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return math.nan
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def refused(name: str, value: Any, reason: str | Message) -> UsageError:
@@ -374,4 +377,6 @@ def shown(value: Any) -> str:
     """A wrong value in a message."""
     if isinstance(value, str):
         return value or '""'
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:  # Python would not write it
+        return "…"
     return json.dumps(value, default=str, ensure_ascii=False)[:_SHOWN]
