@@ -160,3 +160,18 @@ console.log(JSON.stringify({json.dumps(asked)}.map((fields) => filled({json.dump
         for fields in asked
     ]
     assert found == expected and found[1] == "0 of 1 run, {other}"
+
+
+def test_f7_a_name_in_a_saved_table_is_no_formula() -> None:
+    rows = [["step", "=HYPERLINK(1)", "@x", "-2"], [-1, None, 'a "b", c', "a\rb"], ["\t=1", "+a"]]
+    found = in_node(
+        f"""
+import {{ csv }} from "./csv.js";
+console.log(JSON.stringify(csv({json.dumps(rows)})));"""
+    )
+    assert found.split("\r\n") == [
+        "step,'=HYPERLINK(1),'@x,-2",
+        '-1,,"a ""b"", c","a\rb"',
+        "'\t=1,'+a",
+        "",
+    ], "a number below zero is one, also as text"

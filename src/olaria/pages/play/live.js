@@ -5,6 +5,7 @@
  * A part is a function of a `Stage`. It draws into `stage.room`, and returns what the page asks of it (`Player`).
  */
 
+import { csv } from "./csv.js";
 import { all, given, make } from "./elements.js";
 import { startGuess } from "./guess.js";
 import { Link, LONGEST, stateOf } from "./link_state.js";
@@ -179,17 +180,6 @@ function actions(player, id, words) {
     button(words.numbers, () => save(new Blob([csv(player.table())], { type: "text/csv" }), `olaria-${id}.csv`)),
   );
 }
-
-/**
- * Rows as CSV, RFC 4180: what holds a comma, a quotation mark or a line end is quoted. Before a text that a spreadsheet
- * would compute stands an apostrophe, as `workflows.code_files` of Python has it.
- * @param {(string | number)[][]} rows
- */
-export const csv = (rows) => rows.map((row) => row.map((cell) => {
-  const isFormula = typeof cell === "string" && /^[=+\-@]/.test(cell) && !Number.isFinite(Number(cell));
-  const text = isFormula ? `'${cell}` : String(cell);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}).join(",")).join("\r\n") + "\r\n";
 
 /** Hand a file to the reader. */
 function save(blob, name) {

@@ -1,5 +1,7 @@
 /** Files that the reader saves: numbers as CSV, pictures as PNG. */
 
+import { csv } from "play/csv.js";
+
 /**
  * @param {string} name
  * @param {Blob} content
@@ -13,14 +15,10 @@ export function save(name, content) {
 }
 
 /**
- * Rows as CSV. Before a text that a spreadsheet would compute stands an apostrophe.
+ * Rows as CSV.
  * @param {string} name
  * @param {(string | number | null | undefined)[][]} rows
  */
 export function saveTable(name, rows) {
-  const guarded = (value) => (typeof value === "string" && /^[=+\-@]/.test(value) && !Number.isFinite(Number(value))
-    ? `'${value}` : String(value));
-  const cell = (value) => (/[",\r\n]/.test(guarded(value)) ? `"${guarded(value).replaceAll('"', '""')}"` : guarded(value));
-  const text = rows.map((row) => row.map((value) => (value == null ? "" : cell(value))).join(",")).join("\r\n");
-  save(`${name}.csv`, new Blob([text, "\r\n"], { type: "text/csv" }));
+  save(`${name}.csv`, new Blob([csv(rows)], { type: "text/csv" }));
 }

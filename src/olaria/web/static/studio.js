@@ -63,7 +63,7 @@ function Notice() {
 }
 
 function Studio() {
-  const name = place.value.room in ROOMS ? place.value.room : "home";
+  const name = Object.hasOwn(ROOMS, place.value.room) ? place.value.room : "home";
   const { id } = place.value, isOfRun = !LINKS.includes(name); // its heading says the title
   const key = isOfRun ? `${name}-${id}` : name;
   const isFirst = useRef(true);
