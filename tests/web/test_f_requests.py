@@ -30,8 +30,16 @@ FORGED = (
     "evil.com", "127.0.0.1.evil.com", "10.evil.com", "192.168.evil.com", "localhost.evil.com",
     "localhost@evil.com", "0.0.0.0", "10.0.0.1", "0x7f.1", "2130706433", "localhost:99999", "[::1", "",
 )  # fmt: skip
+SINKS = (
+    r"innerHTML|outerHTML|insertAdjacentHTML|dangerouslySet|document\.write|\beval\(|new Function|srcdoc|javascript:"
+    r"|DOMParser|createContextualFragment|setHTML|\.on\w+ = [\"'`]|set(Timeout|Interval)\([\"'`]"
+)
+"""What would make a name or a text of a run part of a page, or run it."""
 OURS = ("localhost", "127.0.0.1", "127.0.0.1:8717", "[::1]:8717", "LOCALHOST:1")
-FOREIGN = ("null", "http://evil.com", f"http://{HOST}.evil.com", "http://127.0.0.1:9", "file://")
+FOREIGN = (
+    "null", "http://evil.com", f"http://{HOST}.evil.com", "http://127.0.0.1:9", "file://", "http://[", "http://[::1",
+    f"http://evil.com@{HOST}", "",
+)  # fmt: skip
 IDS = (
     "..", "%2e%2e", "%2e%2e%2fruns-secret", "..%2fruns-secret", "..\\runs-secret", "%00", "C:", "C%3A%5Cx",
     "%2fetc%2fpasswd", "%5C%5Chost%5Cshare", "runs-secret", "vae", "VAE", "f" * 16, "F" * 16, "0" * 9000,
@@ -205,8 +213,9 @@ def test_f7_names_travel_as_text(client: TestClient, made: Callable[..., Path]) 
     found = client.get("/api/runs")
     assert found.headers["content-type"] == "application/json"
     assert found.json()["runs"][0]["name"] == name
-    script = static()["studio.js"][0].decode()
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", script)
+    for module, (content, _) in static().items():
+        if module.endswith(".js") and not module.startswith("vendor/"):
+            assert not re.search(SINKS, content.decode()), module
 
 
 def test_f8_files_of_runs_can_do_nothing(client: TestClient, made: Callable[..., Path]) -> None:
@@ -338,10 +347,8 @@ def test_f11_too_much_is_refused(client: TestClient) -> None:
         assert (found.status_code, found.json()["code"]) == (400, "bad_json")
 
 
-def test_f11_a_body_that_does_not_come_is_not_waited_for(
-    app: Studio, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(guard, "BODY_S", 0.05)
+def asked_of(app: Studio, parts: list[dict[str, Any]], drop_s: float) -> list[Any]:
+    """What is sent where the parts of a body come again and again, with so many seconds before each."""
     headers = [(b"host", HOST.encode()), (b"content-type", b"application/json")]
     headers += [(name.lower().encode(), value.encode()) for name, value in AUTHORIZED.items()]
     scope = {
@@ -351,14 +358,36 @@ def test_f11_a_body_that_does_not_come_is_not_waited_for(
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:
-        await asyncio.sleep(3600)
-        return {}
+        await asyncio.sleep(drop_s)
+        return parts[0]
 
     async def send(message: Any) -> None:
         sent.append(message)
 
     asyncio.run(asyncio.wait_for(app(scope, receive, send), 5))
+    return sent
+
+
+def test_f11_a_body_that_does_not_come_is_not_waited_for(
+    app: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "BODY_S", 0.05)
+    assert asked_of(app, [{}], drop_s=3600)[0]["status"] == 408
+
+
+def test_f11_a_body_that_comes_by_drops_is_not_waited_for(
+    app: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "BODY_S", 0.3)
+    sent = asked_of(app, [{"type": "http.request", "body": b" ", "more_body": True}], drop_s=0.05)
     assert sent[0]["status"] == 408
+    assert (b"connection", b"close") in sent[0]["headers"], "the rest is no request"
+
+
+def test_f11_a_body_of_two_lengths_is_refused(client: TestClient) -> None:
+    headers = {"Transfer-Encoding": "chunked", "Content-Length": "2", **AUTHORIZED}
+    found = asked(client, "POST", "/api/runs", **headers)
+    assert (found.status_code, found.headers["connection"]) == (400, "close")
 
 
 # -- F12: the token --------------------------------------------------------------------------------

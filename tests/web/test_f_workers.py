@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import os
 import signal
@@ -11,12 +13,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
+from anyio.to_thread import current_default_thread_limiter
 from starlette.testclient import TestClient
 
 from olaria.storage import folder as files
@@ -25,6 +29,7 @@ from olaria.storage.folder import RunFolder
 from olaria.web import patience
 from olaria.web.app import Studio, create_app
 from olaria.web.index import id_of as id_in
+from olaria.web.routes.watching import MOST_STREAMS
 from olaria.web.workers import NOTES, Job, Workers
 from olaria.workflows.train import TrainRequest
 
@@ -214,6 +219,14 @@ def test_f6_notes_that_lead_elsewhere_are_not_followed(
     (card,) = client.get("/api/runs").json()["runs"]
     assert (card["name"], card["state"], card["problem"]) == ("gone", "failed", "")
     assert Workers(home).jobs()[0].run == "gone"
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    for place in ("../victim", "gone/../../victim", "./../victim", str(victim)):
+        lost = id_in(home, home / place) if not place.startswith("/") else "2"
+        (home / NOTES / f"{lost}.json").write_text(json.dumps({**note, "run": place}))
+        assert client.get(f"/api/runs/{lost}/events").status_code == 404, place
+        assert post(client, f"/api/runs/{lost}/dismiss").status_code == 404
+    assert victim.is_dir() and len(client.get("/api/runs").json()["runs"]) == 1
     home.joinpath("gone").mkdir()
     with pytest.raises(Exception, match="link"):
         Workers(home)._launch(home / "gone", TrainRequest(preset="vae-mnist"), (), "en")
@@ -362,6 +375,66 @@ def test_a_client_that_leaves_ends_its_stream(home: Path, followed: Path) -> Non
         assert wait_for(is_free, "a free place", 5)
 
 
+def test_f11_only_so_many_follow_at_once(home: Path, followed: Path) -> None:
+    with serving(home) as served, served.client as client, ThreadPoolExecutor(80) as pool:
+        address = f"/api/runs/{id_of(client, 'vae')}/events"
+        gate = threading.Barrier(80)
+
+        def follow(_: int) -> int:
+            with served.client as tab:
+                gate.wait()
+                with tab.stream("GET", address) as stream:
+                    time.sleep(2)
+                    return int(stream.status_code)
+
+        codes = [*pool.map(follow, range(80))]
+        assert codes.count(200) == MOST_STREAMS and codes.count(429) == 80 - MOST_STREAMS
+
+
+def test_f11_who_takes_nothing_of_what_is_sent_is_left(
+    home: Path, made: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "TAKEN_S", 0.5)
+    run = made("vae")
+    (run / "samples" / "step-000001.txt").write_text("x" * (1 << 24))
+    app = create_app(home, TOKEN)
+    run_id = id_in(home, run)
+    head = f"GET /api/runs/{run_id}/samples/1 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    with answering(app) as address:
+        for pause_s, is_whole in ((0.0, True), (2.5, False)):
+            with socket.create_connection(address, timeout=20) as link:
+                link.sendall(head)
+                time.sleep(pause_s)
+                size = 0
+                with suppress(ConnectionResetError):
+                    while part := link.recv(1 << 20):
+                        size += len(part)
+                        if size >= 1 << 24:
+                            break
+                assert (size >= 1 << 24) == is_whole
+        with socket.create_connection(address, timeout=20) as link:  # slow, but it takes what comes
+            link.sendall(head)
+            size = 0
+            while size < 1 << 24:
+                time.sleep(0.1)
+                size += len(link.recv(1 << 20))
+
+
+@contextmanager
+def answering(app: Studio) -> Iterator[tuple[str, int]]:
+    """The address of a server of this process."""
+    config = uvicorn.Config(app, http=patience.PatientProtocol, lifespan="off", log_level="warning")
+    server = uvicorn.Server(config)
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        yield listening.getsockname()
+        server.should_exit = True
+        thread.join(timeout=10)
+
+
 def test_f2_f11_what_a_socket_may_send(home: Path) -> None:
     with serving(home) as served:
         port = int(served.url.rsplit(":", 1)[1].strip("/"))
@@ -377,6 +450,12 @@ def test_f2_f11_what_a_socket_may_send(home: Path) -> None:
             assert answer(get + head + b"\r\n").split(b" ")[1] in (b"400", b"403")
         assert b" 403 " in answer(b"GET http://evil.com/health HTTP/1.1\r\nHost: evil.com\r\n\r\n")
         assert b" 400 " in answer(get + b"X: " + b"a" * 100_000)
+        post = b"POST /api/runs HTTP/1.1\r\nHost: localhost\r\n"
+        two = b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /"
+        both = answer(post + two)
+        assert b" 400 " in both and b"connection: close" in both.lower()
+        for lengths in (b"Content-Length: 1\r\nContent-Length: 2\r\n", b"Content-Length: +1\r\n"):
+            assert b" 400 " in answer(post + lengths + b"\r\n{}")
         assert b" 404 " in answer(
             b"GET //evil.com/../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n"
         )
@@ -386,9 +465,6 @@ def test_f11_a_head_that_does_not_come_is_not_waited_for(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(patience, "HEAD_S", 0.5)
-    app = create_app(home, TOKEN)
-    config = uvicorn.Config(app, http=patience.PatientProtocol, lifespan="off", log_level="warning")
-    server = uvicorn.Server(config)
     head = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
 
     def whole(link: socket.socket) -> bytes:
@@ -397,13 +473,9 @@ def test_f11_a_head_that_does_not_come_is_not_waited_for(
             found += link.recv(65536)
         return found
 
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
+    with answering(create_app(home, TOKEN)) as address:
         for before, part in ((b"", b""), (b"", head), (head + b"\r\n", head)):
-            with socket.create_connection(listening.getsockname(), timeout=20) as link:
+            with socket.create_connection(address, timeout=20) as link:
                 if before:
                     link.sendall(before)
                     assert b" 200 " in whole(link)
@@ -411,14 +483,12 @@ def test_f11_a_head_that_does_not_come_is_not_waited_for(
                 link.sendall(part)
                 assert link.recv(65536) == b"", "it was closed"
                 assert time.monotonic() - began < 4
-        with socket.create_connection(listening.getsockname(), timeout=20) as link:
+        with socket.create_connection(address, timeout=20) as link:
             link.sendall(head + b"\r\n")
             assert b" 200 " in whole(link)
             time.sleep(1)  # between two requests a connection may rest
             link.sendall(head + b"\r\n")
             assert b" 200 " in whole(link)
-        server.should_exit = True
-        thread.join(timeout=10)
 
 
 def test_f13_a_port_that_is_taken_is_told(home: Path) -> None:
@@ -495,3 +565,19 @@ def test_a_run_that_is_done_is_not_gone_on_with(
     assert post(client, f"/api/runs/{id_of(client, 'vae')}/resume").json()["code"] == "done"
     found = post(client, f"/api/runs/{id_of(client, 'half')}/resume")
     assert (found.status_code, found.json()["code"]) == (409, "run")
+
+
+def test_a_server_answers_before_it_reads() -> None:
+    before = sys.getswitchinterval()
+
+    async def served() -> float:
+        patience.answer_first()
+        return current_default_thread_limiter().total_tokens
+
+    try:
+        assert asyncio.run(served()) == patience.MOST_THREADS
+        assert sys.getswitchinterval() == pytest.approx(patience.SWITCH_S)
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(before)

@@ -10,6 +10,7 @@ import hmac
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -34,7 +35,8 @@ MOST_HEAD = 16_384
 MOST_BODY = 1_000_000
 JSON, BYTES = "application/json", "application/octet-stream"
 BODY_S = 20.0
-"""Seconds in which each part of a body must have come."""
+"""Seconds in which a body must have come, and each part of a large one; a part now and then does not lengthen them."""
+UPLOAD_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,19 @@ class Body:
     Args:
         most: bytes.
         kind: its type; none that a form of another site could send.
+        seconds: in which all of it must have come, where that is more than one part has.
     """
 
     most: int = MOST_BODY
     kind: str = JSON
+    seconds: float = 0.0
 
 
 PLAIN = Body()
-BODIES = {"/api/uploads": Body(MOST_UPLOAD, BYTES), "/api/figures": Body(MOST_FIGURE)}
+BODIES = {
+    "/api/uploads": Body(MOST_UPLOAD, BYTES, UPLOAD_S),
+    "/api/figures": Body(MOST_FIGURE),
+}
 """Of addresses that take more than settings: a file that goes to the disk piece by piece, and a picture."""
 SAFE = ("GET", "HEAD", "OPTIONS")
 PUBLIC = ("/", "/health")
@@ -73,6 +80,8 @@ HEADERS = {
     "cache-control": "no-store",
 }
 """Of every answer that does not say otherwise; what is no page of ours can do nothing, whatever it holds."""
+CLOSING = {"Connection": "close"}
+"""Of an answer after which nothing that comes on the connection can be trusted."""
 _log = logging.getLogger("olaria.web")
 
 
@@ -162,8 +171,10 @@ def _is_of_ours(scope: Scope, host: str, is_safe: bool) -> bool:
     """
     origins = [*_headers(scope, "origin")]
     if origins:
-        parts = urlsplit(origins[0])
-        return len(origins) == 1 and parts.scheme in ("http", "https") and parts.netloc == host
+        with suppress(ValueError):  # an address that is none
+            parts = urlsplit(origins[0])
+            return len(origins) == 1 and parts.scheme in ("http", "https") and parts.netloc == host
+        return False
     site = _header(scope, "sec-fetch-site")
     if site not in ("cross-site", "same-site"):
         return True
@@ -189,6 +200,9 @@ def _check_size(scope: Scope) -> None:
     length = _header(scope, "content-length")
     if length is not None and not re.fullmatch("[0-9]{1,18}", length):
         raise Refused(400, "bad_request", N_("the length of the content is no number"))
+    if length is not None and _header(scope, "transfer-encoding") is not None:
+        # A proxy on the way might take the other of the two, and where one request ends for the next.
+        raise Refused(400, "bad_request", N_("the content has two lengths"), headers=CLOSING)
     if int(length or 0) > _body(scope).most:
         raise _too_large(_body(scope).most)
 
@@ -208,19 +222,23 @@ def _too_large(limit: int) -> Refused:
 def _limited(scope: Scope, receive: Receive) -> Receive:
     """The same, ending where a body has too many bytes, whatever its length was said to be, or does not come."""
     size, is_whole = 0, scope["method"] in ("GET", "HEAD")
-    most = _body(scope).most
+    body, now = _body(scope), asyncio.get_running_loop().time
+    late = now() + max(BODY_S, body.seconds)
 
     async def limited() -> MutableMapping[str, Any]:
         nonlocal size, is_whole
         if is_whole:  # what comes now is that the client leaves
             return await receive()
         try:
-            message = await asyncio.wait_for(receive(), BODY_S)
+            async with asyncio.timeout_at(min(late, now() + BODY_S)):
+                message = await receive()
         except TimeoutError:
-            raise Refused(408, "too_slow", N_("the content did not come in time")) from None
+            raise Refused(
+                408, "too_slow", N_("the content did not come in time"), headers=CLOSING
+            ) from None
         size += len(message.get("body", b""))
-        if size > most:
-            raise _too_large(most)
+        if size > body.most:
+            raise _too_large(body.most)
         is_whole = not message.get("more_body", False)
         return message
 

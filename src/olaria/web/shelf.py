@@ -57,7 +57,7 @@ class Shelf:
 
     def job(self, run_id: str) -> Job | None:
         """The training of an id that was started last."""
-        return next((job for job in self.workers.jobs() if job.id == run_id), None)
+        return self.workers.job(run_id)
 
     def folder(self, run_id: str) -> RunFolder:
         """The folder of a run, which a started training may not have filled yet.

@@ -83,7 +83,7 @@ class Workers:
     def _read(self, name: str) -> Job:
         path = self._note(name)
         found = read_document(path)
-        place = self.home / str(found["run"])
+        place = inside(self.home, *_parts(str(found["run"])))
         job = Job(
             id_of(self.home, place),
             place.relative_to(self.home).as_posix(),
@@ -98,6 +98,14 @@ class Workers:
                 name="run",
             )
         return job
+
+    def job(self, run_id: str) -> Job | None:
+        """The training of an id that was started last; only its own note is read."""
+        for path in (self.home / NOTES).glob("*.json"):  # an id never becomes part of a path
+            if path.name == f"{run_id}.json":
+                with suppress(OlariaError, OSError, TypeError, ValueError, KeyError):
+                    return self._read(path.name)
+        return None
 
     def _note(self, name: str) -> Path:
         return inside(self.home, NOTES, name)
@@ -244,6 +252,18 @@ class Workers:
             )
         with suppress(ProcessLookupError):  # it has just ended
             os.kill(pid, signal.SIGTERM)
+
+
+def _parts(place: str) -> list[str]:
+    """The folders of a run's place among the runs, as a note names it.
+
+    Raises:
+        ValueError: it leads out.
+    """
+    parts = place.split("/")
+    if any(part in ("", ".", "..") or part != Path(part).name for part in parts):
+        raise ValueError(f"{place} leads out")
+    return parts
 
 
 def environment(home: Path, language: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
 from starlette.responses import StreamingResponse
@@ -86,17 +86,26 @@ async def show_events(request: Request, run_id: str, after: str | None = None) -
         language_of(request),
         lambda: app.is_closing,
     )
-    return StreamingResponse(
-        _counted(app, found),
-        media_type="text/event-stream",
-        headers={"X-Accel-Buffering": "no"},
-    )
+    return _Followed(app, found)
 
 
-async def _counted(app: Studio, stream: AsyncIterator[str]) -> AsyncIterator[str]:
-    app.num_streams += 1
-    try:
-        async for event in stream:
-            yield event
-    finally:
-        app.num_streams -= 1
+class _Followed(StreamingResponse):
+    """A stream that is counted until it ends, even where its client left before it began.
+
+    Args:
+        app: whose stream it is.
+        content: of it.
+    """
+
+    def __init__(self, app: Studio, content: AsyncIterator[str]) -> None:
+        headers = {"X-Accel-Buffering": "no"}
+        super().__init__(content, media_type="text/event-stream", headers=headers)
+        self._app = app
+        app.num_streams += 1  # at once: others ask before the first event is sent
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._app.num_streams -= 1
