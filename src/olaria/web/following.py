@@ -147,10 +147,8 @@ async def events(
             return
         if is_new:
             yield _event("reset", {})
-        for place, row in lines:
-            kind = row["event"] if row["event"] in KINDS else "other"
-            yield _event(kind, worded(row, language), str(place))
-        if lines:
+        if lines:  # at once: a run may tell a thousand in a second
+            yield "".join(_told(place, row, language) for place, row in lines)
             waited_s = 0.0
             continue
         if not works:
@@ -161,6 +159,11 @@ async def events(
             waited_s = 0.0
         await asyncio.sleep(LOOK_S)
         waited_s += LOOK_S
+
+
+def _told(place: Place, row: Mapping[str, Any], language: str) -> str:
+    kind = row["event"] if row["event"] in KINDS else "other"
+    return _event(kind, worded(row, language), str(place))
 
 
 def worded(row: Mapping[str, Any], language: str) -> dict[str, Any]:
