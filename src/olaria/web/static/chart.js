@@ -195,10 +195,10 @@ export function Curves({ what, subject = "" }) {
   const shape = JSON.stringify([what.xName, what.isLog, what.lines.map((line) => [line.name, line.colour]),
     what.marks, isDark.value, said.value.language]);
   useEffect(() => {
-    const data = aligned(now.current.lines, Boolean(now.current.isLog));
-    const made = plot.current = new uPlot(options(now.current, box.current.clientWidth), data, box.current);
-    const watch = new ResizeObserver(() => made.setSize({ width: box.current.clientWidth, height: HEIGHT }));
-    watch.observe(box.current);
+    const data = aligned(now.current.lines, Boolean(now.current.isLog)), stage = box.current;
+    const made = plot.current = new uPlot(options(now.current, stage.clientWidth), data, stage);
+    const watch = new ResizeObserver(() => made.setSize({ width: stage.clientWidth, height: HEIGHT })); // once more as it goes
+    watch.observe(stage);
     return () => { watch.disconnect(); made.destroy(); };
   }, [shape]);
   useEffect(() => { plot.current?.setData(aligned(what.lines, Boolean(what.isLog))); }, [what]);

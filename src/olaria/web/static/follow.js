@@ -5,6 +5,23 @@ import { ask, Trouble } from "./api.js";
 const SILENT_MS = 15_000; // the studio beats every five seconds
 const AGAIN_MS = 2000;
 const MOST_TRIES = 3;
+const MOST_STREAMS = 4; // of one browser: it has six connections to a studio, and all that is asked for needs some
+
+/**
+ * A seat among the streams of all windows of this browser; null where every one is taken.
+ * @returns {Promise<(() => void) | null>} leaves it
+ */
+async function seat() {
+  if (!navigator.locks) return () => {}; // not on this machine, and not encrypted
+  for (let i = 0; i < MOST_STREAMS; i++) {
+    const leave = await new Promise((told) => {
+      navigator.locks.request(`olaria-stream-${i}`, { ifAvailable: true },
+        (lock) => (lock ? new Promise((done) => told(done)) : told(null))).catch(() => told(null));
+    });
+    if (leave) return leave;
+  }
+  return null;
+}
 
 /**
  * Follow a run. Where streams fail, as behind some proxies, `lost` is called: the room then asks by itself.
@@ -20,7 +37,13 @@ export function follow(id, told, lost) {
   const begin = async () => {
     if (ended || isDone || open || document.hidden) return;
     clearTimeout(timer);
-    const own = open = new AbortController();
+    const own = open = new AbortController(), leave = await seat();
+    if (!leave || own.signal.aborted) {
+      leave?.();
+      if (open === own) open = null;
+      if (!leave && !ended && !document.hidden) wait();
+      return;
+    }
     let watch = setTimeout(() => own.abort(), SILENT_MS), isLatest = false;
     try {
       const path = `api/runs/${id}/events${after && `?after=${after}`}`;
@@ -49,11 +72,14 @@ export function follow(id, told, lost) {
       if (error instanceof Trouble && error.code === "unknown_run") return;
       // Else it is begun again below.
     } finally {
+      leave();
       clearTimeout(watch);
       isLatest = open === own; // else the page was hidden meanwhile, and perhaps seen again
       if (isLatest) open = null;
     }
-    if (!isLatest || ended || isDone || document.hidden) return;
+    if (isLatest && !ended && !isDone && !document.hidden) wait();
+  };
+  const wait = () => {
     tries += 1;
     if (tries >= MOST_TRIES) lost(true);
     timer = setTimeout(begin, AGAIN_MS * Math.min(tries, 5));
