@@ -295,6 +295,24 @@ def test_trap_13_a_page_that_was_translated_goes_on(
         assert page.value("faults") == []
 
 
+def test_f7_the_browser_lets_no_text_become_a_part_of_the_page(
+    browser: Chromium, served: Served
+) -> None:
+    sinks = (
+        "document.body.innerHTML = '<i></i>'", "document.body.insertAdjacentHTML('beforeend', '<i></i>')",
+        "document.createElement('iframe').srcdoc = '<i></i>'", "document.createElement('script').src = 'a.js'",
+        "new DOMParser().parseFromString('<i></i>', 'text/html')",
+        "document.createElement('b').setAttribute('onclick', '1')", "trustedTypes.createPolicy('own', {})",
+    )  # fmt: skip
+    with page_of(browser, served) as page:
+        page.go("room=home")
+        page.until("$('.card')", "cards")
+        for sink in sinks:
+            code = f"(() => {{ try {{ {sink}; return 'done'; }} catch (error) {{ return error.name; }} }})()"
+            assert page.value(code) in ("TypeError", "EvalError"), sink
+        assert page.value("document.querySelectorAll('i').length") == 0
+
+
 def test_trap_14_a_tab_that_an_upgrade_finds_open_works_on_and_then_loads_the_new_page(
     browser: Chromium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

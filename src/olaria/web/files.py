@@ -96,13 +96,14 @@ def import_map() -> str:
 def policy() -> str:
     """The page's: scripts of ours alone, and nothing from elsewhere.
 
-    No script may stand in the page itself but the import map, which no file can hold; its hash lets it in.
+    No script may stand in the page itself but the import map, which no file can hold; its hash lets it in. The last two
+    rules let no text become HTML or a script, whatever a room does with it: the browser throws.
     """
     mark = base64.b64encode(hashlib.sha256(import_map().encode()).digest()).decode()
     return (
         f"default-src 'none'; script-src 'self' 'sha256-{mark}'; style-src 'self'; "
         "img-src 'self' blob: data:; connect-src 'self'; frame-src 'self'; base-uri 'none'; "
-        "form-action 'none'; frame-ancestors 'none'"
+        "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
 
 
