@@ -445,7 +445,7 @@ def test_a_damaged_checkpoint_names_the_others(run: RunFolder) -> None:
 CHOOSE = """
 import sys
 from types import SimpleNamespace
-from olaria.storage.folder import new_folder
+from olaria.storage.new import new_folder
 from olaria.workflows.files import new_place
 
 request = SimpleNamespace(out=None, overwrite=False)

@@ -23,8 +23,9 @@ from olaria.errors import OlariaError, StorageError
 from olaria.i18n import N_
 from olaria.storage import folder as files
 from olaria.storage.files import FORMAT, free_names, read_document, storage_errors, write_json
-from olaria.storage.folder import RunFolder, remove_if_empty
+from olaria.storage.folder import RunFolder
 from olaria.storage.inside import inside
+from olaria.storage.new import remove_if_empty
 from olaria.web.errors import Refused
 from olaria.web.index import id_of, is_at_work
 from olaria.workflows.train import TrainRequest

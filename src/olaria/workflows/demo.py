@@ -114,7 +114,7 @@ def demo(
         RunError: the folder is taken.
         SourceError: never for lack of a network: the last data sets need none.
     """
-    from olaria.storage.folder import new_folder
+    from olaria.storage.new import new_folder
 
     around: dict[str, Any] = {"offline": offline, "listeners": listeners, "progress": progress}
     with new_folder("demo", request.out) as home:

@@ -24,7 +24,8 @@ from olaria.runs.tuning import base_of, resumed
 from olaria.storage import folder as files
 from olaria.storage.checkpoint import STATE, is_thin
 from olaria.storage.documents import check_document
-from olaria.storage.folder import RunFolder, new_folder
+from olaria.storage.folder import RunFolder
+from olaria.storage.new import new_folder
 from olaria.training import records, teamwork, threads
 from olaria.training.engine import Trainer
 from olaria.training.events import Began, Event, Forecast, Listener

@@ -10,7 +10,8 @@ import torch
 
 from olaria.errors import RunError, StorageError
 from olaria.storage.checkpoint import is_thin, thin
-from olaria.storage.folder import RunFolder, find_run, is_run, list_runs, new_folder
+from olaria.storage.folder import RunFolder, find_run, is_run, list_runs
+from olaria.storage.new import new_folder
 
 pytestmark = pytest.mark.usefixtures("synced_disk")
 
