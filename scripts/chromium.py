@@ -141,13 +141,13 @@ class Chromium:
             raise BrowserError("Chromium has ended") from None
         end = time.monotonic() + ANSWER_S
         while True:
+            if session in self._over:  # told during this call, or while another one was answered
+                end = min(end, time.monotonic() + LATE_S)
             answer = self._next(end)
             if answer.get("id") == self._last:
                 break
             if answer.get("method") == _TIME_OVER:
                 self._over.add(answer["sessionId"])
-            if session in self._over:
-                end = min(end, time.monotonic() + LATE_S)
         if "error" in answer:
             raise BrowserError(f"{method}: {answer['error']['message']}")
         result: dict[str, Any] = answer["result"]
