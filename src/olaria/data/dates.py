@@ -7,10 +7,10 @@ lies from 1930 to 2029. The day of the week, where a form has it, is right and c
 from __future__ import annotations
 
 import datetime
+from functools import cache
 
 from olaria.data.base import DataSet, Pair, PairData, Request
-from olaria.data.pairs import generated
-from olaria.data.split import split_pairs
+from olaria.data.pairs import Drawn, drawn, generated
 from olaria.i18n import N_
 
 FIRST, LAST = datetime.date(1930, 1, 1), datetime.date(2029, 12, 31)
@@ -87,6 +87,11 @@ def _date(pair: Pair) -> str:
 
 def load_dates(request: Request) -> PairData:
     """12,000 different dates drawn with seed 0, each in two forms; held out are dates, in every form."""
+    return generated(request.data_set, *_dates())
+
+
+@cache
+def _dates() -> Drawn:
     import torch
 
     draws = torch.Generator().manual_seed(SEED)
@@ -98,7 +103,7 @@ def load_dates(request: Request) -> PairData:
         date = FIRST + datetime.timedelta(day)
         pairs += [(written(date, FORMS[form]), date.isoformat()) for form in chosen]
     # Two forms of one date may read the same (11/11/1998 with and without zeros).
-    return generated(request.data_set, *split_pairs(list(dict.fromkeys(pairs)), _date))
+    return drawn(list(dict.fromkeys(pairs)), _date)
 
 
 DATES = DataSet(

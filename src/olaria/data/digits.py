@@ -6,13 +6,12 @@ import gzip
 import hashlib
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from olaria.data.base import DataSet, ImageData, Images, Request, fingerprint
 from olaria.i18n import N_
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 MAX_INK = 16
@@ -51,7 +50,7 @@ def load(request: Request) -> ImageData:
     )
 
 
-def _read() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _read() -> tuple[NDArray[Any], NDArray[Any]]:
     """Images (N, 8, 8) of ink from 0 to 16, and classes (N,)."""
     import numpy as np
 
@@ -61,8 +60,12 @@ def _read() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
         digits = load_digits()
         return digits.images, digits.target
-    values = content.decode("ascii").strip().replace("\n", ",")
-    rows = np.fromstring(values, dtype=np.float64, sep=",").reshape(-1, 65)
+    # Numbers of one or two digits, each with a comma or the end of its line behind it: read in one go.
+    signs = np.frombuffer(b"," + content, np.uint8)
+    digits = signs.astype(np.int64) - ord("0")
+    last = np.flatnonzero(digits < 0)[1:] - 1
+    tens, ones = digits[last - 1], digits[last]
+    rows = (ones + 10 * np.where(tens > 0, tens, 0)).reshape(-1, 65)
     return rows[:, :64].reshape(-1, 8, 8), rows[:, 64]
 
 

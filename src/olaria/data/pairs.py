@@ -6,7 +6,9 @@ Whatever they come from, a source is either in training or in validation, never 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from olaria.data.tokenizer import Tokenizer, Unseen
 
 PAIR_SUFFIX = ".tsv"
+Drawn = tuple[tuple[Pair, ...], tuple[Pair, ...], str]
+"""What :func:`drawn` gives."""
 SEED = 0
 NUM_WORDS = 20_000
 MIN_LETTERS, MAX_LETTERS = 2, 16
@@ -47,31 +51,54 @@ def random_words(n: int, generator: Generator) -> list[str]:
 
 def load_reverse(request: Request) -> PairData:
     """20,000 strings drawn with seed 0, each with its letters from last to first."""
+    return generated(request.data_set, *_reversed())
+
+
+@cache
+def _reversed() -> Drawn:
     import torch
 
     words = random_words(NUM_WORDS, torch.Generator().manual_seed(SEED))
-    return generated(request.data_set, *split_pairs([(w, w[::-1]) for w in dict.fromkeys(words)]))
+    return drawn([(word, word[::-1]) for word in dict.fromkeys(words)])
 
 
 def load_toy_translation(request: Request) -> PairData:
     """The different ones among 20,000 sentences drawn with seed 0, as (Portuguese, English)."""
+    return generated(request.data_set, *_translated())
+
+
+@cache
+def _translated() -> Drawn:
     import torch
 
     from olaria.data.toy_language import ToyLanguage
 
-    drawn = ToyLanguage().sample_pairs(NUM_SENTENCES, torch.Generator().manual_seed(SEED))
-    return generated(request.data_set, *split_pairs(list(dict.fromkeys(drawn))))
+    pairs = ToyLanguage().sample_pairs(NUM_SENTENCES, torch.Generator().manual_seed(SEED))
+    return drawn(list(dict.fromkeys(pairs)))
 
 
-def generated(data_set: DataSet, train: tuple[Pair, ...], validation: tuple[Pair, ...]) -> PairData:
-    """Pairs made from a seed, under the names of their data set."""
+def drawn(pairs: Sequence[Pair], key: Callable[[Pair], str] = itemgetter(0)) -> Drawn:
+    """Training and validation pairs, and the SHA-256 of both: always the same, so made once in a process.
+
+    Args:
+        pairs: different ones, drawn from a seed.
+        key: what must not be on both sides; the source unless given.
+    """
+    train, validation = split_pairs(pairs, key)
+    return train, validation, pairs_fingerprint((*train, *validation))
+
+
+def generated(
+    data_set: DataSet, train: tuple[Pair, ...], validation: tuple[Pair, ...], sha256: str
+) -> PairData:
+    """What :func:`drawn` made, under the names of its data set."""
     return PairData(
         name=data_set.name,
         title=data_set.title,
         train=train,
         validation=validation,
         source="generated",
-        sha256=pairs_fingerprint((*train, *validation)),
+        sha256=sha256,
         citation=data_set.citation,
         licence=data_set.licence,
     )
