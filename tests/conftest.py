@@ -112,7 +112,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
 
     ``tiny_run("vae-mnist", "model.latent=2")`` trains 30 steps on the bundled digits, a language preset on the toy
     language; ``data=``, ``steps=`` and ``start=`` (a run to tune) say otherwise. It draws a sample when it begins and
-    when it ends, and measures the validation part six times: along the way both take longer than the training does.
+    when it ends, and measures the validation part three times: along the way both take longer than the training does.
     """
     from olaria.runs import Run
     from olaria.workflows.train import train
@@ -121,7 +121,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
 
     def seldom(steps: int) -> tuple[str, ...]:
         """As many acts as tests look at."""
-        every = max(1, steps // 6)
+        every = max(1, steps // 3)
         return (f"training.sample_every={steps}", f"training.evaluate_every={every}")
 
     def run(
