@@ -58,6 +58,7 @@ def svg(figure: Figure) -> bytes:
     with style():
         fit_figure(figure)
         canvas = FigureCanvasSVG(figure)
+        _arrange(figure)
         canvas.print_figure(buffer, format="svg", dpi=200, metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
@@ -68,8 +69,17 @@ def png(figure: Figure) -> bytes:
     with style():
         fit_figure(figure)
         canvas = FigureCanvasAgg(figure)
+        _arrange(figure)
         canvas.print_figure(buffer, format="png", dpi=figure.dpi, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def _arrange(figure: Figure) -> None:
+    """Lay the figure out before it is printed, which would draw all of it once more only to do so."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)  # "none" would leave one in its place
 
 
 class _LocalFormatter(ScalarFormatter):
