@@ -119,6 +119,30 @@ def test_the_moved_distributions_are_pythons(in_page: Any) -> None:
         assert found["ticks"] == re.findall(r"data-tick=\"\w+\">([^<]*)<", svg), case
 
 
+def test_a_models_own_numbers_stay_until_their_slider_is_moved(in_page: Any) -> None:
+    # Sliders go from -5 to 5 in steps of 0.05: none of these is a place of theirs.
+    p, q = Gaussian(-5.031, 0.523), Gaussian(0.512, 1.013)
+    figure = Gaussians("", (p.mean, p.std), (q.mean, q.std))
+    script = (
+        SET
+        + """
+      const told = name => document.querySelector(`[data-out=${name}]`).value;
+      const labels = () => [...document.querySelectorAll("[data-gaussians] .control output")].map(o => o.value);
+      const found = [[told("closed"), labels()]];
+      set("std-q", 2);
+      found.push([told("closed"), labels()]);
+      set("mean-p", -4.5);
+      found.push([told("closed"), labels()]);
+      return found;"""
+    )
+    found = in_page(page(figure), script)
+    pairs = (p, q), (p, Gaussian(q.mean, 2)), (Gaussian(-4.5, p.std), Gaussian(q.mean, 2))
+    for (closed, labels), (own, other) in zip(found, pairs, strict=True):
+        assert float(closed) == pytest.approx(divergence(own, other).closed_form_nats, abs=6e-4)
+        told = [float(text.replace("−", "-")) for text in labels]
+        assert told == pytest.approx([own.mean, own.std, other.mean, other.std], abs=6e-3)
+
+
 def test_the_next_token_is_what_the_sampler_would_draw(in_page: Any) -> None:
     cases = [(1.0, 40, 1.0), (0.5, 40, 1.0), (2.0, 5, 1.0), (1.0, 40, 0.5), (1.3, 12, 0.7)]
     figure = NextToken("", tuple(f"t{i}" for i in range(40)), LOGITS, 40)

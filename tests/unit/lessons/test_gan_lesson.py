@@ -658,6 +658,19 @@ def test_the_last_frame_is_checked_against_its_file(
     assert holds() == [False]
 
 
+def test_the_second_half_is_of_the_steps_and_not_of_the_pictures(
+    pictures: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = [1, 2, 4, 8, 16, 40, 90]  # pictures lie closer at the beginning
+    last = record.tiles(pictures.run, pictures.shape, 8)[1][-1]
+    sheets = [np.full_like(last, 10 * place) for place in range(len(kept))]
+    monkeypatch.setattr(images, "tiles", lambda *_: (kept, sheets))
+    found = values_of(images.frames(pictures, ByNumPy(pictures)))
+    assert (found["first"], found["middle"], found["last"]) == (1, 40, 90)
+    assert found["late"] == pytest.approx(10 / 255)
+    assert found["whole"] == pytest.approx(60 / 255)
+
+
 def test_a_file_that_is_no_picture_is_told(tmp_path: Path, digits: Run) -> None:
     run = Run(digits.path)
     path = tmp_path / "step-000001.png"

@@ -328,6 +328,15 @@ def test_titles_of_densities_do_not_touch_tick_labels() -> None:
         assert nearest >= 26, title
 
 
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_densities_are_labelled_by_their_own_names(language: str) -> None:
+    names = "q(z₃|x)", "p(z₃)"
+    named = Gaussians("", (0.0, 1.0), (1.0, 1.5), names)
+    svg = str(moving.gaussians(named, language, ""))
+    assert "D(q(z₃|x)‖p(z₃))" in svg and "D(p‖q)" not in svg
+    assert "D(p‖q)" in str(moving.gaussians(replace(named, names=("p", "q")), language, ""))
+
+
 def test_a_command_is_code_and_breaks_between_its_words_only() -> None:
     text = "To measure it: {command}"
     page = str(rich_words(Message(text, {"command": "olaria train a --data my-data"}), "en"))
