@@ -474,6 +474,31 @@ def test_a_term_that_overshoots_is_told_to_fall(
     assert "as β rises, each nat costs more" in step.text.text()
 
 
+@pytest.mark.parametrize(
+    ("done", "of_beta", "beyond"),
+    [
+        ([0.0, 0.1, 0.3, 0.8], "rose from 0 until step 2", "during the first 20% of training, β"),
+        ([0.28, 0.5, 0.7, 0.9], "was 1 from the first step on", "had passed before step 1."),
+        ([0.1, 0.5, 0.7, 0.9], "rose from 0 until step 1", "had passed before step 2."),
+        ([0.0, 0.05, 0.1, 0.15], "ended before β reached 1", "during the first 20% of training, β"),
+    ],
+)
+def test_a_warm_up_is_told_as_the_clock_had_it(
+    tiny_run: TinyRun,
+    monkeypatch: pytest.MonkeyPatch,
+    done: list[float],
+    of_beta: str,
+    beyond: str,
+) -> None:
+    run = tiny_run("vae-mnist", *TEXTBOOK)
+    rows = [row for row in run.metrics() if row["split"] == "train"]
+    some = [{**row, "step": place + 1} for place, row in enumerate(rows[: len(done)])]
+    monkeypatch.setattr(Run, "metrics", lambda run: some)
+    monkeypatch.setattr(Run, "fractions", lambda run: done)
+    assert of_beta in step_of("beta", run).text.text()
+    assert beyond in step_of("beyond", run).text.text()
+
+
 def test_only_what_a_run_has_stands_beyond_the_textbook(tiny_run: TinyRun) -> None:
     texts = {
         settings: step_of("beyond", tiny_run("vae-mnist", *settings)).text.text()

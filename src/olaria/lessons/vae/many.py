@@ -40,6 +40,8 @@ FAR = 1.5
 """How many times as far as usual is far."""
 FALL = 1.05
 """How many times its last value a term's highest one is where it has fallen."""
+LEAST_WARMED = 2
+"""Steps that β needs to rise."""
 NUM_REBUILT = 5
 """Test images that each of several runs rebuilds."""
 SETTINGS = {
@@ -202,12 +204,14 @@ def sampling(scene: Scene, way: Way) -> Values:
 def beta(scene: Scene, way: Way) -> Values:
     """Both terms as this run logged them while β rose, and what its decoder drew on the way."""
     (rows, done), config, past = scene.logged, scene.model.config, scene.past
-    end = int((done < config.warmup).sum())
+    end = scene.warmed
     warm = 0 < end < len(done)
     told: Values = {
         "logged": len(rows) > 1,
         "beta": config.beta,
         "warm": warm,
+        "rising": 0 < end == len(done),
+        "at_once": end == 0,
         "end": end,
         "alone": not scene.others,
         "single": past is None,
@@ -329,9 +333,14 @@ def beyond(scene: Scene, way: Way) -> Values | None:
     rows = zip(used, written, (Message(SETTINGS[name]) for name in used), strict=True)
     headings = Message(N_("setting")), Message(N_("value")), Message(N_("what it is"))
     flow, sizes = scene.model.flow is not None, scene.model.decoder.sizes
+    # By the clock, the share of the warm-up may have passed before the first steps of a short run.
+    passed = scene.warmed < LEAST_WARMED and len(scene.logged[1]) > 0
     return {
         **dict.fromkeys(SETTINGS),
         **used,
+        "warmup": None if passed else used.get("warmup"),
+        "passed": used.get("warmup") if passed else None,
+        "begun": scene.warmed + 1,
         "draws": NUM_ESTIMATES,
         "mean_of": estimates.mean(),
         "error": estimates.std(ddof=1) / np.sqrt(NUM_ESTIMATES),

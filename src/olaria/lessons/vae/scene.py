@@ -141,6 +141,11 @@ class Scene(Opened):
         ]
         return np.array(rows, np.float64), np.array(run.fractions())
 
+    @property
+    def warmed(self) -> int:
+        """Steps of the run in which β was still rising."""
+        return int((self.logged[1] < self.model.config.warmup).sum())
+
     @cached_property
     def past(self) -> Past | None:
         """The steps whose weights the run kept."""
