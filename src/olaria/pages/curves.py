@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import cycle, product
 from typing import Literal
 
 import numpy as np
@@ -21,6 +21,8 @@ from olaria.pages.style import blank, label, style, tidy
 COLOURS = (BLUE, CLAY, "#5b7f3b", "#7a4f9a", SAND, "#2a8f8f")
 DISCRIMINATOR_EQUILIBRIUM_NATS = 2 * math.log(2)
 GENERATOR_EQUILIBRIUM_NATS = math.log(2)
+_NAMED, _NAME = 0.55, 0.13  # of a panel's width and height: the name of a level
+_PIECES = 60  # of a curve behind such a name
 
 
 @dataclass(frozen=True)
@@ -130,20 +132,49 @@ def _panel(axes: Axes, panel: Panel, language: str) -> None:
         lasting += [float(np.percentile(tail, 0.2)), float(np.percentile(tail, 99.8))]
         axes.plot(series.steps, series.values, color=colour, alpha=0.22, linewidth=0.8)
         axes.plot(series.steps, smoothed, color=colour, linewidth=1.9, label=series.label)
-    ends = [float(series.values[-1]) for series in panel.series if len(series.values)]
-    for value, name in panel.levels:
+    for value, _ in panel.levels:
         axes.axhline(value, color=MUTED, linewidth=1.0, linestyle=(0, (4, 3)))
-        below = any(end > value for end in ends)  # the name goes where the curve does not
-        axes.annotate(
-            name, (1, value), (-2, -3 if below else 2), xycoords=("axes fraction", "data"),
-            textcoords="offset points", fontsize=9, color=MUTED, ha="right",
-            va="top" if below else "bottom",
-        )  # fmt: skip
     tidy(axes, language)
     label(axes, y=panel.unit)
     axes.margins(x=0.01)
     if lasting:
         _limit(axes, min(lasting), max(lasting), highest, language)
+    for value, name in panel.levels:
+        _name_level(axes, panel.series, value, name)
+
+
+def _name_level(axes: Axes, curves: Sequence[Series], value: float, name: str) -> None:
+    """Write the name of a level beside its line, where the curves cross it least; on white where they do."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    wide, high = _NAMED * (right - left), _NAME * (top - bottom)
+
+    def crowd(place: tuple[float, bool]) -> tuple[int, int, bool]:
+        """Pieces of the smoothed and the measured curves behind the name, and whether it would leave the panel."""
+        start = left + place[0] * (right - left - wide)
+        x = np.linspace(start, start + wide, _PIECES + 1)
+        low = value - high if place[1] else value
+        found = [0, 0]
+        for series in curves:
+            for which, values in enumerate((smooth(series.values), series.values)):
+                y = np.interp(x, series.steps, values, np.nan, np.nan)
+                lower, upper = np.minimum(y[1:], y[:-1]), np.maximum(y[1:], y[:-1])
+                found[which] += int(((upper >= low) & (lower <= low + high)).sum())
+        return found[0], found[1], low < bottom or low + high > top
+
+    align: tuple[Literal["left", "center", "right"], ...] = ("left", "center", "right")
+    places = list(product((1.0, 0.0, 0.5), (False, True)))
+    crowds = list(map(crowd, places))
+    across, is_below = places[crowds.index(min(crowds))]
+    if min(crowds)[2]:
+        fitted = (value - _NAME * (top if is_below else bottom)) / (1 - _NAME)
+        axes.set_ylim((fitted, top) if is_below else (bottom, fitted))
+    ground = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.5}
+    axes.annotate(
+        name, (across, value), (2 - 4 * across, -3 if is_below else 2),
+        xycoords=("axes fraction", "data"), textcoords="offset points", fontsize=9, color=MUTED,
+        ha=align[round(2 * across)], va="top" if is_below else "bottom",
+        bbox=ground if min(crowds)[0] else None,
+    )  # fmt: skip
 
 
 def _is_crowded(panel: Panel, inches: float) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -191,6 +192,32 @@ def test_gan_levels_are_where_theory_puts_them() -> None:
     assert "2 log 2 = 1,386" in text
     assert "log 2 = 0,693" in text
     assert not any(panel.levels for panel in curves.gan_panels(pair, pair, "pt", False))
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [
+        lambda x: 0.72 + 0.4 * np.exp(-x / 30),  # comes down to the level from above
+        lambda x: 0.66 - 0.4 * np.exp(-x / 30),
+        lambda x: 0.69 + 0.5 * np.sin(x / 70) * (x > 220),  # is at it for half of the way
+        lambda x: 0.9 - 0.3 * x / 399,  # crosses it
+    ],
+)
+@pytest.mark.parametrize("narrow", [False, True])
+def test_the_name_of_a_level_stands_where_its_curve_is_not(curve: Any, narrow: bool) -> None:
+    x = np.arange(400.0)
+    panel = Panel([Series("loss", x, curve(x))], "nats", [(0.693, "balance: log 2 = 0.693")])
+    figure = curves.loss_curves([panel, panel], narrow=narrow)
+    figure.canvas.draw()
+    for axes in figure.axes:
+        (name,) = (text for text in axes.texts if "balance" in text.get_text())
+        box = name.get_window_extent()
+        across, up = axes.transData.transform(np.stack((x, curve(x)), 1)).T
+        behind = (across >= box.x0) & (across <= box.x1) & (up >= box.y0) & (up <= box.y1)
+        assert not behind.any()
+        frame = axes.get_window_extent()
+        assert frame.x0 - 3 <= box.x0 and box.x1 <= frame.x1 + 3
+        assert frame.y0 - 3 <= box.y0 and box.y1 <= frame.y1 + 3
 
 
 def test_curves_are_svgs_even_with_nothing_finite() -> None:
