@@ -117,6 +117,13 @@ def test_the_point_is_moved_by_pointer_and_keys_and_the_address_keeps_it(
     assert found["kept"].startswith("#plane.at=") and found["end"] == ""
 
 
+def test_images_to_begin_at_say_what_they_are(in_page: Any, of_vae: Any) -> None:
+    script = "return [...box.querySelectorAll('.starts button')].map(one => [one.textContent, one.ariaLabel]);"
+    found = in_page(of_vae[0].html(), PLANE + script)
+    assert all(text == label and text[:-1] == "class " for text, label in found)
+    assert len({text for text, _ in found}) == len(found) > 2  # of different classes
+
+
 def test_a_link_fixes_what_is_shown_and_hides_the_controls(in_page: Any, of_vae: Any) -> None:
     script = (
         PLANE
@@ -286,7 +293,9 @@ def test_the_next_token_and_the_likeliest_text_are_pythons(in_page: Any, of_gpt:
         button(words).click();
         walked.push(here());
       }
-      return {first, drawn, walked, told: box.querySelector(".note").textContent};""",
+      const [above, slid] = [...box.querySelectorAll(".note")];
+      return {first, drawn, walked, above: above.textContent, told: slid.textContent,
+              isBeneath: box.querySelector(".written").nextElementSibling === slid};""",
     )
     model, tokenizer = run.model(), run.tokenizer()
     ids = tokenizer.encode("o gato come")
@@ -300,6 +309,9 @@ def test_the_next_token_and_the_likeliest_text_are_pythons(in_page: Any, of_gpt:
             text.append(int(model(torch.tensor([text]))[0, -1].argmax()))
     assert found["drawn"].startswith(tokenizer.decode(torch.tensor(text[len(ids) :])))
     assert "32 tokens" in found["told"] and "slides" in found["told"]
+    assert (
+        found["isBeneath"] and found["above"] == ""
+    )  # beside what it is about, the text that was written
     assert found["walked"] == [0, 1, 0]
 
 

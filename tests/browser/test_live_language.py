@@ -249,6 +249,31 @@ def test_a_sentence_is_translated_token_by_token(
     assert "translation.head=1" in found["hash"] and "translation.step=" in found["hash"]
 
 
+def test_a_map_is_as_wide_as_its_tokens_or_the_page(
+    in_page: Any, tiny_run: Callable[..., Any]
+) -> None:
+    page = explain("encoder-decoder", runs=(tiny_run("dates"),), language="en").html()
+    sizes = (
+        LIVE
+        + """
+      const canvas = box.querySelector(".grid"), found = [];
+      for (const text of ["1 May 1944", "Wednesday, September 13, 1976"]) {
+        await type(text);
+        await until(() => all(".written-tokens .chip").length);
+        await frame();
+        const {clientWidth, width} = canvas, room = canvas.parentElement.clientWidth;
+        found.push([clientWidth / room, width / clientWidth / devicePixelRatio]);
+      }
+      return found;"""
+    )
+    for width, shortest in ((1000, 0.65), (500, 1.0)):
+        short, long = in_page(page, sizes, width=width, clock="wall")
+        assert short[0] < shortest and 0.9 < long[0] <= 1, width
+        assert (
+            short[1] == pytest.approx(1, abs=0.02) == long[1]
+        )  # its letters are drawn as large as they are meant
+
+
 def test_a_prompt_is_read_before_and_after_tuning(
     in_page: Any, tiny_run: Callable[..., Any], tmp_path: Path
 ) -> None:

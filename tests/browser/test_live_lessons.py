@@ -200,22 +200,26 @@ def test_slow_motion_names_each_moment_and_broken_games_say_what_happens(
     by_hand = LIVE + GAME + named.replace("NAME", '"next moment"') + "return heard;"
     assert in_page(calm, by_hand) == [*order, order[0]]
     broken = """
-      const told = [];
+      for (const skip of document.querySelectorAll(".skip")) skip.click();
+      const told = [], mend = button("mend it");
+      const free = [mend.disabled, mend.getAttribute("aria-pressed")];
       for (const name of ["D too strong", "D never learns", "no noise", "mend it"]) {
         button(name).click();
         told.push([box.querySelector(".rule").textContent.length > 40, button("one step of D").disabled,
-                   button(name).getAttribute("aria-pressed"), new Set((await table()).split("\\r\\n")).size]);
+                   button(name).getAttribute("aria-pressed"), mend.disabled,
+                   new Set((await table()).split("\\r\\n")).size]);
       }
-      return told;"""
-    told = in_page(page, LIVE + GAME + broken)
-    assert [row[:3] for row in told] == [
-        [True, False, "true"],
-        [True, True, "true"],
-        [True, False, "true"],
-        [False, False, "true"],
+      return [free, told, document.activeElement.textContent];"""
+    free, told, focused = in_page(page, LIVE + GAME + broken)
+    assert [row[:4] for row in told] == [
+        [True, False, "true", False],
+        [True, True, "true", False],
+        [True, False, "true", False],
+        [False, False, None, True],
     ]
+    assert free == [True, None] and focused == "▶ play"  # nothing is broken yet, or any more
     assert (
-        told[2][3] == 3 < told[3][3]
+        told[2][4] == 3 < told[3][4]
     )  # one point for all noise; the head and the end of the table
 
 

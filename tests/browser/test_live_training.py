@@ -43,6 +43,12 @@ def of_images(tiny_run: Callable[..., Any], with_script: Any) -> Any:
     return with_script(lesson.html(), CLOCK, "<title>"), run
 
 
+def test_buttons_are_as_high_as_their_words(in_page: Any, of_images: Any) -> None:
+    heights = LIVE + 'return ["▶ play", "new noise"].map(text => button(text).offsetHeight);'
+    for width in (1000, 500, 360):
+        assert max(in_page(of_images[0], heights, width=width)) < 40, width
+
+
 def test_each_step_draws_what_python_does(in_page: Any, of_images: Any) -> None:
     page, run = of_images
     found = in_page(

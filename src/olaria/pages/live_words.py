@@ -70,7 +70,9 @@ OF_PART: Mapping[str, Mapping[str, str]] = {
             "Drag the point, or move it with the arrow keys"
         ),
         "drawn": N_("what the decoder draws"),
-        "starts": N_("begin at the code of a test image, here as the decoder draws it:"),
+        "starts": N_(
+            "begin at the code of a test image, here as the decoder draws it; beneath stands what the image is:"
+        ),
         "class": N_("class given to the decoder"),
     },
     "live_pair": {
@@ -82,8 +84,13 @@ OF_PART: Mapping[str, Mapping[str, str]] = {
             "Drag a point, or move it with the arrow keys: the other one follows. Both lie {x} and {y} standard "
             "deviations from the mean of their model's codes."
         ),
-        "starts": N_("begin at a test image, whose code also gives the other dimensions:"),
-        "begin": N_("begin at a test image:"),
+        "starts": N_(
+            "begin at the code of a test image, which also gives the other dimensions; "
+            "here it is as {name} draws it, and beneath stands what the image is:"
+        ),
+        "begin": N_(
+            "begin at the code of a test image, here as {name} draws it; beneath stands what the image is:"
+        ),
         "class": N_("class given to the VAE's decoder"),
         "random": N_("random codes from N(0, I)"),
         "randomDrawn": N_("what the decoder of {name} draws for eight random codes from N(0, I)"),

@@ -175,3 +175,28 @@ console.log(JSON.stringify(csv({json.dumps(rows)})));"""
         "'\t=1,'+a",
         "",
     ], "a number below zero is one, also as text"
+
+
+def test_names_in_a_plane_do_not_cover_each_other() -> None:
+    wanted = [
+        [150, 150, 10, 14],
+        [152, 149, 10, 14],
+        [150, 150, 60, 14],
+        [299, 2, 40, 14],
+        [20, 280, 10, 14],
+    ]
+    taken = [[150, 160, 50, 14]]
+    found = in_node(
+        f"""
+import {{ apart }} from "./plane_view.js";
+console.log(JSON.stringify(apart({wanted}, {taken}, 300)));"""
+    )
+    assert found[-1] == wanted[-1]  # nothing is in its way
+    for (x, y, width, height), (left, top, *_) in zip(found, wanted, strict=True):
+        assert width / 2 <= x <= 300 - width / 2 and height / 2 <= y <= 300 - height / 2
+        assert np.hypot(x - left, y - top) < 60
+    boxes = [*taken, *found]
+    for i, (x, y, width, height) in enumerate(boxes):
+        for left, top, wide, high in boxes[:i]:
+            across = abs(x - left) >= (width + wide) / 2 - 1e-9
+            assert across or abs(y - top) >= (height + high) / 2 - 1e-9

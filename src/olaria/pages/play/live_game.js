@@ -94,17 +94,22 @@ function makeButtons(words, isStill, playing, break_) {
   const play = button(words.play, () => playing.play());
   const slow = button(isStill ? words.moment : words.slow, () => playing.slowly());
   const [d, g] = [button(words.stepD, () => playing.once("d")), button(words.stepG, () => playing.once("g"))];
-  const rules = Object.fromEntries(["strong", "idle", "silent", "fair"].map((name) => [name, button(words[name], () => break_(name))]));
+  const broken = Object.fromEntries(["strong", "idle", "silent"].map((name) => [name, button(words[name], () => break_(name))]));
+  const mend = button(words.fair, () => {
+    play.focus(); // for nothing is left to mend
+    break_("fair");
+  });
   const told = make("p.small.rule", { role: "status" });
   return {
     moves: make("div.actions.controls", {}, play, slow, d, g),
-    rules: [make("div.actions.controls.rules", {}, make("span", {}, words.break), ...Object.values(rules)), told],
+    rules: [make("div.actions.controls.rules", {}, make("span", {}, words.break), ...Object.values(broken), mend), told],
     mark({ isBusy, isSlow }, rule) {
       play.textContent = isBusy ? words.pause : words.play;
       press(play, isBusy);
       press(slow, isSlow);
       d.disabled = rule === "idle";
-      for (const [name, one] of Object.entries(rules)) press(one, rule === name);
+      for (const [name, one] of Object.entries(broken)) press(one, rule === name);
+      mend.disabled = rule === "fair";
       told.textContent = words[`rule_${rule}`];
     },
   };

@@ -97,8 +97,9 @@ export function part(stage) {
   };
   const onrandom = () => { values.random += 1; changed(); };
   const isWide = settings.sides.some(({ starts }) => starts[0].length > 2);
-  const thumbs = makeThumbs(isWide ? words.starts : words.begin, settings.startNames, models[0].shape, begin);
-  settings.sides[0].starts.forEach((z, from) => // as the VAE rebuilds them
+  const [own] = settings.sides, label = filled(isWide ? words.starts : words.begin, { name: own.name });
+  const thumbs = makeThumbs(label, settings.startNames, models[0].shape, begin, true);
+  own.starts.forEach((z, from) =>
     thumbs.draw(from, models[0].decode(z, classes ? settings.told?.[from] ?? 0 : null)));
   stage.room.append(
     thumbs.element,

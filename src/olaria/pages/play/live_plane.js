@@ -78,7 +78,7 @@ export function part(stage) {
     state.keep();
     show();
   };
-  const thumbs = makeThumbs(words.starts, settings.startNames, model.shape, begin);
+  const thumbs = makeThumbs(words.starts, settings.startNames, model.shape, begin, true);
   starts.forEach((z, from) => thumbs.draw(from, decode(z, settings.told?.[from] ?? 0)));
   stage.room.append(
     thumbs.element,

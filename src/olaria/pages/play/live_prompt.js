@@ -32,7 +32,7 @@ export function part(stage) {
     if (logits) view.bars(nextProbabilities(logits, [], options()), writing.drawn[looked]?.id ?? null);
     view.written(writing.prompt.ids, writing.ids, looked);
   };
-  const note = () => view.note(unknownWords(writing.prompt, words), windowWords(writing, model, words));
+  const note = () => view.note(toldOf(writing, model, words));
   const stop = () => { clearTimeout(timer); timer = 0; view.running(false); };
   const isFull = () => writing.drawn.length >= MOST_WRITTEN;
   const write = () => {
@@ -112,18 +112,20 @@ const makeControls = (words, size, set, setSeed) => ({
   seed: makeNumber(words.seed, 0, setSeed),
 });
 
-/** What is told where a text is longer than the model reads at once. */
-function windowWords({ prompt, reader }, model, words) {
-  if (prompt.ids.length > model.context) {
-    return [filled(words.cut, { count: written(prompt.ids.length, 0), context: written(model.context, 0) })];
-  }
-  return reader.slid ? [filled(words.slid, { context: written(model.context, 0) })] : [];
+/** What is told of the prompt, beneath it, and of what was written, where the text outgrows what the model reads at once. */
+function toldOf({ prompt, reader }, model, words) {
+  const context = written(model.context, 0), isCut = prompt.ids.length > model.context;
+  const cut = isCut ? [filled(words.cut, { count: written(prompt.ids.length, 0), context })] : [];
+  return {
+    ofPrompt: [...unknownWords(prompt, words), ...cut].join(" "),
+    ofWritten: reader.slid && !isCut ? filled(words.slid, { context }) : "",
+  };
 }
 
 /** The elements, and how each is filled. */
 function makeView(words, tokens, listeners) {
   const { field, element } = makeField(words.prompt, listeners.typed), bars = makeBars(tokens, words, listeners.pick);
-  const chips = make("ol.tokens"), notes = make("p.note", { role: "status" });
+  const chips = make("ol.tokens"), [notes, slid] = [0, 1].map(() => make("p.note", { role: "status" }));
   const told = make("output"), output = make("p.written", { role: "group", "aria-label": words.text });
   const generate = make("button", { "aria-pressed": "false", onclick: listeners.generate }, words.generate);
   const one = make("button", { onclick: listeners.one }, words.one);
@@ -132,7 +134,10 @@ function makeView(words, tokens, listeners) {
   // A letter is too small for a finger.
   const walking = make("p.actions", { hidden: true },
     make("button", { onclick: () => walk(-1) }, words.before), make("button", { onclick: () => walk(1) }, words.after));
-  const note = (...lists) => { notes.textContent = lists.flat().join(" "); };
+  const note = ({ ofPrompt, ofWritten }) => {
+    notes.textContent = ofPrompt;
+    if (slid.textContent !== ofWritten) slid.textContent = ofWritten;
+  };
   return {
     field,
     note,
@@ -142,6 +147,7 @@ function makeView(words, tokens, listeners) {
       notes,
       make("div.controls", {}, ...controls, make("p.actions", {}, generate, one)),
       output,
+      slid,
       walking,
       hint,
       title,
@@ -157,7 +163,7 @@ function makeView(words, tokens, listeners) {
       );
     },
     empty(unknown) {
-      note([words.empty, ...unknown]);
+      note({ ofPrompt: [words.empty, ...unknown].join(" "), ofWritten: "" });
       bars.clear();
       output.replaceChildren();
       told.value = hint.textContent = title.textContent = "";

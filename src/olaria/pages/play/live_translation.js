@@ -9,7 +9,7 @@ import { spelt } from "./spelling.js";
 import { chip, makeBars, makeText, markCurrent, numbered, walkable } from "./text_view.js";
 import { tokenizer } from "./tokens.js";
 
-const SIDE = 350;
+const SIDE = 680; // the width of a page
 const MOST_TOKENS = 64;
 const SPELL_MS = 20;
 
@@ -55,7 +55,7 @@ export function part(stage) {
   const chosen = () => values.step >= 0 ? Math.min(values.step, writer.steps.length - 1) : writer.steps.length - 1;
   const choose = (place) => { values.step = place; state.keep(); draw(); };
   const target = makeTarget(tokens, words, choose);
-  const grid = makeGrid(SIDE, words.map, colours, choose);
+  const grid = makeGrid(SIDE, words.map, colours, choose, true);
   const bars = makeBars(tokens, words, null), told = make("p.chosen", { role: "status" });
   const name = (id) => id < tokens.size ? spelt(tokens, id) : words.end;
   const columns = () => [...ids.map((id) => spelt(tokens, id)), words.end];
@@ -88,7 +88,7 @@ export function part(stage) {
     ...text.elements,
     make("div.controls", {}, layers.element, heads.element, make("p.actions", {}, ...buttons)),
     target.element,
-    make("div.live-pair.top", {}, grid.canvas, make("div.beside", {}, told, bars.element)),
+    make("div.live-pair.top.tight", {}, grid.canvas, make("div.beside", {}, told, bars.element)),
   );
   return {
     state,

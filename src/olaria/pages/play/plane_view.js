@@ -5,6 +5,8 @@ import { contextOf, makeCanvas } from "./canvas.js";
 const SIDE = 300; // in CSS pixels
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const LONGEST_NAME = 12; // letters of a class's name
+const GOLDEN = Math.PI * (3 - Math.sqrt(5)); // the angle between places on a spiral that fill a disc evenly
+const MOST_TURNS = 2000; // of the spiral
 const STEPS = 60; // of the keys, across the plane; ten times as far with Shift
 
 /**
@@ -56,8 +58,8 @@ export function makePlane({ low, high, points, labels, names, classNames }, labe
       context.fill();
     });
     context.globalAlpha = 1;
-    if (place.over) drawOver(context, onCanvas, place.over(), colours, size);
-    if (labels) nameClasses(context, onCanvas, points, labels, classNames, colours, size);
+    const over = place.over ? drawOver(context, onCanvas, place.over(), colours, size) : [];
+    if (labels) nameClasses(context, onCanvas, points, labels, classNames, colours, size, over);
     circle(context, ...onCanvas(...place.at()), 8 * size);
     context.lineWidth = 5 * size;
     context.strokeStyle = colours.ground;
@@ -119,8 +121,11 @@ function drawAxes(context, onCanvas, colours, names, size) {
  * @param {Over} over
  * @param {any} colours
  * @param {number} size of a pixel of the screen
+ * @returns {Box[]} where the name stands
  */
 function drawOver(context, onCanvas, { radii, name = "", marks = [] }, colours, size) {
+  /** @type {Box[]} */
+  const taken = [];
   if (radii) {
     const [x, y] = onCanvas(0, 0), [right] = onCanvas(radii[0], 0), [, top] = onCanvas(0, radii[1]);
     context.strokeStyle = context.fillStyle = colours.clay;
@@ -130,7 +135,8 @@ function drawOver(context, onCanvas, { radii, name = "", marks = [] }, colours, 
     context.stroke();
     context.font = `600 ${13 * size}px system-ui, sans-serif`;
     context.textAlign = "center";
-    haloed(context, name, x, y - (y - top) - 5 * size, colours.ground, size);
+    haloed(context, name, x, top - 5 * size, colours.ground, size);
+    taken.push([x, top - 10 * size, context.measureText(name).width, 14 * size]);
   }
   for (const mark of marks) {
     const [x, y] = onCanvas(...mark), half = 4.5 * size;
@@ -145,19 +151,50 @@ function drawOver(context, onCanvas, { radii, name = "", marks = [] }, colours, 
       context.stroke();
     }
   }
+  return taken;
 }
 
-/** The name of each class at the mean of its points, so that colour does not stand alone. */
-function nameClasses(context, onCanvas, points, labels, names, colours, size) {
+/**
+ * A rectangle: the middle of it, its width and its height.
+ * @typedef {[number, number, number, number]} Box
+ */
+
+/**
+ * Where names can stand without one on another: each as near as is free to where it is wanted.
+ * @param {Box[]} wanted
+ * @param {Box[]} taken already
+ * @param {number} side of the square that holds them
+ * @returns {Box[]} in the order of the wanted ones
+ */
+export function apart(wanted, taken, side) {
+  const placed = [...taken];
+  return wanted.map(([x, y, width, height]) => {
+    const isFree = ([left, top]) => left >= width / 2 && left <= side - width / 2 && top >= height / 2 && top <= side - height / 2
+      && placed.every((box) => Math.abs(box[0] - left) >= (box[2] + width) / 2 || Math.abs(box[1] - top) >= (box[3] + height) / 2);
+    /** @type {Box} */
+    let found = [x, y, width, height];
+    for (let turn = 0; turn < MOST_TURNS && !isFree(found); turn++) { // on a spiral, from the middle outwards
+      const angle = turn * GOLDEN, away = height / 8 * Math.sqrt(turn);
+      found = [x + away * Math.cos(angle), y + away * Math.sin(angle), width, height];
+    }
+    placed.push(found);
+    return found;
+  });
+}
+
+/** The name of each class near the mean of its points, so that colour does not stand alone. */
+function nameClasses(context, onCanvas, points, labels, names, colours, size, over) {
   context.font = `600 ${14 * size}px system-ui, sans-serif`;
   context.textAlign = "center";
-  for (const label of new Set(labels)) {
-    const own = points.filter((_, i) => labels[i] === label);
+  const classes = [...new Set(labels)].sort((a, b) => a - b);
+  const texts = classes.map((label) => (names[label] ?? String(label)).slice(0, LONGEST_NAME));
+  const wanted = classes.map((label, i) => {
+    const own = points.filter((_, place) => labels[place] === label);
     const mean = [0, 1].map((axis) => own.reduce((sum, point) => sum + point[axis], 0) / own.length);
-    const [x, y] = onCanvas(...mean), text = (names[label] ?? String(label)).slice(0, LONGEST_NAME);
-    context.fillStyle = colours.ink;
-    haloed(context, text, x, y + 5 * size, colours.ground, size);
-  }
+    return [...onCanvas(...mean), context.measureText(texts[i]).width + 3 * size, 14 * size];
+  });
+  context.fillStyle = colours.ink;
+  apart(wanted, over, SIDE).forEach(([x, y], i) => haloed(context, texts[i], x, y + 5 * size, colours.ground, size));
 }
 
 /** Words on a ground of their own. */
