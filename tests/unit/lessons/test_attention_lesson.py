@@ -31,6 +31,7 @@ from olaria.models.gpt import GPT
 from olaria.models.language import LanguageModel
 from olaria.models.translation import Translation
 from olaria.nn.attention import causal_mask
+from olaria.pages.cells import table_rows
 from olaria.runs import Run
 
 from .sound import assert_sound, failing
@@ -83,6 +84,14 @@ def test_another_run_shows_its_cross_attention(tiny_run: TinyRun) -> None:
     assert "pt-en" in steps_of(gpt)[KINDS].text.text()
     weights = torch.tensor(steps[KINDS].arrays["cross"])
     torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:-1]).double())
+
+
+def test_the_keys_of_the_example_do_not_break_within_a_cell(tiny_run: TinyRun) -> None:
+    step = steps_of(tiny_run("gpt-shakespeare", steps=2))[0]
+    (table,) = (figure for figure in step.figures if isinstance(figure, Table))
+    shown = [cells[1].text for cells in table_rows(table, "en")]
+    assert shown[2] == "2\N{NO-BREAK SPACE}2\N{NO-BREAK SPACE}1\N{NO-BREAK SPACE}1"
+    assert not any(" " in keys for keys in shown)
 
 
 @pytest.mark.parametrize("tokenizer", ["byte", "word", "bpe"])

@@ -23,7 +23,7 @@ from olaria.i18n import Message
 from olaria.kinds.images import NUM_WATCHED
 from olaria.lessons import LESSONS
 from olaria.lessons.base import Asked, Question, Step
-from olaria.lessons.figures import Heat, Plot
+from olaria.lessons.figures import Heat, Plot, Table
 from olaria.lessons.gan import game, images, points, record
 from olaria.lessons.gan.scene import Pictures, Points, Update, loss_of, side_of
 from olaria.lessons.gan.ways import ByNumPy, ByTorch, pull_of
@@ -426,6 +426,14 @@ def test_a_critic_that_cannot_tell_has_no_loss_whatever_it_outputs(scene: Points
     outputs = torch.tensor([-3.0, 40.0])
     assert discriminator_loss(outputs, outputs, "wasserstein").item() == 0.0
     assert ByTorch(scene).best(1.5, 0.5, "wasserstein") == (None, -math.inf)
+
+
+def test_losses_are_named_in_words(ring: Run) -> None:
+    step = lesson(ring)[IN_THE_PLANE.index("What your model does beyond the textbook")]
+    (table,) = (figure for figure in all_figures(step.figures) if isinstance(figure, Table))
+    names = [row[0] for row in table.rows]
+    assert all(isinstance(name, Message) for name in names) and list(game.NAMES) == list(LOSSES)
+    assert [name.text() for name in names][2::2] == ["least squares", "Wasserstein"]
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -51,7 +51,8 @@ def by_hand(_scene: Scene, way: Way) -> Values:
     (weights,), (sums,) = way.attend(QUERY, KEYS, VALUES, ALLOWED)
     scores = KEYS[0] @ QUERY[0, 0]
     masked = np.where(ALLOWED[0] > 0, scores / 2, -np.inf)
-    keys = [" ".join(f"{x:.0f}" for x in key) for key in KEYS[0]]
+    # Spaces that a narrow cell does not break at.
+    keys = [Message("\N{NO-BREAK SPACE}".join(f"{x:.0f}" for x in key)) for key in KEYS[0]]
     return {
         "first": weights[0, 0],
         "second": weights[0, 1],

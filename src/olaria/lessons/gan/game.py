@@ -28,6 +28,13 @@ from olaria.numbers import Number
 Values = dict[str, Any]
 
 LOSSES: tuple[AdversarialLoss, ...] = get_args(AdversarialLoss)
+NAMES: dict[AdversarialLoss, str] = {
+    "minimax": N_("minimax"),
+    "non-saturating": N_("non-saturating"),
+    "least-squares": N_("least squares"),
+    "hinge": N_("hinge"),
+    "wasserstein": N_("Wasserstein"),
+}
 NUM_AROUND = 60  # points of the data around the pair
 LAST_SHARE = 0.1  # of the run, whose mean losses stand for its end
 ALIKE = 0.1  # of the larger one, by which less two mean derivatives differ that are called alike
@@ -309,7 +316,8 @@ def beyond(scene: Scene, way: Way) -> Values:
     for loss in LOSSES:
         _, cost, generator = balance_of(way, loss)
         slope = float(way.slopes(np.array([SURE]), loss)[1][0])
-        rows.append((loss, cost, Message(N_("any")) if generator is None else generator, slope))
+        there = Message(N_("any")) if generator is None else generator
+        rows.append((Message(NAMES[loss]), cost, there, slope))
     columns = (
         N_("loss"),
         N_("$L_D$ at the balance"),
