@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -224,13 +225,24 @@ def of_opening(browser: Browser, name: str, page: Path, repeats: int) -> list[li
 def of_sizes(pages: dict[str, Path], runs: Path) -> list[list[str]]:
     """Rows on how large the pages and the engine are."""
     from olaria.export.play import play
-    from olaria.pages.link import PREFIX, module_text, modules
+    from olaria.pages.link import PREFIX, imported, module_text, modules
     from olaria.runs import Run
 
     rows = []
     for name, page in pages.items():
         measured = Measured(f"page {name}: size, MB", SIZE_BARS[name], digits=2)
         rows.append(row(measured, [page.stat().st_size / MEGABYTE]))
+
+    def packed(names: Sequence[str]) -> float:
+        """Size of these modules and of all that they need, gzipped, in kB."""
+        text = "".join(modules(names, module_text).values())
+        return len(gzip.compress(text.encode(), 9)) / 1000
+
+    for name, page in pages.items():
+        measured = Measured(f"page {name}: its modules, gzipped, kB", ENGINE_KB, digits=1)
+        main = re.search(r'<script type="module">(.*?)</script>', page.read_text("utf-8"), re.S)
+        assert main is not None, name
+        rows.append(row(measured, [packed(imported(main[1]))]))
     if "gpt" in pages:
         run = Run(runs / PAGES["gpt"].preset)
         whole, half = (len(json.dumps(play(run, kind))) for kind in ("float32", "float16"))  # type: ignore[arg-type]
@@ -239,11 +251,9 @@ def of_sizes(pages: dict[str, Path], runs: Path) -> list[list[str]]:
     import olaria.pages
 
     files = sorted((Path(olaria.pages.__file__).parent / "play").glob("*.js"))
-    texts = modules([PREFIX + file.name for file in files], module_text)
-    packed = gzip.compress("".join(texts.values()).encode(), 9)
-    rows.append(
-        row(Measured("all modules, gzipped, kB", ENGINE_KB, digits=1), [len(packed) / 1000])
-    )
+    every = packed([PREFIX + file.name for file in files])
+    measured = Measured("all modules, in no page together, gzipped, kB", ENGINE_KB, digits=1)
+    rows.append(row(measured, [every]))
     return rows
 
 

@@ -213,6 +213,24 @@ def test_a_heat_map_is_read_by_pointer_and_by_keys(in_page: Any) -> None:
     assert "arrow keys" in found[0]
 
 
+def test_columns_stay_below_their_names_when_the_numbers_are_shown(in_page: Any) -> None:
+    found = in_page(
+        page(HEAT),
+        """
+      const table = document.querySelector("table.heat"), cell = table.tBodies[0].rows[0].cells[9];
+      const above = () => {
+        const [name, below] = [table.tHead.rows[0].cells[9], cell].map(one => one.getBoundingClientRect());
+        return [Math.abs(name.left - below.left), Math.abs(name.width - below.width), cell.scrollWidth];
+      };
+      const before = above(), box = document.querySelector("[data-numbers]");
+      box.click();
+      return [before, above(), getComputedStyle(cell).fontSize];""",
+    )
+    before, after, size = found
+    assert max(*before[:2], *after[:2]) < 1
+    assert before[2] <= 26 and float(size.removesuffix("px")) > 8
+
+
 @pytest.mark.parametrize("language", ["en", "pt"])
 def test_nothing_leaves_the_file_and_it_fits_a_telephone(in_page: Any, language: str) -> None:
     found = in_page(
@@ -297,7 +315,7 @@ ON_A_TELEPHONE = """
   for (let i = 0; i < 200 && silent().length; i++) await wait(25); // marks come with the frames
   return {
     wide: page.documentElement.scrollWidth,
-    small: texts.filter(t => t.getClientRects().length && t.textContent.trim() && size(t) < 10)
+    small: texts.filter(t => t.getClientRects().length && t.textContent.trim() && size(t) && size(t) < 10)
       .map(t => [t.textContent, size(t)]),
     silent: silent().map(box => [box.outerHTML.slice(0, 200), box.scrollWidth, box.clientWidth]),
     idle: boxes.filter(box => box.scrollWidth <= box.clientWidth && box.classList.contains("more-right")).length,

@@ -132,8 +132,6 @@ def _square(page: BeautifulSoup, table: Tag) -> None:
     """Markdown's tables have one heading row and as many cells in every row: this one is made so."""
     for bar in table.select("td.b"):  # its number stands beside it, below the same heading
         bar.decompose()
-    for number in table.select(".heat td>i"):
-        number.unwrap()
     if "barred" in (table.get("class") or []):
         for cell in table.select("th[colspan]"):
             del cell["colspan"]

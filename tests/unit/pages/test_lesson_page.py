@@ -379,3 +379,14 @@ def test_a_report_shows_what_was_guessed_beside_the_right_answers() -> None:
 def test_nothing_is_said_of_guesses_where_none_are_given() -> None:
     assert "guess" not in lesson_section(asking()).replace("Guess first.", "")
     assert 'class="guess"' not in lesson_page(asking(0, 1))
+
+
+def test_models_stand_before_long_tables_and_a_cell_is_one_element() -> None:
+    heat = Heat(
+        "", np.random.default_rng(0).random((20, 20)), *(tuple("abcdefghijklmnopqrst"),) * 2
+    )
+    live = Live("", "live_plane", ("a run",), {"at": [0.5]}, heat)
+    text = lesson_page(replace(lesson(live), play={"a run": {}}))
+    assert text.index("</header>") < text.index('id="play-1"') < text.index("<main")
+    cells = re.findall(r"<td[^>]*>([^<]+)</td>", text)
+    assert len(cells) == 400 and all(re.fullmatch(r"0\.\d\d|1\.00", cell) for cell in cells)

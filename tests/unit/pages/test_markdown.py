@@ -200,8 +200,8 @@ def test_tables_are_squared_and_their_bars_left_out() -> None:
 def test_coloured_tables_are_plain_numbers() -> None:
     html = (
         '<div class="scroll"><table class="heat dense"><thead><tr><td></td><th scope="col"><span>a|</span></th></tr>'
-        '</thead><tbody><tr><th scope="row">␣</th><td class="w" style="background:#1f6a96"><i>0.5</i></td></tr>'
-        '<tr><th scope="row">b</th><td class="no"><i></i></td></tr></tbody></table></div>'
+        '</thead><tbody><tr><th scope="row">␣</th><td class="w" style="background:#1f6a96">0.5</td></tr>'
+        '<tr><th scope="row">b</th><td class="no"></td></tr></tbody></table></div>'
     )
     text, _ = to_markdown(html)
     assert text == "|     | a\\| |\n| --- | --- |\n| ␣   | 0.5 |\n| b   |     |\n"
