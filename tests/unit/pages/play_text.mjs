@@ -89,11 +89,6 @@ const jobs = {
   decode: ({ tokenizer }, rows) => rows.map((ids) => tokenizer.decode(ids)),
   pieces: ({ tokenizer }, ids) =>
     ids.map((id) => ({ text: tokenizer.piece(id), bytes: tokenizer.bytes(id) })),
-  stream: ({ tokenizer }, rows, stop) =>
-    rows.map((ids) => {
-      const stream = tokens.textStream(tokenizer, stop);
-      return [...ids.map((id) => stream.push(id)), stream.finish()];
-    }),
   split: (_, texts) => texts.map((text) => bytePairs.splitPieces(text)),
   probabilities: (_, rows) =>
     rows.map(({ logits, text, options }) =>

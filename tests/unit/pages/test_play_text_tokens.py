@@ -11,9 +11,8 @@ import pytest
 
 from olaria.data.bpe import BPETokenizer, split_pieces
 from olaria.data.decoding import normalise
-from olaria.data.tokenizer import WORDS, ByteTokenizer, CharTokenizer, WordTokenizer, fit_tokenizer
+from olaria.data.tokenizer import WORDS, CharTokenizer, WordTokenizer, fit_tokenizer
 from olaria.errors import DataError
-from olaria.sampling.text import TextStream
 
 LEARNT = (
     "O coração não vê: a ação da nação, três vezes três, é são.\nIt's the cat's hat; they'll see, "
@@ -130,28 +129,8 @@ def test_broken_bytes_read_as_in_python(text_in_node: Any, kind: str) -> None:
         [draw.randrange(tokenizer.vocab_size) for _ in range(draw.randint(1, 12))]
         for _ in range(300)
     ]
-    decoded, streams = text_in_node(["decode", rows], ["stream", rows], tokenizer=stored(tokenizer))
+    (decoded,) = text_in_node(["decode", rows], tokenizer=stored(tokenizer))
     assert decoded == [tokenizer.decode(row) for row in rows]
-    assert ["".join(pieces) for pieces in streams] == decoded
-
-
-def test_a_character_is_shown_once_all_its_bytes_are_there(text_in_node: Any) -> None:
-    rows = [list("ação 🙂".encode())]
-    (streams,) = text_in_node(["stream", rows], tokenizer=stored(ByteTokenizer()))
-    assert streams[0] == ["a", "", "ç", "", "ã", "o", " ", "", "", "", "🙂", ""]
-
-
-def test_a_text_ends_before_its_stop_string_as_in_python(text_in_node: Any) -> None:
-    draw, tokenizer, stop = random.Random(3), TOKENIZERS["bpe"], ["ão", "o c", "\n\n", "🙂", "a"]
-    texts = [
-        "".join(draw.choices(["ã", "o", " ", "c", "\n", "🙂", "ção"], k=12)) for _ in range(99)
-    ]
-    for few in ([], stop[:1], stop[:3], stop):
-        rows = [tokenizer.encode(text).tolist() for text in texts]
-        (streams,) = text_in_node(["stream", rows, few], tokenizer=stored(tokenizer))
-        for row, pieces in zip(rows, streams, strict=True):
-            stream = TextStream(tokenizer, few)
-            assert pieces == [*(stream.push(token) for token in row), stream.finish()]
 
 
 def test_long_pieces_and_odd_merges_are_merged_as_in_python(text_in_node: Any) -> None:

@@ -191,22 +191,6 @@ export function apply(x, f) {
 // -- functions of a row -----------------------------------------------------------------------------
 
 /**
- * log Σ e^x of a run of numbers; -Infinity where all are.
- * @param {Float32Array} x
- * @param {number} start
- * @param {number} length
- * @returns {number}
- */
-export function logSumExp(x, start = 0, length = x.length) {
-  let largest = -Infinity;
-  for (let i = start; i < start + length; i++) if (x[i] > largest) largest = x[i];
-  if (!Number.isFinite(largest)) return largest;
-  let sum = 0;
-  for (let i = start; i < start + length; i++) sum += Math.exp(x[i] - largest);
-  return largest + Math.log(sum);
-}
-
-/**
  * The softmax function of a run of numbers, in place; an entry of -Infinity becomes 0.
  * @param {Float32Array} x
  * @param {number} start
