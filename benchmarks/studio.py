@@ -317,19 +317,36 @@ def of_many(browser: Browser | None, home: Path, sizes: Sizes, repeats: int) -> 
     return rows
 
 
-def of_idling(browser: Browser, studio: Studio, run_id: str, sizes: Sizes) -> list[list[str]]:
+def of_idling(
+    browser: Browser, studio: Studio, home: Path, run_id: str, sizes: Sizes
+) -> list[list[str]]:
     """Rows on what the server does while somebody looks at what rests."""
-    rooms = (("the runs", "", ".card"), ("a run", f"room=run&id={run_id}", ".chart canvas"))
+    from olaria.storage.folder import RunFolder
+
+    waiting = f"room=run&id={id_of(studio, 'waiting')}"
+    rooms = (
+        ("the runs", "", ".card"),
+        ("a run", f"room=run&id={run_id}", ".chart canvas"),
+        ("a run that is followed", waiting, ".chart canvas"),
+    )
     rows = []
-    for page, place, shown in rooms:
-        with tab_of(browser) as tab:
-            shows(tab, studio.address(place), shown)
-            time.sleep(min(2, sizes.idle_s))  # what opening takes is over
-            before, began = seconds_used(studio.pid), time.perf_counter()
-            time.sleep(sizes.idle_s)
-            used, passed = seconds_used(studio.pid) - before, time.perf_counter() - began
-        rows.append(row(named(IDLE, page=page), [100 * used / passed]))
+    with RunFolder(home / "waiting").locked():
+        for page, place, shown in rooms:
+            rows.append(idling(browser, studio, page, studio.address(place), shown, sizes.idle_s))
     return rows
+
+
+def idling(
+    browser: Browser, studio: Studio, page: str, address: str, shown: str, idle_s: float
+) -> list[str]:
+    """The row on what the server does while one page is open."""
+    with tab_of(browser) as tab:
+        shows(tab, address, shown)
+        time.sleep(min(2, idle_s))  # what opening takes is over
+        before, began = seconds_used(studio.pid), time.perf_counter()
+        time.sleep(idle_s)
+        used, passed = seconds_used(studio.pid) - before, time.perf_counter() - began
+    return row(named(IDLE, page=page), [100 * used / passed])
 
 
 def of_events(browser: Browser, home: Path, sizes: Sizes, repeats: int) -> list[str]:
@@ -435,6 +452,7 @@ def measure(folder: Path, sizes: Sizes, repeats: int) -> list[list[str]]:
     for home in (small, live):
         home.mkdir()
     write_run(small / "run", 600)
+    write_run(small / "waiting", 600, "running")
     write_runs(large, sizes)
     rows, chromium = of_start(small, repeats), find_chromium()
     if chromium is None:
@@ -445,7 +463,7 @@ def measure(folder: Path, sizes: Sizes, repeats: int) -> list[list[str]]:
             run_id = id_of(studio, "run")
             rows += of_opening(browser, studio, run_id, repeats)
             if PROC.is_dir():
-                rows += of_idling(browser, studio, run_id, sizes)
+                rows += of_idling(browser, studio, small, run_id, sizes)
         rows += of_many(browser, large, sizes, repeats)
         rows += [of_events(browser, live, sizes, repeats), of_slowing(browser, live, sizes)]
     return rows

@@ -322,6 +322,18 @@ def test_a_bug_is_an_answer_without_its_text(
     assert "secret" not in found.text and found.headers["x-frame-options"] == "DENY"
 
 
+def test_f7_an_address_steers_no_terminal(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(**_more: str) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("olaria.web.routes.choosing.list_presets", fails)
+    assert client.get("/api/presets/%1b[2J%0aolaria: all is well").status_code == 500
+    (told,) = caplog.messages
+    assert "\x1b" not in told and "\n" not in told and "all is well" in told
+
+
 def test_languages_are_chosen_as_browsers_say(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OLARIA_LANG", "en")
     assert language_of("pt", "en") == "pt"

@@ -117,7 +117,7 @@ class Guard:
         except Refused as refused:
             await answer.refuse(refused, language)
         except Exception as error:
-            _log.exception("while answering %s", scope["path"][:200])
+            _log.exception("while answering %r", scope["path"][:200])  # it may hold anything
             await answer.refuse(bug(error), language)
 
     def _check(self, scope: Scope) -> None:

@@ -75,8 +75,10 @@ class Shelf:
 
     def is_at_work(self, run_id: str, path: Path) -> bool:
         """Whether something is still to come of a run."""
+        if is_at_work(path):
+            return True
         job = self.job(run_id)
-        return is_at_work(path) or (job is not None and self.workers.is_alive(job))
+        return job is not None and self.workers.is_alive(job)
 
     def stop(self, run_id: str) -> None:
         """Ask a training to end after its step, with everything saved.
