@@ -469,13 +469,17 @@ def measure(folder: Path, sizes: Sizes, repeats: int) -> list[list[str]]:
     return rows
 
 
+def load() -> str:
+    """How many processes of this machine want to compute, over the last minute."""
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "?"
+
+
 def main(words: Sequence[str] | None = None) -> None:
     """Measure, print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5, help="of each number [5]")
     parser.add_argument("--tiny", action="store_true", help="a few small runs, for a trial")
     given = parser.parse_args(words)
-    load = lambda: f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "?"
     before = load()
     with tempfile.TemporaryDirectory() as folder:
         rows = measure(Path(folder), TINY if given.tiny else WHOLE, max(1, given.repeats))

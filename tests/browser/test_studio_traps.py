@@ -137,16 +137,19 @@ class Proxy:
             first = first.replace(self._prefix.encode(), b"", 1)
             rest = re.sub(rb"(?i)\r\nconnection: [^\r]*", b"", b"\r\n" + rest)[2:]
             far.sendall(first + b"\r\nConnection: close\r\n" + rest)
-            kept = [] if self._holds_back and b"/events" in first else None
+            is_held, kept = self._holds_back and b"/events" in first, b""
             while part := far.recv(65536):
-                near.sendall(part) if kept is None else kept.append(part)
-            near.sendall(b"".join(kept or ()))
+                kept += part
+                if not is_held:
+                    near.sendall(kept)
+                    kept = b""
+            near.sendall(kept)
 
 
 @contextmanager
-def through(served: Served, *words: str, **more: bool) -> Iterator[Served]:
+def through(served: Served, prefix: str = "", *, holds_back: bool = False) -> Iterator[Served]:
     """The studio as it is seen through a :class:`Proxy`."""
-    proxy = Proxy(served, *words, **more)
+    proxy = Proxy(served, prefix, holds_back=holds_back)
     try:
         yield Served(served.process, proxy.url, served.token, served.log)
     finally:

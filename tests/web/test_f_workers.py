@@ -590,10 +590,21 @@ def test_whether_a_run_goes_on_is_told_by_its_own_note_alone(
     app = create_app(home, TOKEN)
     (home / NOTES).mkdir()
     for place in ("gone", "lost", "vae"):
-        note = {"format": 1, "run": place, "pid": 1 << 22, "started": 1.0, "words": []}
+        note: dict[str, Any] = {
+            "format": 1,
+            "run": place,
+            "pid": 1 << 22,
+            "started": 1.0,
+            "words": [],
+        }
         (home / NOTES / f"{id_in(home, home / place)}.json").write_text(json.dumps(note))
     names, read = list[str](), Workers._read
-    monkeypatch.setattr(Workers, "_read", lambda self, name: names.append(name) or read(self, name))
+
+    def counted(self: Workers, name: str) -> Job:
+        names.append(name)
+        return read(self, name)
+
+    monkeypatch.setattr(Workers, "_read", counted)
     run_id = id_in(home, followed)
     assert app.shelf.is_at_work(run_id, followed) and not names
     job = app.shelf.job(run_id)
