@@ -278,7 +278,7 @@ def test_sentences_are_translated_and_mapped(page: Page, ids: dict[str, str]) ->
         "[...document.querySelectorAll('tbody td:not(.mapped)')].map(one => one.textContent)"
     )
     page.fill("[name=beside]", ids["dates"])
-    page.until("$('.saves') && $('[role=status]') && document.body.innerText.includes('0 differ')",
+    page.until("$('.saves') && $('[role=status]') && document.body.innerText.includes('differences: 0')",
                "the same beside itself")  # fmt: skip
     page.value("document.querySelectorAll('.mapped button')[1].click()")
     page.until("$('.live[data-state=on]')", "the map, computed in the page")

@@ -317,8 +317,9 @@ WORDS = {
     "text_look_bigram": N_("The row of the table after your text"),
     "text_look_translation": N_("Where the model looks while it translates"),
     "text_look_why": N_(
-        "The model runs in this page for that; its numbers are compared with Python's first."
+        "The model runs in this page for that, with its best checkpoint, or its last where none was marked as best."
     ),
+    "text_look_greedy": N_("The map is of the greedy translation; a beam may find another one."),
     # of a model that writes codes of images
     "text_painted": N_("Images from its codes"),
     "text_why_painted": N_(
@@ -338,7 +339,7 @@ WORDS = {
     "text_translation": N_("translation"),
     "text_translations": N_("Translations"),
     "text_translated": N_("{count} of {total} translated"),
-    "text_differ": N_("{count} differ"),
+    "text_differ": N_("differences: {count}"),
     "text_no_words": N_("no word"),
     "text_map": N_("map"),
     "text_map_of": N_("show where the model looks while it translates {source}"),

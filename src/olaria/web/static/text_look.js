@@ -13,7 +13,7 @@ export function Look({ run, text }) {
   const kind = ["bigram", "translation"].includes(run.family) ? run.family : "attention";
   const toggled = ({ target }) => { if (target.open !== isOpen) keep({ look: target.open ? "1" : null }); };
   return html`<details class="panel look" open=${isOpen} onToggle=${toggled}><summary>${t(`text_look_${kind}`)}</summary>
-    ${isOpen && html`<p class="soft">${t("text_look_why")}</p><${Parts} run=${run} text=${text} />`}</details>`;
+    ${isOpen && html`<p class="soft">${t("text_look_why")} ${kind === "translation" && t("text_look_greedy")}</p><${Parts} run=${run} text=${text} />`}</details>`;
 }
 
 /** @param {{run: any, text: string}} of */

@@ -13,6 +13,8 @@ import { columnsOf, FIELDS, searchSettings, Settings, useBeside, useOthers } fro
 import { stream } from "./text_stream.js";
 import { number, t } from "./words.js";
 
+const SHORT = 16; // letters that stay on one line
+
 /** The lines of a text that are not blank. @param {string} text */
 const sentencesOf = (text) => text.split(/\r\n?|\n/).filter((line) => line.trim());
 
@@ -103,7 +105,7 @@ function Table({ name, asked, made, mapped, map }) {
         columns.length > 1 && isDone ? ` · ${t("text_differ", { count: number(rows.filter(differ).length, 0) })}` : ""}</p></div>
     <div class="scroll" tabindex="0" role="region" aria-label=${t("text_translations")}><table><thead><tr>${head.map((one) => html`<th scope="col">${one}</th>`)}<td></td></tr></thead>
       <tbody>${rows.map((row) => html`<tr class=${differ(row) ? "differs" : ""}><th scope="row">${legible(row[0])}</th>
-        ${row.slice(1).map((text) => html`<td>${text === undefined ? "…" : text ? legible(text) : html`<span class="soft">${t("text_no_words")}</span>`}</td>`)}
+        ${row.slice(1).map((text) => html`<td class=${(text ?? "").length <= SHORT ? "short" : ""}>${text === undefined ? "…" : text ? legible(text) : html`<span class="soft">${t("text_no_words")}</span>`}</td>`)}
         <td class="mapped"><button class="plain" aria-pressed=${String(row[0] === mapped)} aria-label=${t("text_map_of", { source: row[0] })}
           onClick=${() => map(row[0])}>${t("text_map")}</button></td></tr>`)}</tbody></table></div>
     ${isDone && count > 0 && html`<p class="row saves">
