@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 
@@ -50,10 +51,12 @@ class DrawRecord:
             probabilities: of the draw, (1, V).
             token: that came, (1, 1).
         """
-        own, used, came = logits[0].float().softmax(-1), probabilities[0], int(token)
-        places = own.topk(min(self.num_candidates, len(own))).indices.tolist()
-        made = [Candidate(one, float(own[one]), float(used[one])) for one in (came, *places)]
-        self._draws.append(Draw(made[0], tuple(made[1:])))
+        own, used = logits[0].float().softmax(-1), probabilities[0]
+        likeliest = own.topk(min(self.num_candidates, len(own))).indices
+        ids = torch.cat((token.flatten(), likeliest))
+        rows = zip(ids.tolist(), own[ids].tolist(), used[ids].tolist(), strict=True)
+        drawn, *others = (Candidate(*row) for row in rows)
+        self._draws.append(Draw(drawn, tuple(others)))
 
     def take(self) -> list[Draw]:
         """The draws since the last call."""

@@ -17,8 +17,9 @@ import tempfile
 import threading
 import traceback
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,10 +117,11 @@ def drawn(job: Message, kept: Kept) -> Iterator[Message]:
         if job.get("within"):
             _check_context(pieces, run.model(request.checkpoint))
         pieces.record(job.get("alternatives") or 0)
+        text_of = cache(lambda token: str(run.tokenizer().decode([token])))
         yield {"begun": {"kind": "text", "prompt_tokens": pieces.num_prompt_tokens}}
         for piece in pieces:
             draws = pieces.draws()
-            tokens = [_token(draw, run.tokenizer()) for draw in draws]
+            tokens = [_token(draw, text_of) for draw in draws]
             yield {"piece": piece, "tokens": tokens} if tokens else {"piece": piece}
         finish = "stop" if pieces.is_stopped else "length"
         yield {"done": {"tokens": pieces.num_tokens, "finish": finish, "seed": made.seed}}
@@ -150,12 +152,11 @@ def _without_effect(name: str, run: Run) -> Refused:
     )
 
 
-def _token(draw: Draw, tokenizer: Any) -> Message:
+def _token(draw: Draw, text_of: Callable[[int], str]) -> Message:
     """A token with its probabilities, as JSON: the others are rows of id, text, probability and that of the draw."""
 
     def row(one: Candidate) -> tuple[int, str, float, float]:
-        text = tokenizer.decode([one.token])
-        return one.token, text, _rounded(one.probability), _rounded(one.drawn_with)
+        return one.token, text_of(one.token), _rounded(one.probability), _rounded(one.drawn_with)
 
     names = ("id", "token", "probability", "drawn_with")
     drawn = dict(zip(names, row(draw.drawn), strict=True))
