@@ -67,7 +67,8 @@ function Writer({ run, info }) {
   const who = columns.map(({ id, checkpoint }) => `${id}.${checkpoint ?? ""}`).join();
   const before = useRef(who);
   useEffect(() => {
-    if (before.current !== who && asked) write(asked.kept, asked.keeps);
+    const isLess = before.current.startsWith(`${who},`) && !isRunning; // what stays is written already
+    if (before.current !== who && asked && !isLess) write(asked.kept, asked.keeps);
     before.current = who;
   }, [who]);
   const hasText = Boolean(asked) && !isRunning;
