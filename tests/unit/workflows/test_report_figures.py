@@ -14,6 +14,7 @@ from PIL import Image
 from olaria.cards import figures
 from olaria.cards.figures import read_figures
 from olaria.errors import DataError, StorageError
+from olaria.pages.chosen import MOST_ROWS, chosen
 from olaria.workflows.report import report
 
 
@@ -55,6 +56,15 @@ def test_a_report_shows_what_was_said_of_a_figure(
     rows = re.findall(r"<tr><td class=\"n\">(\d+)</td>", section)
     assert rows[:3] == ["0", "3", "6"] and len(rows) == 34, "one row of three"
     assert 'id="appendix"' in page
+
+
+def test_a_column_that_is_mostly_empty_keeps_its_numbers() -> None:
+    rows = tuple((str(n), "0.123456789", "7.5" if n % 10 == 5 else "") for n in range(200))
+    figure = figures.Figure(b"\x89PNG", (300, 100), "a", head=("x", "y", "z"), rows=rows)
+    shown = chosen(figure).rows
+    assert sum(row[2] == 7.5 for row in shown) == 20 and len(shown) <= MOST_ROWS
+    assert [row[0] for row in shown] == sorted(row[0] for row in shown)
+    assert chosen(figure).picture.width == 300
 
 
 def test_a_short_report_has_no_appendix_and_points_to_none(
