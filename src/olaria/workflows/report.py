@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from olaria.errors import ConfigError, LessonError, MissingError, SourceError, UsageError
+from olaria.errors import UsageError
 from olaria.i18n import N_, Message, Setting
 from olaria.storage.endings import refuse_other_endings
 from olaria.storage.files import in_megabytes, new_files, refuse_overwriting
@@ -34,10 +34,8 @@ from olaria.workflows.requests.common import (
 from olaria.workflows.requests.verbs import verb
 
 if TYPE_CHECKING:
-    from olaria.cards.context import LessonCard, RunCard
+    from olaria.cards.context import RunCard
     from olaria.cards.settings import ReportSettings
-    from olaria.lessons import Lesson
-    from olaria.pages.lesson_page import LessonContext
     from olaria.runs import Run
 
 PAGE_FORMAT: PageFormat = "html"
@@ -182,16 +180,14 @@ def report(
     from olaria.cards.comparison import side_by_side
     from olaria.cards.context import ReportContext
     from olaria.cards.figures import read_figures
-    from olaria.cards.settings import read_conclusion
     from olaria.pages.fonts import undrawn
     from olaria.pages.report import build_report
     from olaria.storage.folder import REPORT
     from olaria.workflows.given import opened_beside
+    from olaria.workflows.report_lessons import lesson_card
 
     said = _settings(request, notify)
-    conclusion, is_markdown = said.conclusion, False
-    if request.conclusion is not None:
-        conclusion, is_markdown = read_conclusion(request.conclusion)
+    authored = _authored(request, said)
     language = language or said.language or spoken
     names = request.lessons or _lessons(said)
     figures = read_figures(request.figures)
@@ -205,20 +201,15 @@ def report(
     cards, left_out = _with_models(cards, opened) if request.live else (cards, [])
     context = ReportContext(
         runs=cards,
-        title=request.title or said.title,
-        authors=request.author or said.authors,
-        course=request.course or said.course,
-        institution=said.institution,
-        date=said.date or datetime.date.today().isoformat(),
         command=command,
         notes=notes,
-        activities=said.activities,
-        conclusion=conclusion,
-        is_markdown=is_markdown,
         comparison=side_by_side(opened),
-        lessons=[_lesson(name, opened, language, offline, said.guessed(name)) for name in names],
+        lessons=[
+            lesson_card(name, opened, language, offline, said.guessed(name)) for name in names
+        ],
         figures=figures,
         is_short=request.short,
+        **authored,
     )
     with undrawn() as lost:
         files = _files(path, build_report(context, language), kind)
@@ -227,6 +218,25 @@ def report(
     _write(files, may_replace)
     large = _told_size(files[path]) if request.live else []
     return Report(path, language, (*lost, *left_out, *large))
+
+
+def _authored(request: ReportRequest, said: ReportSettings) -> dict[str, Any]:
+    """What the author says of the report, where both say it the request's."""
+    from olaria.cards.settings import read_conclusion
+
+    conclusion, is_markdown = said.conclusion, False
+    if request.conclusion is not None:
+        conclusion, is_markdown = read_conclusion(request.conclusion)
+    return {
+        "title": request.title or said.title,
+        "authors": request.author or said.authors,
+        "course": request.course or said.course,
+        "institution": said.institution,
+        "date": said.date or datetime.date.today().isoformat(),
+        "activities": said.activities,
+        "conclusion": conclusion,
+        "is_markdown": is_markdown,
+    }
 
 
 def _settings(request: ReportRequest, notify: Callable[[Message], None]) -> ReportSettings:
@@ -342,76 +352,3 @@ def _write(files: Mapping[Path, bytes], may_replace: bool) -> None:
             with suppress(OSError):  # it is not empty, or was never made
                 folder.rmdir()
         raise
-
-
-# -- lessons ---------------------------------------------------------------------------------------
-
-
-def _lesson(
-    name: LessonName,
-    runs: Sequence[Run],
-    language: str,
-    offline: bool,
-    guesses: Sequence[int | None] = (),
-) -> LessonCard:
-    """A lesson of the first run that can carry it, beside the others, and what its reader guessed.
-
-    Raises:
-        LessonError: none can; the preset whose runs can is named.
-        ConfigError: the guesses are not those of its questions.
-    """
-    from markupsafe import Markup
-
-    from olaria.cards.context import LessonCard
-    from olaria.lessons import LESSONS
-    from olaria.pages.lesson_page import lesson_section, lesson_style
-    from olaria.pages.page import plain_words
-    from olaria.workflows.explain import ExplainRequest, computed
-
-    title = plain_words(LESSONS[name].title, language)
-    refused: LessonError | None = None
-    for chosen in _choices(LESSONS[name], tuple(runs)):
-        try:
-            request = ExplainRequest(lesson=name, runs=chosen, static=True)
-            found = computed(request, name, language, offline=offline, leaves_out=True)
-        except (
-            MissingError,
-            SourceError,
-        ) as error:  # the rest of the report is written all the same
-            note = Markup('<p class="note">{}</p>').format(error.message.text(language))
-            return LessonCard(title, note)
-        except LessonError as error:
-            refused = refused or error
-        else:
-            context = _with_guesses(found.context, guesses)
-            return LessonCard(title, lesson_section(context, language, level=4), lesson_style())
-    assert refused is not None
-    raise refused
-
-
-def _choices(lesson: Lesson, runs: tuple[Run, ...]) -> list[tuple[Run, ...]]:
-    """The runs that a lesson may be of, the likeliest first: each that fits beside all others, then alone."""
-    fitting = [run for run in runs if run.family in lesson.families]
-    if not fitting:
-        return [runs if lesson.needs_run else ()]
-    beside = [(run, *(other for other in runs if other is not run)) for run in fitting]
-    return beside + [(run,) for run in fitting]
-
-
-def _with_guesses(context: LessonContext, guesses: Sequence[int | None]) -> LessonContext:
-    """A lesson with its reader's guesses, which are one for each question."""
-    counts = [len(question.answers) for question in context.questions]
-    fits = len(guesses) == len(counts) and all(
-        guess is None or guess < count for guess, count in zip(guesses, counts, strict=True)
-    )
-    if guesses and not fits:
-        raise ConfigError(
-            N_(
-                "the guesses of {name} do not fit: its questions have {counts} answers, in this order; "
-                "give a letter, or {none}, for each question"
-            ),
-            name=context.name,
-            counts=", ".join(map(str, counts)),
-            none="-",
-        )
-    return replace(context, guesses=guesses)
