@@ -132,7 +132,9 @@ def touched(page: Driven) -> list[str]:
             if not page.value("look() !== before"):
                 page.finger(page.value(f"at({one}, 0.7)"))
         elif kind == "CANVAS":
-            way = [page.value(f"at({one}, {0.4 + i / 20}, {0.35 + i / 10})") for i in range(5)]
+            # A curve is read from left to right: upwards and downwards a finger on it scrolls the page.
+            steep = 0 if page.value(f"getComputedStyle({one}).touchAction") == "pan-y" else 0.1
+            way = [page.value(f"at({one}, {0.4 + i / 20}, {0.35 + steep * i})") for i in range(5)]
             page.finger(*way)
             if not page.value("still().then(() => look() !== before)"):
                 page.finger(*way[::-1])  # the first way may have ended at the row that was chosen

@@ -161,6 +161,30 @@ def test_links_opened_soon_after_each_other_are_all_followed(in_page: Any, of_va
     assert in_page(of_vae[0].html(), script) == [True, False, True, False]
 
 
+def test_a_link_that_is_just_opened_is_not_written_over(in_page: Any, of_vae: Any) -> None:
+    # A part that plays writes the address again and again; the event of a new link comes a little later.
+    found = in_page(
+        of_vae[0].html(),
+        LIVE
+        + """
+      const { Link } = await import("olaria/link_state.js"), link = new Link(), heard = [];
+      link.listeners.push(() => heard.push([...link.values]));
+      link.values = new Map([["walk.part", "0.5"]]);
+      link.write();
+      const own = location.hash;
+      location.hash = "#hide=controls";
+      link.write();
+      const opened = location.hash;
+      await wait(50);
+      link.set("walk.part", "0.6");
+      await wait(600);
+      return [own, opened, heard, location.hash];""",
+    )
+    assert found[:2] == ["#walk.part=0.5", "#hide=controls"]
+    assert found[2] == [[["hide", "controls"]]]
+    assert found[3] == "#hide=controls&walk.part=0.6"
+
+
 def test_a_text_too_long_for_a_link_is_left_out_and_that_is_said(in_page: Any, of_gpt: Any) -> None:
     found = in_page(
         of_gpt[0].html(),

@@ -79,9 +79,11 @@ export class Link {
   constructor() {
     this.values = readHash(location.hash);
     this.timer = 0;
+    this.seen = location.hash;
     /** @type {(() => void)[]} called where the reader opens another link */
     this.listeners = [];
     addEventListener("hashchange", () => {
+      this.seen = location.hash;
       if (location.hash === this.written || !location.hash.includes("=")) return;
       this.values = readHash(location.hash);
       this.written = ""; // no longer in the address: opened again, it is another link
@@ -101,12 +103,14 @@ export class Link {
   }
 
   write() {
+    if (location.hash !== this.seen && location.hash.includes("=")) return; // another link, whose event is on its way
     this.written = writeHash(this.values);
     try {
       history.replaceState(null, "", this.written || location.pathname + location.search);
     } catch {
       location.hash = this.written; // in a notebook's frame the history is closed
     }
+    this.seen = location.hash;
   }
 }
 

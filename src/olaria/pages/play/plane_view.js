@@ -169,7 +169,7 @@ function drawOver(context, onCanvas, { radii, name = "", marks = [] }, colours, 
 export function apart(wanted, taken, side) {
   const placed = [...taken];
   return wanted.map(([x, y, width, height]) => {
-    const isFree = ([left, top]) => left >= width / 2 && left <= side - width / 2 && top >= height / 2 && top <= side - height / 2
+    const isFree = (/** @type {Box} */ [left, top]) => left >= width / 2 && left <= side - width / 2 && top >= height / 2 && top <= side - height / 2
       && placed.every((box) => Math.abs(box[0] - left) >= (box[2] + width) / 2 || Math.abs(box[1] - top) >= (box[3] + height) / 2);
     /** @type {Box} */
     let found = [x, y, width, height];
@@ -191,7 +191,8 @@ function nameClasses(context, onCanvas, points, labels, names, colours, size, ov
   const wanted = classes.map((label, i) => {
     const own = points.filter((_, place) => labels[place] === label);
     const mean = [0, 1].map((axis) => own.reduce((sum, point) => sum + point[axis], 0) / own.length);
-    return [...onCanvas(...mean), context.measureText(texts[i]).width + 3 * size, 14 * size];
+    const [x, y] = onCanvas(...mean);
+    return /** @type {Box} */ ([x, y, context.measureText(texts[i]).width + 3 * size, 14 * size]);
   });
   context.fillStyle = colours.ink;
   apart(wanted, over, SIDE).forEach(([x, y], i) => haloed(context, texts[i], x, y + 5 * size, colours.ground, size));
