@@ -32,6 +32,12 @@ SENTENCE = "the cat sees a girl."
 BY_HAND, PRODUCT, SOFTMAX, CHOSEN, OWN, FUTURE, RECURRENCE, COST, MORE = range(9)
 
 
+@pytest.fixture(autouse=True)
+def _measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the clock says decides nothing here, and measuring takes a quarter of these tests."""
+    monkeypatch.setattr("olaria.lessons.averaging.scene.REPETITIONS", 1)
+
+
 def steps_of(run: Run, prompt: str | None = SENTENCE, seed: int = 0) -> tuple[Step, ...]:
     return LESSON(Asked((run,), prompt, seed, offline=True))
 
