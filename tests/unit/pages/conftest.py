@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -168,6 +169,15 @@ def language(request: pytest.FixtureRequest) -> str:
 def html(context: ReportContext, language: str) -> str:
     """The whole report of the module's own context, built once for each language."""
     return build_report(context, language)
+
+
+@pytest.fixture(scope="module")
+def undrawn(context: ReportContext) -> ReportContext:
+    """The module's own context without a picture, for what is words alone: drawing takes nearly all the time."""
+    nothing: dict[str, Any] = {"originals": None, "reconstructions": None, "samples": None, "manifold": None,
+                               "first": None, "last": None, "animation": b"", "latents": None, "labels": None,
+                               "metrics": []}  # fmt: skip
+    return replace(context, runs=[replace(run, **nothing) for run in context.runs])
 
 
 @pytest.fixture(scope="session")

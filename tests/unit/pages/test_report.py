@@ -300,15 +300,15 @@ def test_no_run_is_an_error() -> None:
         build_report(ReportContext([]))
 
 
-def test_reduced_evaluations_are_told_with_their_numbers(context: ReportContext) -> None:
-    text = Page(build_report(replace(context, runs=context.runs[:2]))).text
+def test_reduced_evaluations_are_told_with_their_numbers(undrawn: ReportContext) -> None:
+    text = Page(build_report(replace(undrawn, runs=undrawn.runs[:2]))).text
     assert "reduced evaluation: 500 images instead of 1,797" in text
     full = [replace(card, evaluation={"metrics": {}, "protocol": {"num_examples": 1797}})
-            for card in context.runs[:2]]  # fmt: skip
-    assert "reduced" not in Page(build_report(replace(context, runs=full))).text.lower()
+            for card in undrawn.runs[:2]]  # fmt: skip
+    assert "reduced" not in Page(build_report(replace(undrawn, runs=full))).text.lower()
     few = {"metrics": {}, "protocol": {"num_examples": 1797, "num_samples": 900}}
-    runs = [replace(context.runs[4], evaluation=few)]
-    assert "900 images instead of 10,000" in Page(build_report(replace(context, runs=runs))).text
+    runs = [replace(undrawn.runs[4], evaluation=few)]
+    assert "900 images instead of 10,000" in Page(build_report(replace(undrawn, runs=runs))).text
 
 
 def test_balance_is_claimed_only_for_the_logistic_losses(context: ReportContext) -> None:
@@ -322,9 +322,9 @@ def test_balance_is_claimed_only_for_the_logistic_losses(context: ReportContext)
     assert "do not apply" in text
 
 
-def test_the_bound_is_not_claimed_for_another_weight(context: ReportContext) -> None:
-    vae = replace(context.runs[2], recipe={"model": {"beta": 4.0}})
-    text = Page(build_report(replace(context, runs=[vae]))).text
+def test_the_bound_is_not_claimed_for_another_weight(undrawn: ReportContext) -> None:
+    vae = replace(undrawn.runs[2], recipe={"model": {"beta": 4.0}})
+    text = Page(build_report(replace(undrawn, runs=[vae]))).text
     assert "= 4: what it maximises is not the bound itself" in text
 
 

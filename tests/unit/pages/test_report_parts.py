@@ -62,15 +62,6 @@ def context(small_context: ReportContext) -> ReportContext:
 
 
 @pytest.fixture(scope="module")
-def undrawn(context: ReportContext) -> ReportContext:
-    """The same runs without a picture, for what is words alone: drawing takes nearly all of a report's time."""
-    nothing: dict[str, Any] = {"originals": None, "reconstructions": None, "samples": None, "manifold": None,
-                               "first": None, "last": None, "animation": b"", "latents": None, "labels": None,
-                               "metrics": []}  # fmt: skip
-    return replace(context, runs=[replace(run, **nothing) for run in context.runs])
-
-
-@pytest.fixture(scope="module")
 def page(html: str) -> Page:
     return Page(html)
 
@@ -203,7 +194,7 @@ def test_the_conclusion_is_left_to_the_author_with_facts_to_write_from(
 
 
 def test_incidents_are_told_in_words_and_their_absence_claims_nothing(
-    context: ReportContext, language: str
+    undrawn: ReportContext, language: str
 ) -> None:
     incidents = [
         Incident("warning", Message("Digits"), 600),
@@ -211,11 +202,11 @@ def test_incidents_are_told_in_words_and_their_absence_claims_nothing(
         Incident("gap", Message("<script>"), None),
     ]
     runs = [
-        replace(context.runs[AE], incidents=incidents),
-        replace(context.runs[VAE], incidents=[], is_watched=False),
-        replace(context.runs[GAN], incidents=None),
+        replace(undrawn.runs[AE], incidents=incidents),
+        replace(undrawn.runs[VAE], incidents=[], is_watched=False),
+        replace(undrawn.runs[GAN], incidents=None),
     ]
-    text = Page(build_report(replace(context, runs=runs), language)).text
+    text = Page(build_report(replace(undrawn, runs=runs), language)).text
     told = part(
         text, language, ("What went wrong", "Conclusion"), ("O que deu errado", "Conclusão")
     )
@@ -233,15 +224,15 @@ def test_incidents_are_told_in_words_and_their_absence_claims_nothing(
 
 
 def test_architectures_are_drawn_and_counted_once_each(
-    context: ReportContext, language: str
+    undrawn: ReportContext, language: str
 ) -> None:
     stages = (
         Stage(Message("image"), shape=(1, 8, 8)),
         Stage(Message("encoder"), (layer("encoder.0", 1000), layer("blocks.0–3.qkv", 250, 4))),
     )
-    runs = [replace(card, architecture=stages) for card in context.runs[:VAE]]
-    runs.append(replace(context.runs[GAN], architecture=stages[1:]))
-    page = Page(build_report(replace(context, runs=runs), language))
+    runs = [replace(card, architecture=stages) for card in undrawn.runs[:VAE]]
+    runs.append(replace(undrawn.runs[GAN], architecture=stages[1:]))
+    page = Page(build_report(replace(undrawn, runs=runs), language))
     assert "architectures" in page.sections
     assert page.text.count("encoder.0") == 2, "once for both autoencoders, once for the other"
     total = {"en": "2,000", "pt": "2.000"}[language]
@@ -250,11 +241,11 @@ def test_architectures_are_drawn_and_counted_once_each(
     assert sum(total in (alt or "") for alt in page.alts) == 2
 
 
-def test_a_tuned_run_says_what_was_trained(context: ReportContext) -> None:
+def test_a_tuned_run_says_what_was_trained(undrawn: ReportContext) -> None:
     stages = (Stage(Message("encoder"), (layer("encoder.0", 1000),)),)
     recipe = {"model": {"family": "gpt"}, "tuning": {"rank": 4}}
-    tuned = replace(context.runs[GPT], architecture=stages, recipe=recipe)
-    text = Page(build_report(replace(context, runs=[tuned]))).text
+    tuned = replace(undrawn.runs[GPT], architecture=stages, recipe=recipe)
+    text = Page(build_report(replace(undrawn, runs=[tuned]))).text
     assert "adapters of rank 4: 123,456 numbers were trained" in text
 
 
@@ -301,10 +292,10 @@ def test_without_runs_of_a_kind_nothing_is_compared(page: Page) -> None:
 # -- lessons, codes, recipes -----------------------------------------------------------------------
 
 
-def test_lessons_come_in_as_they_are(context: ReportContext) -> None:
+def test_lessons_come_in_as_they_are(undrawn: ReportContext) -> None:
     cards = [LessonCard(title, Markup("<p class=x>in <b>it</b></p>"), ".x{color:red}")
              for title in ("One", "Two <")]  # fmt: skip
-    html = build_report(replace(context, lessons=cards))
+    html = build_report(replace(undrawn, lessons=cards))
     assert html.count("<p class=x>in <b>it</b></p>") == 2
     assert html.count(".x{color:red}") == 1, "the style once"
     assert "Two &lt;" in html
@@ -355,21 +346,21 @@ def test_every_work_that_is_called_is_listed_and_no_other(page: Page, html: str)
 
 
 def test_works_are_called_by_author_in_portuguese_and_by_number_in_english(
-    context: ReportContext,
+    undrawn: ReportContext,
 ) -> None:
-    portuguese = Page(build_report(context, "pt")).text
+    portuguese = Page(build_report(undrawn, "pt")).text
     assert "(KINGMA; WELLING, 2014; REZENDE; MOHAMED; WIERSTRA, 2014)" in portuguese
     assert "[1]" not in portuguese
-    english = Page(build_report(context, "en")).text
+    english = Page(build_report(undrawn, "en")).text
     assert english.index("[1]") < english.index("[2]") < english.index("[3]"), "as they are called"
     assert "KINGMA" not in english
 
 
-def test_a_run_brings_the_works_that_its_settings_rest_on(context: ReportContext) -> None:
+def test_a_run_brings_the_works_that_its_settings_rest_on(undrawn: ReportContext) -> None:
     def references(**model: Any) -> set[str]:
         recipe = {"model": {"family": "gan", **model}, "training": {"optimizer": "muon"}}
-        card = replace(context.runs[GAN], recipe=recipe)
-        return Page(build_report(replace(context, runs=[card]))).works()
+        card = replace(undrawn.runs[GAN], recipe=recipe)
+        return Page(build_report(replace(undrawn, runs=[card]))).works()
 
     assert "ref-lim2017" in references(loss="hinge")
     assert "ref-lim2017" not in references(loss="wasserstein")
