@@ -176,6 +176,7 @@ def test_a_line_around_points_lists_them_by_class_and_saves_them(
     )
     page.click(".latent-legend button", codes["classNames"][3])
     page.until(f"{SELECTED} === {codes['count'] - int(counts[3])}", "all but a hidden class")
+    page.until("location.hash.includes('off=3')", "the hidden class in the address")
     page.reload()
     page.until(f"{SELECTED} === {codes['count'] - int(counts[3])}", "the same after a reload")
 
