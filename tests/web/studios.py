@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -15,12 +16,15 @@ from typing import Any
 
 import httpx2 as httpx
 from PIL import Image
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
 import olaria
 from olaria.recipes import preset
 from olaria.storage import folder as files
 from olaria.storage.files import json_line
 from olaria.storage.folder import RunFolder
+from olaria.web.app import Studio
 
 from .conftest import HOST as HOST
 from .conftest import TOKEN
@@ -143,3 +147,25 @@ def serving(home: Path, *words: str) -> Iterator[Served]:
         process.wait()
         assert process.stdout is not None
         process.stdout.close()
+
+
+def routes(app: Studio) -> Iterator[tuple[str, str]]:
+    """Method and an address of every route."""
+    for route in app.routes:
+        assert isinstance(route, Route) or hasattr(route, "methods")
+        for method in sorted(getattr(route, "methods", ())):
+            if method != "HEAD":
+                yield method, re.sub(r"\{\w+\}", "0", getattr(route, "path", ""))
+
+
+def asked(client: TestClient, method: str, path: str, **headers: str) -> Any:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    content = "{}" if method == "POST" else None
+    names.setdefault("Content-Type", "application/json")
+    return client.request(method, path, headers=names, content=content)
+
+
+def code_of(found: Any) -> str:
+    """The code of an error, in either form."""
+    body = found.json()
+    return str(body.get("error", body)["code"])

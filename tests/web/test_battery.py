@@ -9,7 +9,7 @@ import pytest
 
 TESTS = Path(__file__).parents[1]
 PAGE = TESTS.parent / "docs" / "reliability.md"
-PARTS = ("web", "browser")
+PARTS = ("web", "browser", "unit/pages")
 CASES = [*(f"F{n}" for n in range(1, 14)), *(f"G{n}" for n in range(1, 8)), *map(str, range(1, 16))]
 
 

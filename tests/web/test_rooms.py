@@ -24,7 +24,7 @@ PARTS = {
     "vae": ["live_draw", "live_between"],
     "gan": ["live_walk"],
     "ring": ["live_game"],
-    "text": ["live_prompt"],
+    "text": ["live_attention"],
 }
 
 
