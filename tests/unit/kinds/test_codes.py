@@ -40,16 +40,25 @@ def painter(folder: Path) -> Run:
     return train("vq-mnist", data="digits", size="tiny", steps=400, out=folder / "vq")
 
 
-@pytest.fixture(scope="module")
-def writer(folder: Path, painter: Run) -> Run:
+def taught(painter: Run, steps: int, out: Path) -> Run:
+    """A writer of the painter's codes."""
     return train(
         "gpt-shakespeare",
         data=f"codes:{painter.path}",
         size="tiny",
-        steps=400,
-        settings=["model.context=32"],
-        out=folder / "writer",
+        steps=steps,
+        settings=[
+            "model.context=32",
+            f"training.evaluate_every={steps}",
+            f"training.sample_every={steps}",
+        ],
+        out=out,
     )
+
+
+@pytest.fixture(scope="module")
+def writer(folder: Path, painter: Run) -> Run:
+    return taught(painter, 400, folder / "writer")
 
 
 def digits(run: Run) -> ImageData:
@@ -234,11 +243,12 @@ def test_what_has_no_codes_is_told(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_writer_is_replayed_from_any_folder(
-    writer: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    painter: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    first_run = taught(painter, 20, tmp_path / "first")
     monkeypatch.chdir(tmp_path)
-    again = replay(writer.path, out=tmp_path / "again")
-    first, second = (run.model().state_dict() for run in (writer, again))
+    again = replay(first_run.path, out=tmp_path / "again")
+    first, second = (run.model().state_dict() for run in (first_run, again))
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
