@@ -195,6 +195,7 @@ function Decoded({ run, codes, decoder, z, y, move, isMoved }) {
         onInput=${(event) => set(dimension, Number(event.target.value))} />
       <output>${number(z[dimension], 2)}</output></label>`;
   };
+  const [isOpen, open] = useState(false); // what is folded away is not drawn again as the place moves
   const [first, more] = [codes.order.slice(0, SLIDERS), codes.order.slice(SLIDERS)];
   return html`<div class="latent-right">
     <figure class="latent-image"><${Picture} pixels=${pixels} shape=${codes.shape} label=${t("decoded_here")} />
@@ -203,8 +204,9 @@ function Decoded({ run, codes, decoder, z, y, move, isMoved }) {
       <select value=${String(y)} onChange=${(event) => keep({ class: event.target.value })}>
         ${codes.classNames.map((name, label) => html`<option value=${String(label)}>${name}</option>`)}</select></label>`}
     <div class="latent-sliders" role="group" aria-label=${t("dimensions")}>${first.map(slider)}</div>
-    ${more.length > 0 && html`<details><summary>${t("more_dimensions", { count: more.length })}</summary>
-      <div class="latent-sliders">${more.map(slider)}</div></details>`}
+    ${more.length > 0 && html`<details onToggle=${(event) => open(event.target.open)}>
+      <summary>${t("more_dimensions", { count: more.length })}</summary>
+      <div class="latent-sliders">${isOpen && more.map(slider)}</div></details>`}
     <p class="row"><button class="plain" disabled=${!isMoved} onClick=${() => keep({ at: null })}>${t("back_to_point")}</button>
       <button class="plain" disabled=${!pixels} onClick=${(event) => savePicture(event, `${run.name}-decoded.png`)}>${t("save_png")}</button></p>
   </div>`;

@@ -84,6 +84,7 @@ function listen(canvas, now, hovered) {
     pointerdown(event) {
       if (event.button) return;
       canvas.setPointerCapture?.(event.pointerId);
+      hovered(null);
       start = pixel(event);
       hasMoved = false;
       draws = now().shown.isLasso || event.shiftKey;

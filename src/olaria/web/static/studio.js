@@ -69,8 +69,8 @@ function Studio() {
   const isFirst = useRef(true);
   useEffect(() => {
     if (!isOfRun) document.title = name === "home" ? t("title") : `${t(name)} · ${t("title")}`;
-    document.documentElement.lang = said.value.language;
-  });
+    document.documentElement.lang = said.value.language; // never without need: every style is computed anew
+  }, [name, said.value.language]);
   useEffect(() => {
     trouble.value = null;
     scrollTo(0, 0);
