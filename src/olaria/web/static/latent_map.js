@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { contextOf, toCanvas } from "play/canvas.js";
+import { apart } from "play/plane_view.js";
 import { html } from "./html.js";
 import { nearPlace, thumbOf } from "./latent_math.js";
 import { t } from "./words.js";
@@ -12,6 +13,7 @@ const HIT = 14, NEAR = 60; // CSS pixels around the pointer, in which a point is
 const RING = 64, THUMB = 38, MOST_THUMBS = 6; // of the images around the pointer
 const STILL = 4; // CSS pixels that a click may move
 const DOT = 2.4, NARROW = 480; // a map's width in CSS pixels, below which its points are smaller
+const LONGEST_NAME = 14; // letters of a class
 const MOST_RINGS = 400; // of chosen points: more of them would hide their colours
 
 /**
@@ -189,7 +191,7 @@ function groundOf(shown, side, scale) {
   said(context, names[0], side - 8, side - 9, colours);
   context.textAlign = "left";
   said(context, names[1], 8, 18, colours);
-  if (codes.labels) nameClasses(context, shown, to);
+  if (codes.labels) nameClasses(context, shown, to, side);
   return canvas;
 }
 
@@ -205,17 +207,19 @@ function said(context, text, x, y, colours) {
   context.fillText(text, x, y);
 }
 
-/** The name of each class at the median of its points, so that colour does not stand alone. */
-function nameClasses(context, { codes: { labels, classNames, count }, points, hidden, colours }, to) {
+/** The name of each class near the median of its points, so that colour does not stand alone. */
+function nameClasses(context, { codes: { labels, classNames, count }, points, hidden, colours }, to, side) {
   context.font = "600 15px system-ui, sans-serif";
   context.textAlign = "center";
-  for (const label of new Set(labels)) {
-    if (hidden.has(label)) continue;
+  const classes = [...new Set(labels)].filter((label) => !hidden.has(label)).sort((a, b) => a - b);
+  const texts = classes.map((label) => (classNames[label] ?? String(label)).slice(0, LONGEST_NAME));
+  const wanted = classes.map((label, i) => {
     const own = [...Array(count).keys()].filter((row) => labels[row] === label);
     const middle = [0, 1].map((axis) => own.map((row) => points[2 * row + axis]).sort((a, b) => a - b)[own.length >> 1]);
     const [x, y] = to(...middle);
-    said(context, (classNames[label] ?? String(label)).slice(0, 14), x, y + 5, colours);
-  }
+    return /** @type {[number, number, number, number]} */ ([x, y, context.measureText(texts[i]).width + 3, 15]);
+  });
+  apart(wanted, [], side).forEach(([x, y], i) => said(context, texts[i], x, y + 5, colours));
 }
 
 /** What moves: the place, what is chosen, and images near the pointer. */
