@@ -33,7 +33,7 @@ PORTUGUESE = sorted((DOCS / "pt").glob("*.md"))
 PAGES = (*READMES, *sorted(DOCS.glob("*.md")), *PORTUGUESE)
 PAIRS = [READMES, *((DOCS / page.name, page) for page in PORTUGUESE)]
 """Pages that are one text in English and in Portuguese."""
-PICTURES = ("report", "vae-manifold", "latents", "kl", "lesson-attention", "lesson-kl")
+PICTURES = ("report", "vae-manifold", "latents", "kl", "lesson-attention", "lesson-kl", "studio")
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 every_pair = pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair[0].name)
