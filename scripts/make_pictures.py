@@ -4,8 +4,8 @@
 
 The folder needs a GAN, and an autoencoder and a VAE of two latent dimensions each: ``olaria demo``
 makes them. Everything is drawn by the functions that also draw the report, once per language;
-``gan.gif`` has no words. ``report.<language>.png``, ``lesson-*.<language>.png`` and ``studio.<language>.png`` are photographs of
-pages and not made here.
+``gan.gif`` has no words. ``report.<language>.png``, ``lesson-*.<language>.png`` and ``studio.<language>.png`` are
+photographs of pages and not made here.
 """
 
 from __future__ import annotations

@@ -173,7 +173,13 @@ NEVER_ONE = (
     "{family} on {data}", "The model runs in this page", "The output of the head: all values",
     "The text has {count} tokens, and", "run {name} has {count} numbers",
     # of what is only said where there are several
-    "{recipe}: mean of {count} seeds",
+    "{recipe}: mean of {count} seeds", "It is made of {count} tokens", "Euclidean distance over all",
+    "Median distance of {count} samples",
+    # limits, and what is beyond them
+    "More than {count} characters are not kept", "The longest has {count} tokens",
+    "The text has {count} tokens and", "there are {count} files of yours",
+    "{count} figures are pinned already", "{count} sentences are too many",
+    "{name} has {count} columns, more than",
     "all {count} documents", "{count} documents, none", "{count} processes cannot",
     "{name} has {count} columns named", "each point is the code", "a square map", "strips of",
     "most of the {count}", "the classes of {count}", "the map shows", "reduced evaluation",

@@ -27,6 +27,7 @@ from olaria.web import patience
 from olaria.web.app import Studio, create_app
 from olaria.web.index import id_of as id_in
 from olaria.web.routes.watching import MOST_STREAMS
+from olaria.web.workers import NOTES, Job, Workers
 
 from .studios import (
     TOKEN,
@@ -317,3 +318,32 @@ def test_f13_a_port_that_is_taken_is_told(home: Path) -> None:
         )
     assert done.returncode == 2 and done.stdout == ""
     assert port in done.stderr and "--port" in done.stderr and "\n" not in done.stderr.strip()
+
+
+def test_whether_a_run_goes_on_is_told_by_its_own_note_alone(
+    home: Path, followed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each open page asks for it four times in a second."""
+    app = create_app(home, TOKEN)
+    (home / NOTES).mkdir()
+    for place in ("gone", "lost", "vae"):
+        note: dict[str, Any] = {
+            "format": 1,
+            "run": place,
+            "pid": 1 << 22,
+            "started": 1.0,
+            "words": [],
+        }
+        (home / NOTES / f"{id_in(home, home / place)}.json").write_text(json.dumps(note))
+    names, read = list[str](), Workers._read
+
+    def counted(self: Workers, name: str) -> Job:
+        names.append(name)
+        return read(self, name)
+
+    monkeypatch.setattr(Workers, "_read", counted)
+    run_id = id_in(home, followed)
+    assert app.shelf.is_at_work(run_id, followed) and not names
+    job = app.shelf.job(run_id)
+    assert job is not None and job.run == "vae" and names == [f"{run_id}.json"]
+    assert app.shelf.job("../../x") is app.shelf.job("*") is None

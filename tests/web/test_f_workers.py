@@ -292,32 +292,3 @@ def test_a_server_answers_before_it_reads() -> None:
     finally:
         gc.unfreeze()
         sys.setswitchinterval(before)
-
-
-def test_whether_a_run_goes_on_is_told_by_its_own_note_alone(
-    home: Path, followed: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each open page asks for it four times in a second."""
-    app = create_app(home, TOKEN)
-    (home / NOTES).mkdir()
-    for place in ("gone", "lost", "vae"):
-        note: dict[str, Any] = {
-            "format": 1,
-            "run": place,
-            "pid": 1 << 22,
-            "started": 1.0,
-            "words": [],
-        }
-        (home / NOTES / f"{id_in(home, home / place)}.json").write_text(json.dumps(note))
-    names, read = list[str](), Workers._read
-
-    def counted(self: Workers, name: str) -> Job:
-        names.append(name)
-        return read(self, name)
-
-    monkeypatch.setattr(Workers, "_read", counted)
-    run_id = id_in(home, followed)
-    assert app.shelf.is_at_work(run_id, followed) and not names
-    job = app.shelf.job(run_id)
-    assert job is not None and job.run == "vae" and names == [f"{run_id}.json"]
-    assert app.shelf.job("../../x") is app.shelf.job("*") is None

@@ -189,7 +189,7 @@ def test_an_address_holds_the_drawing(images_in_node: Node) -> None:
 
 
 def test_bytes_of_an_image_travel_whole() -> None:
-    from olaria.lessons.live_images import _bytes_of
+    from olaria.export.live_images import bytes_of
 
     raw = torch.randint(0, 256, (3, 4, 5), dtype=torch.uint8)
-    assert _bytes_of(raw.float() / 255) == b64encode(raw.numpy().tobytes()).decode()
+    assert bytes_of((raw.float() / 255).numpy()) == b64encode(raw.numpy().tobytes()).decode()

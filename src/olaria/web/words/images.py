@@ -33,7 +33,7 @@ WORDS = {
     "decoder_wait": N_("The decoder is on its way…"),
     "class_given": N_("class given to the decoder"),
     "dimensions": N_("Dimensions of the code, those that vary most first"),
-    "more_dimensions": N_("{count} further dimensions"),
+    "more_dimensions": N_("{count} further {count:dimension|dimensions}"),
     "back_to_point": N_("Back to the point"),
     "between_two": N_("From one image to another"),
     "between_hint": N_("From {a} to {b}. To take others, choose a point on the map."),

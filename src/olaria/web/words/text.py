@@ -9,11 +9,11 @@ WORDS = {
     "text": N_("Text"),
     "text_prompt": N_("Your text, which the model goes on from"),
     "text_empty": N_("Nothing written: the model begins as at the start of a line."),
-    "text_tokens": N_("{count} tokens; the model reads at most {context} at once."),
+    "text_tokens": N_("{count} {count:token|tokens}; the model reads at most {context} at once."),
     "text_cut": N_(
         "The text has {count} tokens and the model reads at most {context} at once: only its end counts."
     ),
-    "text_one": N_("{count} tokens; the model reads only the last one."),
+    "text_one": N_("{count} {count:token|tokens}; the model reads only the last one."),
     "text_slid": N_(
         "The text is longer than the {context} tokens that the model reads at once: the window slid along."
     ),
@@ -72,7 +72,7 @@ WORDS = {
     "text_same_run": N_("another checkpoint"),
     "text_written": N_("The text"),
     "text_choose": N_("The text: choose a token by pointer or with the arrow keys"),
-    "text_count": N_("{count} tokens"),
+    "text_count": N_("{count} {count:token|tokens}"),
     "text_ended": N_("Done"),
     "text_stopped": N_("Stopped"),
     "text_surprise": N_("mean surprise {value} nats per token"),

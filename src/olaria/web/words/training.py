@@ -94,7 +94,9 @@ WORDS = {
     "repeat": N_("Repeat exactly"),
     "minutes_in_all": N_("Minutes in all"),
     "steps_in_all": N_("Steps in all"),
-    "had_so_far": N_("It has made {steps} steps. A new run goes on from its last weights."),
+    "had_so_far": N_(
+        "It has made {steps} {steps:step|steps}. A new run goes on from its last weights."
+    ),
     "changed_from": N_("Filled with the settings of {name}: change what you like."),
     "begins_from": N_("It begins from the weights of another run."),
     "from_scratch": N_("Begin from scratch"),
