@@ -1,0 +1,119 @@
+"""The README of an exported folder: what the model is, what it learned from, how good it is, how it is used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from olaria.evaluation import METRICS
+from olaria.export.play import OpenRun
+from olaria.families import MODELS
+from olaria.i18n import translate
+from olaria.numbers import format_number
+
+README = "README.md"
+TEXTS = Path(__file__).parent / "cards"
+_FIELD = re.compile(r"\{(\w+)\}")
+_CONDITION = re.compile(r"^\{if (\w+)\} (.*\n)", re.MULTILINE)
+_MOST_METRICS = 8
+
+
+class ExportedRun(OpenRun, Protocol):
+    """What a card reads of a run; :class:`olaria.runs.Run` has it."""
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What it was trained on."""
+        ...
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What it came to."""
+        ...
+
+    @property
+    def evaluation(self) -> dict[str, Any] | None:
+        """What was measured."""
+        ...
+
+    def checkpoint(self, which: str | int | None = None) -> tuple[int, Path]:
+        """Step and folder."""
+        ...
+
+
+def card(
+    form: str,
+    run: ExportedRun,
+    checkpoint: str | int | None,
+    language: str,
+    values: Mapping[str, str],
+) -> str:
+    """The text of a form's README in the reader's language.
+
+    Args:
+        form: name of its documents in ``cards``.
+        run: an open run.
+        checkpoint: whose weights are exported.
+        language: ``en`` or ``pt``.
+        values: of the form's own fields, and of conditions.
+    """
+    body = (TEXTS / f"{form}.{language}.md").read_text("utf-8")
+    facts = (TEXTS / f"facts.{language}.md").read_text("utf-8")
+    known = {**_facts(run, checkpoint, language), **values}
+    known["facts"] = _filled(facts, known)
+    return _filled(body, known)
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    """A document with its fields; a line after ``{if name}`` stands there where that value is not empty."""
+    text = _CONDITION.sub(lambda line: line[2] if values.get(line[1]) else "", text)
+    return _FIELD.sub(lambda field: values.get(field[1], field[0]), text)
+
+
+def _facts(run: ExportedRun, checkpoint: str | int | None, language: str) -> dict[str, str]:
+    """What every form's card says of a run."""
+    from olaria import __version__
+
+    recipe, provenance, result = run.recipe, run.provenance, run.result
+    data, count = provenance.get("data", {}), result.get("num_parameters")
+    title = translate(data.get("title", ""), language) or Path(recipe.data.name).name
+    return {
+        "name": run.name,
+        "family": translate(MODELS[run.family].title, language),
+        "data": _in_a_cell(title),
+        "licence": _in_a_cell(translate(data.get("licence") or "", language) or "—"),
+        "citation": _in_a_cell(data.get("citation") or "—"),
+        "preset": f"{recipe.preset or '—'}, {recipe.size or '—'}",
+        "step": format_number(run.checkpoint(checkpoint)[0], language, 0),
+        "seed": str(recipe.seed),
+        "parameters": format_number(count, language, 0) if count else "—",
+        "version": __version__,
+        "metrics": metrics_table(run.evaluation, MODELS[run.family].headlines, language),
+        "run": run.name,
+    }
+
+
+def metrics_table(
+    evaluation: Mapping[str, Any] | None, headlines: Sequence[str], language: str
+) -> str:
+    """Rows of what was measured, the family's most important metrics first; one dash where nothing was."""
+    measured = (evaluation or {}).get("metrics", {})
+    chosen = [*(key for key in headlines if key in measured), *measured]
+    rows: list[str] = []
+    for key in dict.fromkeys(chosen):
+        value = measured[key]
+        if key in METRICS and isinstance(value, int | float) and len(rows) < _MOST_METRICS:
+            name = translate(METRICS[key].title, language)
+            rows.append(f"| {name} | {METRICS[key].written(value, language)} |")
+    return "\n".join(rows) or "| — | — |"
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of a Markdown table, without its heading."""
+    return "\n".join(f"| {' | '.join(map(_in_a_cell, row))} |" for row in rows)
+
+
+def _in_a_cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
