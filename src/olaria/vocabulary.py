@@ -58,7 +58,7 @@ DataKind = Literal["images", "text", "pairs", "points"]
 """What a data set holds, and what a family learns from."""
 Device = Literal["auto", "cpu", "cuda", "mps"]
 PageFormat = Literal["html", "pdf", "md"]
-ExportForm = Literal["huggingface"]
+ExportForm = Literal["huggingface", "torch", "onnx"]
 LessonName = Literal[
     "autoencoder",
     "kl",

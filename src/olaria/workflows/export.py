@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olaria.errors import RunError, StorageError
-from olaria.i18n import N_, Setting
+from olaria.i18n import N_, Setting, detect_language
 from olaria.vocabulary import ExportForm
 from olaria.workflows.requests import AnyRun, Checkpoint, Document, Request, setting
 from olaria.workflows.requests.common import checkpoint_setting, run_setting
 from olaria.workflows.requests.verbs import verb
 
 if TYPE_CHECKING:
+    from olaria.data.tokenizer import Tokenizer
     from olaria.runs import Run
 
 
@@ -25,50 +28,57 @@ class ExportRequest(Request):
     summary = N_("Write a run's model in a form that other tools read.")
 
     run: AnyRun = run_setting()
-    to: ExportForm = setting(N_("which form; huggingface: the folder of a GPT-2 for transformers"))
+    to: ExportForm = setting(
+        N_(
+            "which form; torch: plain PyTorch; onnx: graphs for onnxruntime; huggingface: the folder of a "
+            "GPT-2 for transformers"
+        )
+    )
     out: str | Path = setting(N_("the folder to make"), metavar=N_("FOLDER"))
     checkpoint: Checkpoint | None = checkpoint_setting()
 
 
 @verb(ExportRequest)
-def export(request: ExportRequest) -> Document:
-    """Write a run in another form; see :func:`export_huggingface`."""
-    from olaria.runs import opened_run
-
-    run = opened_run(request.run)
-    path = export_huggingface(run, request.out, checkpoint=request.checkpoint)
-    return Document(format=1, run=run.name, form=request.to, path=str(path))
-
-
-def export_huggingface(
-    run: str | Path | Run, out: str | Path, *, checkpoint: str | int | None = None
-) -> Path:
-    """A GPT-2 folder for the transformers library; it is there whole or not at all.
+def export(request: ExportRequest, *, language: str | None = None) -> Document:
+    """Write a run in another form: a folder that is there whole or not at all.
 
     Args:
-        run: a run of the preset ``gpt2-shakespeare``, or tuned from a GPT-2.
-        out: the folder to make.
-        checkpoint: ``best``, ``last`` or a step.
+        language: of the folder's README; the user's own unless given.
 
     Raises:
         RunError: the run's model has no such form.
         StorageError: something is at ``out`` already.
         DataError: its tokenizer has no such form.
+        OlariaError: the form needs packages that are not installed.
+    """
+    from olaria.runs import opened_run
+
+    run = opened_run(request.run)
+    write = _FORMS[request.to]
+    path = write(run, request.out, request.checkpoint, language or detect_language())
+    return Document(format=1, run=run.name, form=request.to, path=str(path))
+
+
+def export_huggingface(
+    run: str | Path | Run,
+    out: str | Path,
+    checkpoint: str | int | None = None,
+    language: str = "en",  # noqa: ARG001 (the folder has no prose)
+) -> Path:
+    """A GPT-2 folder for the transformers library; see :func:`export`.
+
+    Args:
+        run: a run of the preset ``gpt2-shakespeare``, or tuned from a GPT-2.
+        out: the folder to make.
+        checkpoint: ``best``, ``last`` or a step.
+        language: has no part in it.
     """
     from olaria.export.gpt2 import write_gpt2
     from olaria.models.language import LanguageModel
     from olaria.runs import opened_run
-    from olaria.storage.files import storage_errors
 
     run = opened_run(run)
-    out = Path(out)
-    with storage_errors(out):
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise StorageError(
-                N_("{path} already exists and is not empty; choose another {out}"),
-                path=str(out),
-                out=Setting("out"),
-            )
+    out = _free(out)
     if run.family != "language" or getattr(run.recipe.model, "rung", None) != "gpt":
         raise RunError(
             N_(
@@ -80,14 +90,107 @@ def export_huggingface(
         )
     tokenizer, model = run.tokenizer(), run.model(checkpoint)
     assert isinstance(model, LanguageModel)
-    import tempfile
+    return _whole(out, lambda folder: write_gpt2(model, tokenizer, folder))
+
+
+def export_torch(
+    run: str | Path | Run,
+    out: str | Path,
+    checkpoint: str | int | None = None,
+    language: str = "en",
+) -> Path:
+    """A folder that PyTorch alone opens, of any family; see :func:`export`.
+
+    Args:
+        run: any run.
+        out: the folder to make.
+        checkpoint: ``best``, ``last`` or a step.
+        language: of its README.
+    """
+    from olaria.export.torch_folder import write_torch
+    from olaria.runs import opened_run
+
+    run = opened_run(run)
+    out = _free(out)
+    tokenizer, model = _tokenizer(run), run.model(checkpoint)
+
+    def write(folder: Path) -> None:
+        write_torch(run, model, tokenizer, folder, checkpoint=checkpoint, language=language)
+
+    return _whole(out, write)
+
+
+def export_onnx(
+    run: str | Path | Run,
+    out: str | Path,
+    checkpoint: str | int | None = None,
+    language: str = "en",
+) -> Path:
+    """A folder of graphs that onnxruntime runs, of any family; see :func:`export`.
+
+    Args:
+        run: any run.
+        out: the folder to make.
+        checkpoint: ``best``, ``last`` or a step.
+        language: of its README.
+    """
+    from olaria.export.onnx_folder import check_installed, write_onnx
+    from olaria.runs import opened_run
+
+    run = opened_run(run)
+    out = _free(out)
+    check_installed()
+    tokenizer, model = _tokenizer(run), run.model(checkpoint)
+
+    def write(folder: Path) -> None:
+        write_onnx(run, model, tokenizer, folder, checkpoint=checkpoint, language=language)
+
+    return _whole(out, write)
+
+
+_FORMS: dict[ExportForm, Callable[..., Path]] = {
+    "huggingface": export_huggingface,
+    "torch": export_torch,
+    "onnx": export_onnx,
+}
+
+
+def _tokenizer(run: Run) -> Tokenizer | None:
+    """Of a run of texts."""
+    from olaria.families import MODELS
+
+    return run.tokenizer() if MODELS[run.family].data in ("text", "pairs") else None
+
+
+def _free(out: str | Path) -> Path:
+    """The place of a folder to make.
+
+    Raises:
+        StorageError: something is there already, and it is no empty folder.
+    """
+    from olaria.storage.files import storage_errors
+
+    out = Path(out)
+    with storage_errors(out):
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise StorageError(
+                N_("{path} already exists and is not empty; choose another {out}"),
+                path=str(out),
+                out=Setting("out"),
+            )
+    return out
+
+
+def _whole(out: Path, write: Callable[[Path], None]) -> Path:
+    """Let ``write`` fill a folder beside ``out``, and give it that name once it is complete."""
+    from olaria.storage.files import storage_errors
 
     with storage_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         # Beside the target: a rename is whole only within one file system.
         draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
         try:
-            write_gpt2(model, tokenizer, draft)
+            write(draft)
             draft.chmod(0o755)
             if out.is_dir():  # empty
                 out.rmdir()

@@ -1,0 +1,176 @@
+"""Exported folders are whole or not there, and what is in them runs without Olaria."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from olaria.errors import OlariaError, RunError
+from olaria.export import onnx_folder, torch_folder
+from olaria.runs import Run
+from olaria.sampling.readers import CachedReader
+from olaria.workflows.export import export
+
+TinyRun = Callable[..., Run]
+ALONE = """
+import sys
+sys.path += {places}
+import {packages}
+sys.path.insert(0, ".")
+known = {{name.split(".")[0] for name in [*sys.modules, *sys.stdlib_module_names]}}
+known |= {{"model", "tokenizer", "run"}}
+assert "olaria" not in known
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] not in known:
+            raise ImportError(f"{{name}} is not part of what the folder needs")
+sys.meta_path.insert(0, Refuse())
+"""
+"""The beginning of a program in which nothing can be imported but the standard library and some packages."""
+MODELS = [
+    ("vae-mnist", (), "model.decode(inputs['x'])", lambda m, x: m.images(x)),
+    ("gan-mnist", (), "model.generate(inputs['x'])", lambda m, x: m.images(x)),
+    ("gpt2-shakespeare", ("data.tokenizer=bpe",), "model(inputs['x'])", lambda m, x: m(x)),
+    ("dates", (), "model(inputs['x'], inputs['x'])", lambda m, x: m(x, x)),
+]
+
+
+def alone(folder: Path, packages: str, program: str) -> str:
+    """What a program of Python prints that runs in a folder, with the packages and nothing else."""
+    roots = [find_spec(name.split(".")[0]) for name in packages.split(", ")]
+    places = [str(Path(str(root and root.origin)).parents[1]) for root in roots]
+    beginning = ALONE.format(packages=packages, places=places)
+    done = subprocess.run(
+        [sys.executable, "-I", "-X", "utf8", "-c", beginning + program],
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def loader(folder: Path) -> str:
+    """The program in a folder's README."""
+    text = (folder / "README.md").read_text("utf-8")
+    found = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.parametrize(("preset", "settings", "call", "wanted"), MODELS, ids=lambda x: str(x)[:9])
+def test_a_torch_folder_opens_with_torch_and_safetensors_alone(
+    tiny_run: TinyRun,
+    tmp_path: Path,
+    preset: str,
+    settings: tuple[str, ...],
+    call: str,
+    wanted: Callable[[Any, Any], Any],
+) -> None:
+    run, folder = tiny_run(preset, *settings), tmp_path / "out"
+    document = export(run, to="torch", out=folder, language="en")
+    assert document == {"format": 1, "run": run.name, "form": "torch", "path": str(folder)}
+    model: Any = run.model()
+    is_text = run.family in ("language", "translation")
+    x = torch.arange(12).view(2, 6) if is_text else torch.randn(3, model.latent)
+    save_file({"x": x}, folder / "inputs.safetensors")
+    lines = loader(folder)
+    assert len(lines.splitlines()) <= 10
+    end = f"""
+from safetensors.torch import load_file, save_file
+inputs = load_file("inputs.safetensors")
+save_file({{"y": {call}.contiguous()}}, "outputs.safetensors")
+"""
+    alone(folder, "torch, safetensors.torch", lines + end)
+    found = load_file(folder / "outputs.safetensors")["y"]
+    with torch.no_grad():
+        torch.testing.assert_close(found, wanted(model, x), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_the_card_says_what_is_known_of_the_run(
+    tiny_run: TinyRun, tmp_path: Path, language: str
+) -> None:
+    run = tiny_run("vae-mnist")
+    export(run, to="torch", out=tmp_path / "out", language=language)
+    text = (tmp_path / "out" / "README.md").read_text("utf-8")
+    assert not re.search(r"\{(if )?\w+\}", text.replace("{0", ""))
+    data = run.provenance["data"]
+    assert data["licence"] in text and data["citation"] in text
+    for name, value in load_file(tmp_path / "out" / "model.safetensors").items():
+        assert f"| `{name}` | {tuple(value.shape)} |" in text
+
+
+def test_a_gpt_in_onnxruntime_writes_what_ours_writes(tiny_run: TinyRun, tmp_path: Path) -> None:
+    for package in onnx_folder.PACKAGES:
+        pytest.importorskip(package)
+    run, folder = tiny_run("gpt-local-shakespeare", "model.num_layers=1"), tmp_path / "out"
+    export(run, to="onnx", out=folder, language="pt")
+    tokenizer, model = run.tokenizer(), run.model()
+    ids, draw = tokenizer.encode("o "), np.random.default_rng(0)
+    reader, new = CachedReader(model), ids[None]
+    count = 2 * int(run.recipe.model.context) + 5  # type: ignore[attr-defined]
+    for _ in range(count):
+        logits = reader.read(new)[0].numpy()
+        new = torch.tensor([[int((logits + draw.gumbel(size=len(logits))).argmax())]])
+        ids = torch.cat((ids, new[0]))
+    program = f"import run\nprint(run.write('o ', {count}), end='')"
+    assert alone(folder, "numpy, onnxruntime", program) == tokenizer.decode(ids)
+    settings = json.loads((folder / "config.json").read_text())
+    assert settings["chunk"] == run.recipe.model.chunk  # type: ignore[attr-defined]
+    assert "| `with_cache.onnx` | → | `start` | int64 | () |" in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("form", ["torch", "onnx"])
+def test_nothing_is_overwritten_and_nothing_is_left_of_a_failure(
+    tiny_run: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Any
+) -> None:
+    run = tiny_run("vae-mnist")
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "mine.txt").write_text("x")
+    with pytest.raises(OlariaError, match="already exists and is not empty"):
+        export(run, to=form, out=tmp_path / "taken")
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch_folder, "write_text", fail)
+    monkeypatch.setattr(onnx_folder, "standalone", fail)
+    monkeypatch.setattr(onnx_folder, "check_installed", lambda: None)
+    with pytest.raises(OlariaError, match="no space left"):
+        export(run, to=form, out=tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_what_is_missing_is_named(
+    tiny_run: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_folder, "find_spec", lambda name: None if name == "onnx" else name)
+    with pytest.raises(OlariaError, match=re.escape("(onnx): pip install 'olaria[onnx]'")):
+        export(tiny_run("vae-mnist"), to="onnx", out=tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_run_is_not_exported(tiny_run: TinyRun, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_run("vae-mnist").path, copy)
+    for path in copy.glob("checkpoints/*/*.safetensors"):
+        path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(OlariaError) as caught:
+        export(copy, to="torch", out=tmp_path / "out")
+    assert "\n" not in str(caught.value) and not (tmp_path / "out").exists()
+    with pytest.raises(RunError, match="which is not of GPT-2's form"):
+        export(tiny_run("vae-mnist"), to="huggingface", out=tmp_path / "out")
