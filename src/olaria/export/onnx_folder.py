@@ -80,7 +80,7 @@ def write_onnx(
         OlariaError: onnxruntime computes something else than PyTorch; a bug of one of the packages.
     """
     alone = standalone(model, run.dimensions())
-    rows, largest = [], 0.0
+    rows, largest = list[Sequence[str]](), 0.0
     with torch.no_grad(), _quiet():
         for graph in graphs(alone.name, alone.build(), alone.config):
             path = folder / f"{graph.name}.onnx"
@@ -161,7 +161,7 @@ def _tried(graph: Graph, path: Path) -> tuple[list[Sequence[str]], float]:
                 file=path.name,
                 gap=f"{largest:.1e}",
             )
-    rows = []
+    rows: list[Sequence[str]] = []
     for way, places in (("→", session.get_inputs()), ("←", session.get_outputs())):
         for one in places:
             kind = one.type.removeprefix("tensor(").removesuffix(")")
