@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from olaria.evaluation import METRICS
 from olaria.export.play import OpenRun
 from olaria.families import MODELS
 from olaria.i18n import translate
@@ -43,25 +43,46 @@ class ExportedRun(OpenRun, Protocol):
         ...
 
 
-def card(
-    form: str,
-    run: ExportedRun,
-    checkpoint: str | int | None,
-    language: str,
-    values: Mapping[str, str],
-) -> str:
+class Measure(Protocol):
+    """What a card says of a metric; :class:`olaria.evaluation.Metric` has it."""
+
+    @property
+    def title(self) -> str:
+        """English source string."""
+        ...
+
+    def written(self, value: float | Sequence[float], language: str = "en") -> str:
+        """A value of it for people."""
+        ...
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a card tells besides the run itself.
+
+    Args:
+        checkpoint: whose weights are exported.
+        language: of the card, ``en`` or ``pt``.
+        metrics: the metrics by their keys.
+    """
+
+    checkpoint: str | int | None
+    language: str
+    metrics: Mapping[str, Measure]
+
+
+def card(form: str, run: ExportedRun, told: Told, values: Mapping[str, str]) -> str:
     """The text of a form's README in the reader's language.
 
     Args:
         form: name of its documents in ``cards``.
         run: an open run.
-        checkpoint: whose weights are exported.
-        language: ``en`` or ``pt``.
+        told: the rest.
         values: of the form's own fields, and of conditions.
     """
-    body = (TEXTS / f"{form}.{language}.md").read_text("utf-8")
-    facts = (TEXTS / f"facts.{language}.md").read_text("utf-8")
-    known = {**_facts(run, checkpoint, language), **values}
+    body = (TEXTS / f"{form}.{told.language}.md").read_text("utf-8")
+    facts = (TEXTS / f"facts.{told.language}.md").read_text("utf-8")
+    known = {**_facts(run, told), **values}
     known["facts"] = _filled(facts, known)
     return _filled(body, known)
 
@@ -72,10 +93,11 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
     return _FIELD.sub(lambda field: values.get(field[1], field[0]), text)
 
 
-def _facts(run: ExportedRun, checkpoint: str | int | None, language: str) -> dict[str, str]:
+def _facts(run: ExportedRun, told: Told) -> dict[str, str]:
     """What every form's card says of a run."""
     from olaria import __version__
 
+    language = told.language
     recipe, provenance, result = run.recipe, run.provenance, run.result
     data, count = provenance.get("data", {}), result.get("num_parameters")
     title = translate(data.get("title", ""), language) or Path(recipe.data.name).name
@@ -86,17 +108,17 @@ def _facts(run: ExportedRun, checkpoint: str | int | None, language: str) -> dic
         "licence": _in_a_cell(translate(data.get("licence") or "", language) or "—"),
         "citation": _in_a_cell(data.get("citation") or "—"),
         "preset": f"{recipe.preset or '—'}, {recipe.size or '—'}",
-        "step": format_number(run.checkpoint(checkpoint)[0], language, 0),
+        "step": format_number(run.checkpoint(told.checkpoint)[0], language, 0),
         "seed": str(recipe.seed),
         "parameters": format_number(count, language, 0) if count else "—",
         "version": __version__,
-        "metrics": metrics_table(run.evaluation, MODELS[run.family].headlines, language),
+        "metrics": metrics_table(run.evaluation, MODELS[run.family].headlines, told),
         "run": run.name,
     }
 
 
 def metrics_table(
-    evaluation: Mapping[str, Any] | None, headlines: Sequence[str], language: str
+    evaluation: Mapping[str, Any] | None, headlines: Sequence[str], told: Told
 ) -> str:
     """Rows of what was measured, the family's most important metrics first; one dash where nothing was."""
     measured = (evaluation or {}).get("metrics", {})
@@ -104,9 +126,9 @@ def metrics_table(
     rows: list[str] = []
     for key in dict.fromkeys(chosen):
         value = measured[key]
-        if key in METRICS and isinstance(value, int | float) and len(rows) < _MOST_METRICS:
-            name = translate(METRICS[key].title, language)
-            rows.append(f"| {name} | {METRICS[key].written(value, language)} |")
+        if key in told.metrics and isinstance(value, int | float) and len(rows) < _MOST_METRICS:
+            name = translate(told.metrics[key].title, told.language)
+            rows.append(f"| {name} | {told.metrics[key].written(value, told.language)} |")
     return "\n".join(rows) or "| — | — |"
 
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from olaria.data.tokenizer import Tokenizer
 from olaria.errors import OlariaError
-from olaria.export.card import README, ExportedRun, card, table
+from olaria.export.card import README, ExportedRun, Told, card, table
 from olaria.export.onnx_graphs import SCRIPTS, Graph, graphs
 from olaria.export.standalone import (
     CONFIG,
@@ -62,9 +62,7 @@ def write_onnx(
     model: Model,
     tokenizer: Tokenizer | None,
     folder: Path,
-    *,
-    checkpoint: str | int | None,
-    language: str,
+    told: Told,
 ) -> None:
     """Write the folder's files.
 
@@ -73,8 +71,7 @@ def write_onnx(
         model: its model.
         tokenizer: of a model of text.
         folder: is there and empty.
-        checkpoint: whose weights the model has.
-        language: of the card.
+        told: what the card says besides.
 
     Raises:
         OlariaError: onnxruntime computes something else than PyTorch; a bug of one of the packages.
@@ -96,11 +93,11 @@ def write_onnx(
         "text": "" if tokenizer is None else tokenizer.kind,
         "graphs": table(rows),
         "opset": str(OPSET),
-        "difference": format_scientific(largest, language, 0),
+        "difference": format_scientific(largest, told.language, 0),
         "versions": ", ".join(f"{name} {version(name)}" for name in (*PACKAGES, "torch")),
         **{kind: "yes" if kind == alone.name else "" for kind in SCRIPTS},
     }
-    write_text(folder / README, card("onnx", run, checkpoint, language, values))
+    write_text(folder / README, card("onnx", run, told, values))
 
 
 def _script(alone: Standalone, tokenizer: Tokenizer | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from olaria.data.tokenizer import Tokenizer
-from olaria.export.card import README, ExportedRun, card, table
+from olaria.export.card import README, ExportedRun, Told, card, table
 from olaria.export.standalone import standalone, write_tokenizer, write_weights
 from olaria.models.base import Model
 from olaria.storage.files import write_text
@@ -16,9 +16,7 @@ def write_torch(
     model: Model,
     tokenizer: Tokenizer | None,
     folder: Path,
-    *,
-    checkpoint: str | int | None,
-    language: str,
+    told: Told,
 ) -> None:
     """Write the folder's files; its ``model.py`` computes what the model computes, to 1e-6 in float32.
 
@@ -27,8 +25,7 @@ def write_torch(
         model: its model.
         tokenizer: of a model of text.
         folder: is there and empty.
-        checkpoint: whose weights the model has.
-        language: of the card.
+        told: what the card says besides.
     """
     alone = standalone(model, run.dimensions())
     write_weights(alone, folder)
@@ -37,4 +34,4 @@ def write_torch(
     rows = [(f"`{name}`", str(tuple(shape))) for name, shape in alone.tensors()]
     values = {"example": alone.example(tokenizer), "tensors": table(rows)}
     values["text"] = "" if tokenizer is None else tokenizer.kind
-    write_text(folder / README, card("torch", run, checkpoint, language, values))
+    write_text(folder / README, card("torch", run, told, values))

@@ -107,6 +107,8 @@ def export_torch(
         checkpoint: ``best``, ``last`` or a step.
         language: of its README.
     """
+    from olaria.evaluation import METRICS
+    from olaria.export.card import Told
     from olaria.export.torch_folder import write_torch
     from olaria.runs import opened_run
 
@@ -114,10 +116,8 @@ def export_torch(
     out = _free(out)
     tokenizer, model = _tokenizer(run), run.model(checkpoint)
 
-    def write(folder: Path) -> None:
-        write_torch(run, model, tokenizer, folder, checkpoint=checkpoint, language=language)
-
-    return _whole(out, write)
+    told = Told(checkpoint, language, METRICS)
+    return _whole(out, lambda folder: write_torch(run, model, tokenizer, folder, told))
 
 
 def export_onnx(
@@ -134,6 +134,8 @@ def export_onnx(
         checkpoint: ``best``, ``last`` or a step.
         language: of its README.
     """
+    from olaria.evaluation import METRICS
+    from olaria.export.card import Told
     from olaria.export.onnx_folder import check_installed, write_onnx
     from olaria.runs import opened_run
 
@@ -142,10 +144,8 @@ def export_onnx(
     check_installed()
     tokenizer, model = _tokenizer(run), run.model(checkpoint)
 
-    def write(folder: Path) -> None:
-        write_onnx(run, model, tokenizer, folder, checkpoint=checkpoint, language=language)
-
-    return _whole(out, write)
+    told = Told(checkpoint, language, METRICS)
+    return _whole(out, lambda folder: write_onnx(run, model, tokenizer, folder, told))
 
 
 _FORMS: dict[ExportForm, Callable[..., Path]] = {

@@ -114,15 +114,16 @@ class Block(nn.Module):
         self, x: Tensor, cos: Tensor, sin: Tensor, is_hidden: Tensor, past: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """(B, T, width) to the same; and keys and values of all tokens so far, (2, B, H, S + T, D)."""
-        parts = self.qkv(norm(x)).chunk(3, 2)
-        q, k, v = (part.unflatten(2, (self.num_heads, -1)).transpose(1, 2) for part in parts)
-        q, k = rotate(norm(q), cos, sin), rotate(norm(k), cos, sin)
+        qkv = self.qkv(norm(x)).unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        qk = rotate(norm(qkv[:2]), cos, sin)  # (2, B, H, T, D)
+        keys_values = torch.stack((qk[1], qkv[2]))
         if past is not None:
-            k, v = torch.cat((past[0], k), 2), torch.cat((past[1], v), 2)
+            keys_values = torch.cat((past, keys_values), 3)
+        q, k, v = qk[0], keys_values[0], keys_values[1]
         scores = q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)  # (B, H, T, S + T)
         weights = scores.masked_fill(is_hidden, float("-inf")).softmax(-1)
         x = x + self.attention_out((weights @ v).transpose(1, 2).flatten(2))
-        return x + self.feed_out(F.relu(self.feed_in(norm(x))).square()), torch.stack((k, v))
+        return x + self.feed_out(F.relu(self.feed_in(norm(x))).square()), keys_values
 
 
 def norm(x: Tensor) -> Tensor:
@@ -131,7 +132,7 @@ def norm(x: Tensor) -> Tensor:
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn each pair of features (j, j + D/2) of (B, H, T, D) by its place's angle."""
+    """Turn each pair of features (j, j + D/2) of (..., T, D) by its place's angle."""
     a, b = x.chunk(2, -1)
     return torch.cat((a * cos - b * sin, b * cos + a * sin), -1)
 

@@ -96,15 +96,17 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, is_later: Tensor, past: Tensor | None) -> tuple[Tensor, Tensor]:
         """(B, T, width) to the same; and keys and values of all tokens so far, (2, B, H, S + T, D)."""
-        parts = self.qkv(self.norm_1(x)).chunk(3, 2)
-        q, k, v = (part.unflatten(2, (self.num_heads, -1)).transpose(1, 2) for part in parts)
+        qkv = self.qkv(self.norm_1(x)).unflatten(2, (3, self.num_heads, -1))
+        qkv = qkv.permute(2, 0, 3, 1, 4)  # (3, B, H, T, D)
+        q, keys_values = qkv[0], qkv[1:]
         if past is not None:
-            k, v = torch.cat((past[0], k), 2), torch.cat((past[1], v), 2)
+            keys_values = torch.cat((past, keys_values), 3)
+        k, v = keys_values[0], keys_values[1]
         scores = q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)  # (B, H, T, S + T)
         weights = scores.masked_fill(is_later, float("-inf")).softmax(-1)
         x = x + self.attention_out((weights @ v).transpose(1, 2).flatten(2))
         hidden = F.gelu(self.feed_in(self.norm_2(x)), approximate="tanh")
-        return x + self.feed_out(hidden), torch.stack((k, v))
+        return x + self.feed_out(hidden), keys_values
 
 
 def load(folder: str | Path) -> GPT2:
