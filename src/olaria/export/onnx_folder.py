@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +48,15 @@ def check_installed() -> None:
     Raises:
         OlariaError: naming what to install.
     """
-    missing = [name for name in PACKAGES if find_spec(name) is None]
-    if missing:
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
         raise OlariaError(
-            N_("ONNX needs more packages ({names}): pip install 'olaria[onnx]' brings them"),
-            names=", ".join(missing),
-        )
+            N_("ONNX needs another package ({name}): pip install 'olaria[onnx]' brings it"),
+            name=error.name or str(error),
+        ) from error
 
 
 def write_onnx(

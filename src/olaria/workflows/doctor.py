@@ -21,7 +21,19 @@ VARIABLES = (
     "OLARIA_MIRROR",
     "OLARIA_NUM_THREADS",
 )
-EXTRAS = ("weasyprint", "ziamath", "sacrebleu", "umap", "pypdf", "fastapi", "starlette", "uvicorn")
+EXTRAS = (
+    "weasyprint",
+    "ziamath",
+    "sacrebleu",
+    "umap",
+    "pypdf",
+    "fastapi",
+    "starlette",
+    "uvicorn",
+    "onnx",
+    "onnxscript",
+    "onnxruntime",
+)
 """Modules of the optional dependencies."""
 LOW_DISK_BYTES = 2 * 10**9
 LOW_MEMORY_BYTES = 2 * 10**9

@@ -158,7 +158,7 @@ def test_nothing_is_overwritten_and_nothing_is_left_of_a_failure(
 def test_what_is_missing_is_named(
     tiny_run: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(onnx_folder, "find_spec", lambda name: None if name == "onnx" else name)
+    monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(OlariaError, match=re.escape("(onnx): pip install 'olaria[onnx]'")):
         export(tiny_run("vae-mnist"), to="onnx", out=tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
