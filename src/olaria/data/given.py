@@ -7,6 +7,7 @@ resumes and replays later as one of any other file.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ from olaria.i18n import N_
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from olaria.data.arrays import Pixels
 
     Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
@@ -82,6 +85,18 @@ def keep_images(images: object, labels: object | None = None) -> Path:
     if y is not None:
         arrays["y"] = y  # as they were: the names of the classes
     return _keep_arrays(arrays)
+
+
+def keep_parts(parts: Mapping[str, Pixels]) -> Path:
+    """Keep images whose parts are chosen already.
+
+    Args:
+        parts: uint8 (N, H, W) or (N, H, W, C) of ``train``, ``validation`` and ``test``.
+
+    Raises:
+        StorageError: there is no room.
+    """
+    return _keep_arrays({f"x_{part}": values for part, values in parts.items()})
 
 
 def keep_points(points: object) -> Path:

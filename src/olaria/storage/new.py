@@ -21,7 +21,7 @@ def new_folder(stem: str, out: str | os.PathLike[str] | None = None) -> Iterator
     Raises:
         StorageError: it cannot be made.
     """
-    path = _taken(stem) if out is None else Path(out)
+    path = free_folder(stem) if out is None else Path(out)
     is_new = out is None or not os.path.lexists(path)
     try:
         yield path
@@ -31,8 +31,13 @@ def new_folder(stem: str, out: str | os.PathLike[str] | None = None) -> Iterator
         raise
 
 
-def _taken(stem: str) -> Path:
-    home = runs_home()
+def free_folder(stem: str, home: Path | None = None) -> Path:
+    """Make a folder of a free name, ``stem``, ``stem-2``, …, in ``home``, or where runs lie.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    home = runs_home() if home is None else home
     with storage_errors(home):
         home.mkdir(parents=True, exist_ok=True)
     for name in free_names(stem):
