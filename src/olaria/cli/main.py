@@ -31,6 +31,7 @@ from olaria.cli import (
     sample,
     studio,
     train,
+    tune,
 )
 from olaria.cli.command import Command, Group
 from olaria.cli.failures import Terminated, exit_code
@@ -69,6 +70,7 @@ _PLAIN = {
 VERBS: dict[str, Verb] = {
     "demo": demo.VERB,
     "train": train.VERB,
+    "tune": tune.VERB,
     "sample": sample.VERB,
     "eval": evaluate.VERB,
     "reconstruct": reconstruct.VERB,

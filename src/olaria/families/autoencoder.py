@@ -91,6 +91,7 @@ AUTOENCODER = Family(
         Panel("latents"),
     ),
     short="AE",
+    search=("model.activation=relu,gelu,silu", "training.batch_size=64,128,256"),
     lesson="autoencoder",
     curves=(Curve(N_("reconstruction error"), ("reconstruction", "mse", "loss")),),
     methods=(

@@ -43,6 +43,7 @@ class Family:
         methods: published ideas that its settings may use, in the order of mention.
         section: the section of the report that its runs are in; its name becomes the family's where empty.
         room: of the studio, where its models are played with; empty where there is none.
+        search: what a search for settings varies besides the learning rate, each as ``olaria tune`` takes it.
     """
 
     config: type[ModelConfig]
@@ -59,6 +60,7 @@ class Family:
     methods: tuple[Method, ...] = ()
     section: Section = field(default_factory=Section)
     room: Room = ""
+    search: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         section = replace(self.section, name=self.section.name or self.name)

@@ -136,6 +136,7 @@ GAN = Family(
     activity=_ACTIVITY,
     headlines=("fd", "precision", "recall", "coverage"),
     guide="gan.md",
+    search=("model.discriminator_rate=0.2..5 log", "training.matrix_learning_rate=0.01..0.2 log"),
     panels=(
         Panel("first-and-last"),
         Panel("animation"),
@@ -164,6 +165,7 @@ PLANE_GAN = Family(
     activity=_ACTIVITY,
     headlines=("modes_covered", "high_quality_share", "precision", "recall", "coverage"),
     guide="plane.md",
+    search=("model.discriminator_rate=0.2..5 log", "model.penalty_weight=0.01..10 log"),
     panels=(Panel("first-and-last"), Panel("animation"), Panel("game-losses")),
     short="GAN",
     lesson="gan",

@@ -90,6 +90,7 @@ GPT = Family(
     activity=N_("Train a GPT on {data}: {runs}."),
     headlines=(*HEADLINES, "elbo_nats"),
     guide="language.md",
+    search=("training.matrix_learning_rate=0.005..0.1 log", "training.batch_size=4,8,16,32"),
     panels=PANELS,
     short="GPT",
     lesson="gpt",

@@ -148,6 +148,7 @@ BIGRAM = Family(
     activity=N_("Train a bigram on {data}: {runs}."),
     headlines=HEADLINES,
     guide="language.md",
+    search=("training.batch_size=8,16,32,64",),
     panels=PANELS,
     lesson="bigram",
     section=SECTION,
@@ -163,6 +164,7 @@ LANGUAGE = Family(
     activity=N_("Train language models of the ladder on {data}: {runs}."),
     headlines=HEADLINES,
     guide="language.md",
+    search=("training.batch_size=8,16,32",),
     panels=PANELS,
     lesson="attention",
     methods=(

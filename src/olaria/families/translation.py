@@ -53,6 +53,7 @@ TRANSLATION = Family(
         "loss_nats_per_token",
     ),
     guide="translation.md",
+    search=("training.batch_size=16,32,64",),
     panels=(Panel("translations"),),
     lesson="encoder-decoder",
     methods=(Method(N_("norms before each part"), ("xiong2020",)), *MODERN),

@@ -134,6 +134,7 @@ VAE = Family(
         Panel("latents"),
     ),
     short="VAE",
+    search=("model.latent=4..64 log", "training.weight_decay=0,0.01,0.1"),
     lesson="vae",
     curves=(
         Curve(N_("reconstruction term"), ("reconstruction_nats",)),

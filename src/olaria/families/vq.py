@@ -51,6 +51,7 @@ VQ = Family(
         "code_perplexity",
     ),
     guide="vq.md",
+    search=("training.batch_size=64,128,256",),
     panels=(
         Panel("reconstructions", N_("Test images and what {name} makes of their codes.")),
         Panel("codes"),

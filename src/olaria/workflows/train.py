@@ -305,7 +305,7 @@ def train(
 
     started = time.monotonic() if started is None else started
     if not request.is_of_a_run:
-        request = _with_file(request)
+        request = with_file(request)
     if team is None and request.nproc not in (None, 1):
         raise UsageError(
             N_("{nproc} starts processes of the command line; leave it out here"),
@@ -343,7 +343,7 @@ def train(
     return running.train_recipe(recipe, request.out, **ending, **around)
 
 
-def _with_file(request: TrainRequest) -> TrainRequest:
+def with_file(request: TrainRequest) -> TrainRequest:
     """Keep data given in Python as a file, after whatever else may be wrong with the request."""
     from olaria.workflows import given
 
