@@ -17,6 +17,7 @@ settle(os.environ)  # before PyTorch is loaded, which reads it once
 
 _PUBLIC = {
     "train": ("olaria.workflows.face", "train"),
+    "tune": ("olaria.workflows.tune", "tune"),
     "open": ("olaria.workflows.face", "open_run"),
     "load_data": ("olaria.workflows.loading", "load_data"),
     "OlariaError": ("olaria.errors", "OlariaError"),
@@ -24,7 +25,18 @@ _PUBLIC = {
     "presets": ("olaria.workflows.presets", "presets"),
 }
 
-__all__ = ["OlariaError", "OlariaWarning", "__version__", "load_data", "open", "presets", "train"]
+__all__ = [
+    *(
+        "OlariaError",
+        "OlariaWarning",
+        "__version__",
+        "load_data",
+        "open",
+        "presets",
+        "train",
+        "tune",
+    ),
+]
 
 if TYPE_CHECKING:
     from olaria.errors import OlariaError, OlariaWarning
@@ -32,6 +44,7 @@ if TYPE_CHECKING:
     from olaria.workflows.face import train
     from olaria.workflows.loading import load_data
     from olaria.workflows.presets import presets
+    from olaria.workflows.tune import tune
 
 
 def __getattr__(name: str) -> Any:

@@ -21,7 +21,7 @@ from olaria.workflows.search_space import Dimension, parse_dimension, parse_spac
 from olaria.workflows.tune import TuneRequest, default_search, tune
 
 pytest.importorskip("optuna")
-from olaria.workflows.searching import Study, opened_study  # noqa: E402  # it needs Optuna
+from olaria.workflows.searching import Study, opened_study  # it needs Optuna
 
 SMALL: dict[str, Any] = {"data": "digits", "size": "tiny", "steps": 20}
 SPACE = ("training.learning_rate=1e-3..1e-2 log", "model.hidden=[8],[16, 8]", "model.latent=2..6")

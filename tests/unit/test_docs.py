@@ -219,6 +219,26 @@ def test_the_guide_to_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert found["rebuilt"].shape == (5, 1, 8, 8) and len(found["values"]) > 0
 
 
+@pytest.mark.parametrize("name", ["sklearn.md", "tune.md"])
+def test_the_guides_to_other_tools_run(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name == "tune.md":
+        pytest.importorskip("optuna")
+    code = "".join(content for kind, content in blocks(DOCS / name) if kind == "python")
+    short = re.sub(r"steps=\d+", "steps=3", code).replace("VAE(latent", "VAE(steps=3, latent")
+    script = tmp_path / "guide.py"
+    script.write_text(short, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OLARIA_RUNS", str(tmp_path / "runs"))
+    found = runpy.run_path(str(script))
+    if name == "sklearn.md":
+        assert found["rebuilt"].shape == (450, 64) and found["new"].shape == (16, 64)
+        assert found["search"].best_estimator_.run_.path.parent.name == "search"
+    else:
+        assert len(found["found"].trials) == 6
+
+
 # --- links and pictures ---------------------------------------------------------------------------
 
 

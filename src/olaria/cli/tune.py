@@ -9,6 +9,7 @@ from olaria.cli.shell import Shell
 from olaria.cli.verb import Verb
 from olaria.i18n import N_, Message, command
 from olaria.workflows.tune import Tuned, TuneRequest, tune
+from olaria.workflows.words import LABELS
 
 MOST_SHOWN = 10
 """Trials that are listed; tune.json has all."""
@@ -37,13 +38,14 @@ def _do(shell: Shell, request: TuneRequest) -> Tuned:
 def _show(shell: Shell, found: Tuned) -> None:
     best = found.best
     assert best is not None
+    metric = shell.text(LABELS[found.metric])
     counts = {"done": len(found.ranked), "all": len(found.trials)}
     facts = [
         (N_("study"), str(found.path)),
         (N_("trials"), shell.text(N_("{all}, of which {done} to the end"), **counts)),
         (
             N_("compared by"),
-            shell.text(N_("{metric} of the validation split"), metric=found.metric),
+            shell.text(N_("{metric} of the validation split"), metric=metric),
         ),
     ]
     if found.picture is not None:
@@ -55,7 +57,7 @@ def _show(shell: Shell, found: Tuned) -> None:
         (one.run, shell.measure(one.value), *(_typed(one.settings[name]) for name in names))
         for one in found.ranked[:MOST_SHOWN]
     ]
-    shell.table([shell.text(N_("run")), found.metric, *names], rows, "<>" + ">" * len(names))
+    shell.table([shell.text(N_("run")), metric, *names], rows, "<>" + ">" * len(names))
     if found.importance:
         shell.line()
         shares = [

@@ -25,7 +25,7 @@ from optuna.trial import TrialState
 from sqlalchemy.engine import URL
 
 from olaria.errors import ConfigError, OlariaError, RunError, TrainingError, UsageError
-from olaria.i18n import N_, Message, Setting
+from olaria.i18n import N_, Message, Setting, translate
 from olaria.models import NETWORKS
 from olaria.models.base import ImageModel
 from olaria.recipes import Recipe
@@ -38,6 +38,7 @@ from olaria.training.interruption import Interrupted
 from olaria.workflows.running import resume, train_recipe
 from olaria.workflows.search_space import Dimension
 from olaria.workflows.tune import TriedRun, Tuned, TuneRequest, other_search
+from olaria.workflows.words import LABELS
 
 STUDY, STORAGE, LOCK = "study.json", "study.db", "tune.lock"
 DOCUMENT, PICTURE = "tune.json", "importance.png"
@@ -252,7 +253,7 @@ class Study:
             [(one.number, one.value, one.state) for one in tried if one.value is not None],
             importance or {},
             higher=self.higher,
-            metric=self.metric,
+            metric=translate(LABELS[self.metric], language),
             language=language,
         )
         write_bytes(picture, png(figure))

@@ -14,7 +14,7 @@ from olaria.i18n import N_, Message, Setting, command
 from olaria.vocabulary import MOST_STEPS, SEED, SEED_LIMIT, SIZE, Size
 from olaria.workflows.files import word_of
 from olaria.workflows.requests import AnyData, Request, Result, Seconds, setting
-from olaria.workflows.requests.common import out_setting, threads_setting
+from olaria.workflows.requests.common import threads_setting
 from olaria.workflows.requests.verbs import verb
 
 if TYPE_CHECKING:
@@ -79,8 +79,11 @@ class TuneRequest(Request):
         unless=str(SEED),
     )
     threads: int | None = threads_setting()
-    out: str | Path | None = out_setting(
-        N_("of the study; the same command goes on with it"), metavar=N_("FOLDER")
+    out: str | Path | None = setting(
+        N_("of the study; the same command goes on with it"),
+        default=None,
+        metavar=N_("FOLDER"),
+        unless=Message(N_("tune-PRESET, where runs lie")),
     )
 
     @property
