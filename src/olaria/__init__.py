@@ -26,16 +26,14 @@ _PUBLIC = {
 }
 
 __all__ = [
-    *(
-        "OlariaError",
-        "OlariaWarning",
-        "__version__",
-        "load_data",
-        "open",
-        "presets",
-        "train",
-        "tune",
-    ),
+    "OlariaError",
+    "OlariaWarning",
+    "__version__",
+    "load_data",
+    "open",
+    "presets",
+    "train",
+    "tune",
 ]
 
 if TYPE_CHECKING:

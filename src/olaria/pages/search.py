@@ -110,7 +110,7 @@ def _values(axes: Axes, trials: Sequence[Trial], higher: bool, metric: str, lang
     label(axes, translate(N_("trial"), language), unit)
     axes.legend(
         frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3,
-        handletextpad=0.4, columnspacing=1.2,
+        handletextpad=0.4, columnspacing=1.1, handlelength=1.3,
     )  # fmt: skip
 
 
