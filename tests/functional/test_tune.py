@@ -21,7 +21,7 @@ from olaria.workflows.search_space import Dimension, parse_dimension, parse_spac
 from olaria.workflows.tune import TuneRequest, default_search, tune
 
 pytest.importorskip("optuna")
-from olaria.workflows.searching import Study, opened_study  # it needs Optuna
+from olaria.workflows.searching import SearchInterrupted, Study, opened_study  # it needs Optuna
 
 SMALL: dict[str, Any] = {"data": "digits", "size": "tiny", "steps": 20}
 SPACE = ("training.learning_rate=1e-3..1e-2 log", "model.hidden=[8],[16, 8]", "model.latent=2..6")
@@ -194,6 +194,19 @@ def test_settings_that_do_not_go_together_are_a_trial_without_value(tmp_path: Pa
     ]
     assert bad and all(one.state == "pruned" and one.value is None for one in bad)
     assert found.best not in bad
+
+
+def test_a_search_that_is_stopped_by_hand_goes_on(tmp_path: Path) -> None:
+    def stopping(event: Any) -> None:
+        if event.event == "step" and event.step == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(SearchInterrupted, match="the same command") as stopped:
+        tune("ae-mnist", **SMALL, trials=2, out=tmp_path / "study", listeners=[stopping])
+    assert stopped.value.exit_code == 130
+    found = tune("ae-mnist", **SMALL, trials=2, out=tmp_path / "study")
+    assert [one.state for one in found.trials] == ["done", "done"]
+    assert Run(found.path / "trial-001").result["steps"] == 20
 
 
 KILLED = """

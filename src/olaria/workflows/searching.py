@@ -53,6 +53,17 @@ OVER = N_("the search's time is over")
 PRUNED = N_("worse than the median of the other trials at this point")
 
 
+class SearchInterrupted(OlariaError):
+    """A person or the system ended a search; not the one run goes on, but the study."""
+
+    def __init__(self, stopped: Interrupted) -> None:
+        super().__init__(
+            N_("{reason}; all is saved, and the same command goes on"),
+            reason=stopped.message.fields["reason"],
+        )
+        self.exit_code = stopped.exit_code
+
+
 @contextmanager
 def opened_study(
     home: Path, request: TuneRequest, recipe: Recipe, space: Sequence[Dimension]
@@ -74,7 +85,7 @@ def opened_study(
         try:
             study = Study(home, recipe, space, request)
             yield study
-        except Interrupted:
+        except SearchInterrupted:
             raise
         except OlariaError:
             if is_new and not any(path.is_dir() and Run(path).result for path in _runs(home)):
@@ -208,7 +219,7 @@ class Study:
             recipe = self.recipe.with_values(values)
             run = _trained(path, recipe, [watcher, *listeners], around)
         except Interrupted as stopped:
-            raise _interrupted(stopped) from stopped
+            raise SearchInterrupted(stopped) from stopped
         except (ConfigError, TrainingError) as error:
             # Settings that do not go together, or a training that became unstable: the search learns from that.
             trial.set_user_attr("error", error.message.text("en"))
@@ -373,16 +384,6 @@ def _trained(path: Path, recipe: Recipe, listeners: list[Any], around: dict[str,
     if path.exists():
         shutil.rmtree(path)  # of our own: a run that ended before its first checkpoint
     return train_recipe(recipe, path, listeners=listeners, **around)
-
-
-def _interrupted(stopped: Interrupted) -> OlariaError:
-    """The same, with what to do: the study goes on, not the one run."""
-    error = OlariaError(
-        N_("{reason}; all is saved, and the same command goes on"),
-        reason=stopped.message.fields["reason"],
-    )
-    error.exit_code = stopped.exit_code
-    return error
 
 
 def _value(dimension: Dimension, stored: Any) -> Any:
