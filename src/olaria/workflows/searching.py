@@ -335,16 +335,16 @@ class Watcher:
             self._fraction = event.fraction
             is_over = self._left_s is not None and event.elapsed_s > self._left_s
             return self._stop(OVER) if is_over and self._tenth < TENTHS else None
-        if isinstance(event, Evaluated) and event.step > 0:
-            return self._report(event)
         if isinstance(event, Evaluated) and self._metric not in event.values:
             raise UsageError(
                 N_(
                     "these data have no {metric} to search by while a model trains: it needs a network that knows "
-                    "their features; search on mnist, fashion-mnist or digits"
+                    "their features; search on mnist or fashion-mnist"
                 ),
                 metric=self._metric,
             )
+        if isinstance(event, Evaluated) and event.step > 0:
+            return self._report(event)
         return None
 
     @property
