@@ -196,6 +196,16 @@ def test_settings_that_do_not_go_together_are_a_trial_without_value(tmp_path: Pa
     assert found.best not in bad
 
 
+def test_a_gan_of_data_without_a_feature_network_is_told_so(tmp_path: Path) -> None:
+    own = tmp_path / "leaves"
+    own.mkdir()
+    for place in range(40):
+        Image.new("L", (28, 28), 6 * place).save(own / f"{place}.png")
+    with pytest.raises(UsageError, match="no search is made with them"):
+        tune("gan-mnist", data=own, size="tiny", steps=4, trials=2, out=tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+
+
 def test_a_search_that_is_stopped_by_hand_goes_on(tmp_path: Path) -> None:
     def stopping(event: Any) -> None:
         if event.event == "step" and event.step == 5:

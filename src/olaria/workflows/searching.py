@@ -338,8 +338,8 @@ class Watcher:
         if isinstance(event, Evaluated) and self._metric not in event.values:
             raise UsageError(
                 N_(
-                    "these data have no {metric} to search by while a model trains: it needs a network that knows "
-                    "their features; search on mnist or fashion-mnist"
+                    "trials of a GAN are compared by {metric}, which needs a feature network; these data have none, "
+                    "so no search is made with them (mnist and fashion-mnist have one)"
                 ),
                 metric=self._metric,
             )
