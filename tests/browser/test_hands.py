@@ -107,7 +107,8 @@ def keyed(page: Driven) -> list[str]:
         else:
             for key in ARROWS:
                 page.press(key)
-                if page.value("look() !== before"):
+                # Drawn first: else the opposite key would undo what is only not seen yet.
+                if page.value("still().then(() => look() !== before)"):
                     break
         if not page.value("changes(before)"):
             dead.append(name)
