@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 
 PORTUGUESE = {
@@ -131,11 +132,17 @@ class SetupError(Exception):
 
 
 def language(environ: Mapping[str, str] = os.environ) -> str:
-    """As the installed program chooses it: ``OLARIA_LANG``, then the system's variables, else English.
+    """As the installed program chooses it: ``--lang`` among what make passes on, ``OLARIA_LANG``, then the system's
+    variables, else English.
 
     >>> language({"LANG": "pt_BR.UTF-8"}), language({"OLARIA_LANG": "en", "LANG": "pt_BR.UTF-8"})
     ('pt', 'en')
+    >>> language({"ARGS": "--lang pt --budget 2m", "LANG": "en_US.UTF-8"})
+    'pt'
     """
+    passed_on = re.search(r"--lang[ =](\S+)", environ.get("ARGS", ""))
+    if passed_on:
+        return "pt" if passed_on[1][:2].lower() == "pt" else "en"
     for name in ("OLARIA_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
         value = environ.get(name, "").strip()
         if value:

@@ -374,3 +374,10 @@ def test_the_language_is_that_of_the_program() -> None:
         {"LANG": "de_DE"},
     ):
         assert setup_words.language(environ) == detect_language(environ)
+
+
+def test_a_language_that_make_passes_on_is_that_of_set_up() -> None:
+    english = {"LANG": "en_US.UTF-8"}
+    assert setup_words.language({**english, "ARGS": "--port 8800 --lang pt"}) == "pt"
+    assert setup_words.language({"LANG": "pt_BR.UTF-8", "ARGS": "--lang=en"}) == "en"
+    assert setup_words.language({**english, "ARGS": "runs --language"}) == "en"
