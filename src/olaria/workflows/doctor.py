@@ -33,6 +33,8 @@ EXTRAS = (
     "onnx",
     "onnxscript",
     "onnxruntime",
+    "sklearn",
+    "optuna",
 )
 """Modules of the optional dependencies."""
 LOW_DISK_BYTES = 2 * 10**9

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,6 +182,8 @@ def _free(out: str | Path) -> Path:
 
 def _whole(out: Path, write: Callable[[Path], None]) -> Path:
     """Let ``write`` fill a folder beside ``out``, and give it that name once it is complete."""
+    import tempfile  # here, since help pages can do without what it brings
+
     from olaria.storage.files import storage_errors
 
     with storage_errors(out):
