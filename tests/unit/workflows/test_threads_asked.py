@@ -16,6 +16,7 @@ from olaria.workflows.train import train
 COMPUTE = {
     "demo",
     "train",
+    "tune",
     "sample",
     "eval",
     "reconstruct",
