@@ -57,6 +57,59 @@ SIZE: Size = "small"
 DataKind = Literal["images", "text", "pairs", "points"]
 """What a data set holds, and what a family learns from."""
 Device = Literal["auto", "cpu", "cuda", "mps"]
+Shell = Literal["bash", "zsh", "fish"]
+"""That words are completed in."""
+PresetName = Literal[
+    "ae-mnist",
+    "dae-mnist",
+    "vae-mnist",
+    "cvae-mnist",
+    "vae-flow-mnist",
+    "vq-mnist",
+    "gan-mnist",
+    "cgan-mnist",
+    "ae-fashion-mnist",
+    "vae-fashion-mnist",
+    "vae-flow-fashion-mnist",
+    "gan-fashion-mnist",
+    "vae-cifar10",
+    "vae-flow-cifar10",
+    "gan-cifar10",
+    "gan-ring",
+    "gan-grid",
+    "gan-spiral",
+    "bigram-shakespeare",
+    "average-shakespeare",
+    "head-shakespeare",
+    "multi-head-shakespeare",
+    "feed-forward-shakespeare",
+    "residual-shakespeare",
+    "norm-shakespeare",
+    "gpt2-shakespeare",
+    "gpt-shakespeare",
+    "gpt-local-shakespeare",
+    "reverse",
+    "dates",
+    "pt-en",
+]
+"""The keys of :data:`olaria.recipes.PRESETS`, for shells that complete words: the table itself is slow to load."""
+DataSetName = Literal[
+    "mnist",
+    "fashion-mnist",
+    "cifar10",
+    "digits",
+    "tiny-shakespeare",
+    "shakespeare",
+    "machado",
+    "toy-language",
+    "reverse",
+    "dates",
+    "toy-translation",
+    "ring",
+    "grid",
+    "spiral",
+]
+"""The keys of :data:`olaria.data.DATASETS`, as well."""
 PageFormat = Literal["html", "pdf", "md"]
 ExportForm = Literal["huggingface", "torch", "onnx"]
 LessonName = Literal[

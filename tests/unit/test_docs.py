@@ -105,7 +105,7 @@ def test_commands_exist(page: Path) -> None:
     for words in commands(page):
         if words[0] in everywhere or words[0] == "VERB" or words[0] == "VERBO":
             continue
-        command = build(completion=False)
+        command = build()
         assert words[0] in command.commands, words
         command, rest = command.commands[words[0]], words[1:]
         if getattr(command, "commands", None) and rest and not rest[0].startswith("-"):
@@ -135,7 +135,7 @@ def test_options_in_the_text_exist(page: Path) -> None:
         own = {name for parameter in command.params for name in parameter.opts}
         return own.union(*map(options, getattr(command, "commands", {}).values()))
 
-    known = options(build(completion=False)) | {names.split()[0] for names, _ in EVERYWHERE}
+    known = options(build()) | {names.split()[0] for names, _ in EVERYWHERE}
     assert set(re.findall(r"`(--[a-z-]+)", prose(page))) <= known
 
 

@@ -14,12 +14,6 @@ from olaria.cli.words import EVERYWHERE
 from olaria.i18n import N_, Message, translate
 from olaria.workflows.requests import Declared
 
-# Typer adds these two options itself.
-_COMPLETION = (
-    N_("Install completion for the current shell."),
-    N_("Show completion for the current shell, to copy it or customize the installation."),
-)
-
 
 def write_page(command: Any, ctx: Any, formatter: Any) -> None:
     """Usage, what it does, arguments, sub-commands, options.

@@ -16,6 +16,7 @@ import typer
 
 from olaria import __version__
 from olaria.cli import (
+    completion,
     data,
     demo,
     detect,
@@ -45,7 +46,6 @@ from olaria.workflows.requests import Request
 HELP = N_(
     "Train, measure, sample, look inside and report on small generative models, on your own machine."
 )
-_COMPLETE = "_OLARIA_COMPLETE"
 _REPLACED = "olaria.replaced"
 _PLAIN = {
     **dict.fromkeys("−–—", "-"),
@@ -84,6 +84,7 @@ VERBS: dict[str, Verb] = {
 AFTER: dict[str, Verb] = {
     "presets": presets.VERB,
     "doctor": doctor.VERB,
+    "completion": completion.VERB,
 }
 GROUPS: dict[str, tuple[dict[str, Verb], str]] = {
     "runs": (runs.VERBS, runs.HELP),
@@ -91,15 +92,14 @@ GROUPS: dict[str, tuple[dict[str, Verb], str]] = {
 }
 
 
-def build(*, completion: bool, only: str | None = None) -> Any:
+def build(*, only: str | None = None) -> Any:
     """The whole command line, ready to be given words.
 
     Args:
-        completion: with Typer's two options for the shell's completion; they cost a tenth of a second.
         only: the one verb or group that will be called, empty where none is: the others are named, their options are
             not made.
     """
-    app = _group(HELP, completion=completion)
+    app = _group(HELP)
     app.callback()(lambda: None)
     _add(app, VERBS, only)
     for name, (verbs, text) in GROUPS.items():
@@ -116,13 +116,13 @@ def build(*, completion: bool, only: str | None = None) -> Any:
     return command
 
 
-def _group(text: str, *, completion: bool = False, alone: bool = False) -> typer.Typer:
+def _group(text: str, *, alone: bool = False) -> typer.Typer:
     return typer.Typer(
         cls=Group,
         help=text,
         rich_markup_mode=None,
         add_help_option=False,
-        add_completion=completion,
+        add_completion=False,
         invoke_without_command=alone,
     )
 
@@ -190,8 +190,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with suppress(ValueError):  # not in the main thread
             before = signal.signal(signal.SIGTERM, _terminated)
-        if _COMPLETE in os.environ:
-            build(completion=True).main(words, prog_name="olaria")
+        if completion.ASKED in os.environ:
+            style = os.environ[completion.ASKED]
+            completion.answer(words, shell, {**VERBS, **AFTER}, GROUPS, style)
+            return 0
         _run(words, shell)
         sys.stdout.flush()
     except SystemExit:
@@ -220,7 +222,7 @@ def _run(words: list[str], shell: Shell) -> None:
         return
     rest = rest or ["--help"]
     is_verb = not rest[0].startswith("-")
-    command = build(completion=not is_verb, only=rest[0] if is_verb else "")
+    command = build(only=rest[0] if is_verb else "")
     with command.make_context("olaria", rest, obj=shell) as context:
         command.invoke(context)
 

@@ -28,7 +28,7 @@ def _list(shell: Shell, found: Document) -> None:
         for p in found["presets"]
     ]
     shell.table(headings, rows, "<<><")
-    shell.notice(shell.text(N_("olaria presets NAME lists the settings of one")))
+    shell.notice(shell.text(N_("olaria presets PRESET lists the settings of one")))
 
 
 def _describe(shell: Shell, found: Document) -> None:

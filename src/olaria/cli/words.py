@@ -9,12 +9,13 @@ from typing import Any
 from olaria.errors import UsageError
 from olaria.i18n import LANGUAGES, N_
 
+HELP = N_("show this help and exit")
 EVERYWHERE = (
     ("--lang pt|en", N_("language of the output (default: the system's)")),
     ("--offline", N_("open no connection")),
     ("--debug", N_("show the details of an unexpected error")),
     ("--version", N_("show the version and exit")),
-    ("--help", N_("show this help and exit")),
+    ("--help", HELP),
 )
 
 

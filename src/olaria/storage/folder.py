@@ -32,40 +32,16 @@ from olaria.storage.files import (
     write_text,
 )
 from olaria.storage.inside import inside
+from olaria.storage.listed import RECIPE, is_run, list_runs, runs_home
 from olaria.storage.locks import locked
-from olaria.storage.paths import folder_of, user_path
+from olaria.storage.paths import user_path
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-RECIPE, PROVENANCE, TOKENIZER = "recipe.json", "provenance.json", "tokenizer.json"
+PROVENANCE, TOKENIZER = "provenance.json", "tokenizer.json"
 STATUS, RESULT, EVALUATION = "status.json", "result.json", "evaluation.json"
 METRICS, EVENTS, REPORT, LOCK = "metrics.jsonl", "events.jsonl", "report.html", "run.lock"
-
-
-def runs_home() -> Path:
-    """Where runs lie: ``OLARIA_RUNS``, else ``runs`` in the working folder."""
-    return folder_of("OLARIA_RUNS") or Path("runs")
-
-
-def is_run(path: Path) -> bool:
-    """Whether ``path`` is a run folder."""
-    # isfile is false, and no error, of a name too long for a file
-    return os.path.isfile(path / RECIPE)
-
-
-def list_runs(home: Path | None = None) -> list[Path]:
-    """The run folders in ``home``, and one level of folders of runs (a demo's) below it, by name."""
-    home = runs_home() if home is None else home
-    if not home.is_dir():
-        return []
-    found = []
-    for path in sorted(home.iterdir()):
-        if is_run(path):
-            found.append(path)
-        elif path.is_dir():
-            found += [child for child in sorted(path.iterdir()) if is_run(child)]
-    return found
 
 
 def find_run(name: str | os.PathLike[str]) -> Path:

@@ -32,7 +32,7 @@ class EvaluateRequest(Request):
     metrics: tuple[str, ...] = setting(
         N_("show only this metric, by its key or its name; may be repeated"),
         default=(),
-        metavar=N_("NAME"),
+        metavar=N_("METRIC"),
         flag="--metric",
         unless=Message(N_("all")),
     )

@@ -21,7 +21,7 @@ class PresetsRequest(Request):
     name: str | None = setting(
         N_("which preset"),
         default=None,
-        metavar=N_("NAME"),
+        metavar=N_("PRESET"),
         positional=True,
         unless=Message(N_("a list of them")),
     )

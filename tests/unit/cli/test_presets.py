@@ -1,4 +1,4 @@
-"""``olaria presets NAME``: every setting with its value, its default and what it means, said once in the sources."""
+"""``olaria presets PRESET``: every setting with its value, its default and what it means, said once in the sources."""
 
 from __future__ import annotations
 

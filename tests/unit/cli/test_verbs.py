@@ -65,7 +65,7 @@ def test_help_shows_each_choice_and_default(
 
 
 def test_every_option_is_a_setting_of_its_request() -> None:
-    command: Any = build(completion=False)
+    command: Any = build()
     for words, verb in PAGES.items():
         one = command
         for word in words:
@@ -75,7 +75,7 @@ def test_every_option_is_a_setting_of_its_request() -> None:
 
 
 def test_only_the_verb_that_is_called_gets_its_options() -> None:
-    command: Any = build(completion=False, only="eval")
+    command: Any = build(only="eval")
     assert len(command.commands["eval"].params) > 3
     assert [one.name for one in command.commands["train"].params] in ([], ["help"])
 
