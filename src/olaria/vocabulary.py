@@ -111,7 +111,7 @@ DataSetName = Literal[
 ]
 """The keys of :data:`olaria.data.DATASETS`, as well."""
 PageFormat = Literal["html", "pdf", "md"]
-ExportForm = Literal["huggingface", "torch", "onnx"]
+ExportForm = Literal["huggingface", "torch", "onnx", "gif"]
 LessonName = Literal[
     "autoencoder",
     "kl",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from pathlib import Path, PureWindowsPath
+from pathlib import PureWindowsPath
 from typing import Any, TypeVar
 
 import numpy as np
@@ -30,7 +30,7 @@ from olaria.runs import Run
 from olaria.runs.opening import CodedText
 from olaria.sampling import latent
 from olaria.sampling.modes import NO_PAIR
-from olaria.storage.images import animate, read_png
+from olaria.storage.images import animate, at_most, read_png, spread
 
 NUM_SAMPLES = 64
 NUM_EXAMPLES = 40
@@ -302,28 +302,14 @@ def _through_the_bottleneck(
 
 def _frames(run: Run) -> dict[str, Any]:
     """The first and the last watching sheet, and the way between them as an animation."""
-    paths = _spread(run.samples(), MAX_FRAMES)
+    paths = spread(run.samples(), MAX_FRAMES)
     if not paths:
         return {}
     return {
         "first": _sheet(read_png(paths[0])),
         "last": _sheet(read_png(paths[-1])),
-        "animation": animate([_at_most(read_png(path), FRAME_SIDE) for path in paths]),
+        "animation": animate([at_most(read_png(path), FRAME_SIDE) for path in paths]),
     }
-
-
-def _spread(paths: list[Path], most: int) -> list[Path]:
-    """At most ``most`` of ``paths``, the first and the last among them."""
-    if len(paths) <= most:
-        return paths
-    return [paths[round(i * (len(paths) - 1) / (most - 1))] for i in range(most)]
-
-
-def _at_most(picture: Image.Image, side: int) -> Image.Image:
-    """Shrunk by a whole factor until its longer side is at most ``side``, where pixels are blocks of equal ones."""
-    factor = -(-max(picture.size) // side)
-    size = (max(1, picture.width // factor), max(1, picture.height // factor))
-    return picture.resize(size, Image.Resampling.NEAREST) if factor > 1 else picture
 
 
 def _sheet(picture: Image.Image) -> NDArray[np.uint8]:

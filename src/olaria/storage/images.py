@@ -7,6 +7,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from PIL import Image
@@ -16,6 +17,7 @@ from olaria.errors import DamagedError
 from olaria.i18n import N_
 from olaria.storage.files import write_atomic
 
+T = TypeVar("T")
 MOST_PIXELS = 1 << 25
 """Of a sheet that is read: 64 images of 700 × 700."""
 GAP = 2
@@ -171,3 +173,21 @@ def animate(frames: Sequence[Image.Image], frame_ms: int = 180, last_ms: int = 2
         optimize=True,
     )
     return buffer.getvalue()
+
+
+def spread(frames: Sequence[T], most: int) -> Sequence[T]:
+    """At most ``most`` of the frames, 2 or more, evenly spread, the first and the last among them.
+
+    >>> spread(range(9), 3)
+    [0, 4, 8]
+    """
+    if len(frames) <= most:
+        return frames
+    return [frames[round(i * (len(frames) - 1) / (most - 1))] for i in range(most)]
+
+
+def at_most(picture: Image.Image, side: int) -> Image.Image:
+    """Shrunk by a whole factor until its longer side is at most ``side``, where pixels are blocks of equal ones."""
+    factor = -(-max(picture.size) // side)
+    size = (max(1, picture.width // factor), max(1, picture.height // factor))
+    return picture.resize(size, Image.Resampling.NEAREST) if factor > 1 else picture

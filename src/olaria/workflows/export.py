@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from olaria.errors import RunError, StorageError
-from olaria.i18n import N_, Setting, detect_language
+from olaria.errors import RunError, StorageError, UsageError
+from olaria.i18n import N_, Message, Setting, detect_language
+from olaria.numbers import Number
 from olaria.vocabulary import ExportForm
 from olaria.workflows.requests import AnyRun, Checkpoint, Document, Request, setting
 from olaria.workflows.requests.common import checkpoint_setting, run_setting
@@ -24,28 +25,38 @@ if TYPE_CHECKING:
 class ExportRequest(Request):
     """What ``export`` takes."""
 
-    summary = N_("Write a run's model in a form that other tools read.")
+    summary = N_("Write a run's model in a form that other tools read, or its training as a film.")
 
     run: AnyRun = run_setting()
     to: ExportForm = setting(
         N_(
             "which form; torch: plain PyTorch; onnx: graphs for onnxruntime; huggingface: the folder of a "
-            "GPT-2 for transformers"
+            "GPT-2 for transformers; gif: the images of its training as a film"
         )
     )
-    out: str | Path = setting(N_("the folder to make"), metavar=N_("FOLDER"))
+    out: str | Path = setting(
+        N_("the folder to make; of the form gif, the file"), metavar=N_("FOLDER|FILE")
+    )
     checkpoint: Checkpoint | None = checkpoint_setting()
+
+    def check(self) -> None:
+        if self.to == "gif" and self.checkpoint is not None:
+            raise UsageError(
+                N_("{checkpoint} has no part in {to}: a film shows the whole training"),
+                checkpoint=Setting("checkpoint"),
+                to=Setting("to", "gif"),
+            )
 
 
 @verb(ExportRequest)
 def export(request: ExportRequest, *, language: str | None = None) -> Document:
-    """Write a run in another form: a folder that is there whole or not at all.
+    """Write a run in another form: a folder, or a film's file, that is there whole or not at all.
 
     Args:
         language: of the folder's README; the user's own unless given.
 
     Raises:
-        RunError: the run's model has no such form.
+        RunError: the run's model has no such form, or the run kept no images.
         StorageError: something is at ``out`` already.
         DataError: its tokenizer has no such form.
         OlariaError: the form needs packages that are not installed.
@@ -147,10 +158,48 @@ def export_onnx(
     return _whole(out, lambda folder: write_onnx(run, model, tokenizer, folder, told))
 
 
+def export_gif(
+    run: str | Path | Run,
+    out: str | Path,
+    checkpoint: str | int | None = None,  # noqa: ARG001 (a film shows the whole training)
+    language: str = "en",
+) -> Path:
+    """The images of a run's training as a film; see :func:`export`.
+
+    Args:
+        run: one that drew images while it trained.
+        out: the file to make.
+        checkpoint: has no part in it.
+        language: of the line below the images.
+    """
+    from olaria.export.gif import film
+    from olaria.runs import opened_run
+    from olaria.storage.files import new_files, write_bytes
+
+    run, out = opened_run(run), Path(out)
+    if out.exists():
+        raise StorageError(
+            N_("{path} already exists; choose another {out}"), path=str(out), out=Setting("out")
+        )
+    sheets = [path for path in run.samples() if path.suffix == ".png"]
+    if not sheets:
+        raise RunError(N_("run {name} kept no images of its training"), name=run.name)
+    samples = [(int(path.stem.removeprefix("step-")), path) for path in sheets]
+
+    def caption(step: int) -> str:
+        return Message(N_("step {step}"), {"step": Number(step, 0)}).text(language)
+
+    content = film(samples, caption)
+    with new_files([[out]]):
+        write_bytes(out, content)
+    return out
+
+
 _FORMS: dict[ExportForm, Callable[..., Path]] = {
     "huggingface": export_huggingface,
     "torch": export_torch,
     "onnx": export_onnx,
+    "gif": export_gif,
 }
 
 

@@ -15,12 +15,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageSequence
 from safetensors.torch import load_file, save_file
 
 from olaria.errors import OlariaError, RunError
 from olaria.export import onnx_folder, torch_folder
+from olaria.export.gif import BAND, MOST_BYTES, film
 from olaria.runs import Run
 from olaria.sampling.readers import CachedReader
+from olaria.storage.images import read_png
 from olaria.workflows.export import export
 
 TinyRun = Callable[..., Run]
@@ -174,3 +177,59 @@ def test_a_damaged_run_is_not_exported(tiny_run: TinyRun, tmp_path: Path) -> Non
     assert "\n" not in str(caught.value) and not (tmp_path / "out").exists()
     with pytest.raises(RunError, match="which is not of GPT-2's form"):
         export(tiny_run("vae-mnist"), to="huggingface", out=tmp_path / "out")
+
+
+# -- films -------------------------------------------------------------------------------------------
+
+
+def frames_of(file: Path) -> list[Image.Image]:
+    with Image.open(file) as gif:
+        assert gif.info["loop"] == 0
+        return [frame.convert("RGB") for frame in ImageSequence.Iterator(gif)]
+
+
+def test_a_film_has_the_sheets_of_the_run_in_order(tiny_run: TinyRun, tmp_path: Path) -> None:
+    run, out = tiny_run("vae-mnist"), tmp_path / "new" / "vae.gif"
+    found = export(run, to="gif", out=out)
+    assert found["path"] == str(out) and out.stat().st_size <= MOST_BYTES
+    frames, sheets = frames_of(out), [read_png(path) for path in run.samples()]
+    assert len(frames) == len(sheets) > 1
+    for frame, sheet in zip(frames, sheets, strict=True):
+        factor = frame.width // sheet.width
+        assert frame.size == (sheet.width * factor, sheet.height * factor + BAND)
+        shown = frame.crop((0, 0, frame.width, frame.height - BAND)).convert("L")
+        assert shown.resize(sheet.size, Image.Resampling.NEAREST).tobytes() == sheet.tobytes()
+    export(run, to="gif", out=tmp_path / "again.gif")
+    assert (tmp_path / "again.gif").read_bytes() == out.read_bytes()
+
+
+def test_a_film_keeps_its_ends_its_colours_and_its_limit(tmp_path: Path) -> None:
+    draw, samples = np.random.default_rng(0), []
+    for step in range(0, 400, 2):
+        noise = draw.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+        noise[:16] = (200, 0, 0) if step == 0 else (0, 0, 200)
+        samples.append((step, tmp_path / f"{step}.png"))
+        Image.fromarray(noise).save(samples[-1][1])
+    captions: list[int] = []
+    whole = film(samples, lambda step: captions.append(step) or str(step))  # type: ignore[func-returns-value]
+    assert (len(captions), captions[0], captions[-1]) == (120, 0, 398)
+    assert captions == sorted(captions)
+    small = film(samples, str, most_bytes=len(whole) // 4)
+    assert len(small) <= len(whole) // 4
+    (tmp_path / "small.gif").write_bytes(small)
+    first, *_, last = frames_of(tmp_path / "small.gif")
+    for frame, wanted in ((first, (200, 0, 0)), (last, (0, 0, 200))):
+        assert np.abs(np.subtract(frame.getpixel((9, 9)), wanted)).max() < 30
+
+
+def test_a_film_is_of_images_and_replaces_nothing(tiny_run: TinyRun, tmp_path: Path) -> None:
+    out = tmp_path / "film.gif"
+    with pytest.raises(RunError, match="kept no images"):
+        export(tiny_run("bigram-shakespeare"), to="gif", out=out)
+    with pytest.raises(OlariaError, match="no part in to=gif"):
+        export(tiny_run("vae-mnist"), to="gif", out=out, checkpoint="last")
+    assert not out.exists()
+    out.write_text("mine")
+    with pytest.raises(OlariaError, match="already exists"):
+        export(tiny_run("vae-mnist"), to="gif", out=out)
+    assert out.read_text() == "mine"
