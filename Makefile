@@ -12,7 +12,7 @@ WORKERS ?= 2
 FROM := $(if $(WHEELS),--wheels "$(WHEELS)")
 FOR := $(if $(PYTHONS),--pythons $(PYTHONS)) $(if $(SYSTEMS),--systems $(SYSTEMS))
 
-.PHONY: help setup setup-run demo studio test test-slow check quick bench clean translations wheels wheelhouse lock
+.PHONY: reference help setup setup-run demo studio test test-slow check quick bench clean translations wheels wheelhouse lock
 .DEFAULT_GOAL := help
 
 help:         ## this list  ##pt esta lista
@@ -48,6 +48,9 @@ bench: setup  ## the benchmarks behind the claims  ##pt os benchmarks por trás 
 
 translations: setup ## bring the catalogs up to date with the sources  ##pt atualiza os catálogos a partir das fontes
 	@$(PY) scripts/translations.py $(ARGS)
+
+reference: setup ## write docs/verbs.md and docs/pt/verbs.md from the verbs  ##pt escreve docs/verbs.md e docs/pt/verbs.md a partir dos verbos
+	@$(PY) scripts/reference.py $(ARGS)
 
 wheels:       ## fill DIR for a class: make setup-run WHEELS=DIR (PYTHONS="3.11 3.12" SYSTEMS="linux windows")  ##pt enche DIR para uma turma: make setup-run WHEELS=DIR (PYTHONS="3.11 3.12" SYSTEMS="linux windows")
 	@$(PYTHON) scripts/setup_env.py --runtime $(FROM) --wheelhouse "$(DIR)" $(FOR)

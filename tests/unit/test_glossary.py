@@ -39,8 +39,8 @@ BETTER = {
     r"(?<![\w–-])(en|de)coders?(?![\w–-])": "codificador, decodificador",
 }
 """What is found, and what should stand there."""
-NAMES = re.compile(r"`[^`\n]*`|\{\w+\}|olaria \S+|--\S+")
-"""Commands and fields, which no language changes."""
+NAMES = re.compile(r"`[^`\n]*`|\{\w+\}|olaria \S+|--\S+|\]\([^)\s]*\)")
+"""Commands, fields and addresses of links, which no language changes."""
 
 
 def texts() -> Iterator[tuple[str, str]]:
