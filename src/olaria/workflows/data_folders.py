@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -222,7 +223,8 @@ def clean(request: CleanRequest) -> Document:
     """What can be deleted from the cache, and once confirmed its deletion.
 
     Only files this program put there are touched: those a data set names, its lock and its
-    unfinished downloads; without ``name`` also decoded images of the user's own files. Anything else stays.
+    unfinished downloads; without ``name`` also decoded images of the user's own files. Anything else stays, and so
+    does what lies elsewhere, behind a link that the user made.
 
     Returns:
         ``{"deleted": bool, "files": [{"path", "size_bytes"}], "size_bytes"}``.
@@ -237,6 +239,8 @@ def clean(request: CleanRequest) -> Document:
     paths = [path for data_set in named for path in _ours(data_set)]
     if request.name is None:
         paths += sorted(decoded.folder().glob(f"*{decoded.SUFFIX}"))
+    home = os.path.realpath(places.home())
+    paths = [path for path in paths if _lies_in(home, path)]
     files = [{"path": str(path), "size_bytes": path.stat().st_size} for path in paths]
     if request.confirmed:
         for path in paths:
@@ -271,6 +275,11 @@ def _ours(data_set: DataSet) -> list[Path]:
     return [path for path in (*found, *left, lock) if path.is_file()]
 
 
+def _lies_in(home: str, path: Path) -> bool:
+    """Whether no link leads out of ``home`` on the way to a file; of a file that is a link, the link is deleted."""
+    return Path(os.path.realpath(path.parent)).is_relative_to(home)
+
+
 def _delete(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
@@ -283,5 +292,5 @@ def _delete(path: Path) -> None:
 
 
 def _delete_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
+    if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
         folder.rmdir()

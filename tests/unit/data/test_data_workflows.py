@@ -79,6 +79,22 @@ def test_get_verify_mirror_and_clean(stick: Path, tmp_path: Path) -> None:
         json.dumps(result)
 
 
+def test_clean_deletes_nothing_behind_a_link(stick: Path, tmp_path: Path) -> None:
+    workflow.get("tiny-shakespeare")
+    (file,) = folders.where("tiny-shakespeare")["files"]
+    cached, elsewhere = Path(file["path"]), tmp_path / "large disk"
+    cached.parent.rename(elsewhere)
+    cached.parent.symlink_to(elsewhere)
+    assert workflow.verify()["ok"] is True, "it is read there"
+    assert [one for one in folders.clean(confirmed=True)["files"] if "input" in one["path"]] == []
+    assert (elsewhere / cached.name).read_bytes() == CONTENT and cached.parent.is_symlink()
+    cached.parent.unlink()
+    cached.parent.mkdir()
+    cached.symlink_to(elsewhere / cached.name)
+    folders.clean(confirmed=True)
+    assert not cached.is_symlink() and (elsewhere / cached.name).read_bytes() == CONTENT
+
+
 def test_mirror_gzips_as_published(stick: Path) -> None:
     file = DATASETS["mnist"].files[0]
     first, second = (folders._published(file, b"abc" * 100) for _ in range(2))
