@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -177,8 +177,8 @@ def _of_verb(name: str, request: type[Request], language: str) -> Iterator[str]:
     yield _table((head["option"], head["means"], head["default"]), rows)
     listed = request.words()
     if listed is not None:
-        rows = [(_code(word), translate(text, language)) for word, text in listed[1]]
-        yield _table((translate(listed[0], language), head["means"]), rows)
+        meanings = [(_code(word), translate(text, language)) for word, text in listed[1]]
+        yield _table((translate(listed[0], language), head["means"]), meanings)
     examples = EXAMPLES[name]
     width = max(len(example[0]) for example in examples)
     lines = [f"{example[0]:{width}}  # {example[1 + at]}" for example in examples]
@@ -214,7 +214,7 @@ def _code(text: str) -> str:
     return f"`{text}`"
 
 
-def _table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A table of Markdown; bars inside a cell are escaped, in code too."""
     lines = [headings, ("---",) * len(headings), *rows]
     cells = [[cell.replace("|", r"\|") for cell in line] for line in lines]

@@ -32,7 +32,10 @@ from olaria.storage.files import (
     write_text,
 )
 from olaria.storage.inside import inside
-from olaria.storage.listed import RECIPE, is_run, list_runs, runs_home
+from olaria.storage.listed import RECIPE as RECIPE
+from olaria.storage.listed import is_run as is_run
+from olaria.storage.listed import list_runs as list_runs
+from olaria.storage.listed import runs_home as runs_home
 from olaria.storage.locks import locked
 from olaria.storage.paths import user_path
 

@@ -84,7 +84,7 @@ def test_sizes_differ_and_the_list_stays(capsys: pytest.CaptureFixture[str]) -> 
     [
         (("vae-mnits",), "did you mean vae-mnist"),
         (("vae-mnist", "--size", "huge"), "--size"),
-        (("--size", "tiny"), "--size goes with NAME"),
+        (("--size", "tiny"), "--size goes with PRESET"),
     ],
 )
 def test_what_cannot_be_is_one_line(
