@@ -158,6 +158,8 @@ def test_the_wheel_installs_and_a_demo_ends_well_in_an_empty_home(
     lock = (ROOT / "requirements" / "lock.txt").read_text("utf-8")
     pins.write_text(constraints(lock, tool.TORCH), "utf-8")
     extra = tool.CPU_INDEX if tool.is_reachable(tool.CPU_INDEX + "/torch/") else ""
+    for name in [name for name in os.environ if name.startswith(("OLARIA_", "PYTHON"))]:
+        monkeypatch.delenv(name)  # what another Python has would count as installed
     started = time.perf_counter()
     venv.create(tmp_path / "venv", with_pip=True)
     bin = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin")
@@ -165,8 +167,6 @@ def test_the_wheel_installs_and_a_demo_ends_well_in_an_empty_home(
     ran([*install, *(["--extra-index-url", extra] if extra else [])], tmp_path, timeout_s=600)
     installed = time.perf_counter()
     home.mkdir(), work.mkdir()
-    for name in [name for name in os.environ if name.startswith(("OLARIA_", "PYTHON"))]:
-        monkeypatch.delenv(name)
     said = ran(
         [str(bin / "olaria"), "demo", "--budget", "30s", "--offline", "--json"],
         work,
