@@ -111,7 +111,9 @@ DataSetName = Literal[
 ]
 """The keys of :data:`olaria.data.DATASETS`, as well."""
 PageFormat = Literal["html", "pdf", "md"]
-ExportForm = Literal["huggingface", "torch", "onnx", "gif"]
+ExportForm = Literal["huggingface", "torch", "onnx", "tensorboard", "gif"]
+TrackerName = Literal["tensorboard"]
+"""Programs that a training can be followed in."""
 LessonName = Literal[
     "autoencoder",
     "kl",

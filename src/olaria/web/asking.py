@@ -23,8 +23,9 @@ from olaria.workflows.train import TrainRequest
 
 BY_ID = ("start", "replay")
 """Settings that name a run: here by its id."""
-NOT_TAKEN = ("out", "resume", "nproc")
-"""The studio chooses the folder, a run goes on by a route of its own, and several processes need a terminal."""
+NOT_TAKEN = ("out", "resume", "nproc", "track")
+"""The studio chooses the folder and shows the run itself; a run goes on by a route of its own, and several processes
+need a terminal."""
 
 NOT_DRAWN = ("run", "data", "out", "overwrite", "threads")
 """Settings of ``sample`` that are places, or the studio's own."""

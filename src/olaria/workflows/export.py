@@ -31,7 +31,8 @@ class ExportRequest(Request):
     to: ExportForm = setting(
         N_(
             "which form; torch: plain PyTorch; onnx: graphs for onnxruntime; huggingface: the folder of a "
-            "GPT-2 for transformers; gif: the images of its training as a film"
+            "GPT-2 for transformers; tensorboard: the training's course; gif: the images of its training as "
+            "a film"
         )
     )
     out: str | Path = setting(
@@ -158,6 +159,30 @@ def export_onnx(
     return _whole(out, lambda folder: write_onnx(run, model, tokenizer, folder, told))
 
 
+def export_tensorboard(
+    run: str | Path | Run,
+    out: str | Path,
+    checkpoint: str | int | None = None,
+    language: str = "en",  # noqa: ARG001 (the folder has no prose)
+) -> Path:
+    """What ``--track tensorboard`` writes while a run trains, of any run; see :func:`export`.
+
+    Args:
+        run: any run that was trained.
+        out: the folder to make.
+        checkpoint: of the latent vectors: ``best``, ``last`` or a step.
+        language: has no part in it.
+    """
+    from olaria.runs import opened_run
+    from olaria.trackers import check_installed
+    from olaria.workflows.tracking import write_tensorboard
+
+    run = opened_run(run)
+    out = _free(out)
+    check_installed("tensorboard")
+    return _whole(out, lambda folder: write_tensorboard(run, folder, checkpoint))
+
+
 def export_gif(
     run: str | Path | Run,
     out: str | Path,
@@ -199,6 +224,7 @@ _FORMS: dict[ExportForm, Callable[..., Path]] = {
     "huggingface": export_huggingface,
     "torch": export_torch,
     "onnx": export_onnx,
+    "tensorboard": export_tensorboard,
     "gif": export_gif,
 }
 

@@ -40,6 +40,8 @@ from olaria.training.schedule import Clock
 from olaria.training.sizing import Notes, room
 from olaria.training.stopping import Patience
 from olaria.training.team import Team
+from olaria.vocabulary import TrackerName
+from olaria.workflows.tracking import tracked
 
 
 def train_recipe(
@@ -55,12 +57,14 @@ def train_recipe(
     team: Team | None = None,
     repeated: Run | None = None,
     epochs: float | None = None,
+    track: TrackerName | None = None,
 ) -> Run:
     """Train a recipe from its beginning into a new folder; see :func:`olaria.workflows.train.train`.
 
     Args:
         out: the folder; a free name that begins with ``stem``, else with the preset's name, where None.
         epochs: times over the training data, instead of the recipe's end.
+        track: a program that is told of the run.
     """
     clock = clock or Clock()
     if out is not None and files.is_run(Path(out)):  # refused before minutes of preparation
@@ -84,7 +88,7 @@ def train_recipe(
             teamwork.begin(team, prepared, trainer)
         # A repeated run ends at the step where the first one did.
         stopping = _patience(prepared) if fractions is None else []
-        return _run(trainer, prepared, folder, [*stopping, *listeners])
+        return _run(trainer, prepared, folder, [*stopping, *listeners], track=track)
 
 
 def foretell(recipe: Recipe, *, offline: bool = False, epochs: float | None = None) -> Began:
@@ -110,6 +114,7 @@ def resume(
     progress: Progress | None = None,
     started: float | None = None,
     team: Team | None = None,
+    track: TrackerName | None = None,
 ) -> Run:
     """Go on with a stopped run from its last complete checkpoint.
 
@@ -150,7 +155,7 @@ def resume(
         skipped = Notes(records.skipped_checkpoints(opened.folder, trainer.progress.step))
         changed = records.MachineChanged(stored)
         first: list[Listener] = [changed, skipped, *stopping, *listeners]
-        return _run(trainer, prepared, opened.folder, first, past)
+        return _run(trainer, prepared, opened.folder, first, past, track)
 
 
 def _remember_place(run: Run, prepared: Prepared) -> None:
@@ -240,6 +245,7 @@ def replay(
     listeners: Sequence[Listener] = (),
     progress: Progress | None = None,
     team: Team | None = None,
+    track: TrackerName | None = None,
 ) -> Run:
     """Repeat a run exactly, a budget run too: its schedule is followed instead of the clock.
 
@@ -247,7 +253,7 @@ def replay(
         run: to be repeated.
         out: folder of the new run; a free name unless given.
         start: where the base of a tuned run is now, if it was moved.
-        offline, listeners, progress, team: see :func:`train_recipe`.
+        offline, listeners, progress, team, track: see :func:`train_recipe`.
 
     Raises:
         RunError: its data or its base has changed, or is not where it was.
@@ -270,6 +276,7 @@ def replay(
             fractions=opened.fractions(),
             team=team,
             repeated=opened,
+            track=track,
         )
 
 
@@ -344,16 +351,19 @@ def _run(
     folder: RunFolder,
     listeners: Sequence[Listener],
     past: Sequence[Event] = (),
+    track: TrackerName | None = None,
 ) -> Run:
     """Run the loop into the folder; the folder's status records how it ended."""
     training = prepared.recipe.training
+    tracking = None if track is None else tracked(track, folder, prepared.data)
     recorder = Recorder(
         folder,
         training.keep_last,
         training.keep_spaced,
         in_background=training.background_saving,
     )
-    all_listeners: list[Listener] = [recorder, *listeners]
+    all_listeners: list[Listener] = [recorder, *([] if tracking is None else [tracking])]
+    all_listeners += listeners
     all_listeners.append(Notes((*prepared.notes, *prepared.watch.notes), is_note=True))
     all_listeners.append(Notes(prepared.sized.notes))
     all_listeners.append(Notes(room(prepared.sized.memory, folder.path, training)))
@@ -376,6 +386,8 @@ def _run(
             finished = trainer.run(all_listeners)
     except BaseException as error:
         recorder.close()
+        if tracking is not None:
+            tracking.close()
         folder.status("failed", trainer.progress.step)
         if isinstance(error, NonFiniteLossError) and folder.checkpoint_steps():
             raise _with_last_good(error, folder) from error

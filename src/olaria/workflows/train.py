@@ -24,6 +24,7 @@ from olaria.vocabulary import (
     Size,
     Times,
     TokenizerKind,
+    TrackerName,
     Unseen,
 )
 from olaria.workflows.going_on import AUTO, of_preset, refuse_another_end, unfinished
@@ -155,6 +156,9 @@ class TrainRequest(Request):
         least=1,
     )
     device: Device | None = setting(N_("where to train"), default=None, unless=DEVICE)
+    track: TrackerName | None = setting(
+        N_("also show the run in this program, on this machine"), default=None
+    )
     threads: int | None = threads_setting()
     out: str | Path | None = out_setting(N_("of the new run"), metavar=N_("FOLDER"))
 
@@ -299,11 +303,14 @@ def train(
     Raises:
         OlariaError: as its subclasses say; nothing of another run is ever touched.
     """
+    from olaria.trackers import check_installed
     from olaria.training.schedule import Clock
     from olaria.training.teamwork import join
     from olaria.workflows import given, running
 
     started = time.monotonic() if started is None else started
+    if request.track is not None:
+        check_installed(request.track)
     if not request.is_of_a_run:
         request = with_file(request)
     if team is None and request.nproc not in (None, 1):
@@ -318,6 +325,7 @@ def train(
         "listeners": listeners,
         "progress": progress,
         "team": team,
+        "track": request.track,
     }
     if request.replay is not None:
         of_preset(request.replay, request.preset)
