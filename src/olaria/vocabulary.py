@@ -112,7 +112,7 @@ DataSetName = Literal[
 """The keys of :data:`olaria.data.DATASETS`, as well."""
 PageFormat = Literal["html", "pdf", "md"]
 ExportForm = Literal["huggingface", "torch", "onnx", "tensorboard", "gif"]
-TrackerName = Literal["tensorboard"]
+TrackerName = Literal["tensorboard", "mlflow", "wandb"]
 """Programs that a training can be followed in."""
 LessonName = Literal[
     "autoencoder",

@@ -63,10 +63,12 @@ class Tracker(Protocol):
         """The end, whether it is the planned one."""
 
 
-NEEDED: dict[TrackerName, str] = {
-    "tensorboard": "tensorboard",
+NEEDED: dict[TrackerName, tuple[str, tuple[str, ...]]] = {
+    "tensorboard": ("track", ("tensorboard",)),
+    "mlflow": ("mlflow", ("mlflow", "sqlalchemy", "alembic", "cryptography")),
+    "wandb": ("wandb", ("wandb",)),
 }
-"""The package without which a tracker cannot be opened; the extra that brings it has the tracker's name."""
+"""The extra that brings what a tracker cannot be opened without, and those packages."""
 
 
 def check_installed(name: TrackerName) -> None:
@@ -75,13 +77,14 @@ def check_installed(name: TrackerName) -> None:
     Raises:
         OlariaError: naming what to install.
     """
-    package = NEEDED[name]
-    if find_spec(package) is None:
+    extra, packages = NEEDED[name]
+    missing = next((package for package in packages if find_spec(package) is None), None)
+    if missing is not None:
         raise OlariaError(
             N_("{tracker} needs another package ({name}): pip install 'olaria[{extra}]' brings it"),
             tracker=name,
-            name=package,
-            extra="track" if name == "tensorboard" else name,
+            name=missing,
+            extra=extra,
         )
 
 

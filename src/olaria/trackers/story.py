@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import nan
+from pathlib import Path
 from typing import Any
 
 from olaria.families import MODELS
@@ -61,20 +62,26 @@ class Story:
         return bool(self._rows) or self._size() > self._read_bytes
 
     def tell(self, tracker: Tracker) -> None:
-        """Tell the rows and the samples that were not told yet."""
+        """Tell the rows and the samples that were not told yet, by step."""
+        samples = {path: int(path.stem.removeprefix("step-")) for path in self._new_samples()}
         for row in self._new_rows():
+            while samples and next(iter(samples.values())) < row["step"]:
+                self._tell_first(samples, tracker)
             split, step, self._seconds = row["split"], row["step"], row.get("elapsed_s", 0.0)
             values = {f"{name}/{split}": value for name, value in row["values"].items()}
             if split == "train" and step in self._rates:
                 values["schedule/learning_rate"], values[self._speed] = self._rates[step]
             tracker.numbers(step, self._seconds, _with_nan(values))
         self._rates.clear()
-        for path in self._folder.samples():
-            if path.name not in self._shown:
-                self._shown.add(path.name)
-                step = int(path.stem.removeprefix("step-"))
-                tell = tracker.picture if path.suffix == ".png" else tracker.words
-                tell(step, self._drawn_s.get(step, self._seconds), path)
+        while samples:
+            self._tell_first(samples, tracker)
+
+    def _tell_first(self, samples: dict[Path, int], tracker: Tracker) -> None:
+        """Tell the first of some samples, which is taken out of them; their steps ascend."""
+        path = next(iter(samples))
+        step = samples.pop(path)
+        tell = tracker.picture if path.suffix == ".png" else tracker.words
+        tell(step, self._drawn_s.get(step, self._seconds), path)
 
     def tell_evaluation(self, tracker: Tracker) -> None:
         """Tell what ``olaria eval`` measured, at the step of its checkpoint, where the run was evaluated."""
@@ -85,6 +92,11 @@ class Story:
         numbers = {n: v for n, v in found["metrics"].items() if type(v) in (int, float)}
         values = {f"{name}/{split}": float(value) for name, value in numbers.items()}
         tracker.numbers(step if isinstance(step, int) else 0, self._seconds, values)
+
+    def _new_samples(self) -> list[Path]:
+        new = [path for path in self._folder.samples() if path.name not in self._shown]
+        self._shown.update(path.name for path in new)
+        return new
 
     def _new_rows(self) -> list[dict[str, Any]]:
         rows, self._rows = self._rows, []
