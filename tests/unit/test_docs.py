@@ -271,7 +271,7 @@ def test_pictures_are_those_of_the_language() -> None:
                 assert marks in ([], [language]), source
                 assert (page.parent / source).is_file(), source
                 shown.add(name)
-    assert shown == {"gan", *PICTURES}
+    assert shown == {"gan", "tensorboard", *PICTURES}
 
 
 @every_page

@@ -74,6 +74,6 @@ class Tracking:
             self._story.note_sample(event.step, event.elapsed_s)
         self._story.tell(self._tracker)
         if isinstance(event, events.Finished):
-            self._finish()
             tracker, self._tracker = self._tracker, None
             tracker.close(is_done=True)
+            self._finish()

@@ -35,6 +35,9 @@ EXTRAS = (
     "onnxruntime",
     "sklearn",
     "optuna",
+    "tensorboard",
+    "mlflow",
+    "wandb",
 )
 """Modules of the optional dependencies."""
 LOW_DISK_BYTES = 2 * 10**9

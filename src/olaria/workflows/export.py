@@ -12,8 +12,8 @@ from olaria.errors import RunError, StorageError, UsageError
 from olaria.i18n import N_, Message, Setting, detect_language
 from olaria.numbers import Number
 from olaria.vocabulary import ExportForm
-from olaria.workflows.requests import AnyRun, Checkpoint, Document, Request, setting
-from olaria.workflows.requests.common import checkpoint_setting, run_setting
+from olaria.workflows.requests import AnyData, AnyRun, Checkpoint, Document, Request, setting
+from olaria.workflows.requests.common import checkpoint_setting, place_setting, run_setting
 from olaria.workflows.requests.verbs import verb
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class ExportRequest(Request):
         N_("the folder to make; of the form gif, the file"), metavar=N_("FOLDER|FILE")
     )
     checkpoint: Checkpoint | None = checkpoint_setting()
+    run_data: AnyData | None = place_setting()
 
     def check(self) -> None:
         if self.to == "gif" and self.checkpoint is not None:
@@ -62,9 +63,9 @@ def export(request: ExportRequest, *, language: str | None = None) -> Document:
         DataError: its tokenizer has no such form.
         OlariaError: the form needs packages that are not installed.
     """
-    from olaria.runs import opened_run
+    from olaria.workflows import given
 
-    run = opened_run(request.run)
+    run = given.opened(request.run, request.run_data, setting="run_data")
     write = _FORMS[request.to]
     path = write(run, request.out, request.checkpoint, language or detect_language())
     return Document(format=1, run=run.name, form=request.to, path=str(path))

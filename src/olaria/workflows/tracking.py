@@ -8,8 +8,8 @@ import torch
 
 from olaria.data.base import AnyData, ImageData
 from olaria.errors import RunError
-from olaria.families import MODELS
 from olaria.i18n import N_, Setting
+from olaria.models import NETWORKS
 from olaria.models.base import ImageModel
 from olaria.runs import Run
 from olaria.sampling import latent
@@ -52,12 +52,9 @@ def write_tensorboard(run: Run, folder: Path, checkpoint: str | int | None) -> N
     story.tell(tracker)
     story.tell_evaluation(tracker)
     tracker.close(run.state == "done")
-    if _has_codes(run) and run.folder.checkpoint_steps():
-        write_codes(run, run.data(), folder, checkpoint)
-
-
-def _has_codes(run: Run) -> bool:
-    return MODELS[run.family].data == "images" and run.family != "gan"
+    has_codes = getattr(NETWORKS[run.family], "encodes", False)
+    if has_codes and run.folder.checkpoint_steps():
+        write_codes(run, run.data(offline=True), folder, checkpoint)
 
 
 def write_codes(run: Run, data: AnyData, folder: Path, checkpoint: str | int | None = None) -> None:

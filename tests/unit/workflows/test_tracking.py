@@ -227,6 +227,21 @@ def test_a_value_that_is_not_finite_is_told_as_such(vae: Run, tmp_path: Path) ->
     assert step == 41 and math.isnan(value)
 
 
+def test_codes_of_data_that_were_moved(tmp_path: Path) -> None:
+    for number in range(40):
+        place = tmp_path / "fotos" / f"{number % 2}"
+        place.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 6 * number).save(place / f"{number}.png")
+    small = {**SMALL, "data": str(tmp_path / "fotos"), "steps": 5}
+    run = train("ae-mnist", **small, out=tmp_path / "run")
+    moved = shutil.move(tmp_path / "fotos", tmp_path / "imagens")
+    with pytest.raises(RunError, match="run_data"):
+        export(run, to="tensorboard", out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    export(run, to="tensorboard", out=tmp_path / "out", run_data=moved)
+    assert (tmp_path / "out" / "projector" / "images.png").is_file()
+
+
 def test_bad_requests(vae: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "mine.txt").touch()
