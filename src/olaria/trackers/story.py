@@ -35,10 +35,12 @@ class Story:
         self.about = About(folder.path.resolve().name, folder.path, recipe, began_s)
         is_text = MODELS[recipe["model"]["family"]].data in _OF_TOKENS
         self._speed = f"speed/{'tokens' if is_text else 'examples'}_per_second"
+        self._metrics = folder.at(METRICS)
         self._rows = folder.lines(METRICS)
         self._read_bytes = self._size()
         self._seconds = 0.0
         self._shown: set[str] = set()
+        self._are_samples_new = True
         self._rates: dict[int, tuple[float | None, float | None]] = {}
         self._drawn_s: dict[int, float] = {}
         ends = {row["step"] for row in self._rows}
@@ -55,6 +57,7 @@ class Story:
     def note_sample(self, step: int, seconds: float) -> None:
         """Keep when a sample was drawn."""
         self._drawn_s[step] = seconds
+        self._are_samples_new = True
 
     @property
     def has_metrics(self) -> bool:
@@ -94,6 +97,9 @@ class Story:
         tracker.numbers(step if isinstance(step, int) else 0, self._seconds, values)
 
     def _new_samples(self) -> list[Path]:
+        if not self._are_samples_new:
+            return []
+        self._are_samples_new = False
         new = [path for path in self._folder.samples() if path.name not in self._shown]
         self._shown.update(path.name for path in new)
         return new
@@ -101,7 +107,7 @@ class Story:
     def _new_rows(self) -> list[dict[str, Any]]:
         rows, self._rows = self._rows, []
         if self._size() > self._read_bytes:  # a run that trains writes whole lines
-            with self._folder.at(METRICS).open("rb") as file:
+            with self._metrics.open("rb") as file:
                 file.seek(self._read_bytes)
                 content = file.read()
             self._read_bytes += len(content)
@@ -109,8 +115,10 @@ class Story:
         return rows
 
     def _size(self) -> int:
-        path = self._folder.at(METRICS)
-        return path.stat().st_size if path.exists() else 0
+        try:
+            return self._metrics.stat().st_size
+        except FileNotFoundError:
+            return 0
 
 
 def _with_nan(values: Mapping[str, float | None]) -> dict[str, float]:
