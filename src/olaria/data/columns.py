@@ -69,10 +69,12 @@ class Texts:
     Args:
         name: of the file.
         column: that is read.
+        by_row: whether records are named by their rows and not by lines.
     """
 
     name: str
     column: str | Message
+    by_row: bool = False
     found: list[str] = field(default_factory=list)
     num_empty: int = 0
     first_empty: int = 0
@@ -116,6 +118,11 @@ class Texts:
                 "{count} {count:record|records} of {name} without a text in {column} "
                 "{count:was|were} left out; the first is on line {line}"
             )
+            if self.by_row:
+                message = N_(
+                    "{count} {count:record|records} of {name} without a text in {column} "
+                    "{count:was|were} left out; the first is in row {line}"
+                )
             notes.append(Message(message, {**fields, "line": self.first_empty}))
         return self.found
 

@@ -46,7 +46,7 @@ class DataConfig(Config):
     encoding: str = ENCODING
     """Encoding of text files; decoding is strict."""
     column: str | None = None
-    """Column of a ``.csv`` or ``.tsv`` file, by name or number; field of a ``.jsonl`` or ``.json`` file."""
+    """Column of a ``.csv`` or ``.tsv`` file, by name or number, or of a ``.parquet``; field of JSON records."""
     times: Times = TIMES
     """Times of the messages of an exported chat, which are kept as text or dropped."""
     tokenizer: TokenizerKind = TOKENIZER

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from olaria.data.arrays import Stored
@@ -13,6 +13,7 @@ from olaria.data.entries import (
     IMAGE_SUFFIXES,
     LINES_SUFFIXES,
     NAMED_SUFFIXES,
+    PARQUET_SUFFIX,
     TEXT_SUFFIXES,
     ZIP_SUFFIXES,
     Entry,
@@ -20,6 +21,9 @@ from olaria.data.entries import (
     inside_zips,
 )
 from olaria.data.idx_files import is_idx, read_idx_files
+from olaria.data.label_tables import LabelTable
+from olaria.data.parquet import is_parquet
+from olaria.data.parquet_images import rows_of
 from olaria.data.parts import left_out
 from olaria.data.pixel_tables import is_pixel_table, read_pixel_tables
 from olaria.data.stored import ARRAY_SUFFIX, read_arrays
@@ -33,7 +37,7 @@ _AS_NUMBERS: tuple[tuple[Callable[[Entry], bool], Reader], ...] = (
     (is_idx, read_idx_files),
     (is_pixel_table, read_pixel_tables),
 )
-_WITH_COLUMNS = (".csv", *LINES_SUFFIXES, *NAMED_SUFFIXES)
+_WITH_COLUMNS = (".csv", *LINES_SUFFIXES, *NAMED_SUFFIXES, PARQUET_SUFFIX)
 _UNREAD_IMAGES = (".heic", ".heif", ".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw")
 """Pictures of telephones and cameras that no kept library reads."""
 
@@ -49,6 +53,8 @@ class Contents:
         numbers: files of many images each: arrays, IDX files or tables of pixels.
         reader: of ``numbers``.
         texts: what may be text, tables too.
+        tables: classes of pictures that came with them.
+        shards: Parquet files that the pictures are rows of; their rows stand in their place.
     """
 
     path: Path
@@ -57,6 +63,8 @@ class Contents:
     numbers: tuple[Entry, ...]
     reader: Reader
     texts: tuple[Entry, ...]
+    tables: tuple[LabelTable, ...] = ()
+    shards: tuple[Entry, ...] = ()
 
     @property
     def num_images(self) -> int:
@@ -77,7 +85,8 @@ class Contents:
     @property
     def with_columns(self) -> list[Entry]:
         """Files of which one column may be asked for."""
-        return [entry for entry in self.entries if entry.suffix in _WITH_COLUMNS]
+        entries = (*self.entries, *self.shards)
+        return [entry for entry in entries if entry.suffix in _WITH_COLUMNS]
 
     @property
     def unread_images(self) -> list[str]:
@@ -187,4 +196,28 @@ def _sorted_out(path: Path, entries: Sequence[Entry], wanted: Kind | None) -> Co
         texts = tuple(entry for entry in entries if entry.suffix in DOCUMENT_SUFFIXES)
     if not (pictures or numbers or texts):
         texts = tuple(entry for entry in entries if entry.suffix in NAMED_SUFFIXES)
-    return Contents(path, tuple(entries), pictures, numbers, reader, texts)
+    contents = Contents(path, tuple(entries), pictures, numbers, reader, texts)
+    return contents if pictures or numbers else _with_parquet(contents, wanted)
+
+
+def _with_parquet(contents: Contents, wanted: Kind | None) -> Contents:
+    """The same with what its Parquet files hold: rows of images as pictures, or texts.
+
+    What lies beside them in Markdown describes them, as the card of a data set does.
+    """
+    shards = [entry for entry in contents.entries if is_parquet(entry)]
+    if not shards:
+        return contents
+    rows, tables = ([], []) if wanted == "text" else rows_of(shards)
+    texts = [entry for entry in contents.texts if entry.suffix != ".md"]
+    if not rows:
+        return replace(contents, texts=(*(one for one in texts if one not in shards), *shards))
+    others = [entry for entry in contents.entries if not is_parquet(entry)]
+    return replace(
+        contents,
+        entries=(*others, *rows),
+        pictures=tuple(rows),
+        texts=tuple(texts),
+        tables=tuple(tables),
+        shards=tuple(shards),
+    )

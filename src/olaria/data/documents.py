@@ -47,7 +47,7 @@ TOLD = {
     **dict.fromkeys((".doc", ".odt", ".rtf", ".pages", ".wpd"), _OFFICE),
     **dict.fromkeys((".epub", ".mobi", ".azw", ".azw3", ".fb2"), _BOOK),
     **dict.fromkeys((".html", ".htm", ".xhtml", ".mhtml"), _PAGE),
-    **dict.fromkeys((".xlsx", ".xlsm", ".xls", ".ods", ".parquet", ".arrow", ".feather"), _TABLE),
+    **dict.fromkeys((".xlsx", ".xlsm", ".xls", ".ods", ".arrow", ".feather"), _TABLE),
     **dict.fromkeys((".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst"), _ARCHIVE),
 }
 """Files that are not read, and what to do with them."""

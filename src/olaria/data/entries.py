@@ -25,6 +25,7 @@ DOCUMENT_SUFFIXES = (".docx", ".pdf")
 """Of documents that are a text where there is none plainer: beside texts they are what these came from."""
 NAMED_SUFFIXES = (".json", ".tsv")
 """Of tables that are a text where one is named, by itself or by its column: beside other files they describe those."""
+PARQUET_SUFFIX = ".parquet"
 ARCHIVED_ARRAYS = (".npz",)
 ARRAY_SUFFIXES = (".npy", *ARCHIVED_ARRAYS)
 ZIP_SUFFIXES = (".zip", *ARCHIVED_ARRAYS)
@@ -56,6 +57,7 @@ class Entry:
         read: gives the content.
         stamp: changes when the content does: a zip's checksum of it, or when a file was last written.
         is_link: whether it is no file but a link to a folder, which is not followed: it may lead anywhere.
+        place: where it lies by itself, for readers that need not all of it; None inside a zip.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Entry:
     read: Callable[[], bytes]
     stamp: int = 0
     is_link: bool = False
+    place: Path | None = None
 
     @property
     def suffix(self) -> str:
@@ -149,7 +152,8 @@ def _folder_entries(folder: Path) -> list[Entry]:
 
 def _file_entry(name: str, file: Path) -> Entry:
     about = file.stat()
-    return Entry(plain_name(name), about.st_size, partial(read_file, file), about.st_mtime_ns)
+    read = partial(read_file, file)
+    return Entry(plain_name(name), about.st_size, read, about.st_mtime_ns, place=file)
 
 
 def _zip_entries(path: Path, source: Path | BytesIO) -> list[Entry]:

@@ -57,7 +57,7 @@ def load_images(
     organised = organise([entry.name for entry in entries], _labels_of(tables))
     used = [entry for entry in entries if entry.name in organised.classes]
     pictures = _read_all(path, used, options, MIN_IMAGES)
-    labels, class_names = organised.labelled(path, pictures.names)
+    labels, class_names = organised.labelled(path, pictures.names, _order_of(tables))
     y = None if labels is None else torch.tensor(labels, dtype=torch.int64)
     parts = [organised.parts[name] for name in pictures.names]
     said = _said_of(tables, organised)
@@ -129,7 +129,7 @@ def load_pictures(path: Path, options: DataConfig) -> Pictures:
         names = tuple(map(str, range(len(images))))
         return Pictures(names, images.x, stored.notes, images.y, class_names)
     found = _read_all(path, contents.pictures, options, 1)
-    tables = label_tables(contents.texts, contents.pictures)
+    tables = (*contents.tables, *label_tables(contents.texts, contents.pictures))
     return _classed(path, found, tables)
 
 
@@ -140,7 +140,7 @@ def _classed(path: Path, pictures: Pictures, tables: Sequence[LabelTable]) -> Pi
     organised = organise([*pictures.names], _labels_of(tables))
     if not all(map(organised.classes.get, pictures.names)):
         return pictures
-    labels, class_names = organised.labelled(path, pictures.names)
+    labels, class_names = organised.labelled(path, pictures.names, _order_of(tables))
     return replace(pictures, y=torch.tensor(labels, dtype=torch.int64), class_names=class_names)
 
 
@@ -148,6 +148,11 @@ def _labels_of(tables: Sequence[LabelTable]) -> dict[str, str] | None:
     """The class of each image that a table names; of two tables the first has the say."""
     labels = {name: own for table in reversed(tables) for name, own in table.labels.items()}
     return labels or None
+
+
+def _order_of(tables: Sequence[LabelTable]) -> tuple[str, ...]:
+    """The order of the classes, as the tables tell it."""
+    return tuple(dict.fromkeys(word for table in tables for word in table.order))
 
 
 def _read_all(path: Path, entries: Sequence[Entry], options: DataConfig, least: int) -> Pictures:

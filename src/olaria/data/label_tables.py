@@ -33,12 +33,14 @@ class LabelTable:
         labels: of images, by their names.
         names_column: whose cells name the images.
         label_column: that the classes are from.
+        order: of the classes, where it tells one.
     """
 
     entry: Entry
     labels: Mapping[str, str]
     names_column: str
     label_column: str
+    order: tuple[str, ...] = ()
 
     def note(self) -> Message:
         """Where the classes are from."""
@@ -51,6 +53,8 @@ class LabelTable:
         message = N_(
             "the classes of {count} images are from {table}: files in the column {names}, classes in {labels}"
         )
+        if not self.names_column:  # images and classes are cells of one row
+            message = N_("the classes of {count} images are from the column {labels}")
         return Message(message, fields)
 
 

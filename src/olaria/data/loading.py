@@ -14,7 +14,7 @@ from olaria.data.dates import DATES
 from olaria.data.digits import DIGITS
 from olaria.data.machado import MACHADO
 from olaria.data.mnist import FASHION_MNIST, MNIST
-from olaria.data.pairs import PAIR_SUFFIX, REVERSE, TOY_TRANSLATION, load_tsv
+from olaria.data.pairs import PAIR_SUFFIX, REVERSE, TOY_TRANSLATION, load_parquet, load_tsv
 from olaria.data.plane import GRID, RING, SPIRAL, load_csv
 from olaria.data.shakespeare import SHAKESPEARE, TINY_SHAKESPEARE
 from olaria.data.tokenizer import check_vocab_size
@@ -102,6 +102,11 @@ def _own(path: Path, options: DataConfig, wanted: Kind | None) -> AnyData:
     if path.suffix.lower() == PAIR_SUFFIX and path.is_file() and not is_table:
         _check_options(path.name, "pairs", options, ("column", "times"))
         return load_tsv(path, options)
+    from olaria.data.parquet_texts import holds_pairs
+
+    if not is_table and holds_pairs(path, wanted):
+        _check_options(path.name, "pairs", options, ("column", "times"))
+        return load_parquet(path)
     from olaria.data.user import load_path
 
     data = load_path(path, options, wanted)

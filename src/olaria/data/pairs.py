@@ -126,6 +126,33 @@ def load_tsv(path: Path, options: DataConfig) -> PairData:
     is_credited = len(credited) == len(lines)
     lines = credited if is_credited else lines
     rows = [_pair(path.name, number, line) for number, line in enumerate(lines, start=1)]
+    return _own_pairs(path, rows, _credit_notes(len(rows) * is_credited))
+
+
+def load_parquet(path: Path) -> PairData:
+    """The user's own pairs in Parquet files; see :func:`olaria.data.parquet_texts.parquet_pairs`.
+
+    Raises:
+        DataError: a file is damaged or holds no pairs, or there are too few.
+        StorageError: the files cannot be read.
+    """
+    from olaria.data.decoding import normalise
+    from olaria.data.entries import find_entries
+    from olaria.data.parquet import is_parquet
+    from olaria.data.parquet_texts import parquet_pairs
+
+    notes: list[Message] = []
+    found = [parquet_pairs(entry, notes) for entry in find_entries(path) if is_parquet(entry)]
+    rows = [(normalise(source), normalise(target)) for own in found for source, target in own]
+    return _own_pairs(path, rows, notes)
+
+
+def _own_pairs(path: Path, rows: Sequence[Pair], notes: Sequence[Message]) -> PairData:
+    """A data set of the user's pairs; of equal ones the first is kept.
+
+    Raises:
+        DataError: there are too few.
+    """
     pairs = list(dict.fromkeys(rows))
     num_sources = len({source for source, _ in pairs})
     if num_sources < 2:
@@ -146,7 +173,7 @@ def load_tsv(path: Path, options: DataConfig) -> PairData:
         sha256=pairs_fingerprint((*train, *validation)),
         citation="",
         licence="",
-        notes=(*_credit_notes(len(rows) * is_credited), *_repeated(len(rows) - len(pairs))),
+        notes=(*notes, *_repeated(len(rows) - len(pairs))),
     )
 
 

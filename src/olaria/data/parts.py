@@ -83,9 +83,14 @@ class Organised:
     by_table: bool = False
 
     def labelled(
-        self, path: Path, names: Sequence[str]
+        self, path: Path, names: Sequence[str], order: Sequence[str] = ()
     ) -> tuple[list[int] | None, tuple[str, ...]]:
         """The classes of ``names`` as numbers from 0, None where there are none; and their names in order.
+
+        Args:
+            path: for the error.
+            names: of images.
+            order: of the classes, where the table tells one.
 
         Raises:
             DataError: some have a class and some have none.
@@ -98,7 +103,9 @@ class Organised:
                 name=next(name for name in names if self.classes[name] is None),
             )
         class_names = sorted(set(found))
-        if self.by_table and all(map(str.isdecimal, class_names)):
+        if self.by_table and set(order) >= set(class_names):
+            class_names.sort(key=list(order).index)
+        elif self.by_table and all(map(str.isdecimal, class_names)):
             class_names.sort(key=int)
         index = {name: place for place, name in enumerate(class_names)}
         return [index[own] for own in found] or None, tuple(class_names)

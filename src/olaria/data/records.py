@@ -69,25 +69,17 @@ def json_column(name: str, text: str, column: str | None, notes: list[Message]) 
         _check_object(name, line, value)
         is_there = is_there or key in value
         content = value.get(key)
-        messages = _messages(content)
+        messages = messages_in(content)
         if messages is not None:
-            said = [f"{sender}: {words}\n" for sender, words in messages if words.strip()]
             num_chats += bool(messages)
-            num_silent += len(messages) - len(said)
-            content = "".join(said)
+            num_silent += sum(not words.strip() for _, words in messages)
+            content = chat_text(messages)
         elif content is not None and not isinstance(content, str):
             raise _not_text(name, line, key, content)
         texts.add(line, content)
     if not is_there:
         raise no_such_column(name, _text_fields(values) or _fields(values), key)
-    if num_chats:
-        message = N_("{column} of {name} holds chats: each message is read as “sender: text”")
-        notes.append(Message(message, {"column": listed([key]), "name": name}))
-    if num_silent:
-        message = N_(
-            "{count} {count:message|messages} of {name} without a text {count:was|were} left out"
-        )
-        notes.append(Message(message, {"count": num_silent, "name": name}))
+    note_chats(name, key, num_chats, num_silent, notes)
     return texts.all(notes)
 
 
@@ -190,7 +182,7 @@ def _text_fields(values: Iterable[Mapping[str, Any]]) -> list[str]:
         key
         for value in values
         for key, content in value.items()
-        if isinstance(content, str) or _messages(content)
+        if isinstance(content, str) or messages_in(content)
     )
     return list(dict.fromkeys(found))
 
@@ -215,7 +207,26 @@ def _not_text(name: str, line: int, column: str | Message, content: Any) -> Data
 # -- chats -----------------------------------------------------------------------------------------
 
 
-def _messages(content: Any) -> list[tuple[str, str]] | None:
+def chat_text(messages: Sequence[tuple[str, str]]) -> str:
+    """A line for each message that has a text."""
+    return "".join(f"{sender}: {words}\n" for sender, words in messages if words.strip())
+
+
+def note_chats(
+    name: str, column: str, num_chats: int, num_silent: int, notes: list[Message]
+) -> None:
+    """Note that chats were read, and how many messages without a text were left out."""
+    if num_chats:
+        message = N_("{column} of {name} holds chats: each message is read as “sender: text”")
+        notes.append(Message(message, {"column": listed([column]), "name": name}))
+    if num_silent:
+        message = N_(
+            "{count} {count:message|messages} of {name} without a text {count:was|were} left out"
+        )
+        notes.append(Message(message, {"count": num_silent, "name": name}))
+
+
+def messages_in(content: Any) -> list[tuple[str, str]] | None:
     """Sender and text of each message; None of what is no chat."""
     if not isinstance(content, list) or not all(isinstance(one, dict) for one in content):
         return None

@@ -17,8 +17,9 @@ from olaria.data.chats import Chat, chat_notes, telegram, whatsapp
 from olaria.data.config import DataConfig
 from olaria.data.decoding import decode, is_utf8_with_accents, normalise
 from olaria.data.documents import read_docx, read_pdf
-from olaria.data.entries import LINES_SUFFIXES, SUBTITLE_SUFFIXES, Entry
+from olaria.data.entries import LINES_SUFFIXES, PARQUET_SUFFIX, SUBTITLE_SUFFIXES, Entry
 from olaria.data.mending import mend, mending_notes, printed_notes
+from olaria.data.parquet_texts import parquet_texts
 from olaria.data.parts import Part
 from olaria.data.records import json_column
 from olaria.data.split import split_documents, split_text
@@ -144,13 +145,17 @@ def check_length(documents: Sequence[str], path: str) -> None:
 def _documents(entry: Entry, reading: _Reading) -> list[str]:
     """The documents of a file, each with its last newline where it is a row."""
     options, notes = reading.options, reading.notes
-    is_table = entry.suffix in (".csv", ".tsv", *LINES_SUFFIXES, ".json")
+    is_table = entry.suffix in (".csv", ".tsv", *LINES_SUFFIXES, ".json", PARQUET_SUFFIX)
     if options.column is not None and not is_table:
         raise UsageError(
-            N_("{name} has no columns; {column} is for .csv, .tsv, .jsonl, .ndjson and .json"),
+            N_(
+                "{name} has no columns; {column} is for .csv, .tsv, .jsonl, .ndjson, .json and .parquet"
+            ),
             column=Setting("column"),
             name=entry.name,
         )
+    if entry.suffix == PARQUET_SUFFIX:
+        return _rows(parquet_texts(entry, options.column, notes))
     content = entry.read()
     if entry.suffix == ".docx":
         return [normalise(read_docx(content, entry.name))]

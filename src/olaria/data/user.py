@@ -21,6 +21,7 @@ from olaria.data.entries import (
 )
 from olaria.data.images import MIN_IMAGES, load_image_arrays, load_images
 from olaria.data.label_tables import label_tables
+from olaria.data.parquet_images import refuse_without_images
 from olaria.data.plane import load_csv, load_point_array
 from olaria.data.sketch import TABLE_SUFFIX, sketch
 from olaria.data.text import load_text
@@ -58,6 +59,7 @@ def load_path(
         return load_image_arrays(path, stored, options)
     if wanted == "images" and contents.texts:
         _refuse_numbers(contents.texts)
+        refuse_without_images(contents.texts)
         raise OtherKindError(path, wanted)
     if contents.unread_images:
         raise DataError(
@@ -115,7 +117,7 @@ def _reads_text(options: DataConfig, wanted: Kind | None, contents: Contents) ->
 
 def _pictures(contents: Contents, options: DataConfig) -> ImageData:
     """The picture files; their classes are from a table where no folder names any."""
-    tables = label_tables(contents.texts, contents.pictures)
+    tables = (*contents.tables, *label_tables(contents.texts, contents.pictures))
     used = [*contents.pictures, *(table.entry for table in tables)]
     return load_images(
         contents.path, contents.pictures, options, contents.notes(used), tables=tables

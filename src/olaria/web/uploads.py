@@ -23,6 +23,7 @@ from olaria.data.entries import (
     ARRAY_SUFFIXES,
     DOCUMENT_SUFFIXES,
     NAMED_SUFFIXES,
+    PARQUET_SUFFIX,
     TEXT_SUFFIXES,
     ZIP_SUFFIXES,
 )
@@ -43,7 +44,14 @@ from olaria.web.workers import NOTES
 FOLDER, ABOUT, PARTIAL = "data", "about.json", ".partial-"
 ENDINGS = tuple(
     dict.fromkeys(
-        (*ZIP_SUFFIXES, *TEXT_SUFFIXES, *NAMED_SUFFIXES, *DOCUMENT_SUFFIXES, *ARRAY_SUFFIXES)
+        (
+            *ZIP_SUFFIXES,
+            *TEXT_SUFFIXES,
+            *NAMED_SUFFIXES,
+            PARQUET_SUFFIX,
+            *DOCUMENT_SUFFIXES,
+            *ARRAY_SUFFIXES,
+        )
     )
 )
 """Of files that the loaders read; a picture alone teaches nothing."""

@@ -27,6 +27,7 @@ EXTRAS = (
     "sacrebleu",
     "umap",
     "pypdf",
+    "pyarrow",
     "fastapi",
     "starlette",
     "uvicorn",

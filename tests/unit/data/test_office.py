@@ -185,7 +185,7 @@ def test_without_the_library_a_pdf_says_what_to_install(
         ("carta.doc", "LibreOffice"),
         ("livro.MOBI", "Calibre"),
         ("planilha.xlsx", r"save it as \.csv"),
-        ("train.parquet", r"save it as \.csv"),
+        ("train.feather", r"save it as \.csv"),
         ("legendas.RAR", r"pack it as a \.zip"),
         ("corpus.tar.gz", r"pack it as a \.zip"),
     ],

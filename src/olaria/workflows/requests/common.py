@@ -114,7 +114,7 @@ def encoding_setting() -> str | None:
 def column_setting() -> str | None:
     """Where in a table the user's texts are."""
     return setting(  # type: ignore[no-any-return]
-        N_("column of a .csv or .tsv file, field of a .jsonl or .json"),
+        N_("column of a .csv, .tsv or .parquet file, field of a .jsonl or .json"),
         default=None,
         metavar=N_("NAME"),
     )
