@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
+from olaria import draws
 from olaria.draws import part_of_batch
 from olaria.errors import ConfigError
 from olaria.models.base import Batch
 from olaria.recipes.training import TrainingConfig
-from olaria.training import teamwork
+from olaria.training import precision, teamwork
 from olaria.training.device import CPU, at_home, choose_device, default_precision, moved
 from olaria.training.optim import Muon, build_optimizers
-from olaria.training.randomness import generator
+from olaria.training.randomness import generator, seeded
 from olaria.training.team import Team
 
 from .cases import VARIANTS, Case, case_id, copied, differing, train
@@ -72,7 +73,7 @@ def test_the_device_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "has_bfloat16", "precision"),
+    ("kind", "has_bfloat16", "expected"),
     [
         ("cpu", True, "bfloat16"),
         ("cpu", False, "float32"),
@@ -81,8 +82,8 @@ def test_the_device_asked_for() -> None:
         ("mps", True, "float32"),
     ],
 )
-def test_each_device_has_its_number_format(kind: str, has_bfloat16: bool, precision: str) -> None:
-    assert default_precision(torch.device(kind), has_bfloat16) == precision
+def test_each_device_has_its_number_format(kind: str, has_bfloat16: bool, expected: str) -> None:
+    assert default_precision(torch.device(kind), has_bfloat16) == expected
 
 
 def test_a_team_without_others_still_has_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,3 +92,31 @@ def test_a_team_without_others_still_has_its_place(monkeypatch: pytest.MonkeyPat
     if not torch.cuda.is_available():
         with pytest.raises(ConfigError):
             teamwork.join("cuda")
+
+
+def test_a_device_that_draws_its_own_masks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here the CPU plays it: the mask is the seed's, parts make up the whole, and its mean is 1."""
+    monkeypatch.setattr(draws, "_WITH_MASKS", ("cpu",))
+    monkeypatch.setattr(draws, "_CPU", torch.device("cpu", 7))  # so that it is none of ours
+
+    def mask(index: int, count: int, rows: int) -> torch.Tensor:
+        with seeded(0, "dropout", 1), part_of_batch(index, count, CPU):
+            return draws.dropout(torch.ones(rows, 500), 0.2, True)
+
+    whole = mask(0, 1, 40)
+    assert torch.equal(whole, mask(0, 1, 40))
+    assert torch.equal(whole, torch.cat([mask(0, 2, 20), mask(1, 2, 20)]))
+    assert set(whole.unique().tolist()) == {0.0, 1.25}
+    assert abs(float(whole.mean()) - 1) < 0.02
+    with seeded(0, "dropout", 2):
+        assert not torch.equal(whole, draws.dropout(torch.ones(40, 500), 0.2, True))
+
+
+def test_a_gpu_is_compiled_for_only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "has_compiler", lambda: True)
+    model = Case("gpt").build().to(META)
+    for asked, compiled in (("auto", False), ("on", True)):
+        config = TrainingConfig.parse(
+            {"budget": 900, "precision": "float32", "compile": asked}, "test"
+        )
+        assert precision.choose(model, Batch(torch.ones(1)), config).compiled is compiled

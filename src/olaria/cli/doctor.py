@@ -32,6 +32,7 @@ def _show(shell: Shell, found: Document) -> None:
             ),
             (shell.text(N_("C++ compiler")), shell.measure(machine["compiler"])),
             (shell.text(N_("graphics processor")), shell.measure(machine["gpu"])),
+            (shell.text(N_("trains on")), shell.measure(found["device"])),
             (shell.text(N_("runs are in")), shell.measure(found["runs"])),
             (shell.text(N_("free space there")), shell.size(found["free_bytes"])),
             (shell.text(N_("mirror")), shell.measure(found["mirror"])),

@@ -13,6 +13,7 @@ from olaria.cli.shell import NO_PROGRESS, Shell, is_terminal, one_line
 from olaria.data.base import DownloadProgress
 from olaria.i18n import N_, translate
 from olaria.training import events
+from olaria.vocabulary import DEVICE
 from olaria.workflows.words import LABELS
 
 if TYPE_CHECKING:
@@ -122,7 +123,9 @@ class Display:
         begun = self.shell.text(
             message, count=self.shell.number(event.num_parameters), precision=event.precision
         )
-        return " · ".join([begun, *self.predicted(event.forecast)])
+        # Of a CPU nothing is said: it is where everybody trains.
+        place = [] if event.device == DEVICE else [event.device]
+        return " · ".join([begun, *place, *self.predicted(event.forecast)])
 
     def predicted(self, forecast: events.Forecast) -> list[str]:
         """What the run will take, as far as it is known."""

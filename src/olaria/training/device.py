@@ -80,6 +80,12 @@ def moved(batch: Batch, device: torch.device) -> Batch:
     return Batch(batch.x.to(device), None if batch.y is None else batch.y.to(device))
 
 
+def finish(device: torch.device) -> None:
+    """Wait for what a GPU was given to do, which it does while the program goes on; a clock is read only then."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def at_home(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors on the CPU, where they are stored from; the very same if they are there."""
     return {name: tensor.cpu() for name, tensor in tensors.items()}

@@ -133,6 +133,7 @@ class Trainer:
             precision=self.choice.precision,
             compiled=self.choice.compiled,
             num_parameters=num_parameters(self.model),
+            device=self._team.device.type,
             forecast=self.forecast,
         )
         for note in self.choice.notes:

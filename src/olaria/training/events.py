@@ -62,6 +62,8 @@ class Began(Event):
     precision: str
     compiled: bool
     num_parameters: int
+    device: str = "cpu"
+    """Where it trains."""
     forecast: Forecast = Forecast()
     """Of what is to come."""
 

@@ -78,7 +78,7 @@ class Recorder:
     def _began(self, event: events.Event) -> None:
         assert isinstance(event, events.Began)
         provenance = self._folder.read(PROVENANCE, {})
-        provenance.update(precision=event.precision, compile=event.compiled)
+        provenance.update(precision=event.precision, compile=event.compiled, device=event.device)
         if event.step == 0 and "machine" in provenance:  # a budget may have chosen fewer
             provenance["machine"]["num_threads"] = torch.get_num_threads()
         self._folder.write(PROVENANCE, provenance)

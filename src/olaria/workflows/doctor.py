@@ -10,6 +10,7 @@ from typing import Any
 
 from olaria.errors import StorageError
 from olaria.i18n import N_, Message, Setting
+from olaria.vocabulary import DEVICE
 from olaria.workflows.requests import Document, Request
 from olaria.workflows.requests.verbs import verb
 
@@ -72,6 +73,7 @@ def doctor(_request: DoctorRequest) -> Document:
     return Document(
         format=1,
         machine=described,
+        device=DEVICE,
         runs=str(runs_home()),
         free_bytes=free,
         mirror=mirror,
@@ -101,6 +103,14 @@ def _advice(described: dict[str, Any], free_bytes: int) -> list[Message]:
         )
     if free_bytes < LOW_DISK_BYTES:
         advice.append(Message(N_("little disk space is left where runs are written")))
+    if described["gpu"] is not None:
+        message = N_(
+            "{gpu} is there, and training takes the CPU unless asked: {device} takes the GPU. "
+            "What it computes is not measured yet; docs/gpu.md says how to measure it"
+        )
+        advice.append(
+            Message(message, {"gpu": described["gpu"], "device": Setting("device", "auto")})
+        )
     memory = described["memory_bytes"]
     if memory is not None and memory < LOW_MEMORY_BYTES:
         tiny = {"size": Setting("size", "tiny")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from olaria.vocabulary import DEVICE
 from olaria.workflows.requests import Document
 from olaria.workflows.train import TrainRequest
 
@@ -14,18 +15,20 @@ def forecast(request: TrainRequest, *, offline: bool = False) -> Document:
         offline: open no connection.
 
     Returns:
-        ``memory_bytes``, ``train_s`` or ``steps``, ``epochs``, each null where it is not known, ``num_parameters`` and
-        ``precision``.
+        ``memory_bytes``, ``train_s`` or ``steps``, ``epochs``, each null where it is not known, ``num_parameters``,
+        ``precision`` and ``device``.
 
     Raises:
         OlariaError: what would end the training before its first step.
     """
     from olaria.workflows.running import foretell
 
-    began = foretell(request.recipe(), offline=offline, epochs=request.epochs)
+    device = request.device or DEVICE
+    began = foretell(request.recipe(), offline=offline, epochs=request.epochs, device=device)
     return Document(
         format=1,
         **vars(began.forecast),
         num_parameters=began.num_parameters,
         precision=began.precision,
+        device=began.device,
     )

