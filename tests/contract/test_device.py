@@ -67,6 +67,7 @@ def test_the_device_asked_for() -> None:
     assert choose_device("auto", both, {}) == torch.device("cuda", 0)
     assert choose_device("cuda", both, {"LOCAL_RANK": "3"}) == torch.device("cuda", 3)
     assert choose_device("mps", both) == torch.device("mps")
+    assert not torch.backends.cudnn.allow_tf32
     for kind in ("cuda", "mps"):
         with pytest.raises(ConfigError, match=f"this machine has no {kind} .* use device=cpu"):
             choose_device(kind, none)
