@@ -8,13 +8,17 @@ import torch
 from olaria import draws
 from olaria.draws import part_of_batch
 from olaria.errors import ConfigError
+from olaria.i18n import Message
 from olaria.models.base import Batch
 from olaria.recipes.training import TrainingConfig
-from olaria.training import precision, teamwork
+from olaria.training import machine, precision, teamwork
 from olaria.training.device import CPU, at_home, choose_device, default_precision, moved
 from olaria.training.optim import Muon, build_optimizers
 from olaria.training.randomness import generator, seeded
 from olaria.training.team import Team
+from olaria.workflows.doctor import doctor
+from olaria.workflows.forecast import forecast
+from olaria.workflows.train import TrainRequest
 
 from .cases import VARIANTS, Case, case_id, copied, differing, train
 
@@ -121,3 +125,15 @@ def test_a_gpu_is_compiled_for_only_when_asked(monkeypatch: pytest.MonkeyPatch) 
             {"budget": 900, "precision": "float32", "compile": asked}, "test"
         )
         assert precision.choose(model, Batch(torch.ones(1)), config).compiled is compiled
+
+
+def test_the_forecast_and_the_doctor_name_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = TrainRequest(preset="gan-ring", size="tiny", steps=1)
+    assert forecast(request)["device"] == "cpu" == doctor()["device"]
+    if not torch.cuda.is_available():
+        with pytest.raises(ConfigError, match="has no cuda"):
+            forecast(TrainRequest(preset="gan-ring", size="tiny", steps=1, device="cuda"))
+    described = {**machine.describe(), "gpu": "NVIDIA X"}
+    monkeypatch.setattr(machine, "describe", lambda: described)
+    advice = [Message.from_json(one).text() for one in doctor()["advice"]]
+    assert any(line.startswith("NVIDIA X is there") for line in advice)
