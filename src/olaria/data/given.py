@@ -6,6 +6,7 @@ resumes and replays later as one of any other file.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from io import BytesIO
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 NAME_LETTERS = 32
+KEPT = ARRAYS, TEXTS = "arrays", "texts"
+"""Folders of the cache."""
 CHANNELS = (1, 3)
 """Of images, grey and colour."""
 
@@ -126,7 +129,7 @@ def keep_text(text: str) -> Path:
             offset=error.start,
         ) from None
     check_length([decode(content, "utf-8", "data")], "data")
-    path = home() / "texts" / f"{fingerprint([content])[:NAME_LETTERS]}.txt"
+    path = home() / TEXTS / f"{fingerprint([content])[:NAME_LETTERS]}.txt"
     return _keep(path, content)
 
 
@@ -166,6 +169,16 @@ def _channels_last(values: Array) -> Array:
     return values.transpose(0, 2, 3, 1) if is_first and values.shape[3] not in CHANNELS else values
 
 
+def is_kept(name: str) -> bool:
+    """Whether a recipe's data is one of these files, whose name tells a reader nothing.
+
+    >>> is_kept("/home/ana/.cache/olaria/texts/0123456789abcdef0123456789abcdef.txt"), is_kept("texts/book.txt")
+    (True, False)
+    """
+    path = Path(name)
+    return path.parent.name in KEPT and bool(re.fullmatch(f"[0-9a-f]{{{NAME_LETTERS}}}", path.stem))
+
+
 def _keep_arrays(arrays: dict[str, Array]) -> Path:
     import numpy as np
 
@@ -176,7 +189,7 @@ def _keep_arrays(arrays: dict[str, Array]) -> Path:
     stream = BytesIO()
     np.savez(stream, allow_pickle=False, **plain)
     name = f"{fingerprint(parts)[:NAME_LETTERS]}.npz"
-    return _keep(home() / "arrays" / name, stream.getvalue())
+    return _keep(home() / ARRAYS / name, stream.getvalue())
 
 
 def _keep(path: Path, content: bytes) -> Path:

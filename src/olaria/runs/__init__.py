@@ -47,7 +47,11 @@ class Run:
         """The setting by which a person says so."""
 
     def __repr__(self) -> str:
-        return f"<Run {self.name}: {self.family} on {self.recipe.data.name}, {self.state}>"
+        from olaria.data.given import is_kept
+
+        data = self.recipe.data.name
+        data = "given data" if is_kept(data) else Path(data).name
+        return f"<Run {self.name}: {self.family} on {data}, {self.state}>"
 
     def __fspath__(self) -> str:
         """Its folder: a run serves wherever a path does."""

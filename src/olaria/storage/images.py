@@ -49,7 +49,7 @@ def make_grid(images: Tensor, columns: int | None = None, scale: int = 1) -> Ima
 
     Args:
         images: (N, C, H, W), uint8, or float in [0, 1]; C is 1 or 3. Values outside are shown as the nearest end.
-        columns: per row; about the square root of N unless given.
+        columns: per row; about the square root of N unless given, so that rows are full where they can be.
         scale: each pixel becomes ``scale`` × ``scale``.
 
     Returns:
@@ -57,7 +57,7 @@ def make_grid(images: Tensor, columns: int | None = None, scale: int = 1) -> Ima
     """
     images = _bytes(images)
     count, channels, height, width = images.shape
-    columns = columns or math.ceil(math.sqrt(count))
+    columns = columns or _columns(count)
     rows = math.ceil(count / columns)
     sheet = torch.full(
         (channels, rows * (height + GAP) + GAP, columns * (width + GAP) + GAP),
@@ -74,6 +74,17 @@ def make_grid(images: Tensor, columns: int | None = None, scale: int = 1) -> Ima
             (picture.width * scale, picture.height * scale), Image.Resampling.NEAREST
         )
     return picture
+
+
+def _columns(count: int) -> int:
+    """Of a grid that is about square, with full rows where a grid at most four times as wide as high has them.
+
+    >>> [_columns(count) for count in (64, 32, 10, 7)]
+    [8, 8, 5, 3]
+    """
+    least = math.ceil(math.sqrt(count))
+    full = (columns for columns in range(least, 2 * least) if count % columns == 0)
+    return next((columns for columns in full if columns * columns <= 4 * count), least)
 
 
 def make_sheet(images: Tensor, columns: int | None = None) -> Image.Image:
@@ -94,7 +105,7 @@ def enlargement(images: Tensor, columns: int | None = None) -> int:
     (28, 7)
     """
     count, _, height, width = images.shape
-    columns = min(count, columns or math.ceil(math.sqrt(count)))
+    columns = min(count, columns or _columns(count))
     smaller = min(height, width)
     few = min(SHEET_WIDTH // (columns * (width + GAP) + GAP), LONE_SIDE // smaller)
     return max(1, -(-SHOWN_SIDE // smaller), few)

@@ -25,20 +25,20 @@ def table(
         rows: cells.
         right: columns of numbers.
 
-    >>> table(["a"], [["<b>"]])
-    '<table><thead><tr><th>a</th></tr></thead><tbody><tr><td>&lt;b&gt;</td></tr></tbody></table>'
+    >>> table(["a", "b"], [["<i>", 1]], right=[1])  # doctest: +NORMALIZE_WHITESPACE
+    '<table><thead><tr><th style="text-align:left">a</th><th style="text-align:right">b</th></tr></thead><tbody><tr><td
+    style="text-align:left">&lt;i&gt;</td><td style="text-align:right">1</td></tr></tbody></table>'
     """
-    head = "".join(f"<th>{escape(text)}</th>" for text in headings)
-    body = "".join(f"<tr>{_cells(row, right)}</tr>" for row in rows)
-    top = f"<thead><tr>{head}</tr></thead>" if head else ""
+    body = "".join(f"<tr>{_cells('td', row, right)}</tr>" for row in rows)
+    top = f"<thead><tr>{_cells('th', headings, right)}</tr></thead>" if headings else ""
     return f"<table>{top}<tbody>{body}</tbody></table>"
 
 
-def _cells(row: Sequence[object], right: Sequence[int]) -> str:
+def _cells(tag: str, row: Sequence[object], right: Sequence[int]) -> str:
+    # A notebook's own style would set all of them at the right.
     return "".join(
-        f'<td style="text-align:right">{escape(legible(str(cell)))}</td>'
-        if place in right
-        else f"<td>{escape(legible(str(cell)))}</td>"
+        f'<{tag} style="text-align:{"right" if place in right else "left"}">'
+        f"{escape(legible(str(cell)))}</{tag}>"
         for place, cell in enumerate(row)
     )
 

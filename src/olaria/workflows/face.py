@@ -270,11 +270,13 @@ class OpenRun(Run):
 
     def _repr_html_(self) -> str:
         """For notebooks: what it is, how far it is, and what may be done next."""
+        from olaria.data.given import is_kept
         from olaria.families import MODELS
 
         words, result = displays.words, self.result
         final = [_measured(name, value) for name, value in result.get("final", {}).items()]
-        data = Path(self.recipe.data.name).name
+        data = self.recipe.data.name
+        data = words(N_("given in Python")) if is_kept(data) else Path(data).name
         rows = [
             (words(N_("run")), self.name),
             (words(N_("family")), words(MODELS[self.family].title)),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from olaria.i18n import detect_language, translate
-from olaria.workflows.words import LABELS
+from olaria.workflows.words import LABELS, losses
 
 if TYPE_CHECKING:
     from olaria.pages.curves import Panel
@@ -73,9 +73,8 @@ class History(Mapping[str, Mapping[str, Curve]]):
         from olaria.pages.curves import Panel, Series
         from olaria.pages.labels import SPLIT_LABELS
 
-        losses = [metric for metric in self if "loss" in metric] or list(self)
         panels = []
-        for metric in losses:
+        for metric in losses(self) or list(self):
             series = [
                 Series(translate(SPLIT_LABELS[split], language), *curve, points=split != "train")
                 for split, curve in self[metric].items()

@@ -13,7 +13,7 @@ from olaria.characters import legible
 from olaria.i18n import N_, Message, detect_language, translate
 from olaria.numbers import Number
 from olaria.training import events
-from olaria.workflows.words import LABELS
+from olaria.workflows.words import LABELS, losses
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -176,11 +176,10 @@ class ProgressReporter:
 
     def _values(self, values: dict[str, float]) -> str:
         """The losses; of a language model its one, which has its own name."""
-        losses = {name: value for name, value in values.items() if name in LABELS}
-        chosen = {name: value for name, value in losses.items() if "loss" in name} or losses
+        shown = [name for name in values if name in LABELS]
         return " · ".join(
-            f"{translate(LABELS[name], self._language)} {Number(value).text(self._language)}"
-            for name, value in chosen.items()
+            f"{translate(LABELS[name], self._language)} {Number(values[name]).text(self._language)}"
+            for name in losses(shown) or shown
         )
 
     def _is_time(self) -> bool:

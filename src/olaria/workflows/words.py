@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from olaria.i18n import N_
 
 LABELS = {
@@ -33,3 +35,13 @@ STATES = {
     "damaged": N_("damaged"),
 }
 """Of a run, by `state` of its summary."""
+
+
+def losses(metrics: Iterable[str]) -> list[str]:
+    """Those of measured values that are losses; of a model of tokens its one, under the name that has the unit.
+
+    >>> losses(["loss", "kl_nats"]), losses(["loss", "loss_nats_per_token"])
+    (['loss'], ['loss_nats_per_token'])
+    """
+    found = [name for name in metrics if "loss" in name]
+    return ["loss_nats_per_token"] if "loss_nats_per_token" in found else found

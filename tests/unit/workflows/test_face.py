@@ -641,7 +641,7 @@ def test_the_stop_button_gives_the_stopped_run(home: Path, outputs: list[list[st
     assert ending == ["<images (64, 1, 8, 8)>"]
     assert told == ["stopped at step 3, all is saved; go on with olaria.train(resume=run)"]
     assert run.sample(2).shape == (2, 1, 8, 8)
-    assert "<td>stopped</td>" in run._repr_html_()
+    assert ">stopped</td>" in run._repr_html_()
     done = olaria.train(resume=run)
     assert done.state == "done" and done.path == run.path
 
@@ -661,8 +661,8 @@ def test_a_script_is_told_by_an_error_and_prints_nothing(
 
 def test_results_show_themselves_as_small_and_safe_tables(run: OpenRun) -> None:
     assert table(("<a>",), [("<script>", 1)], (1,)) == (
-        "<table><thead><tr><th>&lt;a&gt;</th></tr></thead><tbody><tr><td>&lt;script&gt;</td>"
-        '<td style="text-align:right">1</td></tr></tbody></table>'
+        '<table><thead><tr><th style="text-align:left">&lt;a&gt;</th></tr></thead><tbody><tr>'
+        '<td style="text-align:left">&lt;script&gt;</td><td style="text-align:right">1</td></tr></tbody></table>'
     )
     found = run.evaluate(metrics=["elbo_nats", "fd"])
     evaluation = found._repr_html_()
@@ -677,6 +677,22 @@ def test_results_show_themselves_as_small_and_safe_tables(run: OpenRun) -> None:
         with Image.open(BytesIO(drawn._repr_png_())) as picture:
             assert picture.format == "PNG"
         assert "\n" not in repr(drawn) and len(repr(drawn)) < 100
+
+
+def test_data_that_was_handed_over_has_no_name_of_a_file(home: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype="uint8")
+    run = olaria.train("vae-mnist", data=images, size="tiny", steps=1)
+    assert repr(run) == "<Run vae-mnist: vae on given data, done>"
+    assert ">given in Python</td>" in run._repr_html_() and ".npz" not in run._repr_html_()
+
+
+def test_a_language_model_shows_its_loss_once(home: Path, outputs: list[list[str]]) -> None:
+    settings = {"data": "toy-language", "size": "tiny", "steps": 2, "seed": 0}
+    run = olaria.train("bigram-shakespeare", **settings)
+    assert all(" · loss " not in line for told in outputs for line in told)
+    assert any("nats per token" in line for told in outputs for line in told)
+    assert {"loss", "loss_nats_per_token"} <= {*run.history}
+    assert [panel.unit for panel in run.history._panels("en")] == ["nats per token"]
 
 
 def test_several_seeds_are_set_beside_each_other(home: Path) -> None:
@@ -698,11 +714,12 @@ def test_all_of_python_speaks_the_users_language(
     run: OpenRun, home: Path, outputs: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OLARIA_LANG", "pt")
-    assert "<td>estado</td><td>concluída</td>" in run._repr_html_()
+    shown = run._repr_html_()
+    assert ">estado</td>" in shown and ">concluída</td>" in shown
     page = run.report(out=home / "page.html").path.read_text(encoding="utf-8")
     assert '<html lang="pt' in page
     assert '<html lang="pt' in run.explain("kl").html()  # type: ignore[union-attr]
-    assert "<th>o que treina</th>" in olaria.presets()._repr_html_()
+    assert ">o que treina</th>" in olaria.presets()._repr_html_()
     with pytest.raises(UsageError, match="você quis dizer count"):
         run.sample(cuont=3)
     with pytest.raises(AttributeError, match="uma execução não tem smaple"):
