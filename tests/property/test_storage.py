@@ -236,7 +236,9 @@ def test_a_grid_holds_every_image_where_it_belongs(
     shape = (count, channels, *size)
     images = torch.randint(0, 256, shape, generator=generator(0, "grid")).to(torch.uint8)
     picture = make_grid(images, columns, scale)
-    across = columns or next(n for n in range(1, 13) if n * n >= count)
+    square = next(n for n in range(1, 13) if n * n >= count)
+    full = [n for n in range(square, count + 1) if count % n == 0 and n * n <= 4 * count]
+    across = columns or min(full, default=square)
     down = -(-count // across)
     assert picture.size == (
         scale * (across * (size[1] + 2) + 2),
