@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from olaria.characters import encodable, legible
 from olaria.export.play import OpenRun
 from olaria.families import MODELS
 from olaria.i18n import translate
@@ -18,6 +19,8 @@ TEXTS = Path(__file__).parent / "cards"
 _FIELD = re.compile(r"\{(\w+)\}")
 _CONDITION = re.compile(r"^\{if (\w+)\} (.*\n)", re.MULTILINE)
 _MOST_METRICS = 8
+_GAP = re.compile(r"\n(?: *\n){2,}")
+_MARKS = re.compile(r"[\\`*_\[\]<>&|~$]")
 
 
 class ExportedRun(OpenRun, Protocol):
@@ -64,11 +67,13 @@ class Told:
         checkpoint: whose weights are exported.
         language: of the card, ``en`` or ``pt``.
         metrics: the metrics by their keys.
+        protocol: names and values of a protocol's entries, in a language.
     """
 
     checkpoint: str | int | None
     language: str
     metrics: Mapping[str, Measure]
+    protocol: Callable[[Mapping[str, Any], str], Sequence[Sequence[str]]]
 
 
 def card(form: str, run: ExportedRun, told: Told, values: Mapping[str, str]) -> str:
@@ -84,7 +89,7 @@ def card(form: str, run: ExportedRun, told: Told, values: Mapping[str, str]) -> 
     facts = (TEXTS / f"facts.{told.language}.md").read_text("utf-8")
     known = {**_facts(run, told), **values}
     known["facts"] = _filled(facts, known)
-    return _filled(body, known)
+    return _GAP.sub("\n\n", _filled(body, known))
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:
@@ -100,11 +105,14 @@ def _facts(run: ExportedRun, told: Told) -> dict[str, str]:
     language = told.language
     recipe, provenance, result = run.recipe, run.provenance, run.result
     data, count = provenance.get("data", {}), result.get("num_parameters")
-    title = translate(data.get("title", ""), language) or Path(recipe.data.name).name
+    evaluation = measured(run, told)
+    protocol = told.protocol(evaluation.get("protocol", {}), language)
+    base = provenance.get("base", {}).get("name", "")
     return {
-        "name": run.name,
+        "name": _as_text(run.name),
         "family": translate(MODELS[run.family].title, language),
-        "data": _in_a_cell(title),
+        "data": _as_text(data_title(run, language)),
+        "base": _as_text(base),
         "licence": _in_a_cell(translate(data.get("licence") or "", language) or "—"),
         "citation": _in_a_cell(data.get("citation") or "—"),
         "preset": f"{recipe.preset or '—'}, {recipe.size or '—'}",
@@ -112,20 +120,30 @@ def _facts(run: ExportedRun, told: Told) -> dict[str, str]:
         "seed": str(recipe.seed),
         "parameters": format_number(count, language, 0) if count else "—",
         "version": __version__,
-        "metrics": metrics_table(run.evaluation, MODELS[run.family].headlines, told),
-        "run": run.name,
+        "metrics": metrics_table(evaluation, MODELS[run.family].headlines, told),
+        "protocol": "\n".join(f"| {' | '.join(map(_as_text, row))} |" for row in protocol),
     }
 
 
-def metrics_table(
-    evaluation: Mapping[str, Any] | None, headlines: Sequence[str], told: Told
-) -> str:
+def data_title(run: ExportedRun, language: str) -> str:
+    """What a run's data are called: their title, else the name of the file."""
+    title = translate(run.provenance.get("data", {}).get("title", ""), language)
+    return title or Path(run.recipe.data.name).name
+
+
+def measured(run: ExportedRun, told: Told) -> Mapping[str, Any]:
+    """What was measured of the weights that are exported; nothing where it was measured of others."""
+    evaluation, step = run.evaluation or {}, run.checkpoint(told.checkpoint)[0]
+    return evaluation if evaluation.get("protocol", {}).get("checkpoint") == step else {}
+
+
+def metrics_table(evaluation: Mapping[str, Any], headlines: Sequence[str], told: Told) -> str:
     """Rows of what was measured, the family's most important metrics first; one dash where nothing was."""
-    measured = (evaluation or {}).get("metrics", {})
-    chosen = [*(key for key in headlines if key in measured), *measured]
+    values = evaluation.get("metrics", {})
+    chosen = [*(key for key in headlines if key in values), *values]
     rows: list[str] = []
     for key in dict.fromkeys(chosen):
-        value = measured[key]
+        value = values[key]
         if key in told.metrics and isinstance(value, int | float) and len(rows) < _MOST_METRICS:
             name = translate(told.metrics[key].title, told.language)
             rows.append(f"| {name} | {told.metrics[key].written(value, told.language)} |")
@@ -139,3 +157,8 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 def _in_a_cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
+
+
+def _as_text(name: str) -> str:
+    """A name on one line that Markdown and HTML leave as it is."""
+    return _MARKS.sub(r"\\\g<0>", " ".join(legible(encodable(name)).split()))

@@ -17,6 +17,7 @@ def write_torch(
     tokenizer: Tokenizer | None,
     folder: Path,
     told: Told,
+    head: str = "",
 ) -> None:
     """Write the folder's files; its ``model.py`` computes what the model computes, to 1e-6 in float32.
 
@@ -26,6 +27,7 @@ def write_torch(
         tokenizer: of a model of text.
         folder: is there and empty.
         told: what the card says besides.
+        head: front matter of the README, where the folder is for the Hugging Face hub.
     """
     alone = standalone(model, run.dimensions())
     write_weights(alone, folder)
@@ -34,4 +36,5 @@ def write_torch(
     rows = [(f"`{name}`", str(tuple(shape))) for name, shape in alone.tensors()]
     values = {"example": alone.example(tokenizer), "tensors": table(rows)}
     values["text"] = "" if tokenizer is None else tokenizer.kind
-    write_text(folder / README, card("torch", run, told, values))
+    values["hub"] = head
+    write_text(folder / README, head + card("torch", run, told, values))

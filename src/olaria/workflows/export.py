@@ -18,6 +18,8 @@ from olaria.workflows.requests.verbs import verb
 
 if TYPE_CHECKING:
     from olaria.data.tokenizer import Tokenizer
+    from olaria.export.card import Told
+    from olaria.models.base import Model
     from olaria.runs import Run
 
 
@@ -30,9 +32,9 @@ class ExportRequest(Request):
     run: AnyRun = run_setting()
     to: ExportForm = setting(
         N_(
-            "which form; torch: plain PyTorch; onnx: graphs for onnxruntime; huggingface: the folder of a "
-            "GPT-2 for transformers; tensorboard: the training's course; gif: the images of its training as "
-            "a film"
+            "which form; torch: plain PyTorch; onnx: graphs for onnxruntime; huggingface: for the Hugging "
+            "Face hub, a GPT-2 as transformers reads it; tensorboard: the training's course; gif: the images "
+            "of its training as a film"
         )
     )
     out: str | Path = setting(
@@ -58,7 +60,7 @@ def export(request: ExportRequest, *, language: str | None = None) -> Document:
         language: of the folder's README; the user's own unless given.
 
     Raises:
-        RunError: the run's model has no such form, or the run kept no images.
+        RunError: its weights are not finite, or it kept no images.
         StorageError: something is at ``out`` already.
         DataError: its tokenizer has no such form.
         OlariaError: the form needs packages that are not installed.
@@ -75,34 +77,21 @@ def export_huggingface(
     run: str | Path | Run,
     out: str | Path,
     checkpoint: str | int | None = None,
-    language: str = "en",  # noqa: ARG001 (the folder has no prose)
+    language: str = "en",
 ) -> Path:
-    """A GPT-2 folder for the transformers library; see :func:`export`.
+    """A folder as the Hugging Face hub has them, of any family; see :func:`export`.
+
+    A GPT-2 is written as the transformers library reads it, every other model as plain PyTorch.
 
     Args:
-        run: a run of the preset ``gpt2-shakespeare``, or tuned from a GPT-2.
+        run: any run.
         out: the folder to make.
         checkpoint: ``best``, ``last`` or a step.
-        language: has no part in it.
+        language: of its README.
     """
-    from olaria.export.gpt2 import write_gpt2
-    from olaria.models.language import LanguageModel
-    from olaria.runs import opened_run
+    from olaria.export.hub_folder import write_hub
 
-    run = opened_run(run)
-    out = _free(out)
-    if run.family != "language" or getattr(run.recipe.model, "rung", None) != "gpt":
-        raise RunError(
-            N_(
-                "run {name} is a {family}, which is not of GPT-2's form; "
-                "train gpt2-shakespeare to have one that can be exported"
-            ),
-            name=run.name,
-            family=getattr(run.recipe.model, "rung", run.family),
-        )
-    tokenizer, model = run.tokenizer(), run.model(checkpoint)
-    assert isinstance(model, LanguageModel)
-    return _whole(out, lambda folder: write_gpt2(model, tokenizer, folder))
+    return _exported(write_hub, run, out, checkpoint, language)
 
 
 def export_torch(
@@ -119,17 +108,9 @@ def export_torch(
         checkpoint: ``best``, ``last`` or a step.
         language: of its README.
     """
-    from olaria.evaluation import METRICS
-    from olaria.export.card import Told
     from olaria.export.torch_folder import write_torch
-    from olaria.runs import opened_run
 
-    run = opened_run(run)
-    out = _free(out)
-    tokenizer, model = _tokenizer(run), run.model(checkpoint)
-
-    told = Told(checkpoint, language, METRICS)
-    return _whole(out, lambda folder: write_torch(run, model, tokenizer, folder, told))
+    return _exported(write_torch, run, out, checkpoint, language)
 
 
 def export_onnx(
@@ -146,18 +127,11 @@ def export_onnx(
         checkpoint: ``best``, ``last`` or a step.
         language: of its README.
     """
-    from olaria.evaluation import METRICS
-    from olaria.export.card import Told
     from olaria.export.onnx_folder import check_installed, write_onnx
-    from olaria.runs import opened_run
 
-    run = opened_run(run)
-    out = _free(out)
+    _free(out)
     check_installed()
-    tokenizer, model = _tokenizer(run), run.model(checkpoint)
-
-    told = Told(checkpoint, language, METRICS)
-    return _whole(out, lambda folder: write_onnx(run, model, tokenizer, folder, told))
+    return _exported(write_onnx, run, out, checkpoint, language)
 
 
 def export_tensorboard(
@@ -230,11 +204,45 @@ _FORMS: dict[ExportForm, Callable[..., Path]] = {
 }
 
 
-def _tokenizer(run: Run) -> Tokenizer | None:
-    """Of a run of texts."""
+def _exported(
+    write: Callable[[Run, Model, Tokenizer | None, Path, Told], None],
+    run: str | Path | Run,
+    out: str | Path,
+    checkpoint: str | int | None,
+    language: str,
+) -> Path:
+    """A folder that ``write`` fills."""
+    from olaria.evaluation import METRICS
+    from olaria.export.card import Told
     from olaria.families import MODELS
+    from olaria.pages.labels import protocol_rows
+    from olaria.runs import opened_run
 
-    return run.tokenizer() if MODELS[run.family].data in ("text", "pairs") else None
+    run, out = opened_run(run), _free(out)
+    tokenizer = run.tokenizer() if MODELS[run.family].data in ("text", "pairs") else None
+    model = run.model(checkpoint)
+    _check_finite(run, model)
+    told = Told(checkpoint, language, METRICS, protocol_rows)
+    return _whole(out, lambda folder: write(run, model, tokenizer, folder, told))
+
+
+def _check_finite(run: Run, model: Model) -> None:
+    """Refuse weights that compute nothing.
+
+    Raises:
+        RunError: one is not finite.
+    """
+    for name, value in model.state_dict().items():
+        if not value.isfinite().all():
+            raise RunError(
+                N_(
+                    "the weights of run {run} hold numbers that are not finite ({name}), so they are not exported; "
+                    "name an earlier {checkpoint}"
+                ),
+                run=run.name,
+                name=name,
+                checkpoint=Setting("checkpoint"),
+            )
 
 
 def _free(out: str | Path) -> Path:

@@ -145,7 +145,7 @@ def test_python_says_that_it_writes_nothing_unless_it_is_given_a_file() -> None:
         (lambda run: run.explain("kll"), "lesson cannot be kll: did you mean kl?"),
         (lambda run: run.report(lessons=["kll"]), "did you mean kl?"),
         (lambda run: run.compare("no-such-run"), "no run named no-such-run"),
-        (lambda run: run.export(to="huggingface", out="x"), "is a vae, which is not of GPT-2"),
+        (lambda run: run.export(to="hugingface", out="x"), "did you mean huggingface?"),
         (lambda run: run.encode(split="tset"), "did you mean test?"),
         (lambda run: run.encode(5), "data cannot be 5: it must be a name, a path or an array"),
         (lambda run: run.encode("nowhere"), "there is no data set, file or folder named nowhere"),

@@ -222,7 +222,8 @@ def test_a_gpt2_folder_in_and_out(texts: Texts, out: str, tmp_path: Path) -> Non
     folder = export_huggingface(base, tmp_path / "gpt2")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["gpt2"]
     assert {path.name for path in folder.iterdir()} == {
-        *("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+        *("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"),
+        "README.md",
     }
     run = texts.untrained(out, "gpt2-shakespeare", "new", start=folder)
     torch.testing.assert_close(logits(run, ema=False), logits(base, ema=True))
@@ -265,11 +266,13 @@ def test_nothing_is_written_over(texts: Texts, tmp_path: Path) -> None:
     assert (export_huggingface(base, tmp_path / "empty") / "config.json").is_file()
 
 
-def test_only_the_form_of_gpt2_is_exported(texts: Texts, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="is a gpt, which is not of GPT-2's form"):
-        export_huggingface(texts.base("gpt-shakespeare"), tmp_path / "out")
-    with pytest.raises(RunError, match="is a norm, which is not"):
-        export_huggingface(texts.base("norm-shakespeare"), tmp_path / "out")
+def test_what_is_no_gpt2_is_exported_as_plain_pytorch(texts: Texts, tmp_path: Path) -> None:
+    for preset in ("gpt-shakespeare", "norm-shakespeare"):
+        folder = export_huggingface(texts.base(preset), tmp_path / preset)
+        assert (folder / "model.py").is_file() and (folder / "tokenizer.json").is_file()
+
+
+def test_a_gpt2_of_words_has_no_form(texts: Texts, tmp_path: Path) -> None:
     with pytest.raises(OlariaError, match="kind word has no form"):
         export_huggingface(texts.base("gpt2-shakespeare", "word"), tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
