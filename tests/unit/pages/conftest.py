@@ -7,7 +7,8 @@ import io
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +24,8 @@ from olaria.pages.report import build_report
 
 AUTHORS = "Ana Conceição & João"
 TITLE = "Modelos gerativos: uma prática"
+ANSWER_S = 120.0
+"""Longest that Node works on an answer."""
 MARKED = "a_b_*c*_[d](e)|`f`<g>"
 """A run's name that is full of Markdown."""
 
@@ -100,34 +103,61 @@ def small_report(small_context: ReportContext, small_language: str) -> str:
     return build_report(small_context, small_language)
 
 
+class Node:
+    """A process of Node with a driver beside this file: each line that it gets is answered with one.
+
+    Args:
+        driver: its name.
+    """
+
+    def __init__(self, driver: str) -> None:
+        import olaria.pages
+
+        node = shutil.which("node")
+        if node is None:
+            pytest.skip("node, which runs the modules of a page, is not installed")
+        modules = Path(olaria.pages.__file__).parent / "play"
+        self._words = [node, str(Path(__file__).with_name(driver)), str(modules)]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def ask(self, question: Any) -> bytes:
+        """The line that answers a question; a process that has ended is followed by another one."""
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            self._process = subprocess.Popen(
+                self._words, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+        process = self._process
+        assert process.stdin is not None and process.stdout is not None
+        late = threading.Timer(ANSWER_S, process.kill)
+        late.start()
+        try:
+            process.stdin.write(json.dumps(question).encode() + b"\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+        finally:
+            late.cancel()
+        assert line, "node has ended, or did not answer in time"
+        return line
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+
+
 @pytest.fixture(scope="session")
-def images_in_node() -> Callable[..., list[Any]]:
+def images_in_node() -> Iterator[Callable[..., list[Any]]]:
     """Jobs of ``play_images.mjs``, which runs the modules of a page in Node; their results in order."""
-    import json
-    import shutil
-    import subprocess
-    from pathlib import Path
-
-    import olaria.pages
-
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node, which runs the modules of a page, is not installed")
-    driver = Path(__file__).with_name("play_images.mjs")
-    modules = Path(olaria.pages.__file__).parent / "play"
+    node = Node("play_images.mjs")
 
     def run(*jobs: dict[str, Any]) -> list[Any]:
-        done = subprocess.run(
-            [node, str(driver), str(modules)],
-            input=json.dumps(jobs).encode(),
-            capture_output=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stderr.decode()
-        results: list[Any] = json.loads(done.stdout)
+        results: list[Any] = json.loads(node.ask(jobs))
         return results
 
-    return run
+    yield run
+    node.close()
 
 
 @pytest.fixture(scope="session")
@@ -181,31 +211,25 @@ def undrawn(context: ReportContext) -> ReportContext:
 
 
 @pytest.fixture(scope="session")
-def text_in_node() -> Callable[..., list[Any]]:
+def text_in_node() -> Iterator[Callable[..., list[Any]]]:
     """Jobs of ``play_text.mjs``, which runs the text modules of a page in Node: ``text_in_node([name, *inputs], ...)``.
 
     ``document=`` is what the model and the tokenizer are opened from, ``tokenizer=`` a tokenizer alone. Of
     ``documents=`` each gets the jobs, and a list of the results. Arrays come back as NumPy's.
     """
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node, which runs the modules of a page, is not installed")
-    import olaria.pages
-
-    modules = Path(olaria.pages.__file__).parent / "play"
+    node = Node("play_text.mjs")
 
     def run(
         *jobs: list[Any], document: Any = None, tokenizer: Any = None, documents: Any = None
     ) -> list[Any]:
         scenes = [{"document": one, "tokenizer": tokenizer} for one in documents or [document]]
-        command = [node, str(Path(__file__).with_name("play_text.mjs")), str(modules)]
-        text = json.dumps({"scenes": scenes, "wanted": jobs}).encode()
-        done = subprocess.run(command, input=text, capture_output=True, timeout=120)
-        assert done.returncode == 0, done.stderr.decode()
-        results: list[Any] = json.loads(done.stdout, object_hook=_array)
+        line = node.ask({"scenes": scenes, "wanted": jobs})
+        results: Any = json.loads(line, object_hook=_array)
+        assert isinstance(results, list), results["failed"]
         return results if documents else results[0]
 
-    return run
+    yield run
+    node.close()
 
 
 @pytest.fixture(scope="session")

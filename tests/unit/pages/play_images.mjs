@@ -1,7 +1,7 @@
-// Runs models of images and points of pages/play for the tests: jobs as JSON from the standard input, their results to
-// the standard output.
+// Runs models of images and points of pages/play for the tests: each line of the standard input holds jobs as JSON, and
+// a line of the standard output their results.
 
-import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
 const folder = process.argv[2];
@@ -111,12 +111,15 @@ const jobs = {
   },
 };
 
-const wanted = JSON.parse(readFileSync(0, "utf8"));
-const results = wanted.map((job) => {
+const answer = (job) => {
   try {
     return plain(jobs[job.job](job));
   } catch (error) {
     return { error: error.reason ?? String(error.stack) };
   }
-});
-process.stdout.write(JSON.stringify(results, (_, value) => (value === Infinity ? "Infinity" : value)));
+};
+
+const written = (_, value) => (value === Infinity ? "Infinity" : value);
+for await (const line of createInterface({ input: process.stdin })) {
+  process.stdout.write(`${JSON.stringify(JSON.parse(line).map(answer), written)}\n`);
+}

@@ -1,7 +1,7 @@
-// Runs text models, tokenizers and sampling rules of pages/play for the tests: jobs as JSON from the standard input,
-// their results to the standard output. Arrays travel as base64 of float32.
+// Runs text models, tokenizers and sampling rules of pages/play for the tests: each line of the standard input holds
+// jobs as JSON, and a line of the standard output their results. Arrays travel as base64 of float32.
 
-import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
 const folder = process.argv[2];
@@ -99,18 +99,24 @@ const jobs = {
   uniforms: (_, seed, count) => Array.from({ length: count }, sampling.uniforms(seed)),
 };
 
-const { scenes, wanted } = JSON.parse(readFileSync(0, "utf8"));
-const results = [];
-for (const { document, tokenizer } of scenes) {
-  const opened = document ? weights.open(document) : null;
-  const known = tokenizer ?? document?.tokenizer;
-  const scene = {
-    opened,
-    model: opened && create(opened),
-    tokenizer: known && tokens.tokenizer(known),
-  };
-  const made = [];
-  for (const [name, ...inputs] of wanted) made.push(plain(await jobs[name](scene, ...inputs)));
-  results.push(made);
+const answer = async ({ scenes, wanted }) => {
+  const results = [];
+  for (const { document, tokenizer } of scenes) {
+    const opened = document ? weights.open(document) : null;
+    const known = tokenizer ?? document?.tokenizer;
+    const scene = {
+      opened,
+      model: opened && create(opened),
+      tokenizer: known && tokens.tokenizer(known),
+    };
+    const made = [];
+    for (const [name, ...inputs] of wanted) made.push(plain(await jobs[name](scene, ...inputs)));
+    results.push(made);
+  }
+  return results;
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const told = await answer(JSON.parse(line)).catch((error) => ({ failed: String(error.stack) }));
+  process.stdout.write(`${JSON.stringify(told)}\n`);
 }
-process.stdout.write(JSON.stringify(results));
