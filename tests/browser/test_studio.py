@@ -6,9 +6,10 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -23,6 +24,7 @@ for package in ("fastapi", "uvicorn", "httpx2"):
 
 from ..web.studios import Served, make_run, serving, wait_for  # noqa: E402
 
+AnyPage = TypeVar("AnyPage", bound="Page")
 WAIT_S = 30
 HOSTILE = "<img src=x onerror=document.title='stolen'>"
 ENDLESS = "room=new_run&preset=vae-mnist&data=digits&by=by_steps&amount=1000000"
@@ -106,9 +108,30 @@ class Page:
             self.tab.ask("Input.dispatchKeyEvent", type="keyDown", **event, **typed)
             self.tab.ask("Input.dispatchKeyEvent", type="keyUp", **event)
 
+    def violations(self, axe: str) -> Any:
+        """What axe-core finds in the page, frames aside: rules, and the elements that break them."""
+        self.tab.value(f"{axe}; true")
+        return self.tab.value(
+            "axe.run(document, {iframes: false, resultTypes: ['violations']}).then(result =>"
+            " result.violations.map(one => [one.id, ...one.nodes.map(node => node.html.slice(0, 160))]))"
+        )
+
     def step(self) -> int:
         """At which step the run of the room is, as the page says."""
         return int(self.value("$('.tiles dd').textContent.replace(/\\D/g, '')") or 0)
+
+
+@contextmanager
+def page_of(
+    browser: Callable[[], Chromium], served: Served, kind: type[AnyPage] = Page
+) -> Iterator[AnyPage]:
+    """A tab of the one browser, with a studio; closed in the end, so that what it shows draws no more."""
+    tab = browser().tab()
+    tab.ask("Network.enable")
+    try:
+        yield kind(tab, served)
+    finally:
+        tab.close()
 
 
 @pytest.fixture(scope="module")
@@ -146,12 +169,10 @@ def served(home: Path) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def page(chromium: str, served: Served) -> Iterator[Page]:
-    """A browser that has opened the studio."""
-    with Chromium(chromium) as browser:
-        tab = browser.tab()
-        tab.ask("Network.enable")
-        yield Page(tab, served)
+def page(browser: Callable[[], Chromium], served: Served) -> Iterator[Page]:
+    """A tab that has opened the studio."""
+    with page_of(browser, served) as found:
+        yield found
 
 
 def test_a_run_is_begun_moves_is_stopped_and_goes_on(page: Page) -> None:
@@ -291,12 +312,7 @@ def test_a_telephone_scrolls_no_room_sideways_and_axe_finds_nothing(
             " && !one.closest('.scroll, .unseen, .plot, .sample')).map(one => one.outerHTML.slice(0, 80))"
         )
         assert page.value("document.documentElement.scrollWidth") <= 360, (place, wide)
-        page.tab.value(f"{axe}; true")
-        found = page.tab.value(
-            "axe.run({resultTypes: ['violations']}).then(result => result.violations.map(one =>"
-            " [one.id, ...one.nodes.map(node => node.html.slice(0, 120))]))"
-        )
-        assert found == [], place
+        assert page.violations(axe) == [], place
 
 
 def test_runs_side_by_side_have_a_winner_in_their_protocol_alone(

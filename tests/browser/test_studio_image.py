@@ -18,7 +18,7 @@ for package in ("fastapi", "uvicorn", "httpx2"):
     pytest.importorskip(package, reason="the extra studio is not installed")
 
 from ..web.studios import Served, make_run, serving, wait_for  # noqa: E402
-from .test_studio import Page  # noqa: E402
+from .test_studio import Page, page_of  # noqa: E402
 
 WAIT_S = 120
 SHIFT = 8
@@ -98,12 +98,10 @@ def places(served: Served) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def page(chromium: str, served: Served) -> Iterator[ImagePage]:
-    """A browser that has opened the studio."""
-    with Chromium(chromium) as browser:
-        tab = browser.tab()
-        tab.ask("Network.enable")
-        yield ImagePage(tab, served)
+def page(browser: Callable[[], Chromium], served: Served) -> Iterator[ImagePage]:
+    """A tab that has opened the studio."""
+    with page_of(browser, served, ImagePage) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -331,9 +329,4 @@ def test_a_telephone_scrolls_no_image_room_sideways_and_axe_finds_nothing(
             " && !one.closest('.scroll, .scrolled, .unseen, .sample, .views')).map(one => one.outerHTML.slice(0, 80))"
         )
         assert page.value("document.documentElement.scrollWidth") <= 360, (name, wide)
-        page.tab.value(f"{axe}; true")
-        found = page.tab.value(
-            "axe.run({resultTypes: ['violations']}).then(result => result.violations.map(one =>"
-            " [one.id, ...one.nodes.map(node => node.html.slice(0, 160))]))"
-        )
-        assert found == [], name
+        assert page.violations(axe) == [], name

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from .flags import Chromium
-from .test_studio import Page
+from .test_studio import Page, page_of
 
 for package in ("fastapi", "uvicorn", "httpx2"):
     pytest.importorskip(package, reason="the extra studio is not installed")
@@ -56,10 +56,10 @@ def ids(served: Served) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def page(chromium: str, served: Served) -> Iterator[Page]:
-    """A browser that has opened the studio."""
-    with Chromium(chromium) as browser:
-        yield Page(browser.tab(), served)
+def page(browser: Callable[[], Chromium], served: Served) -> Iterator[Page]:
+    """A tab that has opened the studio."""
+    with page_of(browser, served) as found:
+        yield found
 
 
 def place(run_id: str, **values: str) -> str:
@@ -206,7 +206,7 @@ def test_what_is_wrong_is_told_where_it_belongs(page: Page, ids: dict[str, str])
     page.click("button", "Write")
     told = page.until("$('#wrong-temperature')?.textContent.trim()", "the field's own line")
     assert "greater than 0" in told
-    assert page.value("document.activeElement.name") == "temperature"
+    page.until("document.activeElement.name === 'temperature'", "the focus where it is wrong")
     page.fill("[name=temperature]", "")
     page.click("button", "Write")
     page.until(ENDED, "a text without it")
@@ -370,12 +370,7 @@ def test_a_telephone_scrolls_nothing_sideways_and_axe_finds_nothing(
             " && !one.closest('.scroll, .unseen, .odds')).map(one => one.outerHTML.slice(0, 80))"
         )
         assert page.value("document.documentElement.scrollWidth") <= 360, (where, wide)
-        page.tab.value(f"{axe}; true")
-        found = page.tab.value(
-            "axe.run({resultTypes: ['violations']}).then(result => result.violations.map(one =>"
-            " [one.id, ...one.nodes.map(node => node.html.slice(0, 120))]))"
-        )
-        assert found == [], where
+        assert page.violations(axe) == [], where
 
 
 def test_a_run_without_a_checkpoint_says_what_to_do(

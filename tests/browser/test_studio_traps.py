@@ -82,10 +82,9 @@ def room(served: Served) -> str:
 
 
 @pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Chromium]:
-    """One for all."""
-    with Chromium(chromium) as found:
-        yield found
+def browser(browser: Callable[[], Chromium]) -> Chromium:
+    """The one of all tests."""
+    return browser()
 
 
 @contextmanager
