@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,6 +71,33 @@ def made(home: Path) -> Callable[..., Path]:
         return make_run(home / name, family, state, rows)
 
     return make
+
+
+@pytest.fixture
+def computed_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the studio computes in a process of its own is computed in this one, which has PyTorch loaded.
+
+    Each kind of job is asked of a real process by some test without this.
+    """
+    from olaria.characters import encodable_json
+    from olaria.errors import OlariaError
+    from olaria.web import computing
+    from olaria.web.errors import body_of, status_of
+
+    def written(value: Any) -> Any:
+        return json.loads(encodable_json(value))
+
+    async def computed(
+        lane: computing.Lane, job: str, request: Any, language: str
+    ) -> AsyncGenerator[Any, None]:
+        monkeypatch.setenv("OLARIA_RUNS", str(lane._home))
+        try:
+            yield {"answer": written(computing.JOBS[job](written(request), language))}
+        except OlariaError as error:
+            body = written(body_of(error, language))
+            raise computing.refused(status_of(error), body) from None
+
+    monkeypatch.setattr(computing.Lane, "_computed", computed)
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ def page(shelf: Path) -> Iterator[TestClient]:
         yield client
 
 
+@pytest.mark.usefixtures("computed_here")
 def test_a_lesson_is_kept_while_its_run_is_unchanged(page: TestClient, shelf: Path) -> None:
     address = f"/api/runs/{id_of(page, 'one')}/explain"
     first = page.post(address, json={"lesson": "kl"}).json()

@@ -120,6 +120,7 @@ def test_the_lessons_are_listed_in_the_reader_s_language(page: TestClient) -> No
     assert english.keys() == portuguese.keys() and english != portuguese and "kl" in english
 
 
+@pytest.mark.usefixtures("computed_here")
 def test_f7_a_report_is_downloaded_and_its_words_stay_text(page: TestClient) -> None:
     hostile = "<img src=x onerror=alert(1)>"
     found = made(
