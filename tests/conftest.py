@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import socket
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 settings.register_profile("olaria", deadline=None, max_examples=50)
@@ -106,27 +109,56 @@ def random_words() -> Callable[[int], str]:
     return words
 
 
+@pytest.fixture(scope="module")
+def seldom() -> Iterator[None]:
+    """Runs that do not say how often draw, measure and save twice: by themselves they do in each of six steps."""
+    from olaria.training.schedule import Recurrence
+
+    begin = Recurrence.__init__
+
+    def sparing(
+        self: Recurrence,
+        every: int | None,
+        count: int,
+        dense_start: bool = False,
+        spaced: bool = False,
+    ) -> None:
+        begin(self, every, min(count, 2), False, spaced)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Recurrence, "__init__", sparing)
+        yield
+
+
 PAIRS = {"dates": "dates", "pt-en": "toy-translation"}
 
 
 @pytest.fixture(scope="session")
-def small_data(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """The path of a tenth of the toy language, or of a thousand pairs of another set: measuring all takes the time."""
-    from olaria.data import PairData, TextData, load
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all test processes of this session: what takes long is made by the first that needs it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if _IS_WORKER else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
 
-    folder = tmp_path_factory.mktemp("small")
+
+@pytest.fixture(scope="session")
+def small_data(shared: Path) -> Callable[[str], str]:
+    """The path of a tenth of the toy language, or of a thousand pairs of another set: measuring all takes the time."""
 
     def small(name: str) -> str:
-        data = load(name)
-        is_text = isinstance(data, TextData)
-        file = folder / f"{name}.{'txt' if is_text else 'tsv'}"
-        if not file.exists():
-            if isinstance(data, TextData):
-                lines = data.train.splitlines()[:2000]
-            else:
-                assert isinstance(data, PairData)
-                lines = ["\t".join(pair) for pair in data.train[:1000]]
-            file.write_text("\n".join([*lines, ""]), encoding="utf-8")
+        from olaria.data import PairData, TextData, load
+
+        file = shared / f"{name}.{'tsv' if name in PAIRS.values() else 'txt'}"
+        with FileLock(shared / f"{name}.lock"):
+            if not file.exists():
+                data = load(name)
+                if isinstance(data, TextData):
+                    lines = data.train.splitlines()[:2000]
+                else:
+                    assert isinstance(data, PairData)
+                    lines = ["\t".join(pair) for pair in data.train[:1000]]
+                file.write_text("\n".join([*lines, ""]), encoding="utf-8")
         return str(file)
 
     return small
@@ -134,9 +166,9 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]
 
 @pytest.fixture(scope="session")
 def tiny_run(
-    tmp_path_factory: pytest.TempPathFactory, small_data: Callable[[str], str]
+    tmp_path_factory: pytest.TempPathFactory, shared: Path, small_data: Callable[[str], str]
 ) -> Callable[..., Any]:
-    """A run of a preset at its tiny size, made once for each set of words.
+    """A run of a preset at its tiny size, trained once for each set of words; each test process has its own copy.
 
     ``tiny_run("vae-mnist", "model.latent=2")`` trains 30 steps on the bundled digits, the bigram on the toy language,
     what reads further on a tenth of it, a translator on a thousand pairs; ``data=``, ``steps=`` and ``start=`` (a run
@@ -171,18 +203,25 @@ def tiny_run(
                 data = small_data(PAIRS[preset])
             elif data is None and preset.endswith("-mnist"):
                 data = "digits"
-            out = tmp_path_factory.mktemp("lessons") / f"{preset}-{len(made)}"
-            made[key] = Run(
-                train(
-                    preset,
-                    data=data,
-                    steps=steps,
-                    size="tiny" if start is None else None,
-                    settings=(*seldom(steps), *settings),
-                    start=None if start is None else str(start.path),
-                    out=out,
-                ).path
-            )
+            name = f"{preset}-{sha256(repr(key).encode()).hexdigest()[:8]}"
+            out, kept = tmp_path_factory.mktemp("lessons") / name, shared / name
+            with FileLock(shared / f"{name}.lock"):
+                if not kept.exists():
+                    train(
+                        preset,
+                        data=data,
+                        steps=steps,
+                        size="tiny" if start is None else None,
+                        settings=(*seldom(steps), *settings),
+                        start=None if start is None else str(start.path),
+                        out=out,
+                    )
+                    if start is None:  # another process has another copy of where it began
+                        shutil.copytree(out, whole := shared / f"{name}.part")
+                        whole.rename(kept)
+                else:
+                    shutil.copytree(kept, out)
+            made[key] = Run(out)
         return made[key]
 
     return run

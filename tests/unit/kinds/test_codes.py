@@ -29,6 +29,8 @@ from olaria.workflows.report import report
 from olaria.workflows.running import replay
 from olaria.workflows.train import train
 
+pytestmark = pytest.mark.usefixtures("seldom")
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -13,6 +13,8 @@ from olaria.errors import UsageError
 from olaria.workflows.running import replay
 from olaria.workflows.train import TrainRequest, train
 
+pytestmark = pytest.mark.usefixtures("seldom")
+
 SMALL: dict[str, Any] = {"size": "tiny", "settings": ["training.batch_size=300"]}
 
 

@@ -22,6 +22,8 @@ from olaria.training.inheritance import model_sha256
 from olaria.workflows.running import replay, resume
 from olaria.workflows.train import train
 
+pytestmark = pytest.mark.usefixtures("seldom")
+
 STEPS = 6
 FAMILIES = {
     "autoencoder": ("ae-mnist", "digits", ()),

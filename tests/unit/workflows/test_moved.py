@@ -29,6 +29,8 @@ from olaria.workflows.report import report
 from olaria.workflows.sample import sample
 from olaria.workflows.train import train
 
+pytestmark = pytest.mark.usefixtures("seldom")
+
 TEXT = "gira a roda, gira o barro\n"
 GONE = "is not at {} any more; say where it is now: data=PATH"
 

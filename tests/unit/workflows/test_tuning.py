@@ -29,6 +29,8 @@ from olaria.workflows.export import export_huggingface
 from olaria.workflows.running import replay, resume, train_recipe
 from olaria.workflows.train import TrainRequest, train
 
+pytestmark = pytest.mark.usefixtures("seldom")
+
 BASE = "the potter turns the wheel and the clay turns into a bowl\n" * 40
 NEW = "a oleira gira a roda e o barro vira vaso; não é mágica\n" * 40
 KNOWN = "the wheel into the bowl and the potter turns the clay\n" * 40
