@@ -15,6 +15,9 @@ FOR := $(if $(PYTHONS),--pythons $(PYTHONS)) $(if $(SYSTEMS),--systems $(SYSTEMS
 .PHONY: reference help setup setup-run demo studio test test-slow check quick bench clean translations wheels wheelhouse lock
 .DEFAULT_GOAL := help
 
+# Half of what collecting takes is compiling the tests: their bytecode is kept, whatever the shell says of others'.
+test test-slow quick: export PYTHONDONTWRITEBYTECODE :=
+
 help:         ## this list  ##pt esta lista
 	@$(PYTHON) scripts/chores.py help
 
