@@ -116,6 +116,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("olaria data clean", "shows what would go, and its size", "mostra o que sairia e o tamanho"),
         ("olaria data clean mnist --yes", "deletes it", "apaga"),
     ),
+    "hub push": (
+        ("olaria hub push vae ana/vae-mnist", "only you can see it", "só você o vê"),
+        ("olaria hub push vae ana/vae-mnist --update", "one more commit", "mais um commit"),
+    ),
+    "hub pull": (("olaria hub pull ana/gpt my-gpt", "into a new folder", "para uma pasta nova"),),
     "presets": (("olaria presets vae-mnist", "its settings", "suas configurações"),),
     "doctor": (("olaria doctor", "what this machine has", "o que esta máquina tem"),),
     "completion": (

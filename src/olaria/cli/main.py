@@ -25,6 +25,7 @@ from olaria.cli import (
     evaluate,
     explain,
     export,
+    hub,
     presets,
     reconstruct,
     report,
@@ -89,6 +90,7 @@ AFTER: dict[str, Verb] = {
 GROUPS: dict[str, tuple[dict[str, Verb], str]] = {
     "runs": (runs.VERBS, runs.HELP),
     "data": (data.VERBS, data.HELP),
+    "hub": (hub.VERBS, hub.HELP),
 }
 
 
@@ -104,7 +106,7 @@ def build(*, only: str | None = None) -> Any:
     _add(app, VERBS, only)
     for name, (verbs, text) in GROUPS.items():
         group = _group(text, alone=True)
-        group.callback()(_first(verbs["list"]))
+        group.callback()(_first(verbs["list"]) if "list" in verbs else _page)
         if only in (None, name):
             _add(group, verbs)
         app.add_typer(group, name=name)
@@ -155,6 +157,12 @@ def _first(listing: Verb) -> Callable[..., None]:
             raise UsageError(N_("--json comes after the command that it is for"))
 
     return alone
+
+
+def _page(ctx: typer.Context) -> None:
+    """The own name of a group that lists nothing shows its help."""
+    if ctx.invoked_subcommand is None:
+        ctx.obj.line(ctx.get_help())
 
 
 def _requests() -> Iterator[type[Request]]:

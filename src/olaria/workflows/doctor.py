@@ -40,6 +40,7 @@ EXTRAS = (
     "tensorboard",
     "mlflow",
     "wandb",
+    "huggingface_hub",
 )
 """Modules of the optional dependencies."""
 LOW_DISK_BYTES = 2 * 10**9

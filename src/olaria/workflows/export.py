@@ -129,7 +129,7 @@ def export_onnx(
     """
     from olaria.export.onnx_folder import check_installed, write_onnx
 
-    _free(out)
+    free_place(out)
     check_installed()
     return _exported(write_onnx, run, out, checkpoint, language)
 
@@ -153,9 +153,9 @@ def export_tensorboard(
     from olaria.workflows.tracking import write_tensorboard
 
     run = opened_run(run)
-    out = _free(out)
+    out = free_place(out)
     check_installed("tensorboard")
-    return _whole(out, lambda folder: write_tensorboard(run, folder, checkpoint))
+    return whole_folder(out, lambda folder: write_tensorboard(run, folder, checkpoint))
 
 
 def export_gif(
@@ -218,12 +218,12 @@ def _exported(
     from olaria.pages.labels import protocol_rows
     from olaria.runs import opened_run
 
-    run, out = opened_run(run), _free(out)
+    run, out = opened_run(run), free_place(out)
     tokenizer = run.tokenizer() if MODELS[run.family].data in ("text", "pairs") else None
     model = run.model(checkpoint)
     _check_finite(run, model)
     told = Told(checkpoint, language, METRICS, protocol_rows)
-    return _whole(out, lambda folder: write(run, model, tokenizer, folder, told))
+    return whole_folder(out, lambda folder: write(run, model, tokenizer, folder, told))
 
 
 def _check_finite(run: Run, model: Model) -> None:
@@ -245,7 +245,7 @@ def _check_finite(run: Run, model: Model) -> None:
             )
 
 
-def _free(out: str | Path) -> Path:
+def free_place(out: str | Path) -> Path:
     """The place of a folder to make.
 
     Raises:
@@ -264,7 +264,7 @@ def _free(out: str | Path) -> Path:
     return out
 
 
-def _whole(out: Path, write: Callable[[Path], None]) -> Path:
+def whole_folder(out: Path, write: Callable[[Path], None]) -> Path:
     """Let ``write`` fill a folder beside ``out``, and give it that name once it is complete."""
     import tempfile  # here, since help pages can do without what it brings
 
