@@ -108,6 +108,7 @@ def _facts(run: ExportedRun, told: Told) -> dict[str, str]:
     evaluation = measured(run, told)
     protocol = told.protocol(evaluation.get("protocol", {}), language)
     base = provenance.get("base", {}).get("name", "")
+    metrics = metrics_table(evaluation, MODELS[run.family].headlines, told)
     return {
         "name": _as_text(run.name),
         "family": translate(MODELS[run.family].title, language),
@@ -120,7 +121,8 @@ def _facts(run: ExportedRun, told: Told) -> dict[str, str]:
         "seed": str(recipe.seed),
         "parameters": format_number(count, language, 0) if count else "—",
         "version": __version__,
-        "metrics": metrics_table(evaluation, MODELS[run.family].headlines, told),
+        "metrics": metrics,
+        "unmeasured": "" if metrics else "yes",
         "protocol": "\n".join(f"| {' | '.join(map(_as_text, row))} |" for row in protocol),
     }
 
@@ -138,7 +140,7 @@ def measured(run: ExportedRun, told: Told) -> Mapping[str, Any]:
 
 
 def metrics_table(evaluation: Mapping[str, Any], headlines: Sequence[str], told: Told) -> str:
-    """Rows of what was measured, the family's most important metrics first; one dash where nothing was."""
+    """Rows of what was measured, the family's most important metrics first; none where nothing was."""
     values = evaluation.get("metrics", {})
     chosen = [*(key for key in headlines if key in values), *values]
     rows: list[str] = []
@@ -147,7 +149,7 @@ def metrics_table(evaluation: Mapping[str, Any], headlines: Sequence[str], told:
         if key in told.metrics and isinstance(value, int | float) and len(rows) < _MOST_METRICS:
             name = translate(told.metrics[key].title, told.language)
             rows.append(f"| {name} | {told.metrics[key].written(value, told.language)} |")
-    return "\n".join(rows) or "| — | — |"
+    return "\n".join(rows)
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -47,7 +47,7 @@ _FILES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 _OF_TRAINING = ("augment_probability",)
 """State that only training reads."""
-_PROMPTS = ("a menina vê o gato.", "ROMEO:", "A ", "12 de março de 2024", "o ", "a")
+_PROMPTS = ("a menina vê o gato.", "ROMEO:", "12 de março de 2024", "A ", "o ", "a")
 _EXAMPLE = re.compile(r"^Needs torch.*?\n\n((?:    .*\n|\n)+)", re.MULTILINE)
 
 

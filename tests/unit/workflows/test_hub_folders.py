@@ -105,6 +105,7 @@ def test_every_family_has_a_folder(family: str, tmp_path: Path) -> None:
     assert ("no class for this model" in text) is not is_gpt2
     assert values.get("library_name") == ("transformers" if is_gpt2 else None)
     assert "/home" not in text
+    assert "Nothing was measured" in text and "| metric |" not in text
 
 
 def test_what_the_hub_has_a_name_for_is_of_ours() -> None:
@@ -175,6 +176,7 @@ def test_a_measured_run_tells_how_it_was_measured(tiny_run: TinyRun, tmp_path: P
     assert result["dataset"]["split"] == "test" and result["dataset"]["args"]["seed"] == 1
     assert values["license"] == "cc-by-4.0"
     assert "\n| semente | 1 |\n" in text and "\n\n\n" not in text
+    assert "Ainda nada foi medido" not in text and "\n| métrica | valor |\n" in text
 
 
 def test_a_gpt2_opens_as_its_card_says(tiny_run: TinyRun, tmp_path: Path) -> None:
