@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +67,8 @@ def push(request: PushRequest, *, offline: bool = False, language: str | None = 
     Raises:
         OlariaError: see :func:`olaria.export.hub.send` and :func:`olaria.workflows.export.export`.
     """
+    import tempfile  # here, since help pages can do without what it brings
+
     from olaria.export.hub import send
     from olaria.export.hub_files import is_model_folder, sent_files
     from olaria.workflows.export import export
