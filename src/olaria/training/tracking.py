@@ -10,6 +10,7 @@ from olaria.storage.folder import RunFolder
 from olaria.trackers import Tracker, check_installed, open_tracker
 from olaria.trackers.story import Story
 from olaria.training import events
+from olaria.training.interruption import INTERRUPTED, TERMINATED
 from olaria.vocabulary import TrackerName
 
 
@@ -75,5 +76,5 @@ class Tracking:
         self._story.tell(self._tracker)
         if isinstance(event, events.Finished):
             tracker, self._tracker = self._tracker, None
-            tracker.close(is_done=True)
+            tracker.close(is_done=event.reason.id not in (INTERRUPTED, TERMINATED))
             self._finish()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +23,15 @@ from olaria.errors import OlariaError, RunError, StorageError, UsageError
 from olaria.runs import Run
 from olaria.storage.folder import RunFolder
 from olaria.trackers.story import Story
-from olaria.training.events import Event, Warned
+from olaria.training.events import Event, Stepped, Warned
+from olaria.training.interruption import Interrupted
 from olaria.workflows.encode import encode
 from olaria.workflows.export import export
 from olaria.workflows.train import train
 
 pytest.importorskip("tensorboard")
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tensorboard.util.tensor_util import make_ndarray
 
@@ -195,6 +199,22 @@ def test_a_resumed_run_repeats_no_point(tmp_path: Path) -> None:
         assert steps == sorted(set(steps)), tag
     wanted = [row["step"] for row in run.metrics() if row["split"] == "train"]
     assert [step for step, *_ in told["loss/train"]] == wanted
+
+
+@pytest.mark.parametrize("number", [None, signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_was_interrupted_is_not_told_as_done(
+    tmp_path: Path, number: signal.Signals | None
+) -> None:
+    def interrupt(event: Event) -> None:
+        if number is not None and isinstance(event, Stepped) and event.step == 10:
+            signal.raise_signal(number)
+
+    out = tmp_path / "run"
+    with nullcontext() if number is None else pytest.raises(Interrupted):
+        train("vae-mnist", **SMALL, track="tensorboard", listeners=[interrupt], out=out)
+    content = board(out).SummaryMetadata("_hparams_/session_end_info").plugin_data.content
+    status = HParamsPluginData.FromString(content).session_end_info.status
+    assert status == (api_pb2.STATUS_SUCCESS if number is None else api_pb2.STATUS_FAILURE)
 
 
 def test_a_failing_tracker_warns_once_and_stops_nothing(
