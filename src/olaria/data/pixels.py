@@ -269,6 +269,7 @@ def shaped(image: Image, options: DataConfig) -> Image:
 
 
 def channels_first(image: Image) -> Pixels:
+    """The pixels of a picture, (height, width) or (height, width, C), as (C, height, width)."""
     import numpy as np
 
     values = np.asarray(image, np.uint8)

@@ -24,7 +24,6 @@ LEAST_TOKEN = 8
 CLOSING_S = 2
 """Seconds that open connections have when the studio ends."""
 BACKLOG, MOST_CONNECTIONS = 128, 256
-EXTRA = "pip install 'olaria[studio]'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +121,8 @@ def studio(request: StudioRequest, ready: Callable[[Opened], None]) -> None:
         if not (error.name or "").startswith(("uvicorn", "fastapi", "starlette")):
             raise
         raise UsageError(
-            N_("the studio needs {name}: {command}"), name=error.name, command=EXTRA
+            N_("the studio needs another package ({name}): pip install 'olaria[studio]' brings it"),
+            name=error.name,
         ) from None
     from olaria.web.hosts import hosts_of, reachable
 
