@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 import socket
 import sys
 from collections import Counter
@@ -27,6 +28,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "olaria")
 _OWN_VARIABLES = ("OLARIA_LANG", "OLARIA_MIRROR", "OLARIA_NUM_THREADS", "OLARIA_WHEELS")
 _IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 _fsync = os.fsync
+
+# A shell lets what it starts in the background ignore Ctrl-C, and what the tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Half a million objects live as long as the tests do: going through them again and again finds nothing to free.
 gc.set_threshold(50_000, 20, 10)
