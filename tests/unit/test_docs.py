@@ -56,7 +56,8 @@ def prose(page: Path) -> str:
 
 def commands(page: Path) -> Iterator[list[str]]:
     """The words after ``olaria`` of every command in a block or in the text."""
-    lines = [line for kind, text in blocks(page) if kind != "python" for line in text.splitlines()]
+    texts = [text.replace("\\\n", " ") for kind, text in blocks(page) if kind != "python"]
+    lines = [line for text in texts for line in text.splitlines()]
     lines += re.findall(r"`([^`\n]+)`", prose(page))
     for line in lines:
         found = re.match(r"(?:[A-Z_]+=\S+ )*(?:\S*(?:bin/|Scripts\\))?olaria (.+)", line.strip())
