@@ -87,7 +87,9 @@ def corpus_scores(
         from sacrebleu.metrics.bleu import BLEU
         from sacrebleu.metrics.chrf import CHRF
     except ImportError:
-        reason = Message(N_("sacrebleu is not installed; pip install sacrebleu brings it"))
+        reason = Message(
+            N_("needs another package (sacrebleu): pip install 'olaria[metrics]' brings it")
+        )
         return dict.fromkeys(("bleu", "chrf")), dict.fromkeys(("bleu", "chrf"), reason), {}
     most = max(map(len, references))
     # sacrebleu takes the first references of all outputs, then the second ones, None where there is none.

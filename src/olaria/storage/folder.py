@@ -85,7 +85,7 @@ class RunFolder:
         """
         if is_run(self.path):
             raise RunError(
-                N_("{path} is another run; choose another {out}, or go on with {resume}"),
+                N_("{path} already holds a run; choose another {out}, or go on with {resume}"),
                 out=Setting("out"),
                 resume=Setting("resume", str(self.path)),
                 path=str(self.path),
