@@ -156,7 +156,7 @@ def _scalar(value: str | float | bool) -> str:
     r"""As JSON, which is YAML too, but for floats without a point and for characters that are not seen.
 
     >>> _scalar('a\n---\n"b"'), _scalar(1e-05), _scalar(True)
-    ('"a\\\\n---\\\\n\\"b\\""', '1.0e-05', 'true')
+    ('"a\\\\x0a---\\\\x0a\\"b\\""', '1.0e-05', 'true')
     """
     if isinstance(value, str):
         return json.dumps(legible(encodable(value)), ensure_ascii=False)

@@ -16,7 +16,7 @@ from olaria.errors import OlariaError, StorageError
 from olaria.export.hub_files import check_fetched_file, check_listed, travels
 from olaria.i18n import N_, Setting
 
-_SWITCHES = ("HF_HUB_DISABLE_XET", "HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_PROGRESS_BARS")
+_SWITCHES = ("HF_HUB_DISABLE_XET", "HF_HUB_DISABLE_TELEMETRY")
 """Xet keeps a second cache and threads of its own, outside of what is asked for here."""
 _MADE_THERE = ".gitattributes"  # what a repository holds that was only made
 
@@ -130,24 +130,28 @@ def _hub(repository: str) -> Iterator[tuple[Any, str]]:
     logger = logging.getLogger("huggingface_hub")
     level = logger.level
     try:
-        from huggingface_hub import HfApi, constants
+        from huggingface_hub import HfApi, constants, utils
 
         # Read once, when the library is imported, which may have been long ago.
         known = {name: getattr(constants, name, None) for name in _SWITCHES}
         for name in _SWITCHES:
             setattr(constants, name, True)
         logger.setLevel(logging.CRITICAL)
+        has_bars = not utils.are_progress_bars_disabled()
         endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or constants.ENDPOINT
         address = f"{endpoint}/{repository}"
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
+                utils.disable_progress_bars()
                 yield HfApi(endpoint=endpoint, library_name="olaria"), address
         except Exception as error:
             raise _told(error, endpoint, address) from None
         finally:
             for name, value in known.items():
                 setattr(constants, name, value)
+            if has_bars:
+                utils.enable_progress_bars()
     finally:
         logger.setLevel(level)
         for name, value in before.items():

@@ -225,13 +225,15 @@ def test_the_group_alone_shows_its_page(capsys: Any) -> None:
 
 
 def test_the_library_is_left_as_it_was(hub: Hub, folder: Path) -> None:
-    from huggingface_hub import constants
+    from huggingface_hub import constants, utils
 
+    assert not utils.are_progress_bars_disabled()
     before = {name: os.environ.get(name) for name in adapter._SWITCHES}
     known = {name: getattr(constants, name) for name in adapter._SWITCHES}
     push(folder, "ana/roda")
     assert before == {name: os.environ.get(name) for name in adapter._SWITCHES}
     assert known == {name: getattr(constants, name) for name in adapter._SWITCHES}
+    assert not utils.are_progress_bars_disabled()
 
 
 def test_as_json(hub: Hub, folder: Path, capsys: Any) -> None:
