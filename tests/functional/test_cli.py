@@ -335,7 +335,12 @@ BAD = [
         "maior que os dados de treinamento",
     ),
     ("train ae-mnist", 1, "OLARIA_MIRROR", "OLARIA_MIRROR"),  # no network, nothing cached
-    ("train ae-mnist --data digits --out runs/digits", 1, "already holds a run", "já existe uma execução em"),
+    (
+        "train ae-mnist --data digits --out runs/digits",
+        1,
+        "already holds a run",
+        "já existe uma execução em",
+    ),
 ]
 
 

@@ -8,6 +8,7 @@ import shutil
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -130,20 +131,21 @@ def _hub(repository: str) -> Iterator[tuple[Any, str]]:
     logger = logging.getLogger("huggingface_hub")
     level = logger.level
     try:
-        from huggingface_hub import HfApi, constants, utils
+        from huggingface_hub import HfApi, constants
 
+        bars: Any = import_module("huggingface_hub.utils")  # its types do not name what it exports
         # Read once, when the library is imported, which may have been long ago.
         known = {name: getattr(constants, name, None) for name in _SWITCHES}
         for name in _SWITCHES:
             setattr(constants, name, True)
         logger.setLevel(logging.CRITICAL)
-        has_bars = not utils.are_progress_bars_disabled()
+        has_bars = not bars.are_progress_bars_disabled()
         endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or constants.ENDPOINT
         address = f"{endpoint}/{repository}"
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                utils.disable_progress_bars()
+                bars.disable_progress_bars()
                 yield HfApi(endpoint=endpoint, library_name="olaria"), address
         except Exception as error:
             raise _told(error, endpoint, address) from None
@@ -151,7 +153,7 @@ def _hub(repository: str) -> Iterator[tuple[Any, str]]:
             for name, value in known.items():
                 setattr(constants, name, value)
             if has_bars:
-                utils.enable_progress_bars()
+                bars.enable_progress_bars()
     finally:
         logger.setLevel(level)
         for name, value in before.items():
