@@ -101,7 +101,7 @@ def test_a_home_of_runs_that_cannot_be_is_one_line(
 
 def test_a_taken_place_is_refused_and_left_as_it_is(home: Path) -> None:
     made(home / "a")
-    with pytest.raises(RunError, match="another run"):
+    with pytest.raises(RunError, match="already holds a run"):
         made(home / "a")
     (home / "b").mkdir()
     (home / "b" / "thesis.txt").write_text("dear")
