@@ -36,6 +36,11 @@ const $ = (name, words) => [...document.querySelectorAll(name)]
 """Before each piece of script: an element that is seen, by what it says."""
 
 
+FRAMES = """new Promise(done => {
+  const next = left => left ? requestAnimationFrame(() => next(left - 1)) : done(true);
+  next(10);
+})"""
+"""Ten frames go by: what was moved is drawn, whatever else the machine does."""
 LOOKED_AWAY = """[true, false].forEach(isHidden => {
   Object.defineProperty(document, "hidden", {value: isHidden, configurable: true});
   document.dispatchEvent(new Event("visibilitychange"));
@@ -76,6 +81,14 @@ class Page:
         except AssertionError as error:
             error.add_note(str(self.value("document.body.innerText.slice(0, 2000)")))
             raise
+
+    def still(self, code: str, what: str) -> Any:
+        """What an expression gives once it is true and no later frame changes it: all that was asked is drawn."""
+        last, found = None, self.until(code, what)
+        while found != last:
+            self.value(FRAMES)
+            last, found = found, self.until(code, what)
+        return found
 
     def reload(self) -> None:
         """Load the page again, as F5 does."""

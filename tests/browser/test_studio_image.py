@@ -122,7 +122,7 @@ def test_dragging_draws_another_image_and_a_reload_keeps_it(
     first = page.until(IMAGE, "an image")
     assert "images per second" in page.value("$('.latent-image figcaption').textContent")
     page.mouse([(0.5, 0.5), (0.6, 0.4), (0.8, 0.2)])
-    other = page.until(f"{IMAGE} !== {json.dumps(first)} && {IMAGE}", "another image")
+    other = page.still(f"{IMAGE} !== {json.dumps(first)} && {IMAGE}", "the place's image")
     page.until("location.hash.includes('at=')", "the place in the address")
     page.reload()
     assert page.until(IMAGE, "an image again") == other
