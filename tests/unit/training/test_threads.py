@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -172,17 +170,6 @@ def test_no_more_threads_are_taken_again_than_there_are_cores(
 
 
 # -- a machine that is not empty -------------------------------------------------------------------
-
-
-def test_idle_threads_sleep_from_the_moment_that_olaria_is_imported() -> None:
-    code = "import olaria, os; print(os.environ['OMP_WAIT_POLICY'])"
-    bare = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
-    for said, found in ((None, "passive"), ("active", "active")):
-        words = bare if said is None else {**bare, "OMP_WAIT_POLICY": said}
-        ran = subprocess.run(
-            [sys.executable, "-c", code], env=words, capture_output=True, text=True
-        )
-        assert ran.stdout.strip() == found
 
 
 def watched(monkeypatch: pytest.MonkeyPatch, shares: list[float]) -> list[str]:
