@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 from olaria.nn.fused_images import (
     NORM_EPSILON,
     channels_last,
+    conditioned_relu,
     convolve,
     convolve_transposed,
     keep_layout,
@@ -30,6 +31,11 @@ def drawn(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> Ten
 def plain_norm(x: Tensor) -> Tensor:
     size = (x.square().mean(1, keepdim=True) + NORM_EPSILON).sqrt()
     return (x / size).clamp_min(0)
+
+
+def plain_conditioned(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    size = (x.square().mean(1, keepdim=True) + NORM_EPSILON).sqrt()
+    return ((1 + scale)[:, :, None, None] * (x / size) + shift[:, :, None, None]).clamp_min(0)
 
 
 def convolution(name: str, stride: int, padding: int, *shapes: tuple[int, ...]) -> Any:
@@ -55,6 +61,9 @@ CASES = [
         id="transposed",
     ),
     pytest.param(normed_relu, plain_norm, [(2, 5, 4, 3)], id="norm"),
+    pytest.param(
+        conditioned_relu, plain_conditioned, [(2, 5, 4, 3), (2, 5), (2, 5)], id="conditioned norm"
+    ),
 ]
 cases = pytest.mark.parametrize(("fused", "plain", "shapes"), CASES)
 
