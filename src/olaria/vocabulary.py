@@ -44,6 +44,10 @@ MODE: Mode = "prior"
 Walk = Literal["linear", "spherical"]
 """How to go from one latent vector to another."""
 WALK: Walk = "linear"
+Prediction = Literal["velocity", "data", "noise"]
+"""What a network of flow matching predicts."""
+Solver = Literal["euler", "midpoint", "heun"]
+"""Of the differential equation by which it draws."""
 TokenizerKind = Literal["char", "byte", "word", "bpe"]
 TOKENIZER: TokenizerKind = "char"
 Times = Literal["keep", "drop"]
@@ -78,6 +82,8 @@ PresetName = Literal[
     "gan-ring",
     "gan-grid",
     "gan-spiral",
+    "flow-ring",
+    "flow-grid",
     "bigram-shakespeare",
     "average-shakespeare",
     "head-shakespeare",

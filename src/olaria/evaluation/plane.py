@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import torch
@@ -51,6 +53,42 @@ def clusters(points: Tensor, modes: Tensor, std: float) -> Clusters:
         high_quality_share=near.double().mean().item(),
         shares=counts.double() / max(1, int(counts.sum())),
     )
+
+
+def mixture_log_density(x: Tensor, modes: Tensor, std: float) -> Tensor:
+    r"""Log-density of equal normal clusters, in nats, (N,).
+
+    .. math:: \log p(x) = \log \tfrac1K \sum_k N(x; \mu_k, \sigma^2 I)
+
+    Args:
+        x: points, (N, D).
+        modes: :math:`\mu`, (K, D).
+        std: :math:`\sigma`.
+    """
+    squared = torch.cdist(x.double(), modes.double()).square() / std**2
+    size = x.shape[1] * math.log(2 * math.pi * std**2)
+    nats: Tensor = torch.logsumexp(-0.5 * squared, 1) - 0.5 * size - math.log(len(modes))
+    return nats
+
+
+def density_metrics(log_density: Callable[[Tensor], Tensor], data: PointData) -> Gathered:
+    r"""What a model's density says of the test points: their mean :math:`-\log p`, and how far it is above the least.
+
+    The excess is the mean of :math:`\log p_{data} - \log p_{model}` over the test points, an estimate of
+    :math:`D(p_{data} \| p_{model})`: 0 for the data's own density.
+
+    Args:
+        log_density: of points (N, 2), in nats, (N,).
+        data: the test points, and their clusters where they are known.
+    """
+    metrics, nats = Gathered(), log_density(data.test).double()
+    metrics.add("point_nll_nats", lambda: -nats.mean().item())
+    if data.modes is not None and data.mode_std is not None:
+        truth = mixture_log_density(data.test, data.modes, data.mode_std)
+        metrics.add("excess_nats", lambda: (truth - nats).mean().item())
+    else:
+        metrics.leave_out(("excess_nats",), Message(N_("the density of this data is not known")))
+    return metrics
 
 
 def evaluate_points(

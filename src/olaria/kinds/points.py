@@ -1,4 +1,4 @@
-"""Points of the plane: what a game between two small networks learns, and the picture of it."""
+"""Points of the plane: what a small model learns of them, and the picture of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from olaria.data.config import DataConfig
 from olaria.errors import MissingError, SourceError, UsageError
 from olaria.evaluation import diversity
 from olaria.evaluation.gathered import Gathered, alike, unmeasured
-from olaria.evaluation.plane import evaluate_points
+from olaria.evaluation.plane import density_metrics, evaluate_points
 from olaria.i18n import N_, Message, Setting, detect_language
 from olaria.kinds.base import (
     SEED,
@@ -28,7 +28,7 @@ from olaria.kinds.base import (
     first_model,
     fitting,
 )
-from olaria.models.plane import PlaneGAN
+from olaria.models.base import PointModel
 from olaria.recipes import Recipe
 from olaria.runs import Run, opened_run
 from olaria.runs.tuning import Start
@@ -51,15 +51,14 @@ SHOWN = 2000
 """Points of a picture."""
 PICTURE_SCALE = 3
 """Enlargement of a picture of the plane."""
-_MADE = N_("black: the points that the generator makes of draws of z ~ N(0, I)")
+_MADE = N_("black: the points that the model makes of draws of z ~ N(0, I)")
 _BOTH = N_(
-    "black: the points that the generator makes of draws of z ~ N(0, I); dark blue: points of the test data"
+    "black: the points that the model makes of draws of z ~ N(0, I); dark blue: points of the test data"
 )
 _WALK = N_("black: the points on the way from one draw of z to another, along {path}")
 _WALK_AND_DATA = N_(
     "black: the points on the way from one draw of z to another, along {path}; dark blue: points of the test data"
 )
-_GROUND = N_("ground: blue where the discriminator says real, red where it says generated")
 
 
 def prepare(recipe: Recipe, data: PointData, start: Start | None = None) -> Prepared:
@@ -94,12 +93,15 @@ def watch(data: PointData, seed: int) -> Watch:
 
 
 def measure(
-    _run: Run, model: PlaneGAN, data: PointData, effort: Effort, _offline: bool = False
+    _run: Run, model: PointModel, data: PointData, effort: Effort, _offline: bool = False
 ) -> Measured:
     """Metrics of as many points as the test split has."""
     count = min(len(data.test), effort.num_samples)
     points = plane.draw(model, count, Generator().manual_seed(SEED))
     metrics, protocol, reasons = evaluate_points(points, data)
+    if model.has_density:
+        density = density_metrics(model.log_density, data)
+        metrics, reasons = density.metrics | metrics, density.reasons | reasons
     return Measured(dict(metrics), dict(protocol), reasons)
 
 
@@ -109,7 +111,7 @@ ENDINGS = (*PICTURE, TABLE)
 
 @dataclass(frozen=True, repr=False)
 class PointSample(ArrayLike, Sample):
-    """Points (N, 2), and the picture of the game that made them.
+    """Points (N, 2), and the picture of the model that made them.
 
     Args:
         points: in the units of the data.
@@ -199,7 +201,7 @@ def draw(
             interpolate=Setting("mode", "interpolate"),
         )
     model, noise = run.model(checkpoint), Generator().manual_seed(seed)
-    assert isinstance(model, PlaneGAN)
+    assert isinstance(model, PointModel)
     walks = mode == "interpolate"
     points = plane.walk(model, count, noise, path) if walks else plane.draw(model, count, noise)
     try:
@@ -211,7 +213,7 @@ def draw(
         shown = NUM_POINTS if walks else count
         real, text = data.test[:shown], _WALK_AND_DATA if walks else _BOTH
     way = {"path": Message(modes.PATHS[path])} if walks else {}
-    caption = (Message(text, way), Message(_GROUND), drawn_by(run, checkpoint, seed))
+    caption = (Message(text, way), Message(model.ground), drawn_by(run, checkpoint, seed))
     return PointSample(points, plane.picture(model, real, points), caption)
 
 

@@ -256,6 +256,35 @@ class ImageModel(Model):
             super().trace(dimensions)
 
 
+class PointModel(Model):
+    """A model of points that follow from z ~ N(0, I): the interface of every family of points."""
+
+    latent: int
+    """Numbers in a latent vector."""
+    ground: ClassVar[str]
+    """What :meth:`shade` shows, a source string."""
+    has_density: ClassVar[bool] = False
+    """Whether :meth:`log_density` is implemented."""
+    shade_side: ClassVar[int] = 180
+    """Places on each side of a picture whose shade is computed; those between lie on straight lines."""
+
+    @abstractmethod
+    def points(self, z: Tensor) -> Tensor:
+        """Latent vectors (B, latent) to points (B, size), in the units of the data."""
+
+    def log_density(self, x: Tensor) -> Tensor:
+        """Log-density of points (B, size) in the units of the data, in nats, (B,)."""
+        raise AssertionError(f"{self.family} has no density")
+
+    @abstractmethod
+    def shade(self, x: Tensor) -> Tensor:
+        """What a picture shows under the points: of the places (B, size) a number each, from -1, red, to 1, blue."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        """As :meth:`points`."""
+        return self.points(z)
+
+
 def _example(model: Model, dimensions: Any) -> Batch:
     """A batch of one black image of class 0, of one point, or of the first token over and over."""
     kind = MODELS[model.family].data
