@@ -89,6 +89,24 @@ def normed_relu(x: Tensor) -> Tensor:
     return applied(_NormedReLU, channels_last(x))
 
 
+def conditioned_relu(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    r""":func:`normed_relu` with a scale and a shift of each image and channel before what is negative becomes zero.
+
+    .. math:: y_c = \max\bigl(0,\; (1 + s_c)\, \hat x_c + b_c\bigr)
+
+    Args:
+        x: (B, C, H, W).
+        scale: s, (B, C).
+        shift: b, (B, C).
+
+    Returns:
+        The shape of ``x``, channels last.
+
+    Source: Perez et al. 2018, *FiLM*; Dhariwal & Nichol 2021, section 4.3.
+    """
+    return applied(_ConditionedReLU, channels_last(x), scale, shift)
+
+
 def channels_last(x: Tensor) -> Tensor:
     """The images (B, C, H, W), the channels of each pixel side by side in memory."""
     if x.shape[1] == 1:  # laid out both ways, so that the strides alone can say which one is meant
@@ -177,6 +195,40 @@ class _NormedReLU(Function):
         sums = (g * normed) @ normed.new_ones(num_channels, num_channels)
         d_x = torch.addcmul(g, normed, sums, value=-1 / num_channels)
         return _images(d_x.mul_(_for_all_channels(scale, d_x)), gradient)
+
+
+class _ConditionedReLU(Function):
+    """:func:`conditioned_relu` and its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+        rows = _rows(x)
+        size = inverse_size(rows, NORM_EPSILON)
+        normed = rows * _for_all_channels(size, rows)
+        factor = (1 + scale)[:, None]
+        out = torch.addcmul(shift[:, None], _by_image(normed, x), factor).relu_()
+        ctx.save_for_backward(normed, size, factor, out)
+        return _images(out.view_as(normed), x)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        normed, size, factor, out = ctx.saved_tensors
+        g = _by_image(_rows(channels_last(gradient)), gradient)
+        g = torch.ops.aten.threshold_backward(g, out, 0)
+        places = g.new_ones(1, g.shape[1])
+        d_shift = (places @ g).squeeze(1)  # sums over an image's pixels, as products of matrices
+        d_scale = (places @ (g * _by_image(normed, gradient))).squeeze(1)
+        g = (g * factor).view_as(normed)
+        num_channels = normed.shape[1]
+        sums = (g * normed) @ normed.new_ones(num_channels, num_channels)
+        d_x = torch.addcmul(g, normed, sums, value=-1 / num_channels)
+        return _images(d_x.mul_(_for_all_channels(size, d_x)), gradient), d_scale, d_shift
+
+
+def _by_image(rows: Tensor, like: Tensor) -> Tensor:
+    """The rows of each image apart, (B, H·W, C)."""
+    return rows.view(len(like), -1, rows.shape[1])
 
 
 def _rows(x: Tensor) -> Tensor:

@@ -1,0 +1,106 @@
+r"""A small U-Net for images at a time: its input is rearranged so that the costly full size never occurs.
+
+Pixels of 2 × 2 become channels, so that images of 28 × 28 are worked on at 14 × 14 and 7 × 7. Each block is a residual
+of two convolutions, told of the time (and the class) by a scale and a shift of each channel:
+
+.. math:: x + W_2 * r\bigl((1 + s(c)) \odot \widehat{W_1 * r(x)} + b(c)\bigr), \qquad r(x) = \mathrm{relu}(\hat x)
+
+where :math:`\hat x` divides a pixel's channels by their root mean square. Source: Ronneberger et al. 2015, *U-Net*; for
+diffusion Ho et al. 2020, appendix B; the rearranged input from Shi et al. 2016, *Sub-Pixel Convolution*; scale and shift
+from Dhariwal & Nichol 2021, section 4.3.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import final
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from olaria.nn.conv import Conv, UpConv
+from olaria.nn.fused_images import channels_last, conditioned_relu, normed_relu
+
+Shape = tuple[int, int, int]
+
+
+@final
+class Block(nn.Module):
+    """A residual of two convolutions that is told of the time; see the module.
+
+    Args:
+        channels: of the image, before and after.
+        condition: numbers of c.
+    """
+
+    def __init__(self, channels: int, condition: int) -> None:
+        super().__init__()
+        self.first = Conv(channels, channels, 3, padding=1)
+        self.second = Conv(channels, channels, 3, padding=1)
+        self.told = nn.Linear(condition, 2 * channels)
+        nn.init.zeros_(self.told.weight)
+        nn.init.zeros_(self.told.bias)
+        nn.init.zeros_(self.second.weight)  # every block begins as the identity
+
+    def forward(self, x: Tensor, c: Tensor) -> Tensor:
+        """(B, channels, H, W) and (B, condition) to the shape of the first."""
+        scale, shift = self.told(c).chunk(2, 1)
+        out: Tensor = x + self.second(conditioned_relu(self.first(normed_relu(x)), scale, shift))
+        return out
+
+
+@final
+class Stage(nn.Module):
+    """Blocks, one after the other."""
+
+    def __init__(self, channels: int, depth: int, condition: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(Block(channels, condition) for _ in range(depth))
+
+    def forward(self, x: Tensor, c: Tensor) -> Tensor:
+        """(B, channels, H, W) and (B, condition) to the shape of the first."""
+        for block in self.blocks:
+            x = block(x, c)
+        return x
+
+
+@final
+class UNet(nn.Module):
+    """Images and a condition to images of the same shape.
+
+    Args:
+        shape: (C, H, W), H and W even.
+        widths: channels at half the size, at a quarter, …
+        depths: blocks on the way down at each of these sizes, and as many on the way up; of the last all together.
+        condition: numbers of the condition.
+    """
+
+    def __init__(
+        self, shape: Shape, widths: tuple[int, ...], depths: tuple[int, ...], condition: int
+    ) -> None:
+        super().__init__()
+        packed = 4 * shape[0]
+        self.stem = Conv(packed, widths[0], 3, padding=1)
+        *upper, deepest = zip(widths, depths, strict=True)
+        self.down = nn.ModuleList(Stage(width, depth, condition) for width, depth in upper)
+        self.shrink = nn.ModuleList(
+            Conv(width, wider, 4, stride=2, padding=1) for width, wider in pairwise(widths)
+        )
+        self.middle = Stage(*deepest, condition)
+        self.grow = nn.ModuleList(UpConv(wider, width) for width, wider in pairwise(widths))
+        self.up = nn.ModuleList(Stage(width, depth, condition) for width, depth in upper)
+        self.head = Conv(widths[0], packed, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+
+    def forward(self, x: Tensor, c: Tensor) -> Tensor:
+        """(B, C, H, W) and (B, condition) to (B, C, H, W)."""
+        x = self.stem(channels_last(F.pixel_unshuffle(x, 2)))
+        kept = []
+        for stage, shrink in zip(self.down, self.shrink, strict=True):
+            kept.append(stage(x, c))
+            x = shrink(kept[-1])
+        x = self.middle(x, c)
+        for stage, grow in zip(reversed(self.up), reversed(self.grow), strict=True):
+            x = stage(kept.pop() + grow(x), c)
+        out: Tensor = F.pixel_shuffle(self.head(normed_relu(x)), 2)
+        return out
