@@ -17,7 +17,7 @@ from olaria.nn.mlp import mlp
 from olaria.nn.ode import Velocity
 from olaria.nn.unet import UNet
 from olaria.nn.waves import time_waves
-from olaria.objectives.flow_matching import guided
+from olaria.objectives.flow_matching import guided, linear_velocity
 
 TIME_WAVES = 16
 
@@ -39,6 +39,8 @@ class ImageFlow(FlowMatching, ImageModel):
     has_prior: ClassVar[bool] = True
     measured_by = "samples"
     config: ImageFlowConfig
+    mean: Tensor
+    variance: Tensor
 
     def __init__(self, config: ImageFlowConfig, shape: Shape) -> None:
         super().__init__(config)
@@ -47,10 +49,25 @@ class ImageFlow(FlowMatching, ImageModel):
             shape[0] * shape[1] * shape[2],
             config.classes,
         )
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("variance", torch.ones(shape))
         self.network = UNet(shape, config.widths, config.depths, config.condition)
         self.time = mlp([2 * TIME_WAVES, config.condition, config.condition], "silu")
         if config.classes:  # and one row for no class
             self.class_rows = nn.Embedding(config.classes + 1, config.condition)
+
+    def adapt(self, x: Tensor) -> None:
+        """Take the mean and the variance of each pixel."""
+        x = self.scaled(x)
+        self.mean.copy_(x.mean(0))
+        self.variance.copy_(x.var(0, correction=0))
+
+    def velocity(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        """The linear guess and what the network adds to it; see :func:`linear_velocity`."""
+        if self.config.prediction != "velocity":
+            return super().velocity(x, t, y)
+        guess, size = linear_velocity(x, t, self.mean, self.variance)
+        return guess + size * self.predict(x, t, y).float()
 
     def scaled(self, x: Tensor) -> Tensor:
         """[0, 1] to [-1, 1]."""

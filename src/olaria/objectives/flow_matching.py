@@ -60,6 +60,36 @@ def velocity_of(predicted: Tensor, kind: Prediction, x_t: Tensor, t: Tensor) -> 
     return (x_t - predicted) / t.clamp_min(LEAST_LEFT)
 
 
+def linear_velocity(
+    x_t: Tensor, t: Tensor, mean: Tensor, variance: Tensor
+) -> tuple[Tensor, Tensor]:
+    r"""What the mean and the variance of the data alone say of the velocity: its mean and its standard deviation.
+
+    .. math:: \mathbb E[v \mid x_t] = \mu + \frac{t s^2 - (1 - t)}{(1 - t)^2 + t^2 s^2}\,(x_t - t \mu), \qquad
+              \mathrm{Var}[v \mid x_t] = \frac{s^2}{(1 - t)^2 + t^2 s^2}
+
+    for independent normal coordinates. A network that is given this learns only what is left, of about unit size at
+    all times.
+
+    Args:
+        x_t: places, (B, ...).
+        t: times, (B,).
+        mean: :math:`\mu` of each coordinate, (...).
+        variance: :math:`s^2`, (...).
+
+    Returns:
+        Mean and standard deviation, both of the places' shape.
+
+    Source: the preconditioning of Karras et al. 2022, *Elucidating the Design Space of Diffusion-Based Generative
+    Models*, section 5, written for straight lines and for each coordinate.
+    """
+    t = beside(t, x_t)
+    size = (1 - t).square() + t.square() * variance
+    size = size.clamp_min(1e-6)  # of a coordinate that never varies, at the end
+    guess = mean + (t * variance - (1 - t)) / size * (x_t - t * mean)
+    return guess, (variance / size).sqrt()
+
+
 def data_of(velocity: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
     r"""The data that a velocity leads to, :math:`\hat x = x_t + (1 - t)\, v`: the mean of all that may become it.
 
