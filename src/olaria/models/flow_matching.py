@@ -62,5 +62,7 @@ class FlowMatching(Model):
         config, x = self.config, self.scaled(batch.x)
         t = logit_normal(len(x), generator, config.time_mean, config.time_std).to(x.device)
         noise = draws.normal(x.shape, generator).to(x.device)
-        v = self.velocity(between(noise, x, t), t, batch.y if self.classes else None)
-        return Loss({"velocity_error": (v - (x - noise)).square().mean()})
+        x_t, kind = between(noise, x, t), config.prediction
+        v = self.velocity(x_t, t, batch.y if self.classes else None)
+        truth = {"velocity": x - noise, "data": x, "noise": noise}[kind]
+        return Loss({"velocity_error": (v - velocity_of(truth, kind, x_t, t)).square().mean()})

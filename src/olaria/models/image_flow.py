@@ -17,7 +17,7 @@ from olaria.nn.mlp import mlp
 from olaria.nn.ode import Velocity
 from olaria.nn.unet import UNet
 from olaria.nn.waves import time_waves
-from olaria.objectives.flow_matching import guided, linear_velocity
+from olaria.objectives.flow_matching import beside, guided, linear_velocity
 
 TIME_WAVES = 16
 
@@ -51,13 +51,21 @@ class ImageFlow(FlowMatching, ImageModel):
         )
         self.register_buffer("mean", torch.zeros(shape))
         self.register_buffer("variance", torch.ones(shape))
-        self.network = UNet(shape, config.widths, config.depths, config.condition)
+        self.register_buffer("logit", torch.zeros(shape))
+        self.network = UNet(
+            shape,
+            config.widths,
+            config.depths,
+            config.condition,
+            shape[0] * (3 if config.prediction == "data" else 1),
+        )
         self.time = mlp([2 * TIME_WAVES, config.condition, config.condition], "silu")
         if config.classes:  # and one row for no class
             self.class_rows = nn.Embedding(config.classes + 1, config.condition)
 
     def adapt(self, x: Tensor) -> None:
         """Take the mean and the variance of each pixel."""
+        self.logit.copy_(x.mean(0).clamp(0.01, 0.99).logit())
         x = self.scaled(x)
         self.mean.copy_(x.mean(0))
         self.variance.copy_(x.var(0, correction=0))
@@ -82,7 +90,27 @@ class ImageFlow(FlowMatching, ImageModel):
         c = self.time(time_waves(t, TIME_WAVES))
         if self.classes:
             c = c + self.class_rows(torch.full_like(t, self.classes).long() if y is None else y)
-        predicted: Tensor = self.network(x, nn.functional.silu(c))
+        predicted: Tensor = self.network(x, nn.functional.silu(c)).float()
+        if self.config.prediction == "data":
+            s = self.variance
+            tt = beside(t, x)
+            guess = (
+                self.mean
+                + tt
+                * s
+                / ((1 - tt).square() + tt.square() * s).clamp_min(1e-6)
+                * (x - tt * self.mean)
+            ).clamp(-1, 1)
+            black, white, same = predicted.unflatten(1, (3, -1)).unbind(1)
+            p = torch.stack(
+                (
+                    black - self.logit / 2,
+                    white + self.logit / 2,
+                    same + 2 * tt.clamp(0.001, 0.999).logit() - 2,
+                ),
+                1,
+            ).softmax(1)
+            return p[:, 1] - p[:, 0] + p[:, 2] * guess
         return predicted
 
     def followed(self, y: Tensor | None = None) -> Velocity:

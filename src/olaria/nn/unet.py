@@ -76,7 +76,12 @@ class UNet(nn.Module):
     """
 
     def __init__(
-        self, shape: Shape, widths: tuple[int, ...], depths: tuple[int, ...], condition: int
+        self,
+        shape: Shape,
+        widths: tuple[int, ...],
+        depths: tuple[int, ...],
+        condition: int,
+        outputs: int | None = None,
     ) -> None:
         super().__init__()
         packed = 4 * shape[0]
@@ -89,7 +94,7 @@ class UNet(nn.Module):
         self.middle = Stage(*deepest, condition)
         self.grow = nn.ModuleList(UpConv(wider, width) for width, wider in pairwise(widths))
         self.up = nn.ModuleList(Stage(width, depth, condition) for width, depth in upper)
-        self.head = Conv(widths[0], packed, 3, padding=1)
+        self.head = Conv(widths[0], 4 * (outputs or shape[0]), 3, padding=1)
         nn.init.zeros_(self.head.weight)
 
     def forward(self, x: Tensor, c: Tensor) -> Tensor:
