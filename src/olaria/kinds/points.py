@@ -27,6 +27,8 @@ from olaria.kinds.base import (
     drawn_by,
     first_model,
     fitting,
+    sampler_of,
+    set_sampler,
 )
 from olaria.models.base import PointModel
 from olaria.recipes import Recipe
@@ -43,7 +45,7 @@ from olaria.training.prepared import Prepared
 from olaria.training.randomness import generator
 from olaria.training.sizing import size_up
 from olaria.training.watch import Watch
-from olaria.vocabulary import MODE, NUM_POINTS, WALK, Mode, Walk
+from olaria.vocabulary import MODE, NUM_POINTS, WALK, Mode, Solver, Walk
 
 WATCHED = 1000
 """Points that are drawn to be measured while training."""
@@ -102,7 +104,7 @@ def measure(
     if model.has_density:
         density = density_metrics(model.log_density, data)
         metrics, reasons = density.metrics | metrics, density.reasons | reasons
-    return Measured(dict(metrics), dict(protocol), reasons)
+    return Measured(dict(metrics), {**protocol, **sampler_of(model)}, reasons)
 
 
 TABLE = ".csv"
@@ -173,6 +175,9 @@ def draw(
     count: int | None = None,
     mode: Mode = MODE,
     path: Walk = WALK,
+    steps: int | None = None,
+    solver: Solver | None = None,
+    guidance: float | None = None,
     seed: int = 0,
     checkpoint: str | int | None = None,
     offline: bool = False,
@@ -184,12 +189,13 @@ def draw(
         count: how many; 2,000 where None.
         mode: ``prior`` draws z ~ N(0, I); ``interpolate`` walks from one draw to another.
         path: of ``interpolate``.
+        steps, solver, guidance: of a model that draws in steps; see :func:`olaria.kinds.base.set_sampler`.
         seed: of the noise.
         checkpoint: ``best``, ``last`` or a step.
         offline: open no connection.
 
     Raises:
-        UsageError: none are asked for, or the mode is one of images.
+        UsageError: none are asked for, the mode is one of images, or the model does not draw in steps.
     """
     run = opened_run(run)
     count = counted(count, NUM_POINTS)
@@ -202,6 +208,7 @@ def draw(
         )
     model, noise = run.model(checkpoint), Generator().manual_seed(seed)
     assert isinstance(model, PointModel)
+    set_sampler(model, run.name, steps, solver, guidance)
     walks = mode == "interpolate"
     points = plane.walk(model, count, noise, path) if walks else plane.draw(model, count, noise)
     try:
@@ -213,7 +220,8 @@ def draw(
         shown = NUM_POINTS if walks else count
         real, text = data.test[:shown], _WALK_AND_DATA if walks else _BOTH
     way = {"path": Message(modes.PATHS[path])} if walks else {}
-    caption = (Message(text, way), Message(model.ground), drawn_by(run, checkpoint, seed))
+    made_by = drawn_by(run, checkpoint, seed, model)
+    caption = (Message(text, way), Message(model.ground), made_by)
     return PointSample(points, plane.picture(model, real, points), caption)
 
 

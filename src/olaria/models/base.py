@@ -14,6 +14,7 @@ from olaria.families import MODELS
 from olaria.i18n import N_
 from olaria.models.outline import Outline, plain
 from olaria.nn.lora import adapter_parameters
+from olaria.nn.ode import Sampler
 
 Shape = tuple[int, int, int]
 
@@ -123,6 +124,13 @@ class Model(nn.Module, ABC):
     """Its settings that may change while it is trained: they shape the loss or the rates, never the network."""
     progress: float = 1.0
     """Fraction of the run that is over, set by the loop before each step: for schedules inside a loss."""
+    sampler: Sampler | None = None
+    """How it draws in steps; None where one pass draws."""
+
+    @property
+    def guidable(self) -> bool:
+        """Whether its samples can be driven towards a class: it learned the data of each class, and of all."""
+        return False
 
     def adapt(self, x: Tensor) -> None:
         """Set what depends on the data's statistics, once, before training; nothing unless overridden.

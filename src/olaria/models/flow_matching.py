@@ -36,6 +36,11 @@ class FlowMatching(Model):
         self.config = config
         self.sampler = Sampler(config.steps, config.solver, config.step_power)
 
+    @property
+    def guidable(self) -> bool:
+        """Whether it is given classes."""
+        return self.classes > 0
+
     @abstractmethod
     def predict(self, x: Tensor, t: Tensor, y: Tensor | None) -> Tensor:
         """What the network says of places (B, ...) at times (B,), of classes (B,) where there are some."""

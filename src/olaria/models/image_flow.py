@@ -63,6 +63,11 @@ class ImageFlow(FlowMatching, ImageModel):
         if config.classes:  # and one row for no class
             self.class_rows = nn.Embedding(config.classes + 1, config.condition)
 
+    @property
+    def guidable(self) -> bool:
+        """Whether it is given classes, and learned the flow without them too."""
+        return self.classes > 0 and self.config.class_dropping > 0
+
     def adapt(self, x: Tensor) -> None:
         """Take the mean and the variance of each pixel."""
         self.logit.copy_(x.mean(0).clamp(0.01, 0.99).logit())
