@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
@@ -13,6 +12,7 @@ from olaria.data.base import PointData
 from olaria.evaluation import diversity
 from olaria.evaluation.gathered import Gathered, Value
 from olaria.i18n import N_, Message
+from olaria.objectives.mixture import Mixture
 
 NEAR = 3.0
 """Standard deviations within which a point is of a cluster."""
@@ -55,22 +55,6 @@ def clusters(points: Tensor, modes: Tensor, std: float) -> Clusters:
     )
 
 
-def mixture_log_density(x: Tensor, modes: Tensor, std: float) -> Tensor:
-    r"""Log-density of equal normal clusters, in nats, (N,).
-
-    .. math:: \log p(x) = \log \tfrac1K \sum_k N(x; \mu_k, \sigma^2 I)
-
-    Args:
-        x: points, (N, D).
-        modes: :math:`\mu`, (K, D).
-        std: :math:`\sigma`.
-    """
-    squared = torch.cdist(x.double(), modes.double()).square() / std**2
-    size = x.shape[1] * math.log(2 * math.pi * std**2)
-    nats: Tensor = torch.logsumexp(-0.5 * squared, 1) - 0.5 * size - math.log(len(modes))
-    return nats
-
-
 def density_metrics(log_density: Callable[[Tensor], Tensor], data: PointData) -> Gathered:
     r"""What a model's density says of the test points: their mean :math:`-\log p`, and how far it is above the least.
 
@@ -84,7 +68,8 @@ def density_metrics(log_density: Callable[[Tensor], Tensor], data: PointData) ->
     metrics, nats = Gathered(), log_density(data.test).double()
     metrics.add("point_nll_nats", lambda: -nats.mean().item())
     if data.modes is not None and data.mode_std is not None:
-        truth = mixture_log_density(data.test, data.modes, data.mode_std)
+        x, mixture = data.test.double(), Mixture(data.modes, data.mode_std)
+        truth = mixture.log_density(x, x.new_ones(len(x)))
         metrics.add("excess_nats", lambda: (truth - nats).mean().item())
     else:
         metrics.leave_out(("excess_nats",), Message(N_("the density of this data is not known")))
