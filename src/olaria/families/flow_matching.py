@@ -96,7 +96,10 @@ IMAGE_FLOW = Family(
         Panel("losses"),
     ),
     curves=(Curve(N_("squared error of the velocity"), ("velocity_error", "loss")),),
-    methods=_METHODS,
+    methods=(
+        *_METHODS,
+        Method(N_("classifier-free guidance"), ("ho2022",), is_set("model.classes")),
+    ),
     section=_SECTION,
 )
 

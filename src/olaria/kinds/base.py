@@ -218,7 +218,7 @@ def set_sampler(
     if guidance is not None and not model.guidable:
         raise UsageError(
             N_(
-                "run {name} was not trained with classes that are sometimes left out: leave out {guidance}, or train cflow-mnist"
+                "run {name} was not trained with and without classes: leave out {guidance}, or train cflow-mnist"
             ),
             name=name,
             guidance=Setting("guidance"),

@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 
@@ -26,6 +25,7 @@ class Mixture:
         modes: :math:`\mu`, (K, D).
         std: :math:`\sigma`.
 
+    >>> import torch
     >>> ring = Mixture(torch.tensor([[-1.0], [1.0]]), 0.1)
     >>> x, t = torch.tensor([[0.0], [1.0]]), torch.tensor([1.0, 1.0])
     >>> ring.log_density(x, t), ring.velocity(x, t)
