@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from olaria.objectives.flow_matching import linear_velocity
+
 
 @dataclass(frozen=True)
 class Mixture:
@@ -59,11 +61,9 @@ class Mixture:
         .. math:: v(x, t) = \mathbb E[x_1 - \epsilon \mid x_t = x] = \sum_k r_k(x) \Bigl(\mu_k +
             \frac{t \sigma^2 - (1 - t)}{s_t^2} (x - t \mu_k)\Bigr)
 
-        The inner term is the regression of :math:`x_1 - \epsilon` on :math:`x_t` within a cluster.
+        The inner term is that of one cluster, :func:`olaria.objectives.flow_matching.linear_velocity`.
         """
-        away, variance = self._away(x, t)
-        slope = (t[:, None] * self.std**2 - (1 - t[:, None])) / variance
-        inner = self.modes.to(x) + slope[:, :, None] * away
+        inner, _ = linear_velocity(x[:, None], t, self.modes.to(x), x.new_tensor(self.std**2))
         return (self.shares(x, t)[:, :, None] * inner).sum(1)
 
     def shares(self, x: Tensor, t: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from olaria.objectives.flow_matching import (
     between,
     data_of,
     guided,
+    linear_velocity,
     logit_normal,
     noise_of,
     velocity_of,
@@ -76,3 +77,20 @@ def test_guidance_of_nothing_and_of_one_is_exact() -> None:
     assert torch.equal(guided(given, free, 0.0), free)
     torch.testing.assert_close(guided(given, free, 1.0), given, rtol=1e-15, atol=1e-15)
     torch.testing.assert_close(guided(given, free, 3.0), 3 * given - 2 * free)
+
+
+def test_the_linear_guess_is_the_regression_of_the_velocity_on_the_place() -> None:
+    """Of normal data: mean and deviation of v are those of the joint normal distribution of v and x_t."""
+    mean, variance = torch.tensor([1.0, -2.0]).double(), torch.tensor([0.25, 4.0]).double()
+    x_t, t = drawn((5, 2), 0), torch.tensor([0.0, 0.2, 0.5, 0.8, 1.0]).double()
+    guess, size = linear_velocity(x_t, t, mean, variance)
+    for row, time in enumerate(t):
+        # (x_t, v) as linear maps of (noise, x): their covariance.
+        maps = torch.tensor([[1 - time, time], [-1.0, 1.0]], dtype=torch.float64)
+        for column in range(2):
+            joint = maps @ torch.diag(torch.tensor([1.0, variance[column]]).double()) @ maps.T
+            slope = joint[0, 1] / joint[0, 0]
+            right = mean[column] + slope * (x_t[row, column] - time * mean[column])
+            left = joint[1, 1] - slope * joint[0, 1]
+            torch.testing.assert_close(guess[row, column], right)
+            torch.testing.assert_close(size[row, column], left.sqrt())
