@@ -14,6 +14,7 @@ from olaria.families.language import RUNGS
 from olaria.models import build
 from olaria.models.base import Model
 from olaria.models.gan import GAN
+from olaria.models.mask import MaskedDiffusion
 from olaria.models.plane import PlaneGAN
 from olaria.models.translation import Specials, Translation
 from olaria.models.vae import VAE
@@ -123,6 +124,7 @@ VARIANTS = [
     Case("gan", {"classes": 3, "conditioning": "auxiliary", "augment": "adaptive"}, {"ema": 0.9}),
     Case("plane-gan", {"spectral": True, "hidden": (16, 16)}, {"optimizer": "muon", "ema": 0.9}),
     Case("plane-gan", {"penalty": "r1", "penalty_weight": 0.1}, {"ema": 0.9}),
+    Case("mask", {"widths": (4, 8), "depths": (1, 2)}, {"optimizer": "muon", "ema": 0.9}),
     Case("gpt", {"dropout": 0.2}, {"optimizer": "muon", "ema": 0.9, "weight_decay": 0.1}),
     Case("gpt", {"dropout": 0.1}, {"precision": "bfloat16", "optimizer": "muon"}),
     *[Case("language", {"rung": rung, **ONE_LAYER}) for rung in RUNGS[:4]],
@@ -214,7 +216,7 @@ def draw(model: Model, seed: int, max_tokens: int = 40) -> Tensor:
     """
     model.eval()
     noise = generator(seed, "sample")
-    if isinstance(model, VAE | GAN):
+    if isinstance(model, VAE | GAN | MaskedDiffusion):
         return prior(model, 4, noise)
     if isinstance(model, PlaneGAN):
         return plane.draw(model, 4, noise)

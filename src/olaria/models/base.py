@@ -203,9 +203,9 @@ class ImageModel(Model):
     """Whether its images follow from z ~ N(0, I)."""
     detects: ClassVar[bool] = False
     """Whether its codes and reconstructions show how strange an image is."""
-    measured_by: ClassVar[Literal["error", "bound", "codes", "samples"]]
-    """What measures its quality: the error of reconstructions, a bound on the likelihood, the likelihood given the
-    codes, or its samples alone."""
+    measured_by: ClassVar[Literal["error", "bound", "masked", "codes", "samples"]]
+    """What measures its quality: the error of reconstructions, a bound on the likelihood (of a VAE, or of masked
+    pixels), the likelihood given the codes, or its samples alone."""
     no_prior: ClassVar[str] = N_(
         "the family {family} has no prior to draw from; use {reconstruct} or interpolate, or "
         "train a VAE"

@@ -73,14 +73,20 @@ class UNet(nn.Module):
         widths: channels at half the size, at a quarter, …
         depths: blocks on the way down at each of these sizes, and as many on the way up; of the last all together.
         condition: numbers of the condition.
+        channels_in: of what it reads, where they are not C.
     """
 
     def __init__(
-        self, shape: Shape, widths: tuple[int, ...], depths: tuple[int, ...], condition: int
+        self,
+        shape: Shape,
+        widths: tuple[int, ...],
+        depths: tuple[int, ...],
+        condition: int,
+        channels_in: int | None = None,
     ) -> None:
         super().__init__()
         packed = 4 * shape[0]
-        self.stem = Conv(packed, widths[0], 3, padding=1)
+        self.stem = Conv(4 * (channels_in or shape[0]), widths[0], 3, padding=1)
         *upper, deepest = zip(widths, depths, strict=True)
         self.down = nn.ModuleList(Stage(width, depth, condition) for width, depth in upper)
         self.shrink = nn.ModuleList(
