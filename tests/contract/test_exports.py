@@ -34,6 +34,7 @@ SMALL = {
     "vq": Case("vq"),
     "gan": Case("gan", {"classes": 3, "conditioning": "auxiliary"}),
     "plane_gan": Case("plane-gan"),
+    "mask": Case("mask"),
     "bigram": Case("bigram"),
     "ladder": Case("language", {"rung": "norm", "num_layers": 1}),
     "gpt2": Case("language", {"num_layers": 1}),
@@ -114,6 +115,11 @@ def compared(case: Case, model: Any, plain: Any) -> Iterator[tuple[Tensor, Tenso
         if classes and model.config.conditioning == "auxiliary":
             features = model.discriminator.describe(2 * x - 1)
             yield plain.classify(x), model.class_rows(features)
+    elif case.family == "mask":
+        x = torch.rand(5, *case.shape, generator=draw).round()
+        is_hidden = torch.rand(x.shape, generator=draw) < 0.5
+        yield plain.logits(x, is_hidden), model.logits(x, is_hidden)
+        assert plain.draw(2).shape == (2, *case.shape)
     else:
         x = torch.rand(5, *case.shape, generator=draw)
         if case.family == "vq":

@@ -22,14 +22,12 @@ class MaskConfig(ModelConfig):
     """Channels of the U-Net at half the image's size, at a quarter, …"""
     depths: tuple[int, ...] = (1, 2)
     """Residual blocks at each of these sizes, on the way down and on the way up; of the last all together."""
-    condition: int = Field(64, ge=1)
-    """Numbers that tell each block how many pixels are hidden."""
     steps: int = Field(28, ge=1)
     """Steps from an image that is all hidden to a sample; as many pixels are drawn in each."""
 
 
 SIZES: Mapping[Size, MaskConfig] = {
-    "tiny": MaskConfig(widths=(8, 16), depths=(1, 1), condition=16, steps=8),
+    "tiny": MaskConfig(widths=(8, 16), depths=(1, 1), steps=8),
     "small": MaskConfig(),
     "base": MaskConfig(widths=(64, 128), depths=(2, 4)),
 }

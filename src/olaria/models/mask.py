@@ -18,9 +18,7 @@ from olaria.models.base import Batch, ImageModel, Loss, Phase, Shape, hidden_apa
 from olaria.models.outline import Outline, layers_of, value
 from olaria.models.pair import ImageStatistics
 from olaria.models.vae import binarize
-from olaria.nn.mlp import mlp
 from olaria.nn.unet import UNet
-from olaria.nn.waves import time_waves
 from olaria.objectives.masking import (
     drawn_mask,
     expected,
@@ -31,20 +29,19 @@ from olaria.objectives.masking import (
     unmask,
 )
 
-TIME_WAVES = 16
 REST = 4
 """Parts of a drawn image, each of which is hidden once for the means of its pixels."""
 
 
 @final
 class MaskedDiffusion(ImageModel):
-    """A U-Net of the visible pixels, of where they are, and of how many.
+    """A U-Net of the visible pixels and of where they are, which tells the time too.
 
     Args:
         config: settings.
         shape: (C, H, W) of the images.
 
-    >>> model = MaskedDiffusion(MaskConfig(widths=(4, 8), depths=(1, 1), condition=8), (1, 8, 8))
+    >>> model = MaskedDiffusion(MaskConfig(widths=(4, 8), depths=(1, 1)), (1, 8, 8))
     >>> model.images(torch.randn(5, 128)).shape
     torch.Size([5, 1, 8, 8])
     >>> list(model.loss(Batch(torch.rand(5, 1, 8, 8)), Generator()).parts)
@@ -59,8 +56,10 @@ class MaskedDiffusion(ImageModel):
         super().__init__()
         self.config, self.shape, self.steps = config, shape, config.steps
         self.latent = 2 * shape[0] * shape[1] * shape[2]
-        self.network = UNet(shape, config.widths, config.depths, config.condition, 2 * shape[0])
-        self.time = mlp([2 * TIME_WAVES, config.condition, config.condition], "silu")
+        self.network = UNet(shape, config.widths, config.depths, 0, 2 * shape[0])
+        nn.init.normal_(
+            self.network.head.weight, std=0.01
+        )  # from zero, the blocks begin a step later
         self.statistics = ImageStatistics(shape)
 
     @property
@@ -83,9 +82,7 @@ class MaskedDiffusion(ImageModel):
             x: binary images, (B, C, H, W); hidden pixels are not read.
             is_hidden: which ones are, the same shape, bool.
         """
-        share = is_hidden.flatten(1).float().mean(1)
-        c = nn.functional.silu(self.time(time_waves(share, TIME_WAVES)))
-        output: Tensor = self.network(shown(x, is_hidden), c)
+        output: Tensor = self.network(shown(x, is_hidden))
         return output.float() + self.statistics.logit
 
     def nll_bound(self, x: Tensor, t: Tensor, generator: Generator) -> Tensor:
@@ -129,7 +126,6 @@ class MaskedDiffusion(ImageModel):
         return [
             value(N_("visible pixels, and which they are"), 2 * channels, *sides),
             layers_of(N_("network"), "network"),
-            layers_of(N_("how many are hidden"), "time"),
             value(N_("probabilities of the hidden pixels"), *dimensions),
         ]
 

@@ -30,20 +30,24 @@ class Block(nn.Module):
 
     Args:
         channels: of the image, before and after.
-        condition: numbers of c.
+        condition: numbers of c; 0 where there is none, and neither scale nor shift.
     """
 
     def __init__(self, channels: int, condition: int) -> None:
         super().__init__()
         self.first = Conv(channels, channels, 3, padding=1)
         self.second = Conv(channels, channels, 3, padding=1)
-        self.told = nn.Linear(condition, 2 * channels)
-        nn.init.zeros_(self.told.weight)
-        nn.init.zeros_(self.told.bias)
+        if condition:
+            self.told = nn.Linear(condition, 2 * channels)
+            nn.init.zeros_(self.told.weight)
+            nn.init.zeros_(self.told.bias)
         nn.init.zeros_(self.second.weight)  # every block begins as the identity
 
-    def forward(self, x: Tensor, c: Tensor) -> Tensor:
+    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """(B, channels, H, W) and (B, condition) to the shape of the first."""
+        if c is None:
+            plain: Tensor = x + self.second(normed_relu(self.first(normed_relu(x))))
+            return plain
         scale, shift = self.told(c).chunk(2, 1)
         out: Tensor = x + self.second(conditioned_relu(self.first(normed_relu(x)), scale, shift))
         return out
@@ -57,7 +61,7 @@ class Stage(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList(Block(channels, condition) for _ in range(depth))
 
-    def forward(self, x: Tensor, c: Tensor) -> Tensor:
+    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """(B, channels, H, W) and (B, condition) to the shape of the first."""
         for block in self.blocks:
             x = block(x, c)
@@ -98,7 +102,7 @@ class UNet(nn.Module):
         self.head = Conv(widths[0], packed, 3, padding=1)
         nn.init.zeros_(self.head.weight)
 
-    def forward(self, x: Tensor, c: Tensor) -> Tensor:
+    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """(B, C, H, W) and (B, condition) to (B, C, H, W)."""
         x = self.stem(channels_last(F.pixel_unshuffle(x, 2)))
         kept = []

@@ -194,7 +194,7 @@ def mask(preset: str, size: Size) -> Recipe:
         model=MASK_SIZES[size],
         training=TrainingConfig(
             budget=300.0,
-            batch_size=128,
+            batch_size=64,
             learning_rate=2e-3,
             optimizer="muon",
             matrix_learning_rate=0.02,
