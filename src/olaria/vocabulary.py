@@ -82,6 +82,8 @@ PresetName = Literal[
     "gan-ring",
     "gan-grid",
     "gan-spiral",
+    "flow-ring",
+    "flow-grid",
     "bigram-shakespeare",
     "average-shakespeare",
     "head-shakespeare",

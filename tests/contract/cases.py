@@ -12,9 +12,8 @@ from torch import Tensor
 from olaria.families import MODELS
 from olaria.families.language import RUNGS
 from olaria.models import build
-from olaria.models.base import Model
+from olaria.models.base import Model, PointModel
 from olaria.models.gan import GAN
-from olaria.models.plane import PlaneGAN
 from olaria.models.translation import Specials, Translation
 from olaria.models.vae import VAE
 from olaria.models.vq import VQ
@@ -123,6 +122,9 @@ VARIANTS = [
     Case("gan", {"classes": 3, "conditioning": "auxiliary", "augment": "adaptive"}, {"ema": 0.9}),
     Case("plane-gan", {"spectral": True, "hidden": (16, 16)}, {"optimizer": "muon", "ema": 0.9}),
     Case("plane-gan", {"penalty": "r1", "penalty_weight": 0.1}, {"ema": 0.9}),
+    Case("point-flow", {"waves": 0, "prediction": "data"}, {"optimizer": "muon", "ema": 0.9}),
+    Case("point-flow", {"solver": "midpoint", "prediction": "noise", "step_power": 1.5}),
+    Case("point-flow", {"solver": "euler", "steps": 3, "hidden": ()}),
     Case("gpt", {"dropout": 0.2}, {"optimizer": "muon", "ema": 0.9, "weight_decay": 0.1}),
     Case("gpt", {"dropout": 0.1}, {"precision": "bfloat16", "optimizer": "muon"}),
     *[Case("language", {"rung": rung, **ONE_LAYER}) for rung in RUNGS[:4]],
@@ -216,7 +218,7 @@ def draw(model: Model, seed: int, max_tokens: int = 40) -> Tensor:
     noise = generator(seed, "sample")
     if isinstance(model, VAE | GAN):
         return prior(model, 4, noise)
-    if isinstance(model, PlaneGAN):
+    if isinstance(model, PointModel):
         return plane.draw(model, 4, noise)
     if isinstance(model, VQ):
         return model.logits(torch.randint(0, model.config.codes, (4, *model.grid), generator=noise))

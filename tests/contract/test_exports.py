@@ -17,7 +17,7 @@ from olaria.export.standalone import PLAIN, Standalone, standalone, write_tokeni
 from olaria.families import MODELS
 from olaria.models.base import Model
 
-from .cases import VARIANTS, VOCAB, Case, case_id, pairs
+from .cases import VARIANTS, VOCAB, Case, case_id, pairs, points
 
 PRECISION = 1e-6
 LOCAL = [
@@ -34,6 +34,7 @@ SMALL = {
     "vq": Case("vq"),
     "gan": Case("gan", {"classes": 3, "conditioning": "auxiliary"}),
     "plane_gan": Case("plane-gan"),
+    "point_flow": Case("point-flow"),
     "bigram": Case("bigram"),
     "ladder": Case("language", {"rung": "norm", "num_layers": 1}),
     "gpt2": Case("language", {"num_layers": 1}),
@@ -57,6 +58,8 @@ def moved(case: Case) -> Model:
         statistics: Any = getattr(model, "statistics", None)
         if statistics is not None:
             statistics.measure(torch.rand(20, *case.shape, generator=draw))
+        elif MODELS[case.family].data == "points":
+            model.adapt(points(20))
     return model
 
 
@@ -114,6 +117,10 @@ def compared(case: Case, model: Any, plain: Any) -> Iterator[tuple[Tensor, Tenso
         if classes and model.config.conditioning == "auxiliary":
             features = model.discriminator.describe(2 * x - 1)
             yield plain.classify(x), model.class_rows(features)
+    elif case.family == "point-flow":
+        z, t = torch.randn(5, model.latent, generator=draw), torch.rand(5, generator=draw)
+        yield plain.generate(z), model.points(z)
+        yield plain.velocity(z, t), model.velocity(z, t)
     else:
         x = torch.rand(5, *case.shape, generator=draw)
         if case.family == "vq":

@@ -22,11 +22,16 @@ from olaria.families import MODELS
 from olaria.models.base import ImageModel
 from olaria.recipes import preset
 
-from .cases import FAMILIES, SIZES, VOCAB, Case, case_id, points
+from .cases import FAMILIES, SIZES, VARIANTS, VOCAB, Case, case_id, points
 
 TOLERANCE = 1e-4
 TOKENIZER = CharTokenizer("abcdefghijk"[:VOCAB])
 PLAYED_FAMILIES = [case for case in FAMILIES if case.family in {**IMAGES, **TEXTS}]
+PLAYED_CASES = [
+    *PLAYED_FAMILIES,
+    *[case for case in VARIANTS if case.family == "point-flow" and case.changes],
+]
+"""Every family, and every solver and prediction of a flow."""
 PROVE = """
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -76,15 +81,13 @@ def proved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str
         pytest.skip("node, which runs the modules of a page, is not installed")
     script = tmp_path_factory.mktemp("node") / "prove.mjs"
     script.write_text(PROVE, encoding="utf-8")
-    documents = [document(case, disturbed(case)) for case in PLAYED_FAMILIES]
+    documents = [document(case, disturbed(case)) for case in PLAYED_CASES]
     command = [node, str(script), str(Path(olaria.pages.__file__).parent / "play")]
     done = subprocess.run(
         command, input=json.dumps(documents).encode(), capture_output=True, timeout=120
     )
     assert done.returncode == 0, done.stderr.decode()
-    found = dict(
-        zip((case.family for case in PLAYED_FAMILIES), json.loads(done.stdout), strict=True)
-    )
+    found = dict(zip((case.name for case in PLAYED_CASES), json.loads(done.stdout), strict=True))
     return found.__getitem__
 
 
@@ -93,10 +96,10 @@ def test_every_family_is_written_for_pages_and_no_other() -> None:
     assert not IMAGES.keys() & TEXTS.keys()
 
 
-@pytest.mark.parametrize("case", PLAYED_FAMILIES, ids=case_id)
+@pytest.mark.parametrize("case", PLAYED_CASES, ids=case_id)
 def test_a_page_computes_what_python_computes(
     proved: Callable[[str], dict[str, Any]], case: Case
 ) -> None:
-    found = proved(case.family)
+    found = proved(case.name)
     assert found["holds"] and found["count"] >= VOCAB, found
     assert found["largest"] <= TOLERANCE

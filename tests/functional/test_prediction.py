@@ -21,6 +21,7 @@ RUNS = {
     "vq": ["vq-mnist", "--data", "digits"],
     "gan": ["gan-mnist", "--data", "digits"],
     "plane-gan": ["gan-ring"],
+    "point-flow": ["flow-ring"],
     "bigram": ["bigram-shakespeare", "--data", "toy-language"],
     "language": ["gpt2-shakespeare", "--data", "toy-language"],
     "gpt": ["gpt-shakespeare", "--data", "toy-language"],

@@ -330,6 +330,22 @@ METRICS: dict[str, Metric] = {
         N_("Class agreement"),
         N_("Share of samples drawn for a class that the classifier puts into it."),
     ),
+    "point_nll_nats": Metric(
+        N_("nats/point"),
+        "lower",
+        N_("Negative log-density"),
+        N_(
+            "Mean of −log p over the test points, by the model's exact density; it may be negative."
+        ),
+    ),
+    "excess_nats": Metric(
+        N_("nats/point"),
+        "lower",
+        N_("Excess over the true density"),
+        N_(
+            "Mean of log p of the data less log p of the model over the test points: 0 where both are the same."
+        ),
+    ),
     "modes_covered": Metric(
         "",
         "higher",

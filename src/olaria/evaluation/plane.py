@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import torch
@@ -11,6 +12,7 @@ from olaria.data.base import PointData
 from olaria.evaluation import diversity
 from olaria.evaluation.gathered import Gathered, Value
 from olaria.i18n import N_, Message
+from olaria.objectives.mixture import Mixture
 
 NEAR = 3.0
 """Standard deviations within which a point is of a cluster."""
@@ -51,6 +53,27 @@ def clusters(points: Tensor, modes: Tensor, std: float) -> Clusters:
         high_quality_share=near.double().mean().item(),
         shares=counts.double() / max(1, int(counts.sum())),
     )
+
+
+def density_metrics(log_density: Callable[[Tensor], Tensor], data: PointData) -> Gathered:
+    r"""What a model's density says of the test points: their mean :math:`-\log p`, and how far it is above the least.
+
+    The excess is the mean of :math:`\log p_{data} - \log p_{model}` over the test points, an estimate of
+    :math:`D(p_{data} \| p_{model})`: 0 for the data's own density.
+
+    Args:
+        log_density: of points (N, 2), in nats, (N,).
+        data: the test points, and their clusters where they are known.
+    """
+    metrics, nats = Gathered(), log_density(data.test).double()
+    metrics.add("point_nll_nats", lambda: -nats.mean().item())
+    if data.modes is not None and data.mode_std is not None:
+        x, mixture = data.test.double(), Mixture(data.modes, data.mode_std)
+        truth = mixture.log_density(x, x.new_ones(len(x)))
+        metrics.add("excess_nats", lambda: (truth - nats).mean().item())
+    else:
+        metrics.leave_out(("excess_nats",), Message(N_("the density of this data is not known")))
+    return metrics
 
 
 def evaluate_points(

@@ -128,6 +128,15 @@ def _plane_gan(model: Any, config: Mapping[str, Any]) -> list[Graph]:
     ]
 
 
+def _point_flow(model: Any, config: Mapping[str, Any]) -> list[Graph]:
+    place = Input("place", torch.randn(2, config["size"]), _BATCH)
+    time = Input("time", torch.rand(2), _BATCH)
+    return [
+        Graph("generator", model.generate, [_noise(model)], ["point"]),
+        Graph("velocity", model.velocity, [place, time], ["velocity"]),
+    ]
+
+
 def _tokens(config: Mapping[str, Any], name: str = "tokens", count: int = 3) -> Input:
     most = min(count, config.get("context", count))
     ids = torch.arange(2 * most).view(2, most) % config["vocab_size"]
@@ -172,6 +181,7 @@ _GRAPHS: Mapping[str, Callable[..., list[Graph]]] = {
     "vq": _vq,
     "gan": _gan,
     "plane_gan": _plane_gan,
+    "point_flow": _point_flow,
     "bigram": _whole,
     "ladder": _whole,
     "gpt2": _gpt2,
@@ -185,6 +195,7 @@ SCRIPTS: Mapping[str, str] = {
     "vq": "rebuild",
     "gan": "draw",
     "plane_gan": "points",
+    "point_flow": "points",
     "bigram": "text_whole",
     "ladder": "text_whole",
     "gpt2": "text",

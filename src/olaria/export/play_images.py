@@ -14,6 +14,7 @@ from olaria.models.autoencoder import AutoEncoder
 from olaria.models.base import ImageModel
 from olaria.models.gan import GAN
 from olaria.models.plane import PlaneGAN
+from olaria.models.point_flow import PointFlow
 from olaria.models.vae import VAE
 from olaria.models.vq import VQ
 
@@ -98,6 +99,18 @@ def _plane_gan(model: PlaneGAN) -> Played:
     return Played(model.state_dict(), proofs)
 
 
+def _point_flow(model: PointFlow) -> Played:
+    draw = Generator().manual_seed(0)
+    z = short(torch.randn(NUM_POINTS, model.latent, generator=draw))
+    places = short(torch.randn(NUM_POINTS, model.latent, generator=draw))
+    t = short(torch.rand(NUM_POINTS, generator=draw))
+    proofs = [
+        Proof("generate", {"z": z}, model.points(z)),
+        Proof("velocity", {"x": places, "t": t}, model.velocity(places, t)),
+    ]
+    return Played(model.state_dict(), proofs)
+
+
 def spectral_norms(model: PlaneGAN) -> dict[str, Tensor]:
     """What the spectral norms of a game are of, and their vectors: the game goes on in the page.
 
@@ -119,6 +132,7 @@ PLAYED: dict[str, Callable[[Any], Played]] = {
     "vq": _vq,
     "gan": _gan,
     "plane-gan": _plane_gan,
+    "point-flow": _point_flow,
 }
 """Family to the function of a plain copy of its model that says what is written."""
 DECODED = ("autoencoder", "vae", "gan")

@@ -39,6 +39,10 @@ _FILES: dict[str, tuple[str, tuple[str, ...]]] = {
     "vq": ("VQ", ("shape", "codes", "latent", "width", "likelihood")),
     "gan": ("GAN", ("shape", *_GAN, *_JUDGE)),
     "plane_gan": ("PlaneGAN", ("size", "latent", "hidden", "slope")),
+    "point_flow": (
+        "PointFlow",
+        ("size", "hidden", "waves", "prediction", "steps", "solver", "step_power"),
+    ),
     "bigram": ("Bigram", ("vocab_size",)),
     "ladder": ("LanguageModel", ("rung", *_LAYERS)),
     "gpt2": ("GPT2", _LAYERS),

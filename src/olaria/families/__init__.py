@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from olaria.families.autoencoder import AUTOENCODER
 from olaria.families.base import Family
+from olaria.families.flow_matching import POINT_FLOW
 from olaria.families.gan import GAN, PLANE_GAN
 from olaria.families.gpt import GPT
 from olaria.families.language import BIGRAM, LANGUAGE
@@ -15,5 +16,16 @@ __all__ = ["MODELS", "Family"]
 
 MODELS: dict[str, Family] = {
     family.name: family
-    for family in (AUTOENCODER, VAE, VQ, GAN, PLANE_GAN, BIGRAM, LANGUAGE, GPT, TRANSLATION)
+    for family in (
+        AUTOENCODER,
+        VAE,
+        VQ,
+        GAN,
+        PLANE_GAN,
+        POINT_FLOW,
+        BIGRAM,
+        LANGUAGE,
+        GPT,
+        TRANSLATION,
+    )
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -24,6 +24,7 @@ from olaria.runs.tuning import Start, open_start
 from olaria.training.building import build_model
 from olaria.training.prepared import Prepared
 from olaria.training.sizing import Sized
+from olaria.vocabulary import Solver
 
 SEED = 1
 """Of everything drawn in an evaluation: binarization, noise, subsets."""
@@ -160,12 +161,67 @@ class Kind:
     endings: tuple[str, ...]
 
 
-def drawn_by(run: Run, checkpoint: str | int | None, seed: int | None = None) -> Message:
-    """The line of a picture's caption that says what made it."""
+def drawn_by(
+    run: Run, checkpoint: str | int | None, seed: int | None = None, model: Model | None = None
+) -> Message:
+    """The line of a picture's caption that says what made it; of a model that draws in steps, by how much work."""
     fields = {"name": run.name, "step": run.checkpoint(checkpoint)[0], "seed": str(seed)}
     if seed is None:
         return Message(N_("run {name}, step {step}"), fields)
-    return Message(N_("run {name}, step {step}, seed {seed}"), fields)
+    if model is None or model.sampler is None:
+        return Message(N_("run {name}, step {step}, seed {seed}"), fields)
+    text = N_(
+        "run {name}, step {step}, seed {seed}, {count} {count:evaluation|evaluations} of the network"
+    )
+    return Message(text, {**fields, "count": model.sampler.evaluations})
+
+
+def set_sampler(
+    model: Model,
+    name: str,
+    steps: int | None = None,
+    solver: Solver | None = None,
+) -> None:
+    """Change how a model draws in steps, where something is given; what is None stays as the model has it.
+
+    Args:
+        model: of a run; it is changed.
+        name: of the run.
+        steps, solver: see :class:`olaria.nn.ode.Sampler`.
+
+    Raises:
+        UsageError: the model draws in one pass, or there are no steps.
+    """
+    settings = {"steps": steps, "solver": solver}
+    given = {key: value for key, value in settings.items() if value is not None}
+    if not given:
+        return
+    usual = model.sampler
+    if usual is None:
+        raise UsageError(
+            N_("run {name} draws in one pass, not in steps: leave out {settings}"),
+            name=name,
+            settings=tuple(map(Setting, given)),
+        )
+    if steps is not None and steps < 1:
+        raise UsageError(
+            N_("{setting} must be at least 1, not {count}"), setting=Setting("steps"), count=steps
+        )
+    model.sampler = replace(
+        usual, steps=usual.steps if steps is None else steps, solver=solver or usual.solver
+    )
+
+
+def sampler_of(model: Model) -> dict[str, Any]:
+    """What a protocol says of how samples were drawn: nothing where one pass draws."""
+    sampler = model.sampler
+    if sampler is None:
+        return {}
+    return {
+        "solver": sampler.solver,
+        "sampling_steps": sampler.steps,
+        "evaluations": sampler.evaluations,
+    }
 
 
 def counted(count: int | None, usual: int) -> int:

@@ -1,4 +1,4 @@
-"""Points of the plane: what a game between two small networks learns, and the picture of it."""
+"""Points of the plane: what a small model learns of them, and the picture of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from olaria.data.config import DataConfig
 from olaria.errors import MissingError, SourceError, UsageError
 from olaria.evaluation import diversity
 from olaria.evaluation.gathered import Gathered, alike, unmeasured
-from olaria.evaluation.plane import evaluate_points
+from olaria.evaluation.plane import density_metrics, evaluate_points
 from olaria.i18n import N_, Message, Setting, detect_language
 from olaria.kinds.base import (
     SEED,
@@ -27,8 +27,10 @@ from olaria.kinds.base import (
     drawn_by,
     first_model,
     fitting,
+    sampler_of,
+    set_sampler,
 )
-from olaria.models.plane import PlaneGAN
+from olaria.models.base import PointModel
 from olaria.recipes import Recipe
 from olaria.runs import Run, opened_run
 from olaria.runs.tuning import Start
@@ -43,7 +45,7 @@ from olaria.training.prepared import Prepared
 from olaria.training.randomness import generator
 from olaria.training.sizing import size_up
 from olaria.training.watch import Watch
-from olaria.vocabulary import MODE, NUM_POINTS, WALK, Mode, Walk
+from olaria.vocabulary import MODE, NUM_POINTS, WALK, Mode, Solver, Walk
 
 WATCHED = 1000
 """Points that are drawn to be measured while training."""
@@ -51,15 +53,14 @@ SHOWN = 2000
 """Points of a picture."""
 PICTURE_SCALE = 3
 """Enlargement of a picture of the plane."""
-_MADE = N_("black: the points that the generator makes of draws of z ~ N(0, I)")
+_MADE = N_("black: the points that the model makes of draws of z ~ N(0, I)")
 _BOTH = N_(
-    "black: the points that the generator makes of draws of z ~ N(0, I); dark blue: points of the test data"
+    "black: the points that the model makes of draws of z ~ N(0, I); dark blue: points of the test data"
 )
 _WALK = N_("black: the points on the way from one draw of z to another, along {path}")
 _WALK_AND_DATA = N_(
     "black: the points on the way from one draw of z to another, along {path}; dark blue: points of the test data"
 )
-_GROUND = N_("ground: blue where the discriminator says real, red where it says generated")
 
 
 def prepare(recipe: Recipe, data: PointData, start: Start | None = None) -> Prepared:
@@ -94,13 +95,16 @@ def watch(data: PointData, seed: int) -> Watch:
 
 
 def measure(
-    _run: Run, model: PlaneGAN, data: PointData, effort: Effort, _offline: bool = False
+    _run: Run, model: PointModel, data: PointData, effort: Effort, _offline: bool = False
 ) -> Measured:
     """Metrics of as many points as the test split has."""
     count = min(len(data.test), effort.num_samples)
     points = plane.draw(model, count, Generator().manual_seed(SEED))
     metrics, protocol, reasons = evaluate_points(points, data)
-    return Measured(dict(metrics), dict(protocol), reasons)
+    if model.has_density:
+        density = density_metrics(model.log_density, data)
+        metrics, reasons = density.metrics | metrics, density.reasons | reasons
+    return Measured(dict(metrics), {**protocol, **sampler_of(model)}, reasons)
 
 
 TABLE = ".csv"
@@ -109,7 +113,7 @@ ENDINGS = (*PICTURE, TABLE)
 
 @dataclass(frozen=True, repr=False)
 class PointSample(ArrayLike, Sample):
-    """Points (N, 2), and the picture of the game that made them.
+    """Points (N, 2), and the picture of the model that made them.
 
     Args:
         points: in the units of the data.
@@ -171,6 +175,8 @@ def draw(
     count: int | None = None,
     mode: Mode = MODE,
     path: Walk = WALK,
+    steps: int | None = None,
+    solver: Solver | None = None,
     seed: int = 0,
     checkpoint: str | int | None = None,
     offline: bool = False,
@@ -182,12 +188,13 @@ def draw(
         count: how many; 2,000 where None.
         mode: ``prior`` draws z ~ N(0, I); ``interpolate`` walks from one draw to another.
         path: of ``interpolate``.
+        steps, solver: of a model that draws in steps; see :func:`olaria.kinds.base.set_sampler`.
         seed: of the noise.
         checkpoint: ``best``, ``last`` or a step.
         offline: open no connection.
 
     Raises:
-        UsageError: none are asked for, or the mode is one of images.
+        UsageError: none are asked for, the mode is one of images, or the model does not draw in steps.
     """
     run = opened_run(run)
     count = counted(count, NUM_POINTS)
@@ -199,7 +206,8 @@ def draw(
             interpolate=Setting("mode", "interpolate"),
         )
     model, noise = run.model(checkpoint), Generator().manual_seed(seed)
-    assert isinstance(model, PlaneGAN)
+    assert isinstance(model, PointModel)
+    set_sampler(model, run.name, steps, solver)
     walks = mode == "interpolate"
     points = plane.walk(model, count, noise, path) if walks else plane.draw(model, count, noise)
     try:
@@ -211,7 +219,8 @@ def draw(
         shown = NUM_POINTS if walks else count
         real, text = data.test[:shown], _WALK_AND_DATA if walks else _BOTH
     way = {"path": Message(modes.PATHS[path])} if walks else {}
-    caption = (Message(text, way), Message(_GROUND), drawn_by(run, checkpoint, seed))
+    made_by = drawn_by(run, checkpoint, seed, model)
+    caption = (Message(text, way), Message(model.ground), made_by)
     return PointSample(points, plane.picture(model, real, points), caption)
 
 

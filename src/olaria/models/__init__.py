@@ -11,13 +11,25 @@ from olaria.models.gan import GAN
 from olaria.models.gpt import GPT
 from olaria.models.language import Bigram, LanguageModel
 from olaria.models.plane import PlaneGAN
+from olaria.models.point_flow import PointFlow
 from olaria.models.translation import Translation
 from olaria.models.vae import VAE
 from olaria.models.vq import VQ
 
 NETWORKS: dict[str, Any] = {
     network.family: network
-    for network in (AutoEncoder, VAE, VQ, GAN, PlaneGAN, Bigram, LanguageModel, GPT, Translation)
+    for network in (
+        AutoEncoder,
+        VAE,
+        VQ,
+        GAN,
+        PlaneGAN,
+        PointFlow,
+        Bigram,
+        LanguageModel,
+        GPT,
+        Translation,
+    )
 }
 """Family to the class of its model, a function of its settings and of the data's dimensions."""
 

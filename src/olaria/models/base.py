@@ -14,6 +14,7 @@ from olaria.families import MODELS
 from olaria.i18n import N_
 from olaria.models.outline import Outline, plain
 from olaria.nn.lora import adapter_parameters
+from olaria.nn.ode import Sampler
 
 Shape = tuple[int, int, int]
 
@@ -123,6 +124,8 @@ class Model(nn.Module, ABC):
     """Its settings that may change while it is trained: they shape the loss or the rates, never the network."""
     progress: float = 1.0
     """Fraction of the run that is over, set by the loop before each step: for schedules inside a loss."""
+    sampler: Sampler | None = None
+    """How it draws in steps; None where one pass draws."""
 
     def adapt(self, x: Tensor) -> None:
         """Set what depends on the data's statistics, once, before training; nothing unless overridden.
@@ -254,6 +257,35 @@ class ImageModel(Model):
             self.images(self.codes(torch.zeros(1, *dimensions), y), y)
         else:
             super().trace(dimensions)
+
+
+class PointModel(Model):
+    """A model of points that follow from z ~ N(0, I): the interface of every family of points."""
+
+    latent: int
+    """Numbers in a latent vector."""
+    ground: ClassVar[str]
+    """What :meth:`shade` shows, a source string."""
+    has_density: ClassVar[bool] = False
+    """Whether :meth:`log_density` is implemented."""
+    shade_side: ClassVar[int] = 180
+    """Places on each side of a picture whose shade is computed; those between lie on straight lines."""
+
+    @abstractmethod
+    def points(self, z: Tensor) -> Tensor:
+        """Latent vectors (B, latent) to points (B, size), in the units of the data."""
+
+    def log_density(self, x: Tensor) -> Tensor:
+        """Log-density of points (B, size) in the units of the data, in nats, (B,)."""
+        raise AssertionError(f"{self.family} has no density")
+
+    @abstractmethod
+    def shade(self, x: Tensor) -> Tensor:
+        """What a picture shows under the points: of the places (B, size) a number each, from -1, red, to 1, blue."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        """As :meth:`points`."""
+        return self.points(z)
 
 
 def _example(model: Model, dimensions: Any) -> Batch:

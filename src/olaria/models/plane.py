@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from olaria.families.gan import PlaneGANConfig
-from olaria.models.base import last_layer
+from olaria.i18n import N_
+from olaria.models.base import PointModel, last_layer
 from olaria.models.game import Game, Side
 from olaria.nn.mlp import mlp
 
@@ -48,7 +49,7 @@ class PointGenerator(nn.Module):
 
 
 @final
-class PlaneGAN(Game):
+class PlaneGAN(Game, PointModel):
     """Dense generator and discriminator of points.
 
     Args:
@@ -62,6 +63,9 @@ class PlaneGAN(Game):
     """
 
     family: ClassVar[str] = "plane-gan"
+    ground: ClassVar[str] = N_(
+        "ground: blue where the discriminator says real, red where it says generated"
+    )
     generator: PointGenerator
 
     def __init__(self, config: PlaneGANConfig, size: int) -> None:
@@ -80,10 +84,14 @@ class PlaneGAN(Game):
         self.generator.centre.copy_(x.mean(0))
         self.generator.spread.copy_((x - x.mean(0)).square().mean().sqrt().clamp_min(1e-12))
 
-    def forward(self, z: Tensor) -> Tensor:
-        """Normal noise (B, latent) to points (B, size)."""
-        points: Tensor = self.generator(z)
-        return points
+    def points(self, z: Tensor) -> Tensor:
+        """The generator's output, (B, size)."""
+        x: Tensor = self.generator(z)
+        return x
+
+    def shade(self, x: Tensor) -> Tensor:
+        r"""The discriminator, :math:`2 D(x) - 1` with :math:`D(x) = \sigma(l(x))`."""
+        return 2 * self.discriminate(x).sigmoid() - 1
 
     def discriminate(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Points (B, size) to logits of being real, (B,)."""

@@ -67,6 +67,21 @@ FORMULAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "best-discriminator": (
             r"D^{*}(x) = \frac{p_{\mathrm{data}}(x)}{p_{\mathrm{data}}(x) + p_{G}(x)}",
         ),
+        "flow-path": (
+            r"x_t = (1 - t) \, \varepsilon + t \, x, \qquad \frac{d x_t}{d t} = x - \varepsilon",
+        ),
+        "flow-loss": (
+            r"\underset{\theta}{\min} \; \mathbb{E}_{x, \varepsilon, t}"
+            r"\left[\left\lVert v_\theta(x_t, t) - (x - \varepsilon) \right\rVert^2\right]",
+            r"v(x_t, t) = \mathbb{E}\left[x - \varepsilon \mid x_t\right]",
+        ),
+        "flow-sample": (
+            r"x_0 = z, \qquad \frac{d x_t}{d t} = v_\theta(x_t, t), \qquad z \sim \mathcal{N}(0, I)",
+        ),
+        "flow-density": (
+            r"\log p(x_1) = \log \mathcal{N}(x_0 ;\, 0, I)"
+            r" - \int_0^1 \nabla \cdot v_\theta(x_t, t) \, dt",
+        ),
         "language": (
             r"p(x_1, \dots, x_T) = \prod_{t=1}^{T} p(x_t \mid x_{<t})",
             r"L = -\frac{1}{T} \sum_{t=1}^{T} \log p(x_t \mid x_{<t})",

@@ -182,6 +182,25 @@ REFERENCES: Mapping[str, Reference] = MappingProxyType({
     "naeem2020": Reference("Naeem, M. F.; Oh, S. J.; Uh, Y.; Choi, Y.; Yoo, J.",
         "Reliable fidelity and diversity metrics for generative models", 2020, pages="7176–7185",
         event=_icml(37, "online"), arxiv="2002.09797"),
+    # -- flow matching -----------------------------------------------------------------------------
+    "lipman2023": Reference("Lipman, Y.; Chen, R. T. Q.; Ben-Hamu, H.; Nickel, M.; Le, M.",
+        "Flow matching for generative modeling", 2023, event=_iclr(11, "Kigali"), arxiv="2210.02747"),
+    "liu2023": Reference("Liu, X.; Gong, C.; Liu, Q.",
+        "Flow straight and fast: learning to generate and transfer data with rectified flow", 2023,
+        event=_iclr(11, "Kigali"), arxiv="2209.03003"),
+    "esser2024": Reference("Esser, P.; Kulal, S.; Blattmann, A.; Entezari, R.; Müller, J.; Saini, H.; Levi, Y.; "
+        "Lorenz, D.; Sauer, A.; Boesel, F.; Podell, D.; Dockhorn, T.; English, Z.; Lacey, K.; Goodwin, A.; "
+        "Marek, Y.; Rombach, R.", "Scaling rectified flow transformers for high-resolution image synthesis", 2024,
+        event=_icml(41, "Vienna"), arxiv="2403.03206"),
+    "tancik2020": Reference("Tancik, M.; Srinivasan, P. P.; Mildenhall, B.; Fridovich-Keil, S.; Raghavan, N.; "
+        "Singhal, U.; Ramamoorthi, R.; Barron, J. T.; Ng, R.",
+        "Fourier features let networks learn high frequency functions in low dimensional domains", 2020, _NEURIPS,
+        "33", arxiv="2006.10739"),
+    "chen2018": Reference("Chen, R. T. Q.; Rubanova, Y.; Bettencourt, J.; Duvenaud, D.",
+        "Neural ordinary differential equations", 2018, _NEURIPS, "31", arxiv="1806.07366"),
+    "grathwohl2019": Reference("Grathwohl, W.; Chen, R. T. Q.; Bettencourt, J.; Sutskever, I.; Duvenaud, D.",
+        "FFJORD: free-form continuous dynamics for scalable reversible generative models", 2019,
+        event=_iclr(7, "New Orleans"), arxiv="1810.01367"),
     # -- language and translation ------------------------------------------------------------------
     "shannon1948": Reference("Shannon, C. E.", "A mathematical theory of communication", 1948,
         "Bell System Technical Journal", "27", "3", "379–423", doi="10.1002/j.1538-7305.1948.tb01338.x"),
@@ -252,6 +271,8 @@ METRIC_REFERENCES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "recall": ("kynkaanniemi2019",),
         "density": ("naeem2020",),
         "coverage": ("naeem2020",),
+        "point_nll_nats": ("chen2018",),
+        "excess_nats": ("chen2018",),
         "bleu": ("papineni2002",),
         "chrf": ("popovic2015",),
     }

@@ -88,6 +88,11 @@ PRESETS: dict[str, Preset] = {
         N_("generative adversarial network on a spiral in the plane; takes a .csv with --data"),
         partial(plane.plane_gan, data="spiral"),
     ),
+    "flow-ring": Preset(N_("flow matching on a ring of clusters in the plane"), plane.point_flow),
+    "flow-grid": Preset(
+        N_("flow matching on a grid of clusters in the plane; takes a .csv with --data"),
+        partial(plane.point_flow, data="grid"),
+    ),
     "bigram-shakespeare": Preset(
         N_("bigram language model; takes any text with --data"), language.bigram
     ),

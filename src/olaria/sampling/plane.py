@@ -1,10 +1,12 @@
-"""Points of a plane GAN, and a picture of the game: both clouds, and the discriminator's surface under them."""
+"""Points of a model of the plane, and their picture: both clouds, and under them what the model says of each place."""
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from olaria.models.base import PointModel
 from olaria.models.plane import PlaneGAN
 from olaria.sampling.latent import on_the_way
 from olaria.vocabulary import Walk
@@ -17,22 +19,20 @@ _REAL = (0.12, 0.42, 0.59)
 _MADE = (0.71, 0.28, 0.16)
 _INK = (0.13, 0.19, 0.24)
 _STRONGEST = 0.6
-"""Of the surface's colours: the points lie on it."""
+"""Of the shade's colours: the points lie on it."""
 
 
 @torch.no_grad()
-def draw(model: PlaneGAN, count: int, generator: Generator) -> Tensor:
+def draw(model: PointModel, count: int, generator: Generator) -> Tensor:
     """Points (count, 2) from z ~ N(0, I), in the units of the data."""
-    points: Tensor = model.generator(torch.randn(count, model.latent, generator=generator))
-    return points
+    return model.points(torch.randn(count, model.latent, generator=generator))
 
 
 @torch.no_grad()
-def walk(model: PlaneGAN, count: int, generator: Generator, path: Walk) -> Tensor:
+def walk(model: PointModel, count: int, generator: Generator, path: Walk) -> Tensor:
     """Points (count, 2) of noise that goes from one draw of z ~ N(0, I) to another, in equal steps."""
     start, stop = torch.randn(2, 1, model.latent, generator=generator)
-    points: Tensor = model.generator(on_the_way(start, stop, count, path)[0])
-    return points
+    return model.points(on_the_way(start, stop, count, path)[0])
 
 
 def window(points: Tensor) -> Tensor:
@@ -45,34 +45,38 @@ def window(points: Tensor) -> Tensor:
 
 @torch.no_grad()
 def surface(model: PlaneGAN, corners: Tensor, side: int = SIDE) -> Tensor:
-    r"""The discriminator over a square: :math:`D(x) = \sigma(l(x))` at the centres of its pixels, (side, side).
+    r"""The discriminator over a square, :math:`D(x) = \sigma(l(x))`, (side, side); see :func:`places`."""
+    return model.discriminate(places(corners, side)).sigmoid().view(side, side)
 
-    Rows go from the top, columns from the left.
-    """
+
+def places(corners: Tensor, side: int = SIDE) -> Tensor:
+    """Centres of the pixels of a square, (side · side, 2): rows from the top, columns from the left."""
     steps = (torch.arange(side) + 0.5) / side
     x, y = (corners[0, i] + steps * (corners[1, i] - corners[0, i]) for i in (0, 1))
     vertical, horizontal = torch.meshgrid(y.flip(0), x, indexing="ij")
-    points = torch.stack((horizontal.flatten(), vertical.flatten()), 1)
-    return model.discriminate(points).sigmoid().view(side, side)
+    return torch.stack((horizontal.flatten(), vertical.flatten()), 1)
 
 
-def picture(model: PlaneGAN, real: Tensor, made: Tensor, side: int = SIDE) -> Tensor:
-    """The game as it stands: blue where the discriminator says *real*, red where it says *made*, white at one half;
-    over it the points of the data in dark blue and the generated ones in black.
+@torch.no_grad()
+def picture(model: PointModel, real: Tensor, made: Tensor, side: int = SIDE) -> Tensor:
+    """The model's shade of each place, from red over white to blue; over it the points of the data in dark blue and the
+    generated ones in black.
 
     Args:
-        model: both players.
+        model: that made them.
         real: points of the data, (N, 2); none where they are not at hand.
-        made: points of the generator, (M, 2); those outside the window are not seen.
+        made: generated points, (M, 2); those outside the window are not seen.
         side: pixels.
 
     Returns:
         (1, 3, side, side) in [0, 1].
     """
     corners = window(real if len(real) else made)
-    certainty = 2 * surface(model, corners, side) - 1  # -1 made, 1 real
-    colour = torch.where(certainty[None] > 0, _of(_REAL), _of(_MADE))
-    image = 1 - _STRONGEST * certainty.abs()[None] * (1 - colour)
+    known = min(side, model.shade_side)
+    shade = model.shade(places(corners, known)).view(1, 1, known, known)
+    shade = F.interpolate(shade, (side, side), mode="bilinear")[0]
+    colour = torch.where(shade > 0, _of(_REAL), _of(_MADE))
+    image = 1 - _STRONGEST * shade.abs() * (1 - colour)
     for points, dark in ((real, _REAL), (made, _INK)):
         ink = (0.6 * density(points, corners, side)).clamp(0, 1)
         image = torch.lerp(image, _of(dark).expand_as(image), ink[None])

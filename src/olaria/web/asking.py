@@ -29,7 +29,13 @@ need a terminal."""
 
 NOT_DRAWN = ("run", "data", "out", "overwrite", "threads")
 """Settings of ``sample`` that are places, or the studio's own."""
-MOST_DRAWN = {"max_tokens": 20_000, "count": 400, "temperature": 100, "top_k": 1_000_000}
+MOST_DRAWN = {
+    "max_tokens": 20_000,
+    "count": 400,
+    "steps": 1000,
+    "temperature": 100,
+    "top_k": 1_000_000,
+}
 """Of one drawing."""
 MOST_ALTERNATIVES, MOST_CANDIDATES = 20, 160_000
 """Candidates that come with each token, and with a whole text: who reads slowly lets them wait in memory."""

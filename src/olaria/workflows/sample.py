@@ -21,6 +21,7 @@ from olaria.vocabulary import (
     NUM_POINTS,
     WALK,
     Mode,
+    Solver,
     Unseen,
     Walk,
 )
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
 
 PICTURE = ("mode", "label", "path", "attribute")
 """Settings that say which images."""
+STEPS = ("steps", "solver")
+"""Settings that say how a model draws in steps."""
 DRAW = (
     "max_tokens",
     "temperature",
@@ -100,6 +103,18 @@ class SampleRequest(Request):
         N_("the classes that the mode attribute leads from and to, from 0"),
         default=None,
         metavar="K:L",
+    )
+    steps: int | None = setting(
+        N_("of a model that draws in steps, how many"),
+        default=None,
+        metavar="N",
+        least=1,
+        unless=Message(N_("as the model has it")),
+    )
+    solver: Solver | None = setting(
+        N_("what each of these steps does"),
+        default=None,
+        unless=Message(N_("as the model has it")),
     )
     prompt: str | None = setting(N_("where the text begins"), default=None, metavar=N_("TEXT"))
     max_tokens: int | None = setting(
@@ -275,7 +290,7 @@ def sample(request: SampleRequest, *, language: str | None = None, offline: bool
         refuse_overwriting(Path(request.out), request.overwrite)
     endings = kind_named(run.recipe.kind).endings
     refuse_other_endings(request.out, endings, folder=request.has_folder)
-    given = request.given(("count", "beam", *PICTURE, *TEXT))
+    given = request.given(("count", "beam", *PICTURE, *STEPS, *TEXT))
     seed, no_connection = request.seed or None, offline or None
     found = draw(run, **given, seed=seed, checkpoint=request.checkpoint, offline=no_connection)
     drawn = Drawn(run, request, found.spoken(language or detect_language()))

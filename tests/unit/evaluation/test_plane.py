@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from olaria.data import PointData, load
-from olaria.evaluation.plane import clusters, evaluate_points
+from olaria.evaluation.plane import clusters, density_metrics, evaluate_points
+from olaria.objectives.mixture import Mixture
 from olaria.training.randomness import generator
 
 
@@ -53,3 +56,38 @@ def test_what_is_not_known_is_null_with_a_reason(grid: PointData) -> None:
     assert set(reasons) == {"modes_covered", "high_quality_share"}
     found, _, reasons = evaluate_points(grid.test[:5], grid)
     assert found["coverage"] is None and "fewer than" in reasons["coverage"].id
+
+
+def test_the_excess_is_what_a_density_lacks_and_nothing_for_the_right_one(grid: PointData) -> None:
+    assert grid.modes is not None and grid.mode_std is not None
+    right = Mixture(grid.modes, grid.mode_std)
+
+    def truth(x: Tensor) -> Tensor:
+        return right.log_density(x.double(), torch.ones(len(x)).double())
+
+    found = density_metrics(truth, grid).metrics
+    # Of clusters that do not overlap: the entropy of the choice, and that of one cluster.
+    entropy = math.log(25) + math.log(2 * math.pi * math.e * grid.mode_std**2)
+    assert entropy == pytest.approx(0.065, abs=5e-4)
+    assert found["point_nll_nats"] == pytest.approx(entropy, abs=0.05)
+    assert found["excess_nats"] == pytest.approx(0, abs=1e-9)
+    worse = density_metrics(lambda x: truth(x) - 0.25, grid).metrics
+    assert worse["excess_nats"] == pytest.approx(0.25)
+    assert worse["point_nll_nats"] == pytest.approx(found["point_nll_nats"] + 0.25)
+
+
+def test_the_excess_estimates_the_divergence(grid: PointData) -> None:
+    """A density of the right clusters, each twice as wide: 2 (log 2 + (1/4 - 1) / 2) nats too many."""
+    assert grid.modes is not None and grid.mode_std is not None
+    wide = Mixture(grid.modes, 2 * grid.mode_std)
+    found = density_metrics(
+        lambda x: wide.log_density(x.double(), torch.ones(len(x)).double()), grid
+    )
+    divergence = 2 * (math.log(2) + (1 / 4 - 1) / 2)
+    assert found.metrics["excess_nats"] == pytest.approx(divergence, abs=0.03)
+
+
+def test_where_the_true_density_is_not_known_there_is_no_excess(grid: PointData) -> None:
+    found = density_metrics(lambda x: -x.square().sum(1), replace(grid, modes=None))
+    assert found.metrics["excess_nats"] is None and set(found.reasons) == {"excess_nats"}
+    assert found.metrics["point_nll_nats"] == pytest.approx(grid.test.square().sum(1).mean().item())

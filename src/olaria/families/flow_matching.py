@@ -1,0 +1,78 @@
+"""Settings and words of flow matching: of points in the plane."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from olaria.families.base import Family, ModelConfig, Size
+from olaria.families.report import Curve, Method, Panel, Section, is_set
+from olaria.i18n import N_
+from olaria.vocabulary import Prediction, Solver
+
+
+class FlowMatchingConfig(ModelConfig):
+    """Settings of every :class:`olaria.models.flow_matching.FlowMatching`."""
+
+    prediction: Prediction = "velocity"
+    """What the network predicts; the loss compares velocities whichever it is."""
+    time_mean: float = 0.0
+    """Mean of the logit of the times that are trained on; above 0 nearer the data."""
+    time_std: float = Field(1.0, gt=0.0)
+    """Standard deviation of that logit."""
+    steps: int = Field(10, ge=1)
+    """Steps from noise to a sample, unless a command says otherwise."""
+    solver: Solver = "heun"
+    """What a step does, unless a command says otherwise."""
+    step_power: float = Field(1.0, gt=0.0)
+    """Above 1 the steps become shorter towards the data."""
+
+
+class PointFlowConfig(FlowMatchingConfig):
+    """Settings of :class:`olaria.models.point_flow.PointFlow`."""
+
+    family: Literal["point-flow"] = "point-flow"
+    hidden: tuple[int, ...] = (256, 256, 256)
+    """Sizes of the hidden layers."""
+    waves: int = Field(64, ge=0)
+    """Waves of the place that the network reads beside it, each of a random direction and length."""
+    wave_number: float = Field(1.0, gt=0.0)
+    """Standard deviation of the waves' numbers, in cycles a unit: larger sees finer shapes."""
+
+
+POINT_FLOW_SIZES: Mapping[Size, PointFlowConfig] = {
+    "tiny": PointFlowConfig(hidden=(16,), waves=4),
+    "small": PointFlowConfig(),
+    "base": PointFlowConfig(hidden=(512, 512, 512)),
+}
+
+_SECTION = Section(
+    "flow-matching",
+    latent=N_("noise $z$ with the prior $N(0, I)$, of the data's size"),
+    likelihood=N_("exact, by following the flow back"),
+    drawing=N_("draw $z$, follow the learned velocity from $t = 0$ to $t = 1$"),
+)
+_METHODS = (
+    Method(N_("flow matching"), ("lipman2023", "liu2023")),
+    Method(N_("times near the middle more often"), ("esser2024",), is_set("model.time_std")),
+)
+
+POINT_FLOW = Family(
+    config=PointFlowConfig,
+    data="points",
+    sizes=POINT_FLOW_SIZES,
+    title=N_("Flow matching"),
+    activity=N_("Train flow matching on {data}: {runs}."),
+    headlines=("excess_nats", "modes_covered", "high_quality_share", "precision", "recall"),
+    guide="flow-matching.md",
+    search=("model.time_mean=-1..2", "model.wave_number=0.2..3 log"),
+    panels=(Panel("first-and-last"), Panel("animation"), Panel("losses")),
+    curves=(Curve(N_("squared error of the velocity"), ("velocity_error", "loss")),),
+    methods=(
+        *_METHODS,
+        Method(N_("waves of the place"), ("tancik2020",), is_set("model.waves")),
+    ),
+    section=_SECTION,
+)
