@@ -288,6 +288,17 @@ class PointModel(Model):
         return self.points(z)
 
 
+def centre_and_spread(x: Tensor) -> tuple[Tensor, Tensor]:
+    r"""The mean of points (N, size), (size,), and their scale around it, a scalar: the units of their networks.
+
+    .. math:: c = \overline{x}, \qquad s = \sqrt{\overline{(x - c)^2}}
+
+    the latter over all coordinates, and not quite 0 where all points are the same.
+    """
+    centre = x.mean(0)
+    return centre, (x - centre).square().mean().sqrt().clamp_min(1e-12)
+
+
 def _example(model: Model, dimensions: Any) -> Batch:
     """A batch of one black image of class 0, of one point, or of the first token over and over."""
     kind = MODELS[model.family].data

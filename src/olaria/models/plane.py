@@ -18,7 +18,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from olaria.families.gan import PlaneGANConfig
 from olaria.i18n import N_
-from olaria.models.base import PointModel, last_layer
+from olaria.models.base import PointModel, centre_and_spread, last_layer
 from olaria.models.game import Game, Side
 from olaria.nn.mlp import mlp
 
@@ -81,8 +81,9 @@ class PlaneGAN(Game, PointModel):
 
     def adapt(self, x: Tensor) -> None:
         """Take the mean and the scale of the data: both networks work in units of these."""
-        self.generator.centre.copy_(x.mean(0))
-        self.generator.spread.copy_((x - x.mean(0)).square().mean().sqrt().clamp_min(1e-12))
+        centre, spread = centre_and_spread(x)
+        self.generator.centre.copy_(centre)
+        self.generator.spread.copy_(spread)
 
     def points(self, z: Tensor) -> Tensor:
         """The generator's output, (B, size)."""

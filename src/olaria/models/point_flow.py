@@ -9,7 +9,14 @@ from torch import Tensor
 
 from olaria.families.flow_matching import PointFlowConfig
 from olaria.i18n import N_
-from olaria.models.base import ParameterGroup, Phase, PointModel, hidden_apart, last_layer
+from olaria.models.base import (
+    ParameterGroup,
+    Phase,
+    PointModel,
+    centre_and_spread,
+    hidden_apart,
+    last_layer,
+)
 from olaria.models.flow_matching import FlowMatching
 from olaria.models.outline import Outline, layers_of, value
 from olaria.nn.mlp import mlp
@@ -58,8 +65,9 @@ class PointFlow(FlowMatching, PointModel):
 
     def adapt(self, x: Tensor) -> None:
         """Take the mean and the scale of the data: the network works in units of these."""
-        self.centre.copy_(x.mean(0))
-        self.spread.copy_((x - x.mean(0)).square().mean().sqrt().clamp_min(1e-12))
+        centre, spread = centre_and_spread(x)
+        self.centre.copy_(centre)
+        self.spread.copy_(spread)
 
     def scaled(self, x: Tensor) -> Tensor:
         """(B, size), in units of the data's scale around its mean."""
