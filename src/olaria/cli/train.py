@@ -10,7 +10,7 @@ from olaria.cli import metrics
 from olaria.cli.shell import Shell
 from olaria.cli.verb import Verb
 from olaria.errors import LostProcessError, TrainingError, UsageError
-from olaria.i18n import N_, command
+from olaria.i18n import N_, command, quoted
 from olaria.vocabulary import DEVICE
 from olaria.workflows.files import next_verbs
 from olaria.workflows.train import Trained, TrainRequest, train
@@ -36,7 +36,8 @@ def _do(shell: Shell, request: TrainRequest) -> Trained:
                 notify=lambda message: shell.notice(shell.words(message)),
                 started=machine.process_started(),
                 team=shell.team,
-            )
+            ),
+            request.track,
         )
 
 
@@ -82,6 +83,9 @@ def _show(shell: Shell, trained: Trained) -> None:
     metrics.show(shell, metrics.final(result["final"]))
     steps = " · ".join(command(verb, run.shortest) for verb in next_verbs(run.family))
     shell.notice(shell.text(N_("next: {steps}"), steps=steps))
+    if trained.track == "tensorboard":
+        seen = quoted("tensorboard", "--logdir", str(run.path))
+        shell.notice(shell.text(N_("in TensorBoard: {command}"), command=seen))
 
 
 VERB = Verb(TrainRequest, _do, _show)

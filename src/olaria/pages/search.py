@@ -16,6 +16,9 @@ from olaria.pages.style import blank, label, style, tidy, title
 
 Trial = tuple[int, float, str]
 """Number from 1, value, state."""
+DPI = 160
+MARGIN_IN = 0.12
+"""Around the figure, which is a file of its own, and no page has a margin for it."""
 FAR = 6.0
 """Times the distance between best and median beyond which a value is drawn at the edge."""
 
@@ -40,6 +43,8 @@ def search_figure(
     bars = 0.45 + 0.5 * len(importance) if importance else 0.0
     with style():
         figure = blank(5.6, 2.9 + bars)
+        figure.set_dpi(DPI)
+        figure.set_layout_engine("constrained", w_pad=MARGIN_IN, h_pad=MARGIN_IN)
         heights = [bars, 2.9] if importance else [2.9]
         panels = figure.subplots(
             len(heights), 1, squeeze=False, gridspec_kw={"height_ratios": heights}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from olaria.errors import UnknownNameError, suggestion
 from olaria.i18n import N_, Message, detect_language, translate
-from olaria.numbers import Number
+from olaria.numbers import Number, format_number
 from olaria.runs import Run
 from olaria.storage.folder import RunFolder
 from olaria.workflows import detect as detecting
@@ -31,7 +31,7 @@ from olaria.workflows.requests import Checkpoint, Document, Request, Result
 from olaria.workflows.requests.forms import refused
 from olaria.workflows.requests.verbs import check_besides, computing, describe
 from olaria.workflows.warned import warn, warn_of
-from olaria.workflows.words import LABELS, STATES
+from olaria.workflows.words import LABELS, SHORT, STATES
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -274,6 +274,7 @@ class OpenRun(Run):
         from olaria.families import MODELS
 
         words, result = displays.words, self.result
+        steps = format_number(result.get("steps", self.status.get("step", 0)), detect_language(), 0)
         final = [_measured(name, value) for name, value in result.get("final", {}).items()]
         data = self.recipe.data.name
         data = words(N_("given in Python")) if is_kept(data) else Path(data).name
@@ -282,13 +283,14 @@ class OpenRun(Run):
             (words(N_("family")), words(MODELS[self.family].title)),
             (words(N_("data")), data),
             (words(N_("state")), words(STATES.get(self.state, self.state))),
-            (words(N_("steps")), result.get("steps", self.status.get("step", 0))),
+            (words(N_("steps")), steps),
             *final,
         ]
         methods = {"eval": "evaluate"}
         calls = (f"run.{methods.get(verb, verb)}()" for verb in next_verbs(self.family))
-        steps = " · ".join([*calls, "run.history"])
-        return displays.table((), rows) + displays.line(words(N_("next: {steps}"), steps=steps))
+        following = " · ".join([*calls, "run.history"])
+        below = displays.line(words(N_("next: {steps}"), steps=following))
+        return displays.table((), rows) + below
 
 
 def _warned(result: T) -> T:
@@ -304,8 +306,8 @@ def _measured(name: str, value: Any) -> tuple[str, str]:
 
     language = detect_language()
     row = metric_row(name, value, language)
-    title = row.name if name not in LABELS else translate(LABELS[name], language)
-    return title, row.value
+    short = LABELS.get(name) or SHORT.get(name)
+    return translate(short, language) if short else row.name, row.value
 
 
 @_documented(training.TrainRequest, training.train, without=("nproc",))

@@ -270,9 +270,11 @@ class Trained(Result):
 
     Args:
         run: what was made.
+        track: the program that was told of it.
     """
 
     run: Run
+    track: TrackerName | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What the run's ``result.json`` says, and where it is."""

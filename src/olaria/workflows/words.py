@@ -24,6 +24,12 @@ LABELS = {
     "high_quality_share": N_("points near one"),
 }
 """Values that are shown while training; the others are in metrics.jsonl."""
+SHORT = {
+    "active_units": N_("active units"),
+    "codes_used": N_("codes in use"),
+    "code_perplexity": N_("perplexity of the codes"),
+}
+"""Of the values at a training's end that have no name in ``LABELS``, in small letters as those are."""
 STATES = {
     "new": N_("new"),
     "starting": N_("starting"),

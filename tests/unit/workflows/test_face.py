@@ -679,6 +679,23 @@ def test_results_show_themselves_as_small_and_safe_tables(run: OpenRun) -> None:
         assert "\n" not in repr(drawn) and len(repr(drawn)) < 100
 
 
+def test_the_table_of_a_run_groups_thousands_and_names_values_in_small_letters(
+    run: OpenRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = {"steps": 1500, "final": {"kl_nats": 2.3, "active_units": 2}}
+    monkeypatch.setattr(type(run), "result", property(lambda _self: result))
+    shown = re.findall("<td[^>]*>([^<]*)</td>", run._repr_html_())
+    assert dict(zip(shown[::2], shown[1::2], strict=True)) == {
+        "run": run.name,
+        "family": "Variational autoencoder",
+        "data": "digits",
+        "state": "done",
+        "steps": "1,500",
+        "KL": "2.30 nats/image".replace(" ", "\N{NO-BREAK SPACE}"),
+        "active units": "2 dimensions".replace(" ", "\N{NO-BREAK SPACE}"),
+    }
+
+
 def test_data_that_was_handed_over_has_no_name_of_a_file(home: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype="uint8")
     run = olaria.train("vae-mnist", data=images, size="tiny", steps=1)

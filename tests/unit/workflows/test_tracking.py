@@ -262,6 +262,17 @@ def test_codes_of_data_that_were_moved(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "projector" / "images.png").is_file()
 
 
+def test_the_command_that_opens_it_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "um lugar"
+    words = ["train", "gan-ring", "--size", "tiny", "--steps", "1", "--lang", "en", "--out"]
+    assert main([*words, str(place), "--track", "tensorboard"]) == 0
+    assert f"in TensorBoard: tensorboard --logdir '{place}'" in capsys.readouterr().err
+    assert main([*words, str(tmp_path / "other")]) == 0
+    assert "TensorBoard" not in capsys.readouterr().err
+
+
 def test_bad_requests(vae: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "mine.txt").touch()
