@@ -34,18 +34,20 @@ class PointFlowConfig(FlowMatchingConfig):
     """Settings of :class:`olaria.models.point_flow.PointFlow`."""
 
     family: Literal["point-flow"] = "point-flow"
-    hidden: tuple[int, ...] = (256, 256, 256)
+    time_mean: float = 1.0
+    time_std: float = Field(1.5, gt=0.0)
+    hidden: tuple[int, ...] = (128, 128, 128, 128, 128)
     """Sizes of the hidden layers."""
     waves: int = Field(64, ge=0)
     """Waves of the place that the network reads beside it, each of a random direction and length."""
-    wave_number: float = Field(1.0, gt=0.0)
+    wave_number: float = Field(0.3, gt=0.0)
     """Standard deviation of the waves' numbers, in cycles a unit: larger sees finer shapes."""
 
 
 POINT_FLOW_SIZES: Mapping[Size, PointFlowConfig] = {
     "tiny": PointFlowConfig(hidden=(16,), waves=4),
     "small": PointFlowConfig(),
-    "base": PointFlowConfig(hidden=(512, 512, 512)),
+    "base": PointFlowConfig(hidden=(256, 256, 256, 256, 256)),
 }
 
 _SECTION = Section(
@@ -56,7 +58,7 @@ _SECTION = Section(
 )
 _METHODS = (
     Method(N_("flow matching"), ("lipman2023", "liu2023")),
-    Method(N_("times near the middle more often"), ("esser2024",), is_set("model.time_std")),
+    Method(N_("times from a logit-normal distribution"), ("esser2024",), is_set("model.time_std")),
 )
 
 POINT_FLOW = Family(
