@@ -161,7 +161,7 @@ class OpenRun(Run):
 
         offline = settings.pop("offline", None)
         request = sampling.SampleRequest.of(run=self, **{**settings, "prompt": None})
-        given = request.given(("count", "beam", *sampling.PICTURE, *sampling.TEXT))
+        given = request.given(sampling.ASKED)
         given |= {"prompt": list(prompts), "seed": request.seed or None, "offline": offline}
         with computing(request.threads):
             drawn = sampling.Drawn(

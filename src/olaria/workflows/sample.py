@@ -67,6 +67,8 @@ DRAW = (
 )
 """Settings that say how the next token is drawn."""
 TEXT = ("prompt", "unseen", *DRAW)
+ASKED = ("count", "beam", *PICTURE, *STEPS, *TEXT)
+"""Settings that a kind of data is asked for what it draws with; it refuses those that it does not have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,7 +292,7 @@ def sample(request: SampleRequest, *, language: str | None = None, offline: bool
         refuse_overwriting(Path(request.out), request.overwrite)
     endings = kind_named(run.recipe.kind).endings
     refuse_other_endings(request.out, endings, folder=request.has_folder)
-    given = request.given(("count", "beam", *PICTURE, *STEPS, *TEXT))
+    given = request.given(ASKED)
     seed, no_connection = request.seed or None, offline or None
     found = draw(run, **given, seed=seed, checkpoint=request.checkpoint, offline=no_connection)
     drawn = Drawn(run, request, found.spoken(language or detect_language()))

@@ -81,6 +81,13 @@ def test_what_is_no_text_is_refused_in_a_line(tiny_run: Callable[..., Any], text
         open_run(tiny_run("pt-en", steps=2).path).sample(prompt=["o gato", 3])
 
 
+def test_nothing_that_is_asked_of_several_texts_is_dropped(tiny_run: Callable[..., Any]) -> None:
+    run = open_run(tiny_run("pt-en", steps=2).path)
+    for prompt in ("o gato", ["o gato", "a casa"]):
+        with pytest.raises(UsageError, match="leave out steps, solver"):
+            run.sample(prompt=prompt, steps=3, solver="heun")
+
+
 # -- characters that look alike --------------------------------------------------------------------
 
 
