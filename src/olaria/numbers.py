@@ -58,7 +58,7 @@ def format_significant(value: float, language: str = "en") -> str:
     """
     if not math.isfinite(value):
         return "—" if math.isnan(value) else "∞" if value > 0 else "\N{MINUS SIGN}∞"
-    if value and _parts(value, 3)[1] < _LEAST_POWER:
+    if _parts(value, 3)[1] < _LEAST_POWER:
         return format_scientific(value, language)
     magnitude = math.floor(math.log10(abs(value))) if value else 0
     digits = max(0, 3 - magnitude)
@@ -68,7 +68,7 @@ def format_significant(value: float, language: str = "en") -> str:
 
 
 def format_scientific(value: float, language: str = "en", digits: int | None = None) -> str:
-    """A finite number as a factor of at least 1 and less than 10, times a power of ten.
+    """A finite number as a factor of at least 1 and less than 10, times a power of ten; 0 has neither.
 
     Args:
         value: the number.
@@ -78,6 +78,8 @@ def format_scientific(value: float, language: str = "en", digits: int | None = N
     >>> format_scientific(2.5e-7), format_scientific(-0.04, "pt"), format_scientific(3e-7, "pt", 1)
     ('2.5·10⁻⁷', '−4·10⁻²', '3,0·10⁻⁷')
     """
+    if value == 0:
+        return "0"
     factor, power = _parts(value, 3 if digits is None else digits)
     return f"{Number(factor, digits).text(language)}·10{str(power).translate(_SUPERSCRIPTS)}"
 

@@ -75,6 +75,11 @@ def test_four_digits_are_told_whatever_the_size(value: float, language: str) -> 
     assert (value == 0) == (text == "0")
 
 
+@pytest.mark.parametrize("zero", [0, 0.0, -0.0])
+def test_nothing_has_no_power_of_ten(zero: float) -> None:
+    assert [format_scientific(zero, "pt", digits) for digits in (None, 0, 1)] == ["0"] * 3
+
+
 @given(st.floats(1e-300, 1e300), st.integers(0, 6))
 def test_a_factor_has_the_digits_that_were_asked_for(value: float, digits: int) -> None:
     factor, _, power = format_scientific(value, "en", digits).partition("·10")

@@ -95,7 +95,7 @@ def write_onnx(
         "text": "" if tokenizer is None else tokenizer.kind,
         "graphs": table(rows),
         "opset": str(OPSET),
-        "difference": format_scientific(largest, told.language, 0) if largest else "0",
+        "difference": format_scientific(largest, told.language, 0),
         "versions": ", ".join(f"{name} {version(name)}" for name in (*PACKAGES, "torch")),
         **{kind: "yes" if kind == alone.name else "" for kind in SCRIPTS},
     }

@@ -245,8 +245,8 @@ def difference(value: float, language: str) -> str:
     >>> difference(2.5e-7, "pt"), difference(0.0, "en"), difference(float("nan"), "en")
     ('2,5·10⁻⁷', '0', '∞')
     """
-    if not 0 < value < float("inf"):
-        return "0" if value == 0 else "∞"
+    if not 0 <= value < float("inf"):
+        return "∞"
     return format_scientific(value, language, 1)
 
 
