@@ -15,8 +15,6 @@ from olaria.i18n import N_, Setting
 from olaria.recipes.training import TrainingConfig
 from olaria.vocabulary import LORA_ALPHA, LORA_TARGETS, SEED_LIMIT
 
-"""Seeds are below it."""
-
 if TYPE_CHECKING:
     AnyModelConfig = ModelConfig
 else:  # the settings of any family of the table; ``family`` says of which
