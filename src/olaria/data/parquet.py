@@ -32,7 +32,6 @@ MAX_UNPACKED, FREE_BYTES = 1000, 1 << 28
 BATCH_BYTES, BATCH_ROWS = 1 << 26, 4096
 """Of rows in memory: so few are read at once that even rows that are all the largest one fit."""
 MAX_FOOTER_STRING, MAX_FOOTER_LIST = 1 << 24, 1 << 17
-SCHEMA_DEPTH = 64
 
 What = Literal["text", "chat", "pair", "image", "label", "number", "other"]
 

@@ -12,6 +12,7 @@ from olaria.families.report import Method, Panel, Section, Setting, is_not_one, 
 from olaria.i18n import N_
 
 AdversarialLoss = Literal["minimax", "non-saturating", "least-squares", "hinge", "wasserstein"]
+"""See :mod:`olaria.objectives.adversarial`."""
 LOGISTIC: tuple[AdversarialLoss, ...] = ("minimax", "non-saturating")
 """Losses that read an output as the logit of a probability, and are in nats."""
 
@@ -24,11 +25,8 @@ def final_loss(loss: AdversarialLoss, events: Iterable[Mapping[str, Any]]) -> Ad
     return loss
 
 
-"""See :mod:`olaria.objectives.adversarial`."""
-
-
 class GameConfig(ModelConfig):
-    """Settings of every :class:`Game`."""
+    """Settings of every :class:`olaria.models.game.Game`."""
 
     slope: float = Field(0.2, ge=0.0)
     """LeakyReLU's slope in the discriminator."""

@@ -23,8 +23,6 @@ from olaria.pages.code_use import code_use
 from olaria.pages.labels import number, shortened
 from olaria.pages.style import png, svg
 
-_INCH = 96  # CSS pixels
-
 
 @dataclass(frozen=True)
 class Picture:
