@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from olaria.models.base import PointModel
-from olaria.models.plane import PlaneGAN
 from olaria.sampling.latent import on_the_way
 from olaria.vocabulary import Walk
 
@@ -43,15 +42,9 @@ def window(points: Tensor) -> Tensor:
     return torch.stack((middle - half, middle + half))
 
 
-@torch.no_grad()
-def surface(model: PlaneGAN, corners: Tensor, side: int = SIDE) -> Tensor:
-    r"""The discriminator over a square, :math:`D(x) = \sigma(l(x))`, (side, side); see :func:`places`."""
-    return model.discriminate(places(corners, side)).sigmoid().view(side, side)
-
-
 def places(corners: Tensor, side: int = SIDE) -> Tensor:
     """Centres of the pixels of a square, (side · side, 2): rows from the top, columns from the left."""
-    steps = (torch.arange(side) + 0.5) / side
+    steps = (torch.arange(side).to(corners) + 0.5) / side
     x, y = (corners[0, i] + steps * (corners[1, i] - corners[0, i]) for i in (0, 1))
     vertical, horizontal = torch.meshgrid(y.flip(0), x, indexing="ij")
     return torch.stack((horizontal.flatten(), vertical.flatten()), 1)

@@ -517,8 +517,9 @@ def test_what_a_rescue_changed_is_told(scene: Points) -> None:
 
 def test_the_surface_is_the_discriminators(scene: Points) -> None:
     shown = points.surface_of(scene, ByTorch(scene))
-    expected = plane.surface(scene.model, plane.window(scene.data.train), 40)
-    assert np.abs(shown - expected.numpy()).max() < 1e-5
+    places = plane.places(plane.window(scene.data.train), 40)
+    expected = (1 + scene.model.shade(places).numpy()) / 2
+    assert np.abs(shown.ravel() - expected).max() < 1e-5
     left, right, bottom, top = scene.extent
     assert scene.grid[0] == pytest.approx((left + (right - left) / 80, top - (top - bottom) / 80))
 

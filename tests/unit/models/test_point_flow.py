@@ -47,7 +47,7 @@ def test_its_density_is_one_altogether() -> None:
     model.adapt(data())
     corners = torch.tensor([[-30.0, -40.0], [50.0, 40.0]]).double()
     with torch.no_grad():
-        nats = model.log_density(places(corners, 80).double(), steps=50)
+        nats = model.log_density(places(corners, 80), steps=50)
     assert nats.exp().sum().item() == pytest.approx(1, abs=5e-3)  # a place stands for an area of 1
 
 

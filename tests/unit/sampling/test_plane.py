@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
 
 from olaria.families.gan import PlaneGANConfig
 from olaria.models.plane import PlaneGAN
@@ -37,14 +36,17 @@ def test_points_fall_into_their_pixels() -> None:
     assert found.tolist() == [[0, 0, 0, 2], [0, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 1]]
 
 
-def test_the_surface_is_the_discriminator(model: PlaneGAN, monkeypatch: pytest.MonkeyPatch) -> None:
-    def upwards(x: Tensor, y: Tensor | None = None) -> Tensor:
-        return x[:, 1] + 10 * x[:, 0]
+def test_places_go_from_the_top_and_from_the_left() -> None:
+    corners = torch.tensor([[-1.0, 10.0], [1.0, 30.0]])
+    found = plane.places(corners, side=2)
+    assert found.tolist() == [[-0.5, 25.0], [0.5, 25.0], [-0.5, 15.0], [0.5, 15.0]]
+    assert plane.places(corners.double(), side=3).dtype == torch.float64
 
-    monkeypatch.setattr(model, "discriminate", upwards)
-    corners = torch.tensor([[-1.0, -1.0], [1.0, 1.0]])
-    found = plane.surface(model, corners, side=2)
-    expected = torch.tensor([[-5 + 0.5, 5 + 0.5], [-5 - 0.5, 5 - 0.5]]).sigmoid()
+
+def test_the_shade_is_the_discriminator(model: PlaneGAN, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "discriminate", lambda x, y=None: x[:, 1] + 10 * x[:, 0])
+    found = model.shade(torch.tensor([[-0.5, 0.5], [0.5, -0.5], [0.0, 0.0]]))
+    expected = 2 * torch.tensor([-4.5, 4.5, 0.0]).sigmoid() - 1
     assert torch.allclose(found, expected)
 
 

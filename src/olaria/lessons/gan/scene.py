@@ -225,10 +225,7 @@ class Points(Scene):
     @cached_property
     def grid(self) -> Array:
         """Centres of the cells of a surface, rows from the top, (SIDE², 2)."""
-        left, right, bottom, top = self.extent
-        share = (np.arange(SIDE) + 0.5) / SIDE
-        x, y = left + share * (right - left), top - share * (top - bottom)
-        return np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
+        return numbers(plane.places(plane.window(self.data.train).double(), SIDE))
 
     @cached_property
     def clusters(self) -> tuple[Array, float] | None:

@@ -18,7 +18,7 @@ STEPS = (
     Row(points.points, (PointGenerator.forward, plane.draw, clusters), of=Points),
     Row(images.walk, (ImageGenerator.forward, latent.interpolate), of=Pictures),
     Row(images.classes, (GAN.discriminate, GAN.judge), of=Pictures),
-    Row(points.surface, (PlaneGAN.discriminate, plane.surface), of=Points),
+    Row(points.surface, (PlaneGAN.discriminate, PlaneGAN.shade), of=Points),
     Row(images.judged, (GAN.discriminate,), of=Pictures),
     Row(game.losses, (discriminator_loss, generator_loss)),
     Row(game.turn, (Game.discriminator_loss, Game.generator_loss)),
