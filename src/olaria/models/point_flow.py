@@ -10,7 +10,6 @@ from torch import Tensor
 from olaria.families.flow_matching import PointFlowConfig
 from olaria.i18n import N_
 from olaria.models.base import (
-    ParameterGroup,
     Phase,
     PointModel,
     centre_and_spread,
@@ -108,5 +107,5 @@ class PointFlow(FlowMatching, PointModel):
 
     def phases(self) -> list[Phase]:
         """One phase over all parameters."""
-        groups: list[ParameterGroup] = hidden_apart([self.network], [last_layer(self.network)])
+        groups = hidden_apart([self.network], [last_layer(self.network)])
         return [Phase("flow", groups, self.loss)]

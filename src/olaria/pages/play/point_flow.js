@@ -102,8 +102,8 @@ export function createPointFlow(opened) {
   /** @type {PointFlow["path"]} */
   const path = (z, steps = usualSteps, solver = usualSolver) => {
     const places = [Float32Array.from(z)];
-    const at_ = times(steps, power);
-    for (let k = 0; k < steps; k++) places.push(step(places[k], at_[k], at_[k + 1], solver));
+    const moments = times(steps, power);
+    for (let k = 0; k < steps; k++) places.push(step(places[k], moments[k], moments[k + 1], solver));
     return places;
   };
 
@@ -111,7 +111,7 @@ export function createPointFlow(opened) {
     latent: size,
     velocity,
     path,
-    generate: (z, steps, solver) =>
-      path(z, steps, solver)[(steps ?? usualSteps)].map((value, i) => centre[i % size] + spread * value),
+    generate: (z, steps = usualSteps, solver = usualSolver) =>
+      path(z, steps, solver)[steps].map((value, i) => centre[i % size] + spread * value),
   };
 }
