@@ -70,7 +70,7 @@ def test_the_slow_form_read_and_saved_by_the_library(tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     theirs.save_pretrained(tmp_path / "new")
     transformers.GPT2TokenizerFast.from_pretrained(tmp_path).save_pretrained(tmp_path / "new")
-    compare(tmp_path / "new", theirs, trained)
+    assert compare(tmp_path / "new", theirs, trained) == []
 
 
 @pytest.mark.parametrize("multiple", [64, 128])
@@ -159,7 +159,7 @@ def test_what_the_message_says_works(tmp_path: Path) -> None:
         open_gpt2(new)
     assert "\n" not in str(error.value)
     transformers.AutoTokenizer.from_pretrained(old).save_pretrained(new)
-    compare(new, theirs, trained)
+    assert compare(new, theirs, trained) == []
 
 
 OTHERS: dict[str, Callable[[], Any]] = {

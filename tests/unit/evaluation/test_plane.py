@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -58,13 +59,16 @@ def test_what_is_not_known_is_null_with_a_reason(grid: PointData) -> None:
     assert found["coverage"] is None and "fewer than" in reasons["coverage"].id
 
 
+def density_of(data: PointData, width: float = 1) -> Callable[[Tensor], Tensor]:
+    """The density of the data's clusters, each so many times as wide as it is."""
+    assert data.modes is not None and data.mode_std is not None
+    mixture = Mixture(data.modes, width * data.mode_std)
+    return lambda x: mixture.log_density(x.double(), torch.ones(len(x)).double())
+
+
 def test_the_excess_is_what_a_density_lacks_and_nothing_for_the_right_one(grid: PointData) -> None:
-    assert grid.modes is not None and grid.mode_std is not None
-    right = Mixture(grid.modes, grid.mode_std)
-
-    def truth(x: Tensor) -> Tensor:
-        return right.log_density(x.double(), torch.ones(len(x)).double())
-
+    assert grid.mode_std is not None
+    truth = density_of(grid)
     found = density_metrics(truth, grid).metrics
     # Of clusters that do not overlap: the entropy of the choice, and that of one cluster.
     entropy = math.log(25) + math.log(2 * math.pi * math.e * grid.mode_std**2)
@@ -78,11 +82,7 @@ def test_the_excess_is_what_a_density_lacks_and_nothing_for_the_right_one(grid: 
 
 def test_the_excess_estimates_the_divergence(grid: PointData) -> None:
     """A density of the right clusters, each twice as wide: 2 (log 2 + (1/4 - 1) / 2) nats too many."""
-    assert grid.modes is not None and grid.mode_std is not None
-    wide = Mixture(grid.modes, 2 * grid.mode_std)
-    found = density_metrics(
-        lambda x: wide.log_density(x.double(), torch.ones(len(x)).double()), grid
-    )
+    found = density_metrics(density_of(grid, width=2), grid)
     divergence = 2 * (math.log(2) + (1 / 4 - 1) / 2)
     assert found.metrics["excess_nats"] == pytest.approx(divergence, abs=0.03)
 
