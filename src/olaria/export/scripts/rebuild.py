@@ -13,6 +13,7 @@ FOLDER = Path(__file__).parent
 
 
 def session(name):
+    """A graph of this folder, ready to run."""
     return onnxruntime.InferenceSession(FOLDER / name, providers=["CPUExecutionProvider"])
 
 
