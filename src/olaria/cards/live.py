@@ -104,8 +104,9 @@ def live_part(
         return _walk(run, model, names, seed, drawn)
     if isinstance(data, PointData):
         clusters = None
-        if data.modes is not None and data.mode_std is not None:
-            clusters = (_numbers(data.modes), data.mode_std)
+        if data.clusters is not None:
+            modes, std = data.clusters
+            clusters = (_numbers(modes), std)
         return LivePart("live_game", live.game(run.name, _numbers(data.train), clusters))
     if isinstance(data, PairData):
         return LivePart("live_translation", {"text": text}) if text else None

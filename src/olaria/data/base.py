@@ -270,6 +270,11 @@ class PointData:
     def __repr__(self) -> str:
         return _in_short(self, "points")
 
+    @property
+    def clusters(self) -> tuple[Tensor, float] | None:
+        """Centres (K, 2) of the clusters and their standard deviation, where they are known."""
+        return None if self.modes is None or self.mode_std is None else (self.modes, self.mode_std)
+
 
 AnyData = ImageData | TextData | PairData | PointData
 

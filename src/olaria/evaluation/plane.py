@@ -67,9 +67,9 @@ def density_metrics(log_density: Callable[[Tensor], Tensor], data: PointData) ->
     """
     metrics, nats = Gathered(), log_density(data.test).double()
     metrics.add("point_nll_nats", lambda: -nats.mean().item())
-    if data.modes is not None and data.mode_std is not None:
-        x, mixture = data.test.double(), Mixture(data.modes, data.mode_std)
-        truth = mixture.log_density(x, x.new_ones(len(x)))
+    if data.clusters is not None:
+        x = data.test.double()
+        truth = Mixture(*data.clusters).log_density(x, x.new_ones(len(x)))
         metrics.add("excess_nats", lambda: (truth - nats).mean().item())
     else:
         metrics.leave_out(("excess_nats",), Message(N_("the density of this data is not known")))
@@ -82,11 +82,11 @@ def evaluate_points(
     """All metrics of generated points (M, 2) beside the test points: values, protocol fields, reasons of nulls."""
     metrics = Gathered()
     protocol = {"num_examples": len(data.test), "num_samples": len(points), "k": k}
-    if data.modes is not None and data.mode_std is not None:
-        found = clusters(points, data.modes, data.mode_std)
+    if data.clusters is not None:
+        found = clusters(points, *data.clusters)
         metrics.add("modes_covered", lambda: found.modes_covered)
         metrics.add("high_quality_share", lambda: found.high_quality_share)
-        protocol["num_modes"] = len(data.modes)
+        protocol["num_modes"] = len(found.shares)
     else:
         reason = Message(N_("no clusters of this data are known"))
         metrics.leave_out(("modes_covered", "high_quality_share"), reason)

@@ -61,8 +61,9 @@ def test_what_is_not_known_is_null_with_a_reason(grid: PointData) -> None:
 
 def density_of(data: PointData, width: float = 1) -> Callable[[Tensor], Tensor]:
     """The density of the data's clusters, each so many times as wide as it is."""
-    assert data.modes is not None and data.mode_std is not None
-    mixture = Mixture(data.modes, width * data.mode_std)
+    assert data.clusters is not None
+    modes, std = data.clusters
+    mixture = Mixture(modes, width * std)
     return lambda x: mixture.log_density(x.double(), torch.ones(len(x)).double())
 
 

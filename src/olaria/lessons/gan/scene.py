@@ -22,6 +22,7 @@ from olaria.families.gan import LOGISTIC, AdversarialLoss, final_loss
 from olaria.lessons import images
 from olaria.lessons.base import Array, Asked, evenly, numbers
 from olaria.lessons.past import Past, past_of
+from olaria.models.base import centre_and_spread
 from olaria.models.game import Game
 from olaria.models.gan import GAN
 from olaria.models.plane import PlaneGAN
@@ -230,8 +231,10 @@ class Points(Scene):
     @cached_property
     def clusters(self) -> tuple[Array, float] | None:
         """Centres of the data's clusters, (K, 2), and their standard deviation, where they are known."""
-        modes, std = self.data.modes, self.data.mode_std
-        return None if modes is None or std is None else (numbers(modes), std)
+        if self.data.clusters is None:
+            return None
+        modes, std = self.data.clusters
+        return numbers(modes), std
 
     @cached_property
     def states(self) -> list[tuple[int, PlaneGAN]]:
@@ -254,8 +257,8 @@ class Points(Scene):
         """The width h of the blur of both densities: a cluster's own where it is known."""
         if self.data.mode_std is not None:
             return self.data.mode_std
-        x = self.data.train
-        return BLUR * (x - x.mean(0)).square().mean().sqrt().item()
+        _, spread = centre_and_spread(self.data.train)
+        return BLUR * spread.item()
 
     @cached_property
     def centres(self) -> tuple[tuple[Array, float], tuple[Array, float]]:
