@@ -17,6 +17,7 @@ from olaria.data.entries import NAMED_SUFFIXES, TEXT_SUFFIXES
 from olaria.errors import UsageError
 from olaria.i18n import N_, Message, Setting
 from olaria.models.base import Model
+from olaria.numbers import Number
 from olaria.recipes import Recipe
 from olaria.recipes import preset as find_preset
 from olaria.runs import Run
@@ -165,7 +166,8 @@ def drawn_by(
     run: Run, checkpoint: str | int | None, seed: int | None = None, model: Model | None = None
 ) -> Message:
     """The line of a picture's caption that says what made it; of a model that draws in steps, by how much work."""
-    fields = {"name": run.name, "step": run.checkpoint(checkpoint)[0], "seed": str(seed)}
+    step = Number(run.checkpoint(checkpoint)[0], 0)
+    fields: dict[str, Any] = {"name": run.name, "step": step, "seed": str(seed)}
     if seed is None:
         return Message(N_("run {name}, step {step}"), fields)
     if model is None or model.sampler is None:

@@ -129,7 +129,7 @@ class Evaluation(Result):
 
         found = evaluation_rows(self.to_json(), detect_language())
         rows = [
-            (row.name, f"{row.value} {row.better}".rstrip(), row.explanation)
+            (row.name, f"{row.value}\N{NO-BREAK SPACE}{row.better}".rstrip(), row.explanation)
             for row in found
             if row.value != NOTHING
         ]

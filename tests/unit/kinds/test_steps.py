@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +14,7 @@ from olaria.families.flow_matching import PointFlowConfig
 from olaria.families.gan import PLANE_SIZES
 from olaria.i18n import Setting
 from olaria.kinds import draw
-from olaria.kinds.base import sampler_of, set_sampler
+from olaria.kinds.base import drawn_by, sampler_of, set_sampler
 from olaria.models.plane import PlaneGAN
 from olaria.models.point_flow import PointFlow
 from olaria.nn.ode import Sampler
@@ -70,6 +72,12 @@ def test_a_model_given_more_steps_draws_other_points() -> None:
     torch.testing.assert_close(few, z + model.velocity(z, torch.zeros(4)))
     set_sampler(model, "run", steps=50, solver="heun")
     assert not torch.allclose(model.points(z), few, atol=1e-4)
+
+
+def test_the_step_of_a_caption_is_written_like_other_numbers() -> None:
+    run: Any = SimpleNamespace(name="ring", checkpoint=lambda _which: (12345, None))
+    assert drawn_by(run, None).text("pt") == "execução ring, passo 12.345"
+    assert drawn_by(run, None, seed=1000).text("en") == "run ring, step 12,345, seed 1000"
 
 
 def test_the_caption_and_the_protocol_say_how_many_evaluations(
