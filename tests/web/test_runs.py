@@ -118,7 +118,7 @@ def test_a_card_is_read_again_where_the_run_has_changed(
     folder.write(files.EVALUATION, metrics)
     headline = client.get(place).json()["headline"]
     assert (headline["metric"], headline["value"]) == ("elbo_nats", -90.5)
-    assert headline["better"] == "↑" and headline["unit"] == "nats/image" and headline["protocol"]
+    assert headline["better"] == "↑" and headline["unit"] == "nats/example" and headline["protocol"]
     folder.write(files.EVALUATION, {**metrics, "protocol": {"split": "validation"}})
     assert client.get(place).json()["headline"]["protocol"] != headline["protocol"]
 
@@ -192,7 +192,7 @@ def test_trap_12_curves_have_steps_and_seconds_and_gaps(
     assert by_name["kl_nats"]["values"] == [0.5, None, 0.5]
     assert by_name["kl_nats"]["steps"] == [1, 2, 3]
     assert by_name["kl_nats"]["elapsed_s"] == [0.1, 0.2, 0.3]
-    assert by_name["kl_nats"]["unit"] == "nats/imagem"
+    assert by_name["kl_nats"]["unit"] == "nats/exemplo"
     assert by_name["loss"]["label"] == "perda"
 
 

@@ -110,38 +110,38 @@ METRICS: dict[str, Metric] = {
         1,
     ),
     "elbo_nats": Metric(
-        N_("nats/image"),
+        N_("nats/example"),
         "higher",
         N_("ELBO"),
         N_(
-            "Lower bound on the log-likelihood of a test image; the bound itself, so negative unless "
+            "Lower bound on the log-likelihood of a test example; the bound itself, so negative unless "
             "pixels have a density."
         ),
         2,
     ),
     "reconstruction_nats": Metric(
-        N_("nats/image"),
+        N_("nats/example"),
         "lower",
         N_("Reconstruction"),
         N_("Cost of the pixels once the latent code is known."),
         2,
     ),
     "kl_nats": Metric(
-        N_("nats/image"),
+        N_("nats/example"),
         "none",
         N_("KL divergence"),
-        N_("Cost of the latent code: how far the encoder's answer is from the prior."),
+        N_("Cost of the latent code: how far the encoder's distribution is from the prior."),
         2,
     ),
     "nll_nats": Metric(
-        N_("nats/image"),
+        N_("nats/example"),
         "lower",
         N_("Negative log-likelihood"),
         N_("Importance-weighted estimate of −log p(x); tighter than the ELBO."),
         2,
     ),
     "nll_stderr_nats": Metric(
-        N_("nats/image"),
+        N_("nats/example"),
         "lower",
         N_("Standard error of the likelihood"),
         N_("Uncertainty of the correction that is measured on a part of the test images."),
@@ -291,25 +291,27 @@ METRICS: dict[str, Metric] = {
         "",
         "higher",
         N_("Precision"),
-        N_("Share of generated images that lie among the real ones in feature space."),
+        N_(
+            "Share of generated examples that lie among the real ones; images are compared in feature space."
+        ),
     ),
     "recall": Metric(
         "",
         "higher",
         N_("Recall"),
-        N_("Share of real images that lie among the generated ones."),
+        N_("Share of real examples that lie among the generated ones."),
     ),
     "density": Metric(
         "",
         "higher",
         N_("Density"),
-        N_("How many real neighbourhoods a generated image lies in; about 1 for real images."),
+        N_("How many real neighbourhoods a generated example lies in; about 1 for real examples."),
     ),
     "coverage": Metric(
         "",
         "higher",
         N_("Coverage"),
-        N_("Share of real neighbourhoods that hold a generated image."),
+        N_("Share of real neighbourhoods that hold a generated example."),
     ),
     "classes_covered": Metric(
         N_("classes"),

@@ -19,7 +19,7 @@ PROTOCOL_LABELS: dict[str, str] = {
     "split": N_("split"),
     "num_examples": N_("examples evaluated"),
     "num_examples_in_training": N_("examples that are training examples too"),
-    "num_samples": N_("generated images"),
+    "num_samples": N_("generated examples"),
     "num_floor_examples": N_("real images for the floor"),
     "num_neighbourhoods": N_("images whose neighbourhoods are compared"),
     "num_distances": N_("generated images for the distances"),

@@ -13,6 +13,7 @@ from torch import Tensor
 from olaria.data import PointData, load
 from olaria.evaluation.plane import clusters, density_metrics, evaluate_points
 from olaria.objectives.mixture import Mixture
+from olaria.pages.labels import evaluation_rows, protocol_rows
 from olaria.training.randomness import generator
 
 
@@ -49,6 +50,16 @@ def test_metrics_of_good_and_bad_points(grid: PointData) -> None:
     bad, _, _ = evaluate_points(noise, grid)
     for name in ("high_quality_share", "precision", "density", "coverage"):
         assert bad[name] < 0.5 * good[name]
+
+
+def test_what_is_said_of_points_does_not_call_them_images(grid: PointData) -> None:
+    found, protocol, _ = evaluate_points(grid.test, grid)
+    rows = evaluation_rows({"metrics": found}, "en")
+    assert {row.name for row in rows} >= {"Precision", "Recall", "Density", "Coverage"}
+    said = [row.explanation.partition("; images are")[0] for row in rows]
+    said += [name for name, _ in protocol_rows(protocol, "en")]
+    assert "generated examples" in said
+    assert not [words for words in said if "image" in words]
 
 
 def test_what_is_not_known_is_null_with_a_reason(grid: PointData) -> None:

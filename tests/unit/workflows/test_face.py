@@ -666,7 +666,7 @@ def test_results_show_themselves_as_small_and_safe_tables(run: OpenRun) -> None:
     )
     found = run.evaluate(metrics=["elbo_nats", "fd"])
     evaluation = found._repr_html_()
-    assert "ELBO" in evaluation and "nats/image ↑" in evaluation
+    assert "ELBO" in evaluation and "nats/example\N{NO-BREAK SPACE}↑" in evaluation
     assert "Fréchet distance: there is no feature network for digits" in evaluation
     for result in (run, found, run.encode(), run.compare(run), run.explain()):
         html = result._repr_html_()
@@ -691,7 +691,7 @@ def test_the_table_of_a_run_groups_thousands_and_names_values_in_small_letters(
         "data": "digits",
         "state": "done",
         "steps": "1,500",
-        "KL": "2.30 nats/image".replace(" ", "\N{NO-BREAK SPACE}"),
+        "KL": "2.30 nats/example".replace(" ", "\N{NO-BREAK SPACE}"),
         "active units": "2 dimensions".replace(" ", "\N{NO-BREAK SPACE}"),
     }
 
@@ -723,7 +723,7 @@ def test_several_seeds_are_set_beside_each_other(home: Path) -> None:
     page = runs[0].compare(*runs[1:])._repr_html_()
     assert "one recipe with seeds 0, 1, 2: mean ± deviation" in page
     mean, deviation = np.mean(values), np.std(values, ddof=1)
-    text = f"{mean:.2f} nats/image ± {deviation:.2f} nats/image".replace("-", "−")
+    text = f"{mean:.2f} nats/example ± {deviation:.2f} nats/example".replace("-", "−")
     assert text in page.replace("\N{NO-BREAK SPACE}", " ")
 
 
