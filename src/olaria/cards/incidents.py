@@ -10,6 +10,7 @@ from olaria.i18n import N_, Message
 from olaria.numbers import Number
 from olaria.runs import Run
 from olaria.storage.folder import EVENTS
+from olaria.training.events import NO_TIME
 
 PLANNED = N_("the planned end was reached")
 """The reason of an end that is no incident."""
@@ -53,7 +54,7 @@ def _of_events(lines: Iterable[Mapping[str, Any]]) -> Iterator[Incident]:
         elif kind == "restarted":
             message = Message(N_("the weights went back to where the run began"))
             yield Incident("change", message, step)
-        elif kind == "finished" and line["reason"]["id"] != PLANNED:
+        elif kind == "finished" and line["reason"]["id"] not in (PLANNED, NO_TIME):
             fields = {"reason": Message.from_json(line["reason"])}
             yield Incident("break", Message(N_("the run ended: {reason}"), fields), step)
 

@@ -161,11 +161,17 @@ class Trainer:
         self._turn.wake()
         yield self._event(
             events.Finished,
-            reason=self._stop or Message(N_("the planned end was reached")),
+            reason=self._stop or self._end(),
             train_s=progress.train_s,
             rate=self._units_done() / progress.train_s if progress.train_s else 0.0,
             final=self._values,
         )
+
+    def _end(self) -> Message:
+        """Why the loop is over where nobody stopped it."""
+        if self.progress.step == 0 and self.config.budget is not None and self._fractions is None:
+            return Message(events.NO_TIME)
+        return Message(N_("the planned end was reached"))
 
     def _look(self, evaluate: bool, sample: bool, save: bool) -> Iterator[events.Event]:
         """Measure, draw and save where asked, each at most once after a step; a new best is saved too."""

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
-from olaria.i18n import Message
+from olaria.i18n import N_, Message
 
 
 def _finite_or_none(values: dict[str, float]) -> dict[str, float | None]:
@@ -129,6 +129,10 @@ class Restarted(Event):
     """The weights and what the optimizers remember went back to where the run began; its steps go on being counted."""
 
     event: Literal["restarted"] = "restarted"
+
+
+NO_TIME = N_("the budget was used up before the first step")
+"""The reason of an end at step 0 where seconds were given."""
 
 
 class Finished(Event):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from olaria.i18n import N_, Message, Setting
 from olaria.models.base import Batch, Model
 from olaria.recipes.training import TrainingConfig
-from olaria.training.events import Answer, Began, Event, Forecast, Warned
+from olaria.training.events import NO_TIME, Answer, Began, Event, Finished, Forecast, Warned
 from olaria.training.precision import PROBE_STEPS, Choice, step_seconds
 
 PROBE_SHARE = 20
@@ -83,7 +83,7 @@ def predict(
 
 
 class FewSteps:
-    """A listener that warns where a budget is over before a model can have learnt much.
+    """A listener that warns where a budget is over before a model can have learnt much, or anything.
 
     Args:
         budget: seconds of the run; None where it is trained for given steps.
@@ -93,7 +93,9 @@ class FewSteps:
         self._budget = budget
 
     def __call__(self, event: Event) -> Answer:
-        """Judge the prediction of a run that begins."""
+        """Judge the prediction of a run that begins, and the end of one that made no step."""
+        if isinstance(event, Finished) and event.reason.id == NO_TIME:
+            return self._none(event)
         if self._budget is None or not isinstance(event, Began) or event.step:
             return None
         steps = event.forecast.steps
@@ -111,6 +113,20 @@ class FewSteps:
                 "steps": steps,
                 "more": Setting("budget", f"{enough}s"),
                 "size": Setting("size"),
+            },
+        )
+        return Warned(step=event.step, elapsed_s=event.elapsed_s, message=message)
+
+    def _none(self, event: Finished) -> Warned:
+        """No step was made: what was used came before the first."""
+        message = Message(
+            N_(
+                "{budget} was used up before the first step, while data and model were made ready: "
+                "nothing was learned; give it more time, such as {more}"
+            ),
+            {
+                "budget": Setting("budget", f"{self._budget:g}s"),
+                "more": Setting("budget", f"{10 * math.ceil(event.elapsed_s / 10) + 10}s"),
             },
         )
         return Warned(step=event.step, elapsed_s=event.elapsed_s, message=message)

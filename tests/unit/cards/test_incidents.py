@@ -12,6 +12,7 @@ from olaria.cards.incidents import PLANNED, incidents
 from olaria.i18n import Message
 from olaria.runs import Run
 from olaria.storage.folder import EVENTS, METRICS, STATUS
+from olaria.training.events import NO_TIME
 from olaria.training.health import Health
 from olaria.training.interruption import INTERRUPTED
 from olaria.workflows.train import train
@@ -104,6 +105,12 @@ def test_the_planned_end_is_what_the_loop_says(done: Run) -> None:
 def test_a_run_that_made_no_step_says_so(run: Run) -> None:
     (run.path / STATUS).write_text(json.dumps({"format": 1, "state": "done", "pid": 1, "step": 0}))
     assert told(run) == [("break", "the run ended before its first step")]
+    append(
+        run,
+        EVENTS,
+        event("finished", 0, reason=Message(NO_TIME).to_json(), train_s=0, rate=0, final={}),
+    )
+    assert told(run) == [("break", "the run ended before its first step")], "told once"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from olaria.models.base import Batch, Loss, Model, ParameterGroup, Phase
 from olaria.recipes.training import TrainingConfig
 from olaria.training.engine import Trainer
 from olaria.training.events import (
+    NO_TIME,
     Began,
     Change,
     Changed,
@@ -31,6 +32,7 @@ from olaria.training.events import (
     Warned,
 )
 from olaria.training.feed import ExampleFeed
+from olaria.training.forecast import FewSteps
 from olaria.training.optim import Optimizer
 from olaria.training.randomness import generator, seeded
 from olaria.training.schedule import Clock
@@ -172,8 +174,8 @@ class Ticking:
         return self.now
 
 
-def budget_run(**training: Any) -> tuple[Trainer, Recorder]:
-    """Ten seconds; each batch takes one, each look at the model fifty."""
+def budget_run(budget: float = 10, **training: Any) -> tuple[Trainer, Recorder]:
+    """So many seconds; each batch takes one, each look at the model fifty."""
     time = Ticking()
 
     def look(model: Model) -> dict[str, float]:
@@ -181,7 +183,7 @@ def budget_run(**training: Any) -> tuple[Trainer, Recorder]:
         return {}
 
     run = trainer(
-        watch=Watch(look, look), clock=Clock(now=time), budget=10, evaluate_every=3, **training
+        watch=Watch(look, look), clock=Clock(now=time), budget=budget, evaluate_every=3, **training
     )
     honest = run._feed.batch
 
@@ -209,6 +211,19 @@ def test_a_budget_counts_training_and_not_watching() -> None:
     assert listener.steps(Evaluated) == [3, 6, 9]
     fractions = [event.fraction for event in listener.events if isinstance(event, Stepped)]
     assert fractions == pytest.approx([step / 10 for step in range(1, 10)])
+
+
+def test_a_budget_that_is_used_up_before_the_first_step_is_told_as_such() -> None:
+    _, whole = budget_run()
+    run, none = budget_run(budget=1)  # the batch that shows the choice of precision its shape
+    assert run.progress.step == 0
+    ends = [event for one in (whole, none) for event in one.events if isinstance(event, Finished)]
+    assert [end.reason.id == NO_TIME for end in ends] == [False, True]
+    assert FewSteps(10)(ends[0]) is None
+    answer = FewSteps(1)(ends[1])
+    assert isinstance(answer, Warned)
+    said = answer.message.text("en")
+    assert "budget=1s was used up before the first step" in said and said.endswith("budget=20s")
 
 
 def test_recorded_fractions_repeat_a_budget_run() -> None:
