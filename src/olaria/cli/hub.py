@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from olaria.cli.shell import Shell, one_line
-from olaria.cli.verb import Verb
+from olaria.cli.verb import Verb, watched
 from olaria.i18n import N_, command
 from olaria.workflows import hub
 from olaria.workflows.requests import Document
@@ -13,10 +13,6 @@ HELP = N_("Send a model to the Hugging Face hub, and bring one from there.")
 
 def _do_push(shell: Shell, request: hub.PushRequest) -> Document:
     return hub.push(request, offline=shell.offline, language=shell.language)
-
-
-def _do_pull(shell: Shell, request: hub.PullRequest) -> Document:
-    return hub.pull(request, offline=shell.offline)
 
 
 def _files(shell: Shell, found: Document) -> None:
@@ -58,5 +54,5 @@ def _pull(shell: Shell, found: Document) -> None:
 
 VERBS = {
     "push": Verb(hub.PushRequest, _do_push, _push),
-    "pull": Verb(hub.PullRequest, _do_pull, _pull),
+    "pull": Verb(hub.PullRequest, watched(hub.pull, computes=False), _pull),
 }

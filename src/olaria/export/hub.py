@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 import shutil
@@ -13,8 +14,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from olaria.data.base import Progress
 from olaria.errors import OlariaError, StorageError
 from olaria.export.hub_files import check_fetched_file, check_listed, travels
+from olaria.export.hub_progress import Transfer
 from olaria.i18n import N_, Setting
 
 _SWITCHES = ("HF_HUB_DISABLE_XET", "HF_HUB_DISABLE_TELEMETRY")
@@ -74,13 +77,16 @@ def send(
     return {"repository": repository, "address": address, "commit": commit.oid}
 
 
-def fetch(repository: str, revision: str | None, folder: Path) -> dict[str, Any]:
+def fetch(
+    repository: str, revision: str | None, folder: Path, progress: Progress | None = None
+) -> dict[str, Any]:
     """Bring the files of one commit that travel, each compared with its hash.
 
     Args:
         repository: ``OWNER/NAME``.
         revision: branch, tag or commit; the main branch unless given.
         folder: is there and empty.
+        progress: gets how much has come, of all files together.
 
     Returns:
         ``address``, ``commit``, ``files`` (names and sizes), ``left_out`` (names).
@@ -97,11 +103,18 @@ def fetch(repository: str, revision: str | None, folder: Path) -> dict[str, Any]
         files = [one for one in listed if travels(one.rfilename)]
         left_out = [one.rfilename for one in listed if one not in files]
         check_listed(files, left_out, folder, address)
+        transfer = Transfer(repository, sum(one.size for one in files), progress)
+        # Early versions of the library let nobody else draw their bars.
+        takes_bars = "tqdm_class" in inspect.signature(api.hf_hub_download).parameters
+        bars = {"tqdm_class": transfer.bars()} if takes_bars else {}
+        done = 0
         for one in files:
             path = api.hf_hub_download(
-                repository, one.rfilename, revision=found.sha, local_dir=str(folder)
+                repository, one.rfilename, revision=found.sha, local_dir=str(folder), **bars
             )
             check_fetched_file(Path(path), one, address)
+            done += one.size
+            transfer.reached(done)
         shutil.rmtree(folder / ".cache", ignore_errors=True)  # the library's own notes
     sizes = [{"name": one.rfilename, "size_bytes": one.size} for one in files]
     return {"address": address, "commit": found.sha, "files": sizes, "left_out": left_out}

@@ -5,13 +5,16 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from olaria.errors import DataError, SourceError
 from olaria.i18n import N_, Message, Setting
 from olaria.workflows.requests import AnyData, AnyRun, Checkpoint, Document, Request, setting
 from olaria.workflows.requests.common import checkpoint_setting, place_setting
 from olaria.workflows.requests.verbs import verb
+
+if TYPE_CHECKING:
+    from olaria.data.base import Progress
 
 
 def _repository_setting() -> Any:
@@ -99,11 +102,14 @@ def push(request: PushRequest, *, offline: bool = False, language: str | None = 
 
 
 @verb(PullRequest)
-def pull(request: PullRequest, *, offline: bool = False) -> Document:
+def pull(
+    request: PullRequest, *, offline: bool = False, progress: Progress | None = None
+) -> Document:
     """Bring the files of a model into a new folder, which is there whole or not at all.
 
     Args:
         offline: open no connection.
+        progress: gets how much has come.
 
     Raises:
         OlariaError: see :func:`olaria.export.hub.fetch`.
@@ -119,7 +125,8 @@ def pull(request: PullRequest, *, offline: bool = False) -> Document:
     _check(request.repository, offline)
     fetched: dict[str, Any] = {}
     path = whole_folder(
-        out, lambda draft: fetched.update(fetch(request.repository, request.revision, draft))
+        out,
+        lambda draft: fetched.update(fetch(request.repository, request.revision, draft, progress)),
     )
     model_type = None
     with suppress(DataError):  # told when the folder is used

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from olaria.cli.main import main
+from olaria.cli.progress import NO_PROGRESS
+from olaria.data.base import DownloadProgress
 from olaria.export import hub as adapter
+from olaria.export.hub_progress import Transfer
 from olaria.runs import Run
 from olaria.workflows.export import export
 from olaria.workflows.hub import pull, push
@@ -28,6 +31,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
         monkeypatch.setenv("HF_ENDPOINT", found.address)
         monkeypatch.setenv("HF_TOKEN", TOKEN)
         monkeypatch.delenv("OLARIA_OFFLINE", raising=False)
+        monkeypatch.setenv(NO_PROGRESS, "1")
         yield found
 
 
@@ -68,6 +72,38 @@ def test_what_is_sent_comes_back(tiny_run: TinyRun, hub: Hub, tmp_path: Path, pr
     assert ours == theirs
     assert sorted(tmp_path.glob(".*")) == []
     assert not any("telemetry" in one for one in hub.asked)
+
+
+def test_one_line_tells_what_has_come(
+    hub: Hub, folder: Path, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push(folder, "ana/roda")
+    total = sum(path.stat().st_size for path in folder.iterdir())
+    told: list[DownloadProgress] = []
+    monkeypatch.setattr("olaria.export.hub_progress.REPORT_EVERY_S", 0.0)
+    pull("ana/roda", tmp_path / "slow", progress=told.append)
+    assert {(one.file, one.total) for one in told} == {("ana/roda", total)}
+    counts = [one.bytes for one in told]
+    assert counts == sorted(counts) and len(set(counts)) == len(counts) > 1, "each count once"
+    assert counts[-1] == total
+    monkeypatch.setattr("olaria.export.hub_progress.REPORT_EVERY_S", 60.0)
+    monkeypatch.delenv(NO_PROGRESS)
+    assert main(["hub", "pull", "ana/roda", str(tmp_path / "back")]) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if "B/s" in line]
+    assert len(lines) == 1 and lines[0].startswith("ana/roda  ")
+
+
+def test_a_file_that_begins_again_is_counted_once() -> None:
+    told: list[DownloadProgress] = []
+    now = iter(range(99))
+    transfer = Transfer("ana/roda", 100, told.append, lambda: float(next(now)))
+    bar = transfer.bars()(total=60, initial=0)
+    for count in (40, -40, 60):
+        bar.update(count)
+    transfer.reached(60)
+    transfer.reached(100)
+    assert [one.bytes for one in told] == [40, 0, 60, 100]
+    assert told[-1].rate == pytest.approx(100 / 7)
 
 
 def test_only_known_names_of_a_folder_are_sent(hub: Hub, folder: Path) -> None:
