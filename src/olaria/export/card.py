@@ -13,6 +13,7 @@ from olaria.export.play import OpenRun
 from olaria.families import MODELS
 from olaria.i18n import translate
 from olaria.numbers import format_number
+from olaria.storage.folder import RunFolder
 
 README = "README.md"
 TEXTS = Path(__file__).parent / "cards"
@@ -25,6 +26,11 @@ _MARKS = re.compile(r"[\\`*_\[\]<>&|~$]")
 
 class ExportedRun(OpenRun, Protocol):
     """What a card reads of a run; :class:`olaria.runs.Run` has it."""
+
+    @property
+    def folder(self) -> RunFolder:
+        """Its files."""
+        ...
 
     @property
     def provenance(self) -> dict[str, Any]:

@@ -29,10 +29,12 @@ from olaria.export.standalone import (
     standalone,
     write_tokenizer,
 )
+from olaria.families.gan import GameConfig, final_loss
 from olaria.i18n import N_
 from olaria.models.base import Model
 from olaria.numbers import format_scientific
 from olaria.storage.files import write_json, write_text
+from olaria.storage.folder import EVENTS
 
 OPSET = 18
 TOLERANCE = 1e-4
@@ -87,7 +89,7 @@ def write_onnx(
             described, difference = _tried(graph, path)
             rows += described
             largest = max(largest, difference)
-    write_json(folder / CONFIG, alone.config)
+    write_json(folder / CONFIG, {**alone.config, **_units(alone)})
     if tokenizer is not None:
         write_tokenizer(tokenizer, folder)
     write_text(folder / RUN, _script(alone, tokenizer))
@@ -98,8 +100,25 @@ def write_onnx(
         "difference": format_scientific(largest, told.language, 0),
         "versions": ", ".join(f"{name} {version(name)}" for name in (*PACKAGES, "torch")),
         **{kind: "yes" if kind == alone.name else "" for kind in SCRIPTS},
+        **_outputs(run),
     }
     write_text(folder / README, card("onnx", run, told, values))
+
+
+def _units(alone: Standalone) -> dict[str, Any]:
+    """Mean and scale of the data, where a graph works in units of them."""
+    if alone.name != "point_flow":
+        return {}
+    return {name: alone.state[name].tolist() for name in ("centre", "spread")}
+
+
+def _outputs(run: ExportedRun) -> dict[str, str]:
+    """Conditions for what a discriminator's output means, which its loss decides."""
+    model = run.recipe.model
+    if not isinstance(model, GameConfig):
+        return {}
+    loss = final_loss(model.loss, run.folder.lines(EVENTS))
+    return {{"least-squares": "squares", "wasserstein": "critic"}.get(loss, "logit"): "yes"}
 
 
 def _script(alone: Standalone, tokenizer: Tokenizer | None) -> str:

@@ -195,7 +195,7 @@ SCRIPTS: Mapping[str, str] = {
     "vq": "rebuild",
     "gan": "draw",
     "plane_gan": "points",
-    "point_flow": "points",
+    "point_flow": "flow",
     "bigram": "text_whole",
     "ladder": "text_whole",
     "gpt2": "text",

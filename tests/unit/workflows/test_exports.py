@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,9 @@ from safetensors.torch import load_file, save_file
 
 from olaria.errors import OlariaError, RunError
 from olaria.export import onnx_folder, torch_folder
+from olaria.export.card import TEXTS as CARDS
 from olaria.export.gif import BAND, MOST_BYTES, film
+from olaria.families.gan import PLANE_SIZES
 from olaria.runs import Run
 from olaria.sampling.readers import CachedReader
 from olaria.storage.images import read_png
@@ -115,6 +118,52 @@ def test_the_card_says_what_is_known_of_the_run(
     assert data["licence"] in text and data["citation"] in text
     for name, value in load_file(tmp_path / "out" / "model.safetensors").items():
         assert f"| `{name}` | {tuple(value.shape)} |" in text
+
+
+@pytest.mark.slow
+def test_the_velocity_of_an_onnx_folder_leads_to_points_of_the_data(
+    tiny_run: TinyRun, tmp_path: Path
+) -> None:
+    for package in onnx_folder.PACKAGES:
+        pytest.importorskip(package)
+    run, folder = tiny_run("flow-ring"), tmp_path / "out"
+    export(run, to="onnx", out=folder, language="en")
+    model: Any = run.model()
+    z = torch.from_numpy(np.random.default_rng(0).standard_normal((6, 2), np.float32))
+    with torch.no_grad():
+        x, times = z, [torch.full((6,), step / 8) for step in range(8)]
+        for time in times:
+            x = x + model.velocity(x, time) / 8
+        wanted = {"": model.points(z), "8": model.centre + model.spread * x}
+    assert not torch.allclose(model.spread, torch.ones(())), "units that differ"
+    for steps, points in wanted.items():
+        program = f"import sys\nsys.argv = {['run', '6', *steps]}\nimport run"
+        lines = alone(folder, "numpy, onnxruntime", program).split()
+        found = torch.tensor([[float(word) for word in line.split(",")] for line in lines])
+        torch.testing.assert_close(found, points, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("loss", "changed", "condition"),
+    [
+        ("hinge", None, "logit"),
+        ("least-squares", None, "squares"),
+        ("wasserstein", None, "critic"),
+        ("wasserstein", "non-saturating", "logit"),
+    ],
+)
+def test_what_a_logit_means_is_a_matter_of_the_loss(
+    loss: Any, changed: str | None, condition: str
+) -> None:
+    lines = [{"event": "changed", "path": "model.loss", "value": changed}] if changed else []
+    run: Any = SimpleNamespace(
+        recipe=SimpleNamespace(model=PLANE_SIZES["tiny"].model_copy(update={"loss": loss})),
+        folder=SimpleNamespace(lines=lambda _name: lines),
+    )
+    assert onnx_folder._outputs(run) == {condition: "yes"}
+    for language in ("en", "pt"):
+        text = (CARDS / f"onnx.{language}.md").read_text("utf-8")
+        assert text.count(f"{{if {condition}}} - `logit` ") == 1
 
 
 def test_a_gpt_in_onnxruntime_writes_what_ours_writes(tiny_run: TinyRun, tmp_path: Path) -> None:
