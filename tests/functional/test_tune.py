@@ -101,6 +101,14 @@ def test_trials_are_ordinary_runs(study: Any) -> None:
         assert run.state == "done" and run.evaluation is None  # the test split was not looked at
 
 
+def test_all_trials_compute_as_the_first_one_does(study: Any) -> None:
+    first, *others = (Run(study.path / one.run) for one in study.trials)
+    assert first.recipe.training.precision == "auto"
+    precision = first.provenance["precision"]
+    assert precision in ("float32", "bfloat16")
+    assert {run.recipe.training.precision for run in others} == {precision}
+
+
 def test_they_compare_by_the_best_of_their_validation(study: Any) -> None:
     assert (study.metric, study.higher) == ("loss", False)
     for one in study.ranked:

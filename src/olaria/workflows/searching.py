@@ -216,7 +216,7 @@ class Study:
         path = self.home / run_name(trial.number)
         watcher = Watcher(trial, self.metric, left_s)
         try:
-            recipe = self.recipe.with_values(values)
+            recipe = self.recipe.with_values({**self._precision(), **values})
             run = _trained(path, recipe, [watcher, *listeners], around)
         except Interrupted as stopped:
             raise SearchInterrupted(stopped) from stopped
@@ -232,6 +232,14 @@ class Study:
             self.study.tell(trial.number, state=TrialState.PRUNED)
         else:
             self.study.tell(trial.number, value)
+
+    def _precision(self) -> dict[str, str]:
+        """The first trial's, for all: where it is chosen by the clock, trials must not differ in it."""
+        if self.recipe.training.precision != "auto":
+            return {}
+        chosen = (Run(path).provenance.get("precision") for path in _runs(self.home))
+        first = next(filter(None, chosen), None)
+        return {} if first is None else {"training.precision": first}
 
     def _value_of(self, run: Run) -> float | None:
         """The best value of the validation split after the first step."""
