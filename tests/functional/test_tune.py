@@ -15,10 +15,11 @@ from PIL import Image
 
 from olaria.cli.main import main
 from olaria.errors import ConfigError, OlariaError, RunError, UsageError
+from olaria.pages.search import search_figure
 from olaria.recipes import PRESETS, preset
 from olaria.runs import Run
 from olaria.workflows.search_space import Dimension, parse_dimension, parse_space
-from olaria.workflows.tune import TuneRequest, default_search, tune
+from olaria.workflows.tune import TriedRun, TuneRequest, default_search, importance_notes, tune
 
 pytest.importorskip("optuna")
 from olaria.workflows.searching import SearchInterrupted, Study, opened_study  # it needs Optuna
@@ -127,6 +128,19 @@ def test_what_matters_is_told_and_drawn(study: Any) -> None:
     stored = json.loads((study.path / "tune.json").read_text())
     assert stored == json.loads(json.dumps(study.to_json())) and len(stored["trials"]) == 7
     assert "--data digits --size tiny" in study.command and "model.hidden=[" in study.command
+
+
+def test_the_importance_of_few_trials_is_a_rough_guess(study: Any) -> None:
+    (note,) = study.notes
+    said = (
+        f"importance from {len(study.ranked)} trials to the end is a rough guess; make 10 or more"
+    )
+    assert note.text("en") == said
+    one = TriedRun(1, "done", 0.5, {}, "trial-001")
+    assert len(importance_notes([one] * 9, {"a": 1.0})) == 1
+    assert importance_notes([one] * 10, {"a": 1.0}) == ()
+    figure = search_figure([(1, 0.5, "done")], {"a": 1.0}, higher=True, metric="loss", caveat=said)
+    assert said in [axes.get_xlabel() for axes in figure.axes]
 
 
 def test_a_trial_that_is_worse_is_stopped_early(tmp_path: Path) -> None:

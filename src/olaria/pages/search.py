@@ -30,6 +30,7 @@ def search_figure(
     higher: bool,
     metric: str,
     language: str = "en",
+    caveat: str = "",
 ) -> Figure:
     """Above, how much each setting mattered; below, the value of each trial and the best so far.
 
@@ -39,8 +40,9 @@ def search_figure(
         higher: whether the value is better where it is higher.
         metric: name of the value.
         language: of words and numbers.
+        caveat: under the importance.
     """
-    bars = 0.45 + 0.5 * len(importance) if importance else 0.0
+    bars = 0.45 + 0.5 * len(importance) + (0.2 if caveat else 0.0) if importance else 0.0
     with style():
         figure = blank(5.6, 2.9 + bars)
         figure.set_dpi(DPI)
@@ -51,6 +53,7 @@ def search_figure(
         ).ravel()
         if importance:
             _bars(panels[0], importance, language)
+            panels[0].set_xlabel(caveat, fontsize=9, color=MUTED, loc="left")
         _values(panels[-1], trials, higher, metric, language)
     return figure
 

@@ -37,7 +37,7 @@ from olaria.training.events import Answer, Evaluated, Event, Listener, Stepped, 
 from olaria.training.interruption import Interrupted
 from olaria.workflows.running import resume, train_recipe
 from olaria.workflows.search_space import Dimension
-from olaria.workflows.tune import TriedRun, Tuned, TuneRequest, other_search
+from olaria.workflows.tune import TriedRun, Tuned, TuneRequest, importance_notes, other_search
 from olaria.workflows.words import LABELS
 
 STUDY, STORAGE, LOCK = "study.json", "study.db", "tune.lock"
@@ -256,10 +256,7 @@ class Study:
         if not any(one.state == "done" for one in tried):
             raise self._without_value()
         importance = self._importance(tried)
-        notes: tuple[Message, ...] = ()
-        if importance is None:
-            text = N_("which setting matters is not known before some trials have ended apart")
-            notes = (Message(text),)
+        notes = importance_notes(tried, importance)
         picture = self.home / PICTURE
         request = self.request
         found = Tuned(
@@ -274,6 +271,7 @@ class Study:
             higher=self.higher,
             metric=translate(LABELS[self.metric], language),
             language=language,
+            caveat=" ".join(note.text(language) for note in notes),
         )
         write_bytes(picture, png(figure))
         write_json(self.home / DOCUMENT, found.to_json())

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 TRIALS = 20
 BUDGET_S = 600.0
+ENOUGH = 10
+"""Trials to the end from which the importance of settings is more than a rough guess."""
 RATE = "training.learning_rate=3e-4..1e-2 log"
 """Varied of every family, beside what the family itself names."""
 
@@ -244,6 +246,23 @@ def tune(
         assert isinstance(study, Study)
         study.search(request.trials, request.time_s, listeners, announce, **around)
         return study.result(language)
+
+
+def importance_notes(
+    trials: Sequence[TriedRun], importance: Mapping[str, float] | None
+) -> tuple[Message, ...]:
+    """How far the importance of the settings may be believed; nothing where there are enough trials."""
+    if importance is None:
+        text = N_("which setting matters is not known before some trials have ended apart")
+        return (Message(text),)
+    done = sum(one.state == "done" for one in trials)
+    if done >= ENOUGH:
+        return ()
+    text = N_(
+        "importance from {count} {count:trial|trials} to the end is a rough guess; "
+        "make {enough} or more"
+    )
+    return (Message(text, {"count": done, "enough": ENOUGH}),)
 
 
 def _typed(value: Any) -> str:
