@@ -132,9 +132,7 @@ def test_what_matters_is_told_and_drawn(study: Any) -> None:
 
 def test_the_importance_of_few_trials_is_a_rough_guess(study: Any) -> None:
     (note,) = study.notes
-    said = (
-        f"importance from {len(study.ranked)} trials to the end is a rough guess; make 10 or more"
-    )
+    said = f"importance is a rough guess from {len(study.ranked)} trials; make 10 or more"
     assert note.text("en") == said
     one = TriedRun(1, "done", 0.5, {}, "trial-001")
     assert len(importance_notes([one] * 9, {"a": 1.0})) == 1

@@ -259,8 +259,7 @@ def importance_notes(
     if done >= ENOUGH:
         return ()
     text = N_(
-        "importance from {count} {count:trial|trials} to the end is a rough guess; "
-        "make {enough} or more"
+        "importance is a rough guess from {count} {count:trial|trials}; make {enough} or more"
     )
     return (Message(text, {"count": done, "enough": ENOUGH}),)
 
