@@ -103,6 +103,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("notebooks", nargs="*", type=Path)
     os.environ.setdefault("OLARIA_OFFLINE", "1")
+    os.environ.pop("OLARIA_RUNS", None)  # runs of other times would change the names of these
     for path in parser.parse_args().notebooks or notebooks():
         renew(path.resolve())
     return 0
