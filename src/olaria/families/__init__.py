@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from olaria.families.autoencoder import AUTOENCODER
 from olaria.families.base import Family
-from olaria.families.flow_matching import POINT_FLOW
+from olaria.families.flow_matching import IMAGE_FLOW, POINT_FLOW
 from olaria.families.gan import GAN, PLANE_GAN
 from olaria.families.gpt import GPT
 from olaria.families.language import BIGRAM, LANGUAGE
@@ -22,6 +22,7 @@ MODELS: dict[str, Family] = {
         VQ,
         GAN,
         PLANE_GAN,
+        IMAGE_FLOW,
         POINT_FLOW,
         BIGRAM,
         LANGUAGE,

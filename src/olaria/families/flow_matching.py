@@ -44,6 +44,29 @@ class PointFlowConfig(FlowMatchingConfig):
     """Standard deviation of the waves' numbers, in cycles a unit: larger sees finer shapes."""
 
 
+class ImageFlowConfig(FlowMatchingConfig):
+    """Settings of :class:`olaria.models.image_flow.ImageFlow`."""
+
+    family: Literal["image-flow"] = "image-flow"
+    widths: tuple[int, ...] = (48, 96)
+    """Channels of the U-Net at half the image's size, at a quarter, …"""
+    depths: tuple[int, ...] = (1, 2)
+    """Residual blocks at each of these sizes, on the way down and on the way up; of the last all together."""
+    patch: int = Field(2, ge=1)
+    """Side of the squares of pixels that become channels."""
+    condition: int = Field(128, ge=1)
+    """Numbers that tell each block of the time and the class."""
+    classes: int = Field(0, ge=0)
+    """Number of classes that the network is conditioned on; 0 for none."""
+    class_dropping: float = Field(0.1, ge=0.0, lt=1.0)
+    """Share of the training examples whose class is dropped; needed for guidance."""
+
+
+IMAGE_FLOW_SIZES: Mapping[Size, ImageFlowConfig] = {
+    "tiny": ImageFlowConfig(widths=(8, 16), depths=(1, 1), condition=16),
+    "small": ImageFlowConfig(),
+    "base": ImageFlowConfig(widths=(64, 128), depths=(2, 4)),
+}
 POINT_FLOW_SIZES: Mapping[Size, PointFlowConfig] = {
     "tiny": PointFlowConfig(hidden=(16,), waves=4),
     "small": PointFlowConfig(),
@@ -59,6 +82,29 @@ _SECTION = Section(
 _METHODS = (
     Method(N_("flow matching"), ("lipman2023", "liu2023")),
     Method(N_("times from a logit-normal distribution"), ("esser2024",), is_set("model.time_std")),
+)
+
+IMAGE_FLOW = Family(
+    config=ImageFlowConfig,
+    data="images",
+    sizes=IMAGE_FLOW_SIZES,
+    title=N_("Flow matching"),
+    activity=N_("Train flow matching on {data}: {runs}."),
+    headlines=("fd", "precision", "recall", "coverage"),
+    guide="flow-matching.md",
+    search=("training.matrix_learning_rate=0.005..0.1 log", "model.time_mean=-1..1"),
+    panels=(
+        Panel("first-and-last"),
+        Panel("animation"),
+        Panel("samples", N_("New images by {name}: $z$ drawn from the prior, not chosen by hand.")),
+        Panel("losses"),
+    ),
+    curves=(Curve(N_("squared error of the velocity"), ("velocity_error", "loss")),),
+    methods=(
+        *_METHODS,
+        Method(N_("classifier-free guidance"), ("ho2022",), is_set("model.classes")),
+    ),
+    section=_SECTION,
 )
 
 POINT_FLOW = Family(

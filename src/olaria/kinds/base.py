@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -183,18 +184,19 @@ def set_sampler(
     name: str,
     steps: int | None = None,
     solver: Solver | None = None,
+    guidance: float | None = None,
 ) -> None:
     """Change how a model draws in steps, where something is given; what is None stays as the model has it.
 
     Args:
         model: of a run; it is changed.
         name: of the run.
-        steps, solver: see :class:`olaria.nn.ode.Sampler`.
+        steps, solver, guidance: see :class:`olaria.nn.ode.Sampler`.
 
     Raises:
-        UsageError: the model draws in one pass, or there are no steps.
+        UsageError: the model draws in one pass, it cannot be guided, or a number is too small.
     """
-    settings = {"steps": steps, "solver": solver}
+    settings = {"steps": steps, "solver": solver, "guidance": guidance}
     given = {key: value for key, value in settings.items() if value is not None}
     if not given:
         return
@@ -209,8 +211,25 @@ def set_sampler(
         raise UsageError(
             N_("{setting} must be at least 1, not {count}"), setting=Setting("steps"), count=steps
         )
+    if guidance is not None and not (0 <= guidance < math.inf):
+        raise UsageError(
+            N_("{setting} must be a number from 0 on, not {value}"),
+            setting=Setting("guidance"),
+            value=guidance,
+        )
+    if guidance is not None and not model.guidable:
+        raise UsageError(
+            N_(
+                "run {name} was not trained with and without classes: leave out {guidance}, or train cflow-mnist"
+            ),
+            name=name,
+            guidance=Setting("guidance"),
+        )
     model.sampler = replace(
-        usual, steps=usual.steps if steps is None else steps, solver=solver or usual.solver
+        usual,
+        steps=usual.steps if steps is None else steps,
+        solver=solver or usual.solver,
+        guidance=usual.guidance if guidance is None else guidance,
     )
 
 

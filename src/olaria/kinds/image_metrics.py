@@ -22,7 +22,7 @@ from olaria.evaluation.projection import PrincipalComponents
 from olaria.evaluation.reconstruction import LinearMap, code_metrics, mse, psnr_db
 from olaria.evaluation.samples import evaluate_image_samples
 from olaria.i18n import N_
-from olaria.kinds.base import SEED, Effort, Measured
+from olaria.kinds.base import SEED, Effort, Measured, sampler_of
 from olaria.models.base import ImageModel
 from olaria.runs import Run
 from olaria.sampling import latent
@@ -36,7 +36,8 @@ def measure(
 ) -> Measured:
     """Metrics of a model of images on the test images."""
     measured = _MEASURES[model.measured_by](run, model, data, effort)
-    return replace(measured, protocol={**measured.protocol, **copies_of(data)})
+    protocol = {**measured.protocol, **sampler_of(model), **copies_of(data)}
+    return replace(measured, protocol=protocol)
 
 
 def copies_of(data: ImageData) -> dict[str, int]:

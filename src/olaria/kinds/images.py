@@ -21,7 +21,15 @@ from olaria.evaluation.density import active_units, elbo
 from olaria.evaluation.gathered import alike, unmeasured
 from olaria.evaluation.summed import Summed, alone
 from olaria.i18n import N_, Message, Setting, detect_language
-from olaria.kinds.base import Kind, Sample, counted, drawn_by, first_model, fitting
+from olaria.kinds.base import (
+    Kind,
+    Sample,
+    counted,
+    drawn_by,
+    first_model,
+    fitting,
+    set_sampler,
+)
 from olaria.kinds.image_metrics import measure
 from olaria.models import NETWORKS
 from olaria.models.base import ImageModel
@@ -41,7 +49,7 @@ from olaria.training.prepared import Prepared
 from olaria.training.randomness import generator
 from olaria.training.sizing import size_up
 from olaria.training.watch import Watch
-from olaria.vocabulary import MODE, NUM_IMAGES, WALK, Mode, Walk
+from olaria.vocabulary import MODE, NUM_IMAGES, WALK, Mode, Solver, Walk
 
 ADAPTED = 10_000
 """Training images whose statistics a model may take before it begins."""
@@ -265,6 +273,9 @@ def draw(
     label: int | None = None,
     path: Walk = WALK,
     attribute: tuple[int, int] | None = None,
+    steps: int | None = None,
+    solver: Solver | None = None,
+    guidance: float | None = None,
     seed: int = 0,
     checkpoint: str | int | None = None,
     offline: bool = False,
@@ -281,13 +292,14 @@ def draw(
         label: the class of all images drawn, where the model is given classes; in turn where None.
         path: of ``interpolate``.
         attribute: of ``attribute``, the two classes.
+        steps, solver, guidance: of a model that draws in steps; see :func:`olaria.kinds.base.set_sampler`.
         seed: of the draws.
         checkpoint: ``best``, ``last`` or a step.
         offline: open no connection.
 
     Raises:
         SamplingError: the model cannot do this, or there is no such class.
-        UsageError: ``attribute`` goes with another mode.
+        UsageError: ``attribute`` goes with another mode, or the model does not draw in steps.
     """
     run = opened_run(run)
     count = counted(count, NUM_IMAGES)
@@ -300,8 +312,9 @@ def draw(
     model, draws = run.model(checkpoint), Generator().manual_seed(seed)
     assert isinstance(model, ImageModel)
     _check_class(run, model, label)
+    set_sampler(model, run.name, steps, solver, guidance)
     sheet = _sheet(run, model, count, mode, label, path, attribute, draws, offline)
-    made = drawn_by(run, checkpoint, None if mode == "manifold" else seed)
+    made = drawn_by(run, checkpoint, None if mode == "manifold" else seed, model)
     return ImageSample(sheet.images, sheet.columns, (*sheet.caption, made))
 
 

@@ -177,6 +177,7 @@ def draw(
     path: Walk = WALK,
     steps: int | None = None,
     solver: Solver | None = None,
+    guidance: float | None = None,
     seed: int = 0,
     checkpoint: str | int | None = None,
     offline: bool = False,
@@ -188,7 +189,7 @@ def draw(
         count: how many; 2,000 where None.
         mode: ``prior`` draws z ~ N(0, I); ``interpolate`` walks from one draw to another.
         path: of ``interpolate``.
-        steps, solver: of a model that draws in steps; see :func:`olaria.kinds.base.set_sampler`.
+        steps, solver, guidance: of a model that draws in steps; see :func:`olaria.kinds.base.set_sampler`.
         seed: of the noise.
         checkpoint: ``best``, ``last`` or a step.
         offline: open no connection.
@@ -207,7 +208,7 @@ def draw(
         )
     model, noise = run.model(checkpoint), Generator().manual_seed(seed)
     assert isinstance(model, PointModel)
-    set_sampler(model, run.name, steps, solver)
+    set_sampler(model, run.name, steps, solver, guidance)
     walks = mode == "interpolate"
     points = plane.walk(model, count, noise, path) if walks else plane.draw(model, count, noise)
     try:

@@ -9,6 +9,7 @@ from olaria.models.autoencoder import AutoEncoder
 from olaria.models.base import Model
 from olaria.models.gan import GAN
 from olaria.models.gpt import GPT
+from olaria.models.image_flow import ImageFlow
 from olaria.models.language import Bigram, LanguageModel
 from olaria.models.plane import PlaneGAN
 from olaria.models.point_flow import PointFlow
@@ -24,6 +25,7 @@ NETWORKS: dict[str, Any] = {
         VQ,
         GAN,
         PlaneGAN,
+        ImageFlow,
         PointFlow,
         Bigram,
         LanguageModel,

@@ -127,6 +127,11 @@ class Model(nn.Module, ABC):
     sampler: Sampler | None = None
     """How it draws in steps; None where one pass draws."""
 
+    @property
+    def guidable(self) -> bool:
+        """Whether its samples can be driven towards a class: it learned the data of each class, and of all."""
+        return False
+
     def adapt(self, x: Tensor) -> None:
         """Set what depends on the data's statistics, once, before training; nothing unless overridden.
 

@@ -83,9 +83,11 @@ class UNet(nn.Module):
         depths: tuple[int, ...],
         condition: int,
         outputs: int | None = None,
+        patch: int = 2,
     ) -> None:
         super().__init__()
-        packed = 4 * shape[0]
+        self.patch = patch
+        packed = patch * patch * shape[0]
         self.stem = Conv(packed, widths[0], 3, padding=1)
         *upper, deepest = zip(widths, depths, strict=True)
         self.down = nn.ModuleList(Stage(width, depth, condition) for width, depth in upper)
@@ -95,12 +97,12 @@ class UNet(nn.Module):
         self.middle = Stage(*deepest, condition)
         self.grow = nn.ModuleList(UpConv(wider, width) for width, wider in pairwise(widths))
         self.up = nn.ModuleList(Stage(width, depth, condition) for width, depth in upper)
-        self.head = Conv(widths[0], 4 * (outputs or shape[0]), 3, padding=1)
+        self.head = Conv(widths[0], patch * patch * (outputs or shape[0]), 3, padding=1)
         nn.init.zeros_(self.head.weight)
 
     def forward(self, x: Tensor, c: Tensor) -> Tensor:
         """(B, C, H, W) and (B, condition) to (B, outputs, H, W)."""
-        x = self.stem(channels_last(F.pixel_unshuffle(x, 2)))
+        x = self.stem(channels_last(F.pixel_unshuffle(x, self.patch)))
         kept = []
         for stage, shrink in zip(self.down, self.shrink, strict=True):
             kept.append(stage(x, c))
@@ -108,5 +110,5 @@ class UNet(nn.Module):
         x = self.middle(x, c)
         for stage, grow in zip(reversed(self.up), reversed(self.grow), strict=True):
             x = stage(kept.pop() + grow(x), c)
-        out: Tensor = F.pixel_shuffle(self.head(normed_relu(x)), 2)
+        out: Tensor = F.pixel_shuffle(self.head(normed_relu(x)), self.patch)
         return out

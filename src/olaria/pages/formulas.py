@@ -82,6 +82,7 @@ FORMULAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             r"\log p(x_1) = \log \mathcal{N}(x_0 ;\, 0, I)"
             r" - \int_0^1 \nabla \cdot v_\theta(x_t, t) \, dt",
         ),
+        "guidance": (r"v_w(x_t, t) = v(x_t, t) + w \left(v(x_t, t, y) - v(x_t, t)\right)",),
         "language": (
             r"p(x_1, \dots, x_T) = \prod_{t=1}^{T} p(x_t \mid x_{<t})",
             r"L = -\frac{1}{T} \sum_{t=1}^{T} \log p(x_t \mid x_{<t})",

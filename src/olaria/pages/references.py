@@ -196,6 +196,7 @@ REFERENCES: Mapping[str, Reference] = MappingProxyType({
         "Singhal, U.; Ramamoorthi, R.; Barron, J. T.; Ng, R.",
         "Fourier features let networks learn high frequency functions in low dimensional domains", 2020, _NEURIPS,
         "33", arxiv="2006.10739"),
+    "ho2022": Reference("Ho, J.; Salimans, T.", "Classifier-free diffusion guidance", 2022, arxiv="2207.12598"),
     "chen2018": Reference("Chen, R. T. Q.; Rubanova, Y.; Bettencourt, J.; Duvenaud, D.",
         "Neural ordinary differential equations", 2018, _NEURIPS, "31", arxiv="1806.07366"),
     "grathwohl2019": Reference("Grathwohl, W.; Chen, R. T. Q.; Bettencourt, J.; Sutskever, I.; Duvenaud, D.",

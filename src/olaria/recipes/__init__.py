@@ -88,6 +88,16 @@ PRESETS: dict[str, Preset] = {
         N_("generative adversarial network on a spiral in the plane; takes a .csv with --data"),
         partial(plane.plane_gan, data="spiral"),
     ),
+    "flow-mnist": Preset(N_("flow matching on handwritten digits"), images.flow),
+    "cflow-mnist": Preset(
+        N_("flow matching that draws a digit on request"), partial(images.flow, classes=10)
+    ),
+    "flow-fashion-mnist": Preset(
+        N_("flow matching on pictures of clothes"), partial(images.flow, data="fashion-mnist")
+    ),
+    "flow-cifar10": Preset(
+        N_("flow matching on small colour photographs"), partial(images.flow, data="cifar10")
+    ),
     "flow-ring": Preset(N_("flow matching on a ring of clusters in the plane"), plane.point_flow),
     "flow-grid": Preset(
         N_("flow matching on a grid of clusters in the plane; takes a .csv with --data"),

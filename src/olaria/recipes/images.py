@@ -5,6 +5,7 @@ from __future__ import annotations
 from olaria.data.config import DataConfig
 from olaria.families.autoencoder import SIZES as AUTOENCODER_SIZES
 from olaria.families.base import Size
+from olaria.families.flow_matching import IMAGE_FLOW_SIZES
 from olaria.families.gan import GAN_SIZES
 from olaria.families.vae import FLOW_LAYERS
 from olaria.families.vae import SIZES as VAE_SIZES
@@ -161,4 +162,23 @@ def photographs_gan(preset: str, size: Size) -> Recipe:
             "model": digits.model_copy(update=changes),
             "training": plain.training.model_copy(update=training),
         }
+    )
+
+
+def flow(preset: str, size: Size, data: str = "mnist", classes: int = 0) -> Recipe:
+    """Flow matching of images; with ``classes`` it draws one of them on request."""
+    return Recipe(
+        preset=preset,
+        size=size,
+        data=DataConfig(name=data),
+        model=IMAGE_FLOW_SIZES[size].model_copy(update={"classes": classes}),
+        training=TrainingConfig(
+            budget=PHOTOGRAPHS_S if data == "cifar10" else 300.0,
+            batch_size=128,
+            learning_rate=2e-3,
+            optimizer="muon",
+            matrix_learning_rate=0.02,
+            ema=0.998,
+            keep_spaced=True,
+        ),
     )

@@ -33,6 +33,7 @@ MOST_DRAWN = {
     "max_tokens": 20_000,
     "count": 400,
     "steps": 1000,
+    "guidance": 100,
     "temperature": 100,
     "top_k": 1_000_000,
 }

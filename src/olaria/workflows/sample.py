@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 PICTURE = ("mode", "label", "path", "attribute")
 """Settings that say which images."""
-STEPS = ("steps", "solver")
+STEPS = ("steps", "solver", "guidance")
 """Settings that say how a model draws in steps."""
 DRAW = (
     "max_tokens",
@@ -117,6 +117,13 @@ class SampleRequest(Request):
         N_("what each of these steps does"),
         default=None,
         unless=Message(N_("as the model has it")),
+    )
+    guidance: float | None = setting(
+        N_("above 1, such images agree more with their class and vary less"),
+        default=None,
+        metavar="W",
+        least=0,
+        unless="1",
     )
     prompt: str | None = setting(N_("where the text begins"), default=None, metavar=N_("TEXT"))
     max_tokens: int | None = setting(

@@ -55,9 +55,9 @@ def of_run(run: RunCard) -> Values:
     """What is said of a run.
 
     Conditions are ``added_noise`` and ``lost_pixels`` (how the input is disturbed), ``weighted`` (the KL term has a
-    weight), ``other_likelihood`` (than Bernoulli's), ``other_loss`` (than the logistic one of a game) and ``points``
-    (it learns those instead of images). The settings ``corruption``, ``beta``, ``likelihood`` and ``loss`` are None
-    where a recipe does not have them.
+    weight), ``other_likelihood`` (than Bernoulli's), ``other_loss`` (than the logistic one of a game), ``classes`` (it
+    is given them) and ``points`` (it learns those instead of images). The settings ``corruption``, ``beta``,
+    ``likelihood`` and ``loss`` are None where a recipe does not have them.
     """
     names = ("corruption", "noise", "beta", "likelihood", "loss")
     corruption, noise, beta, likelihood, loss = (run.setting(f"model.{name}") for name in names)
@@ -72,5 +72,6 @@ def of_run(run: RunCard) -> Values:
         "other_likelihood": likelihood not in (None, "bernoulli"),
         "loss": loss,
         "other_loss": loss not in (None, "non-saturating"),
+        "classes": bool(run.setting("model.classes")),
         "points": MODELS[run.family].data == "points",
     }
