@@ -30,20 +30,26 @@ class Block(nn.Module):
 
     Args:
         channels: of the image, before and after.
-        condition: numbers of c.
+        condition: numbers of c; where 0, a channel is neither scaled nor shifted.
     """
 
     def __init__(self, channels: int, condition: int) -> None:
         super().__init__()
         self.first = Conv(channels, channels, 3, padding=1)
         self.second = Conv(channels, channels, 3, padding=1)
-        self.told = nn.Linear(condition, 2 * channels)
         assert self.second.bias is not None
-        for zero in (self.told.weight, self.told.bias, self.second.weight, self.second.bias):
+        zeros = [self.second.weight, self.second.bias]
+        if condition:
+            self.told = nn.Linear(condition, 2 * channels)
+            zeros += [self.told.weight, self.told.bias]
+        for zero in zeros:
             nn.init.zeros_(zero)  # every block begins as the identity
 
-    def forward(self, x: Tensor, c: Tensor) -> Tensor:
+    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """(B, channels, H, W) and (B, condition) to the shape of the first."""
+        if c is None:
+            plain: Tensor = x + self.second(normed_relu(self.first(normed_relu(x))))
+            return plain
         scale, shift = self.told(c).chunk(2, 1)
         out: Tensor = x + self.second(conditioned_relu(self.first(normed_relu(x)), scale, shift))
         return out
@@ -57,7 +63,7 @@ class Stage(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList(Block(channels, condition) for _ in range(depth))
 
-    def forward(self, x: Tensor, c: Tensor) -> Tensor:
+    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """(B, channels, H, W) and (B, condition) to the shape of the first."""
         for block in self.blocks:
             x = block(x, c)
@@ -72,8 +78,10 @@ class UNet(nn.Module):
         shape: (C, H, W), H and W even.
         widths: channels at half the size, at a quarter, …
         depths: blocks on the way down at each of these sizes, and as many on the way up; of the last all together.
-        condition: numbers of the condition.
+        condition: numbers of the condition; 0 for none.
         outputs: channels of the output; C where None.
+        patch: side of the squares of pixels that become channels.
+        inputs: channels of the input; C where None.
     """
 
     def __init__(
@@ -84,11 +92,11 @@ class UNet(nn.Module):
         condition: int,
         outputs: int | None = None,
         patch: int = 2,
+        inputs: int | None = None,
     ) -> None:
         super().__init__()
         self.patch = patch
-        packed = patch * patch * shape[0]
-        self.stem = Conv(packed, widths[0], 3, padding=1)
+        self.stem = Conv(patch * patch * (inputs or shape[0]), widths[0], 3, padding=1)
         *upper, deepest = zip(widths, depths, strict=True)
         self.down = nn.ModuleList(Stage(width, depth, condition) for width, depth in upper)
         self.shrink = nn.ModuleList(
@@ -100,8 +108,8 @@ class UNet(nn.Module):
         self.head = Conv(widths[0], patch * patch * (outputs or shape[0]), 3, padding=1)
         nn.init.zeros_(self.head.weight)
 
-    def forward(self, x: Tensor, c: Tensor) -> Tensor:
-        """(B, C, H, W) and (B, condition) to (B, outputs, H, W)."""
+    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """(B, inputs, H, W) and (B, condition) to (B, outputs, H, W); no condition where it was made without one."""
         x = self.stem(channels_last(F.pixel_unshuffle(x, self.patch)))
         kept = []
         for stage, shrink in zip(self.down, self.shrink, strict=True):

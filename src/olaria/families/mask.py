@@ -1,0 +1,67 @@
+"""Settings and words of masked diffusion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from olaria.families.base import Family, ModelConfig, Size
+from olaria.families.report import Curve, Method, Panel, Section
+from olaria.i18n import N_
+
+
+class MaskConfig(ModelConfig):
+    """Settings of :class:`olaria.models.mask.MaskedDiffusion`."""
+
+    family: Literal["mask"] = "mask"
+    likelihood: Literal["bernoulli"] = "bernoulli"
+    """Distribution of the pixels: black or white, drawn by their grey value."""
+    widths: tuple[int, ...] = (48, 96)
+    """Channels of the U-Net at half the image's size, at a quarter, …"""
+    depths: tuple[int, ...] = (1, 2)
+    """Residual blocks at each of these sizes, on the way down and on the way up; of the last all together."""
+    steps: int = Field(28, ge=1)
+    """Steps from an image that is all hidden to a sample; as many pixels are drawn in each."""
+
+
+SIZES: Mapping[Size, MaskConfig] = {
+    "tiny": MaskConfig(widths=(8, 16), depths=(1, 1), steps=8),
+    "small": MaskConfig(),
+    "base": MaskConfig(widths=(64, 128), depths=(2, 4)),
+}
+
+MASK = Family(
+    config=MaskConfig,
+    data="images",
+    sizes=SIZES,
+    title=N_("Masked diffusion"),
+    activity=N_("Train masked diffusion on {data}: {runs}."),
+    headlines=("elbo_nats", "fd", "coverage"),
+    guide="masked-diffusion.md",
+    search=("training.matrix_learning_rate=0.005..0.1 log",),
+    panels=(
+        Panel("first-and-last"),
+        Panel("animation"),
+        Panel(
+            "samples",
+            N_(
+                "New images by {name}: the pixels are drawn in a random order, several at a time, each given those "
+                "before it (the means of the pixels)."
+            ),
+        ),
+        Panel("losses"),
+    ),
+    curves=(Curve(N_("bound on the negative log-likelihood"), ("bound_nats", "loss")),),
+    methods=(
+        Method(N_("masked diffusion"), ("sahoo2024", "shi2024")),
+        Method(N_("autoregression in every order"), ("uria2014", "hoogeboom2022")),
+    ),
+    section=Section(
+        "masked-diffusion",
+        latent=N_("the image with pixels hidden"),
+        likelihood=N_("a lower bound: the mean over all orders of the pixels"),
+        drawing=N_("draw the pixels in a random order, a few at a time, given those before them"),
+    ),
+)
