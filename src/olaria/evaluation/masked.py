@@ -93,6 +93,7 @@ def evaluate_masked(
         "binarization": "dynamic",
         "given_class": "no",
         "seed": seed,
+        "bound": "orders",
         "num_masks": num_masks,
         "precision": "float32",
     }

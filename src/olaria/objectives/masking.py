@@ -123,7 +123,7 @@ class Unmasking:
 
     @property
     def evaluations(self) -> int:
-        """Of the network, for one sample."""
+        """Of the network, for one sample: one for each step, and one for each part of the means."""
         return min(self.steps, self.most_steps) + MEAN_PARTS
 
 

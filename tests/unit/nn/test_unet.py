@@ -41,6 +41,19 @@ def test_it_may_give_more_channels_than_it_reads() -> None:
     assert network(*inputs((1, 8, 8))).shape == (2, 3, 8, 8)
 
 
+def test_without_a_condition_it_reads_the_image_alone() -> None:
+    torch.manual_seed(0)
+    network = disturbed(UNet((1, 8, 8), (4, 6), (1, 1), 0, inputs=2))
+    x = inputs((2, 8, 8))[0]
+    assert network(x).shape == (2, 1, 8, 8)
+    assert not [name for name, _ in network.named_parameters() if "told" in name]
+    network(x).square().sum().backward()
+    assert not [name for name, one in network.named_parameters() if one.grad is None]
+    other = x.clone()
+    other[:, 1] += 1  # the second channel is read too
+    assert (network(other) - network(x)).abs().max() > 1e-3
+
+
 def test_it_begins_as_the_bias_of_its_head() -> None:
     network = unet((1, 8, 8))
     assert network.head.bias is not None
