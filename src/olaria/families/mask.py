@@ -42,7 +42,10 @@ MASK = Family(
     guide="masked-diffusion.md",
     search=("training.matrix_learning_rate=0.005..0.1 log",),
     panels=(
-        Panel("first-and-last"),
+        Panel(
+            "first-and-last",
+            N_("Images from the same noise by {name}: before the first update and at the end."),
+        ),
         Panel("animation"),
         Panel(
             "samples",

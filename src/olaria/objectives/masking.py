@@ -67,7 +67,8 @@ def hidden_nats(logits: Tensor, x: Tensor, is_hidden: Tensor) -> Tensor:
 
     Args:
         logits: :math:`l`, (B, C, H, W).
-        x: binary images, the same shape.
+        x: binary images, the same shape; or grey ones, by whose values binary ones are drawn: then the mean over all
+            draws of the hidden pixels, with no noise of theirs.
         is_hidden: m, the same shape.
 
     Returns:

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Generator, Tensor, nn
 
+from olaria import draws
 from olaria.families.mask import SIZES, MaskConfig
 from olaria.models.base import Batch
 from olaria.models.mask import MaskedDiffusion
-from olaria.objectives.masking import MEAN_PARTS, Unmasking
+from olaria.objectives.masking import MEAN_PARTS, Unmasking, negative_bound
 
 SHAPE = (1, 8, 8)
 SIZE = 64
@@ -40,6 +41,23 @@ def test_without_knowledge_the_bound_is_one_bit_for_each_pixel() -> None:
     loss = knowing_nothing.loss(Batch(x), Generator().manual_seed(3))
     assert list(loss.parts) == ["bound_nats"]
     assert loss.total.item() == pytest.approx(SIZE * math.log(2), rel=2e-3)
+
+
+@torch.no_grad()
+def test_the_loss_of_grey_images_is_the_bound_of_their_draws_with_less_noise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = model()
+    grey = torch.rand(1, *SHAPE, generator=Generator().manual_seed(7)).expand(40_000, -1, -1, -1)
+    nats: list[Tensor] = []
+    monkeypatch.setattr("olaria.models.mask.negative_bound", lambda *a: nats.append(negative_bound(*a)) or nats[-1])
+    loss = made.loss(Batch(grey), Generator().manual_seed(8)).total.item()
+    draw = Generator().manual_seed(9)
+    made.nll_bound(made.target(grey, draw), draws.spread(len(grey), draw), draw)
+    of_grey, of_draws = nats
+    stderr = of_draws.std().item() / math.sqrt(len(grey))
+    assert loss == pytest.approx(of_draws.mean().item(), abs=5 * stderr)
+    assert of_grey.std() < 0.8 * of_draws.std()
 
 
 def test_it_begins_with_the_mean_image() -> None:
