@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from olaria.config import setting_problem
 from olaria.families.base import Family, ModelConfig, Size
 from olaria.families.report import Curve, Method, Panel, Section
 from olaria.i18n import N_
@@ -22,12 +23,22 @@ class MaskConfig(ModelConfig):
     """Channels of the U-Net at half the image's size, at a quarter, …"""
     depths: tuple[int, ...] = (1, 2)
     """Residual blocks at each of these sizes, on the way down and on the way up; of the last all together."""
+    dense: int = Field(8, ge=0)
+    """Numbers of each place of the smallest size that dense layers join over all places; 0 for none."""
     steps: int = Field(28, ge=1)
     """Steps from an image that is all hidden to a sample; as many pixels are drawn in each."""
 
+    @model_validator(mode="after")
+    def _one_depth_for_each_width(self) -> MaskConfig:
+        if not self.widths or len(self.widths) != len(self.depths):
+            raise setting_problem(N_("widths and depths must be equally many, and at least one"))
+        if min(self.widths) < 1 or min(self.depths) < 0:
+            raise setting_problem(N_("widths must be at least 1, and depths at least 0"))
+        return self
+
 
 SIZES: Mapping[Size, MaskConfig] = {
-    "tiny": MaskConfig(widths=(8, 16), depths=(1, 1), steps=8),
+    "tiny": MaskConfig(widths=(8, 16), depths=(1, 1), dense=2, steps=8),
     "small": MaskConfig(),
     "base": MaskConfig(widths=(64, 128), depths=(2, 4)),
 }

@@ -12,8 +12,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from olaria import draws
+from olaria.errors import ConfigError
 from olaria.families.mask import MaskConfig
-from olaria.i18n import N_
+from olaria.i18n import N_, Setting
 from olaria.models.base import Batch, ImageModel, Loss, Phase, Shape, hidden_apart
 from olaria.models.outline import Outline, layers_of, value
 from olaria.models.pair import ImageStatistics
@@ -38,7 +39,10 @@ class MaskedDiffusion(ImageModel):
 
     Args:
         config: settings.
-        shape: (C, H, W) of the images.
+        shape: (C, H, W) of the images; H and W can be halved as often as there are widths.
+
+    Raises:
+        ConfigError: they cannot.
 
     >>> model = MaskedDiffusion(MaskConfig(widths=(4, 8), depths=(1, 1)), (1, 8, 8))
     >>> model.images(torch.randn(5, 128)).shape
@@ -54,11 +58,25 @@ class MaskedDiffusion(ImageModel):
 
     def __init__(self, config: MaskConfig, shape: Shape) -> None:
         super().__init__()
+        channels, height, width = shape
+        stride = 2 ** len(config.widths)
+        if height % stride or width % stride:
+            raise ConfigError(
+                N_(
+                    "a U-Net of these widths needs sides that {stride} divides, not {height}×{width}; use {resize}"
+                ),
+                resize=Setting("resize"),
+                stride=stride,
+                height=height,
+                width=width,
+            )
         self.config, self.shape = config, shape
-        size = shape[0] * shape[1] * shape[2]
+        size = channels * height * width
         self.latent = 2 * size
         self.sampler = Unmasking(config.steps, size)
-        self.network = UNet(shape, config.widths, config.depths, 0, inputs=2 * shape[0])
+        self.network = UNet(
+            shape, config.widths, config.depths, 0, inputs=2 * channels, dense=config.dense
+        )
         # From zero, the blocks begin a step later.
         nn.init.normal_(self.network.head.weight, std=0.01)
         self.statistics = ImageStatistics(shape)

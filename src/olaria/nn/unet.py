@@ -5,13 +5,15 @@ of two convolutions, and a condition c scales and shifts each channel between th
 
 .. math:: x + W_2 * r\bigl((1 + s(c)) \odot \widehat{W_1 * r(x)} + b(c)\bigr), \qquad r(x) = \mathrm{relu}(\hat x)
 
-where :math:`\hat x` divides a pixel's channels by their root mean square. Source: Ronneberger et al. 2015, *U-Net*; for
-diffusion Ho et al. 2020, appendix B; the rearranged input from Shi et al. 2016, *Sub-Pixel Convolution*; scale and
-shift from Dhariwal & Nichol 2021, section 4.3.
+where :math:`\hat x` divides a pixel's channels by their root mean square. At the smallest size, dense layers may join
+all places, so that one layer sees the whole image. Source: Ronneberger et al. 2015, *U-Net*; for diffusion Ho et al.
+2020, appendix B; the rearranged input from Shi et al. 2016, *Sub-Pixel Convolution*; scale and shift from Dhariwal &
+Nichol 2021, section 4.3.
 """
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import final
 
@@ -56,6 +58,39 @@ class Block(nn.Module):
 
 
 @final
+class AllPlaces(nn.Module):
+    r"""A residual of dense layers that join all places of an image: its weights belong to one size of the image.
+
+    .. math:: x_p + W_3\, r\bigl(W_2\, r(W_1 \hat x)\bigr)_p
+
+    with r the ReLU, :math:`W_1` from a place's channels to a few numbers, :math:`W_2` between those of all places, and
+    :math:`W_3` back.
+
+    Args:
+        channels: of the image, before and after.
+        places: of the image.
+        width: numbers of each place.
+    """
+
+    def __init__(self, channels: int, places: int, width: int) -> None:
+        super().__init__()
+        self.width = width
+        self.narrow = nn.Linear(channels, width)
+        self.join = nn.Linear(places * width, places * width)
+        self.widen = nn.Linear(width, channels)
+        for zero in (self.widen.weight, self.widen.bias):
+            nn.init.zeros_(zero)  # it begins as the identity
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, H, W) to the same shape."""
+        by_place = normed_relu(x).permute(0, 2, 3, 1).flatten(1, 2)  # (B, places, channels)
+        joined = F.relu(self.join(F.relu(self.narrow(by_place)).flatten(1)))
+        more = self.widen(joined.unflatten(1, (-1, self.width))).mT
+        out: Tensor = x + more.unflatten(2, x.shape[2:])
+        return out
+
+
+@final
 class Stage(nn.Module):
     """Blocks, one after the other."""
 
@@ -82,6 +117,7 @@ class UNet(nn.Module):
         outputs: channels of the output; C where None.
         patch: side of the squares of pixels that become channels.
         inputs: channels of the input; C where None.
+        dense: numbers of each place of the smallest size that :class:`AllPlaces` joins; 0 for none.
     """
 
     def __init__(
@@ -93,6 +129,7 @@ class UNet(nn.Module):
         outputs: int | None = None,
         patch: int = 2,
         inputs: int | None = None,
+        dense: int = 0,
     ) -> None:
         super().__init__()
         self.patch = patch
@@ -102,6 +139,8 @@ class UNet(nn.Module):
         self.shrink = nn.ModuleList(
             Conv(width, wider, 4, stride=2, padding=1) for width, wider in pairwise(widths)
         )
+        places = math.prod(side // patch // 2 ** len(upper) for side in shape[1:])
+        self.dense = AllPlaces(widths[-1], places, dense) if dense else nn.Identity()
         self.middle = Stage(*deepest, condition)
         self.grow = nn.ModuleList(UpConv(wider, width) for width, wider in pairwise(widths))
         self.up = nn.ModuleList(Stage(width, depth, condition) for width, depth in upper)
@@ -115,7 +154,7 @@ class UNet(nn.Module):
         for stage, shrink in zip(self.down, self.shrink, strict=True):
             kept.append(stage(x, c))
             x = shrink(kept[-1])
-        x = self.middle(x, c)
+        x = self.middle(self.dense(x), c)
         for stage, grow in zip(reversed(self.up), reversed(self.grow), strict=True):
             x = stage(kept.pop() + grow(x), c)
         out: Tensor = F.pixel_shuffle(self.head(normed_relu(x)), self.patch)

@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from olaria import draws
+from olaria.errors import ConfigError
 from olaria.families.mask import SIZES, MaskConfig
 from olaria.models.base import Batch
 from olaria.models.mask import MaskedDiffusion
@@ -48,7 +49,9 @@ def test_the_loss_of_grey_images_is_the_bound_of_their_draws_with_less_noise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made = model()
-    grey = torch.rand(1, *SHAPE, generator=Generator().manual_seed(7)).expand(40_000, -1, -1, -1)
+    image = torch.rand(1, *SHAPE, generator=Generator().manual_seed(7)).pow(3)
+    made.adapt(image)
+    grey = image.expand(40_000, -1, -1, -1)
     nats: list[Tensor] = []
     monkeypatch.setattr(
         "olaria.models.mask.negative_bound", lambda *a: nats.append(negative_bound(*a)) or nats[-1]
@@ -154,3 +157,23 @@ def test_it_learns_pixels_that_depend_on_each_other() -> None:
     least = 8 * math.log(2)  # a bit for each row
     assert least < sum(losses[-10:]) / 10 < 0.5 * losses[0]
     assert losses[0] == pytest.approx(SIZE * math.log(2), rel=0.1)
+
+
+def test_sides_that_cannot_be_halved_are_refused() -> None:
+    with pytest.raises(ConfigError, match="that 4 divides, not 8×10"):
+        MaskedDiffusion(SIZES["tiny"], (1, 8, 10))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"widths": (4,)},
+        {"depths": ()},
+        {"widths": (), "depths": ()},
+        {"widths": (4, 0)},
+        {"depths": (1, -1)},
+    ],
+)
+def test_each_width_has_a_depth(changes: dict[str, tuple[int, ...]]) -> None:
+    with pytest.raises(ConfigError, match="widths"):
+        SIZES["tiny"].with_values(changes)

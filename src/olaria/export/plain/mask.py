@@ -36,7 +36,7 @@ class MaskedDiffusion(nn.Module):
     def __init__(self, config: dict) -> None:
         super().__init__()
         self.shape, self.steps = tuple(config["shape"]), config["steps"]
-        self.network = UNet(self.shape[0], config["widths"], config["depths"])
+        self.network = UNet(self.shape, config["widths"], config["depths"], config["dense"])
         self.statistics = MeanImage(config["shape"])
 
     def logits(self, x: Tensor, hidden: Tensor) -> Tensor:
@@ -73,14 +73,20 @@ class MaskedDiffusion(nn.Module):
 class UNet(nn.Module):
     """Pixels of 2 x 2 become channels; then residual blocks at half the size, a quarter, ..., and back."""
 
-    def __init__(self, channels: int, widths: list[int], depths: list[int]) -> None:
+    def __init__(
+        self, shape: tuple[int, int, int], widths: list[int], depths: list[int], dense: int
+    ) -> None:
         super().__init__()
+        channels, height, width = shape
         self.stem = nn.Conv2d(8 * channels, widths[0], 3, padding=1)
         *upper, deepest = zip(widths, depths, strict=True)
         self.down = nn.ModuleList(Stage(*one) for one in upper)
         self.shrink = nn.ModuleList(
             nn.Conv2d(width, wider, 4, stride=2, padding=1) for width, wider in pairwise(widths)
         )
+        stride = 2 ** len(widths)
+        places = (height // stride) * (width // stride)
+        self.dense = AllPlaces(widths[-1], places, dense) if dense else nn.Identity()
         self.middle = Stage(*deepest)
         self.grow = nn.ModuleList(UpConv(wider, width) for width, wider in pairwise(widths))
         self.up = nn.ModuleList(Stage(*one) for one in upper)
@@ -92,10 +98,28 @@ class UNet(nn.Module):
         for stage, shrink in zip(self.down, self.shrink, strict=True):
             kept.append(stage(x))
             x = shrink(kept[-1])
-        x = self.middle(x)
+        x = self.middle(self.dense(x))
         for stage, grow in zip(reversed(self.up), reversed(self.grow), strict=True):
             x = stage(kept.pop() + grow(x))
         return F.pixel_shuffle(self.head(normed_relu(x)), 2)
+
+
+class AllPlaces(nn.Module):
+    """Dense layers that join all places; what they give is added to what they read."""
+
+    def __init__(self, channels: int, places: int, width: int) -> None:
+        super().__init__()
+        self.width = width
+        self.narrow = nn.Linear(channels, width)
+        self.join = nn.Linear(places * width, places * width)
+        self.widen = nn.Linear(width, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, H, W) to the same shape."""
+        by_place = normed_relu(x).permute(0, 2, 3, 1).flatten(1, 2)
+        joined = F.relu(self.join(F.relu(self.narrow(by_place)).flatten(1)))
+        more = self.widen(joined.unflatten(1, (-1, self.width))).mT
+        return x + more.unflatten(2, x.shape[2:])
 
 
 class Stage(nn.Module):

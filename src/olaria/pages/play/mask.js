@@ -3,7 +3,7 @@
  */
 
 import { added, convolve, fromPicture, kernel, normedRelu, toPicture, upConv } from "./conv.js";
-import { erf, sigmoid, vector } from "./tensor.js";
+import { apply, erf, linear, relu, sigmoid, vector } from "./tensor.js";
 import { numElements } from "./weights.js";
 
 /** @typedef {import("./weights.js").Opened} Opened */
@@ -93,6 +93,15 @@ function unet(opened, prefix, depths) {
     grow: upConv(opened, `${prefix}.grow.${i}`),
     up: stage(`up.${i}`, depths[i]),
   }));
+  /** Dense layers that join all places; see `olaria.nn.unet.AllPlaces`. @type {Layer} */
+  const dense = (x) => {
+    if (!opened.has(`${prefix}.dense.join.weight`)) return x;
+    /** @param {string} name @param {Float32Array} y */
+    const layer = (name, y) =>
+      linear(opened.tensor(`${prefix}.dense.${name}.weight`), y, opened.tensor(`${prefix}.dense.${name}.bias`));
+    const joined = apply(layer("join", apply(layer("narrow", normedRelu(copied(x)).data), relu)), relu);
+    return added({ ...x, data: layer("widen", joined) }, x);
+  };
   const stem = kernel(opened, `${prefix}.stem`);
   const middle = stage("middle", depths[depths.length - 1]);
   const head = kernel(opened, `${prefix}.head`);
@@ -105,7 +114,7 @@ function unet(opened, prefix, depths) {
       kept.push(down(x));
       x = convolve(kept[kept.length - 1], shrink, 2);
     }
-    x = middle(x);
+    x = middle(dense(x));
     for (const { grow, up } of levels.toReversed()) {
       x = up(added(grow(x), /** @type {Picture} */ (kept.pop())));
     }
