@@ -8,7 +8,7 @@ bounds the likelihood of the image:
 
 with m the set that is hidden. Source: Sahoo et al. 2024, *Simple and Effective Masked Diffusion Language Models*,
 equation 10, with the linear schedule; Shi et al. 2024, *Simplified and Generalized Masked Diffusion for Discrete Data*,
-equation 5.
+section 3.
 
 Where t is uniform, so is the number of hidden pixels, k = 0, 1, …, D, and given k every set of that size is equally
 probable: the bound is the mean, over all orders in which pixels may be drawn one after the other, of their negative
