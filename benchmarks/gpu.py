@@ -40,6 +40,7 @@ PRESETS = {
     "vae": ("vae-mnist", "digits"),
     "vq": ("vq-mnist", "digits"),
     "gan": ("gan-mnist", "digits"),
+    "mask": ("mask-mnist", "digits"),
     "plane-gan": ("gan-ring", "ring"),
     "point-flow": ("flow-ring", "ring"),
     "bigram": ("bigram-shakespeare", "toy-language"),

@@ -51,6 +51,20 @@ def uniform(shape: Sequence[int], generator: Generator, dtype: torch.dtype | Non
     return _own(lambda full: torch.rand(full, generator=generator, dtype=dtype), shape)
 
 
+def spread(count: int, generator: Generator) -> Tensor:
+    r"""Numbers in [0, 1), each uniform, together evenly spaced over the batch: :math:`(u + b / B) \bmod 1`, (count,).
+
+    A mean over them varies less than one over independent numbers. Source: Kingma et al. 2021, *Variational Diffusion
+    Models*, appendix I.1.
+    """
+
+    def draw(full: list[int]) -> Tensor:
+        places = torch.arange(full[0]) / full[0]
+        return (torch.rand((), generator=generator) + places) % 1
+
+    return _own(draw, (count,))
+
+
 def normal(
     shape: Sequence[int], generator: Generator, dtype: torch.dtype | None = None, batch: int = 0
 ) -> Tensor:

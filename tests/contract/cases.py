@@ -14,6 +14,7 @@ from olaria.families.language import RUNGS
 from olaria.models import build
 from olaria.models.base import Model, PointModel
 from olaria.models.gan import GAN
+from olaria.models.mask import MaskedDiffusion
 from olaria.models.translation import Specials, Translation
 from olaria.models.vae import VAE
 from olaria.models.vq import VQ
@@ -125,6 +126,8 @@ VARIANTS = [
     Case("point-flow", {"waves": 0, "prediction": "data"}, {"optimizer": "muon", "ema": 0.9}),
     Case("point-flow", {"solver": "midpoint", "prediction": "noise", "step_power": 1.5}),
     Case("point-flow", {"solver": "euler", "steps": 3, "hidden": ()}),
+    Case("mask", {"depths": (1, 2), "steps": 3, "dense": 0}, {"optimizer": "muon", "ema": 0.9}),
+    Case("mask", {"widths": (4, 6, 8), "depths": (1, 0, 1)}, shape=(3, 8, 8)),
     Case("gpt", {"dropout": 0.2}, {"optimizer": "muon", "ema": 0.9, "weight_decay": 0.1}),
     Case("gpt", {"dropout": 0.1}, {"precision": "bfloat16", "optimizer": "muon"}),
     *[Case("language", {"rung": rung, **ONE_LAYER}) for rung in RUNGS[:4]],
@@ -216,7 +219,7 @@ def draw(model: Model, seed: int, max_tokens: int = 40) -> Tensor:
     """
     model.eval()
     noise = generator(seed, "sample")
-    if isinstance(model, VAE | GAN):
+    if isinstance(model, VAE | GAN | MaskedDiffusion):
         return prior(model, 4, noise)
     if isinstance(model, PointModel):
         return plane.draw(model, 4, noise)

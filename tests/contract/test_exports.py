@@ -16,6 +16,7 @@ from olaria.export.plain.tokenizer import Tokenizer as PlainTokenizer
 from olaria.export.standalone import PLAIN, Standalone, standalone, write_tokenizer
 from olaria.families import MODELS
 from olaria.models.base import Model
+from olaria.objectives.masking import MEAN_PARTS, expected
 
 from .cases import VARIANTS, VOCAB, Case, case_id, pairs, points
 
@@ -33,6 +34,7 @@ SMALL = {
     "vae_deep": Case("vae", {"classes": 3, "flow": 1, "above": (4,)}),
     "vq": Case("vq"),
     "gan": Case("gan", {"classes": 3, "conditioning": "auxiliary"}),
+    "mask": Case("mask"),
     "plane_gan": Case("plane-gan"),
     "point_flow": Case("point-flow"),
     "bigram": Case("bigram"),
@@ -121,6 +123,15 @@ def compared(case: Case, model: Any, plain: Any) -> Iterator[tuple[Tensor, Tenso
         z, t = torch.randn(5, model.latent, generator=draw), torch.rand(5, generator=draw)
         yield plain.generate(z), model.points(z)
         yield plain.velocity(z, t), model.velocity(z, t)
+    elif case.family == "mask":
+        x = torch.rand(5, *case.shape, generator=draw).round()
+        is_hidden = torch.rand(x.shape, generator=draw) < 0.5
+        yield plain.logits(x, is_hidden), model.logits(x, is_hidden)
+        images, ranks = model.drawn(torch.randn(3, model.latent, generator=draw))
+        yield plain.means(images, ranks), expected(model.logits, images, ranks, MEAN_PARTS)
+        drawn, ranks = plain.draw(2)
+        assert ranks.flatten(1).sort(1).values.tolist() == [[*range(drawn[0].numel())]] * 2
+        assert drawn.shape == (2, *case.shape) and set(drawn.unique().tolist()) <= {0.0, 1.0}
     else:
         x = torch.rand(5, *case.shape, generator=draw)
         if case.family == "vq":

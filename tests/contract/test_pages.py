@@ -29,9 +29,9 @@ TOKENIZER = CharTokenizer("abcdefghijk"[:VOCAB])
 PLAYED_FAMILIES = [case for case in FAMILIES if case.family in {**IMAGES, **TEXTS}]
 PLAYED_CASES = [
     *PLAYED_FAMILIES,
-    *[case for case in VARIANTS if case.family == "point-flow" and case.changes],
+    *[case for case in VARIANTS if case.family in ("point-flow", "mask") and case.changes],
 ]
-"""Every family, and every solver and prediction of a flow."""
+"""Every family, every solver and prediction of a flow, and a U-Net of three levels."""
 PROVE = """
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";

@@ -20,6 +20,7 @@ RUNS = {
     "vae": ["vae-mnist", "--data", "digits"],
     "vq": ["vq-mnist", "--data", "digits"],
     "gan": ["gan-mnist", "--data", "digits"],
+    "mask": ["mask-mnist", "--data", "digits"],
     "plane-gan": ["gan-ring"],
     "point-flow": ["flow-ring"],
     "bigram": ["bigram-shakespeare", "--data", "toy-language"],

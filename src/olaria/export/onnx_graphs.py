@@ -120,6 +120,11 @@ def _gan(model: Any, config: Mapping[str, Any]) -> list[Graph]:
     return [generator, Graph("discriminator", model.discriminate, inputs, ["logit"])]
 
 
+def _mask(model: Any, config: Mapping[str, Any]) -> list[Graph]:
+    hidden = Input("hidden", torch.rand(2, *config["shape"]) < 0.5, _BATCH)
+    return [Graph("network", model.logits, [_image(config), hidden], ["logits"])]
+
+
 def _plane_gan(model: Any, config: Mapping[str, Any]) -> list[Graph]:
     point = Input("point", torch.randn(2, config["size"]), _BATCH)
     return [
@@ -180,6 +185,7 @@ _GRAPHS: Mapping[str, Callable[..., list[Graph]]] = {
     "vae_deep": _vae_deep,
     "vq": _vq,
     "gan": _gan,
+    "mask": _mask,
     "plane_gan": _plane_gan,
     "point_flow": _point_flow,
     "bigram": _whole,
@@ -194,6 +200,7 @@ SCRIPTS: Mapping[str, str] = {
     "vae_deep": "draw",
     "vq": "rebuild",
     "gan": "draw",
+    "mask": "unmask",
     "plane_gan": "points",
     "point_flow": "flow",
     "bigram": "text_whole",

@@ -13,10 +13,12 @@ from olaria.export.played import Inputs, Played, Proof, short
 from olaria.models.autoencoder import AutoEncoder
 from olaria.models.base import ImageModel
 from olaria.models.gan import GAN
+from olaria.models.mask import MaskedDiffusion
 from olaria.models.plane import PlaneGAN
 from olaria.models.point_flow import PointFlow
 from olaria.models.vae import VAE
 from olaria.models.vq import VQ
+from olaria.objectives.masking import MEAN_PARTS, expected, ranked
 
 NUM_CODES, NUM_IMAGES, NUM_POINTS = 4, 2, 64
 """Latent vectors and points that a proof computes with, and images, which are longer as text."""
@@ -87,6 +89,21 @@ def _gan(model: GAN) -> Played:
     return Played(model.state_dict(), proofs)
 
 
+def _mask(model: MaskedDiffusion) -> Played:
+    """Not what is drawn: where a random number is all but equal to a probability, a rounding decides."""
+    draw = Generator().manual_seed(0)
+    proofs = []
+    for _ in range(NUM_IMAGES):
+        x = torch.rand(1, *model.shape, generator=draw).round()
+        ranks = ranked(torch.rand(x.shape, generator=draw))
+        is_hidden = ranks < ranks[0].numel() // 2
+        inputs = {"x": x[0], "hidden": is_hidden[0].long()}
+        proofs.append(Proof("logits", inputs, model.logits(x, is_hidden)[0]))
+    means = expected(model.logits, x, ranks, MEAN_PARTS)[0]
+    proofs.append(Proof("means", {"x": x[0], "ranks": ranks[0]}, means))
+    return Played(model.state_dict(), proofs)
+
+
 def _plane_gan(model: PlaneGAN) -> Played:
     noise = torch.randn(NUM_POINTS, model.latent, generator=Generator().manual_seed(0))
     z = short(noise)
@@ -131,6 +148,7 @@ PLAYED: dict[str, Callable[[Any], Played]] = {
     "vae": _vae,
     "vq": _vq,
     "gan": _gan,
+    "mask": _mask,
     "plane-gan": _plane_gan,
     "point-flow": _point_flow,
 }

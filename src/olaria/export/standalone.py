@@ -38,6 +38,7 @@ _FILES: dict[str, tuple[str, tuple[str, ...]]] = {
     "vae_deep": ("VAE", (*_IMAGES, *_DEEP, "likelihood", "scale", "classes")),
     "vq": ("VQ", ("shape", "codes", "latent", "width", "likelihood")),
     "gan": ("GAN", ("shape", *_GAN, *_JUDGE)),
+    "mask": ("MaskedDiffusion", ("shape", "widths", "depths", "dense", "steps")),
     "plane_gan": ("PlaneGAN", ("size", "latent", "hidden", "slope")),
     "point_flow": (
         "PointFlow",

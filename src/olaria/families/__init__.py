@@ -8,6 +8,7 @@ from olaria.families.flow_matching import IMAGE_FLOW, POINT_FLOW
 from olaria.families.gan import GAN, PLANE_GAN
 from olaria.families.gpt import GPT
 from olaria.families.language import BIGRAM, LANGUAGE
+from olaria.families.mask import MASK
 from olaria.families.translation import TRANSLATION
 from olaria.families.vae import VAE
 from olaria.families.vq import VQ
@@ -24,6 +25,7 @@ MODELS: dict[str, Family] = {
         PLANE_GAN,
         IMAGE_FLOW,
         POINT_FLOW,
+        MASK,
         BIGRAM,
         LANGUAGE,
         GPT,

@@ -19,6 +19,7 @@ from olaria.errors import UsageError
 from olaria.i18n import N_, Message, Setting
 from olaria.models.base import Model
 from olaria.numbers import Number
+from olaria.objectives.masking import Unmasking
 from olaria.recipes import Recipe
 from olaria.recipes import preset as find_preset
 from olaria.runs import Run
@@ -191,10 +192,11 @@ def set_sampler(
     Args:
         model: of a run; it is changed.
         name: of the run.
-        steps, solver, guidance: see :class:`olaria.nn.ode.Sampler`.
+        steps, solver, guidance: see :class:`olaria.nn.ode.Sampler`; of masked pixels the first alone, see
+            :class:`olaria.objectives.masking.Unmasking`.
 
     Raises:
-        UsageError: the model draws in one pass, it cannot be guided, or a number is too small.
+        UsageError: the model draws in one pass, it cannot be guided, or a number is too small or too large.
     """
     settings = {"steps": steps, "solver": solver, "guidance": guidance}
     given = {key: value for key, value in settings.items() if value is not None}
@@ -207,6 +209,9 @@ def set_sampler(
             name=name,
             settings=tuple(map(Setting, given)),
         )
+    if isinstance(usual, Unmasking):
+        model.sampler = _unmasking(usual, name, given)
+        return
     if steps is not None and steps < 1:
         raise UsageError(
             N_("{setting} must be at least 1, not {count}"), setting=Setting("steps"), count=steps
@@ -233,16 +238,33 @@ def set_sampler(
     )
 
 
+def _unmasking(usual: Unmasking, name: str, given: Mapping[str, Any]) -> Unmasking:
+    """See :func:`set_sampler`."""
+    others = tuple(Setting(key) for key in given if key != "steps")
+    if others:
+        raise UsageError(
+            N_("run {name} draws hidden pixels, and follows no flow: leave out {settings}"),
+            name=name,
+            settings=others,
+        )
+    steps = given["steps"]
+    if not 1 <= steps <= usual.most_steps:
+        raise UsageError(
+            N_("{setting} must be from 1 to {most}, the pixels of an image, not {count}"),
+            setting=Setting("steps"),
+            most=usual.most_steps,
+            count=steps,
+        )
+    return replace(usual, steps=steps)
+
+
 def sampler_of(model: Model) -> dict[str, Any]:
     """What a protocol says of how samples were drawn: nothing where one pass draws."""
     sampler = model.sampler
     if sampler is None:
         return {}
-    return {
-        "solver": sampler.solver,
-        "sampling_steps": sampler.steps,
-        "evaluations": sampler.evaluations,
-    }
+    solver = {} if isinstance(sampler, Unmasking) else {"solver": sampler.solver}
+    return {**solver, "sampling_steps": sampler.steps, "evaluations": sampler.evaluations}
 
 
 def counted(count: int | None, usual: int) -> int:

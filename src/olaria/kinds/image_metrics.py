@@ -18,6 +18,7 @@ from olaria.evaluation.anomaly import Detector
 from olaria.evaluation.codes import evaluate_codes
 from olaria.evaluation.density import evaluate_vae
 from olaria.evaluation.gathered import Gathered
+from olaria.evaluation.masked import evaluate_masked
 from olaria.evaluation.projection import PrincipalComponents
 from olaria.evaluation.reconstruction import LinearMap, code_metrics, mse, psnr_db
 from olaria.evaluation.samples import evaluate_image_samples
@@ -152,6 +153,14 @@ def _by_bound(run: Run, model: Any, data: ImageData, effort: Effort) -> Measured
     )
 
 
+def _by_masked(run: Run, model: Any, data: ImageData, effort: Effort) -> Measured:
+    images = part(data.test.x, effort.num_examples)
+    gathered, protocol = evaluate_masked(model, images, seed=SEED)
+    samples = _by_samples(run, model, data, effort)
+    gathered.update(Gathered({**samples.metrics}, {**samples.reasons}))
+    return Measured(gathered.metrics, {**samples.protocol, **protocol}, gathered.reasons)
+
+
 def _by_codes(_run: Run, model: Any, data: ImageData, effort: Effort) -> Measured:
     images = part(data.test.x, effort.num_examples)
     gathered = evaluate_codes(model, images, Generator().manual_seed(SEED))
@@ -179,6 +188,7 @@ def _by_samples(_run: Run, model: ImageModel, data: ImageData, effort: Effort) -
 _MEASURES: dict[str, Callable[[Run, Any, ImageData, Effort], Measured]] = {
     "error": _by_error,
     "bound": _by_bound,
+    "masked": _by_masked,
     "codes": _by_codes,
     "samples": _by_samples,
 }

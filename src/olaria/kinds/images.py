@@ -19,6 +19,7 @@ from olaria.evaluation import diversity, extractor
 from olaria.evaluation.codes import evaluate_codes
 from olaria.evaluation.density import active_units, elbo
 from olaria.evaluation.gathered import alike, unmeasured
+from olaria.evaluation.masked import masked_nats
 from olaria.evaluation.summed import Summed, alone
 from olaria.i18n import N_, Message, Setting, detect_language
 from olaria.kinds.base import (
@@ -59,6 +60,8 @@ WATCHED_DRAWS = 500
 """Images that are drawn while training to be compared with as many of the validation split."""
 BLOCK = 1000
 """Images that are measured at once while training."""
+WATCHED_MASKS = 2
+"""Of each validation image, where pixels are masked."""
 
 
 # -- prepare ---------------------------------------------------------------------------------------
@@ -99,7 +102,7 @@ def watch(model: ImageModel, data: ImageData, seed: int) -> Watch:
         _WATCHES[watched](data, seed),
         sample,
         monitor,
-        is_shared=watched in ("error", "bound"),
+        is_shared=watched in ("error", "bound", "masked"),
         notes=unmeasured(name, data.validation.x) if name else (),
     )
 
@@ -137,6 +140,18 @@ def _watch_bound(data: ImageData, seed: int) -> Callable[..., Mapping[str, float
             "kl_nats": bound.kl_nats,
             **units,
         }
+
+    return evaluate
+
+
+def _watch_masked(data: ImageData, seed: int) -> Callable[..., Mapping[str, float]]:
+    """The bound, each time with the same masks."""
+    validation = data.validation.x
+
+    def evaluate(model: Any, summed: Summed = alone) -> Mapping[str, float]:
+        draws = generator(seed, "validation")
+        x = model.target(validation.float() / 255, draws)
+        return {"loss": masked_nats(model, x, draws, WATCHED_MASKS, summed)}
 
     return evaluate
 
@@ -181,6 +196,7 @@ def _watch_samples(data: ImageData, seed: int) -> Callable[..., Mapping[str, flo
 _WATCHES: dict[str, Callable[[ImageData, int], Callable[..., Mapping[str, float]]]] = {
     "error": _watch_error,
     "bound": _watch_bound,
+    "masked": _watch_masked,
     "codes": _watch_codes,
     "samples": _watch_samples,
 }

@@ -11,6 +11,7 @@ from olaria.models.gan import GAN
 from olaria.models.gpt import GPT
 from olaria.models.image_flow import ImageFlow
 from olaria.models.language import Bigram, LanguageModel
+from olaria.models.mask import MaskedDiffusion
 from olaria.models.plane import PlaneGAN
 from olaria.models.point_flow import PointFlow
 from olaria.models.translation import Translation
@@ -27,6 +28,7 @@ NETWORKS: dict[str, Any] = {
         PlaneGAN,
         ImageFlow,
         PointFlow,
+        MaskedDiffusion,
         Bigram,
         LanguageModel,
         GPT,

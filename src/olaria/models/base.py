@@ -15,6 +15,7 @@ from olaria.i18n import N_
 from olaria.models.outline import Outline, plain
 from olaria.nn.lora import adapter_parameters
 from olaria.nn.ode import Sampler
+from olaria.objectives.masking import Unmasking
 
 Shape = tuple[int, int, int]
 
@@ -124,7 +125,7 @@ class Model(nn.Module, ABC):
     """Its settings that may change while it is trained: they shape the loss or the rates, never the network."""
     progress: float = 1.0
     """Fraction of the run that is over, set by the loop before each step: for schedules inside a loss."""
-    sampler: Sampler | None = None
+    sampler: Sampler | Unmasking | None = None
     """How it draws in steps; None where one pass draws."""
 
     @property
@@ -211,9 +212,9 @@ class ImageModel(Model):
     """Whether its images follow from z ~ N(0, I)."""
     detects: ClassVar[bool] = False
     """Whether its codes and reconstructions show how strange an image is."""
-    measured_by: ClassVar[Literal["error", "bound", "codes", "samples"]]
-    """What measures its quality: the error of reconstructions, a bound on the likelihood, the likelihood given the
-    codes, or its samples alone."""
+    measured_by: ClassVar[Literal["error", "bound", "masked", "codes", "samples"]]
+    """What measures its quality: the error of reconstructions, a bound on the likelihood (of a VAE, or of masked
+    pixels), the likelihood given the codes, or its samples alone."""
     no_prior: ClassVar[str] = N_(
         "the family {family} has no prior to draw from; use {reconstruct} or interpolate, or "
         "train a VAE"

@@ -83,6 +83,16 @@ FORMULAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             r" - \int_0^1 \nabla \cdot v_\theta(x_t, t) \, dt",
         ),
         "guidance": (r"v_w(x_t, t) = v(x_t, t) + w \left(v(x_t, t, y) - v(x_t, t)\right)",),
+        "mask-bound": (
+            r"-\log p(x) \le \int_0^1 \frac{1}{t} \; \mathbb{E}_{m \mid t}"
+            r"\left[\sum_{i \in m} -\log p_\theta(x_i \mid x_{\bar{m}})\right] dt",
+        ),
+        "mask-orders": (
+            r"\mathbb{E}_{k \ge 1}\left[\frac{D}{k} \, \mathbb{E}_{m \mid k}"
+            r"\left[\sum_{i \in m} -\log p_\theta(x_i \mid x_{\bar{m}})\right]\right]",
+            r"= \mathbb{E}_{\sigma}\left[\sum_{j=1}^{D} -\log p_\theta"
+            r"(x_{\sigma_j} \mid x_{\sigma_1}, \dots, x_{\sigma_{j-1}})\right]",
+        ),
         "language": (
             r"p(x_1, \dots, x_T) = \prod_{t=1}^{T} p(x_t \mid x_{<t})",
             r"L = -\frac{1}{T} \sum_{t=1}^{T} \log p(x_t \mid x_{<t})",

@@ -37,6 +37,8 @@ PROTOCOL_LABELS: dict[str, str] = {
     "anomaly_score": N_("anomaly score"),
     "vocab_size": N_("tokens of the vocabulary"),
     "binarization": N_("binarization"),
+    "bound": N_("what the bound is a mean over"),
+    "num_masks": N_("masks of each image"),
     "tokenizer": N_("tokenizer"),
     "num_sampled_chars": N_("characters generated"),
     "num_predicted_tokens": N_("tokens predicted"),
@@ -76,6 +78,7 @@ PROTOCOL_WORDS: dict[str, str] = {
     "gaussian": N_("normal distribution"),
     "logistic": N_("logistic"),
     "greedy": N_("greedy"),
+    "orders": N_("all orders of the pixels"),
 }
 """Values of a protocol that are words."""
 

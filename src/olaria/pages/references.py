@@ -202,6 +202,16 @@ REFERENCES: Mapping[str, Reference] = MappingProxyType({
     "grathwohl2019": Reference("Grathwohl, W.; Chen, R. T. Q.; Bettencourt, J.; Sutskever, I.; Duvenaud, D.",
         "FFJORD: free-form continuous dynamics for scalable reversible generative models", 2019,
         event=_iclr(7, "New Orleans"), arxiv="1810.01367"),
+    # -- masked diffusion --------------------------------------------------------------------------
+    "sahoo2024": Reference("Sahoo, S. S.; Arriola, M.; Schiff, Y.; Gokaslan, A.; Marroquin, E.; Chiu, J. T.; Rush, A.; "
+        "Kuleshov, V.", "Simple and effective masked diffusion language models", 2024, _NEURIPS, "37",
+        arxiv="2406.07524"),
+    "shi2024": Reference("Shi, J.; Han, K.; Wang, Z.; Doucet, A.; Titsias, M. K.",
+        "Simplified and generalized masked diffusion for discrete data", 2024, _NEURIPS, "37", arxiv="2406.04329"),
+    "uria2014": Reference("Uria, B.; Murray, I.; Larochelle, H.", "A deep and tractable density estimator", 2014,
+        pages="467–475", event=_icml(31, "Beijing"), arxiv="1310.1757"),
+    "hoogeboom2022": Reference("Hoogeboom, E.; Gritsenko, A. A.; Bastings, J.; Poole, B.; van den Berg, R.; "
+        "Salimans, T.", "Autoregressive diffusion models", 2022, event=_iclr(10, "online"), arxiv="2110.02037"),
     # -- language and translation ------------------------------------------------------------------
     "shannon1948": Reference("Shannon, C. E.", "A mathematical theory of communication", 1948,
         "Bell System Technical Journal", "27", "3", "379–423", doi="10.1002/j.1538-7305.1948.tb01338.x"),

@@ -98,6 +98,7 @@ PRESETS: dict[str, Preset] = {
     "flow-cifar10": Preset(
         N_("flow matching on small colour photographs"), partial(images.flow, data="cifar10")
     ),
+    "mask-mnist": Preset(N_("masked diffusion on handwritten digits"), images.mask),
     "flow-ring": Preset(N_("flow matching on a ring of clusters in the plane"), plane.point_flow),
     "flow-grid": Preset(
         N_("flow matching on a grid of clusters in the plane; takes a .csv with --data"),

@@ -7,6 +7,7 @@ from olaria.families.autoencoder import SIZES as AUTOENCODER_SIZES
 from olaria.families.base import Size
 from olaria.families.flow_matching import IMAGE_FLOW_SIZES
 from olaria.families.gan import GAN_SIZES
+from olaria.families.mask import SIZES as MASK_SIZES
 from olaria.families.vae import FLOW_LAYERS
 from olaria.families.vae import SIZES as VAE_SIZES
 from olaria.families.vq import SIZES as VQ_SIZES
@@ -179,6 +180,25 @@ def flow(preset: str, size: Size, data: str = "mnist", classes: int = 0) -> Reci
             optimizer="muon",
             matrix_learning_rate=0.02,
             ema=0.998,
+            keep_spaced=True,
+        ),
+    )
+
+
+def mask(preset: str, size: Size) -> Recipe:
+    """Masked diffusion of binarized digits."""
+    return Recipe(
+        preset=preset,
+        size=size,
+        data=DataConfig(name="mnist"),
+        model=MASK_SIZES[size],
+        training=TrainingConfig(
+            budget=300.0,
+            batch_size=64,
+            learning_rate=2e-3,
+            optimizer="muon",
+            matrix_learning_rate=0.02,
+            ema=0.99,
             keep_spaced=True,
         ),
     )

@@ -12,12 +12,15 @@ import torch
 from olaria.errors import UsageError
 from olaria.families.flow_matching import PointFlowConfig
 from olaria.families.gan import PLANE_SIZES
+from olaria.families.mask import SIZES as MASK_SIZES
 from olaria.i18n import Setting
 from olaria.kinds import draw
 from olaria.kinds.base import drawn_by, sampler_of, set_sampler
+from olaria.models.mask import MaskedDiffusion
 from olaria.models.plane import PlaneGAN
 from olaria.models.point_flow import PointFlow
 from olaria.nn.ode import Sampler
+from olaria.objectives.masking import MEAN_PARTS, Unmasking
 from olaria.runs import Run
 from olaria.workflows.evaluate import evaluate
 
@@ -62,6 +65,21 @@ def test_a_model_that_draws_in_one_pass_takes_no_steps() -> None:
     with pytest.raises(UsageError) as caught:
         set_sampler(model, "run", steps=3, solver="heun")
     assert caught.value.message.fields["settings"] == (Setting("steps"), Setting("solver"))
+
+
+def test_masked_pixels_take_steps_up_to_their_number_and_no_solver() -> None:
+    model = MaskedDiffusion(MASK_SIZES["tiny"], (1, 8, 8))
+    usual = model.sampler
+    assert sampler_of(model) == {"sampling_steps": 8, "evaluations": 8 + MEAN_PARTS}
+    set_sampler(model, "run", steps=64)
+    assert model.sampler == Unmasking(64, 64)
+    for steps in (0, 65):
+        with pytest.raises(UsageError, match="from 1 to 64"):
+            set_sampler(model, "run", steps=steps)
+    with pytest.raises(UsageError) as caught:
+        set_sampler(model, "run", steps=3, solver="heun", guidance=2.0)
+    assert caught.value.message.fields["settings"] == (Setting("solver"), Setting("guidance"))
+    assert model.sampler == Unmasking(64, 64) != usual
 
 
 def test_a_model_given_more_steps_draws_other_points() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from olaria.nn.unet import Block, UNet
+from olaria.nn.unet import AllPlaces, Block, UNet
 
 
 def unet(shape: tuple[int, int, int], depths: tuple[int, ...] = (1, 1)) -> UNet:
@@ -39,6 +39,19 @@ def test_an_image_keeps_its_shape(shape: tuple[int, int, int], depths: tuple[int
 def test_it_may_give_more_channels_than_it_reads() -> None:
     network = UNet((1, 8, 8), (4,), (1,), condition=3, outputs=3)
     assert network(*inputs((1, 8, 8))).shape == (2, 3, 8, 8)
+
+
+def test_without_a_condition_it_reads_the_image_alone() -> None:
+    torch.manual_seed(0)
+    network = disturbed(UNet((1, 8, 8), (4, 6), (1, 1), 0, inputs=2))
+    x = inputs((2, 8, 8))[0]
+    assert network(x).shape == (2, 1, 8, 8)
+    assert not [name for name, _ in network.named_parameters() if "told" in name]
+    network(x).square().sum().backward()
+    assert not [name for name, one in network.named_parameters() if one.grad is None]
+    other = x.clone()
+    other[:, 1] += 1  # the second channel is read too
+    assert (network(other) - network(x)).abs().max() > 1e-3
 
 
 def test_it_begins_as_the_bias_of_its_head() -> None:
@@ -85,3 +98,26 @@ def test_every_weight_is_used() -> None:
     network(*inputs((1, 28, 28))).square().sum().backward()
     unused = [name for name, one in network.named_parameters() if one.grad is None]
     assert unused == []
+
+
+def test_dense_layers_join_all_places_and_begin_as_the_identity() -> None:
+    layer, x = AllPlaces(3, 12, 8), torch.randn(2, 3, 3, 4)
+    torch.testing.assert_close(layer(x), x, rtol=0, atol=0)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            nn.init.normal_(parameter, generator=torch.Generator().manual_seed(3))
+    other = x.clone()
+    other[1, :, 0, 0] += 1
+    change = (layer(other) - layer(x)).abs().amax(1)
+    assert change[0].max() == 0, "another image"
+    assert (change[1] > 0).all(), "every place"
+
+
+def test_dense_layers_hold_the_places_of_the_smallest_size() -> None:
+    network = disturbed(UNet((1, 28, 28), (4, 6), (1, 1), 0, dense=2))
+    assert isinstance(network.dense, AllPlaces)
+    assert network.dense.join.weight.shape == (2 * 49, 2 * 49)
+    x = inputs((1, 28, 28))[0]
+    assert network(x).shape == (2, 1, 28, 28)
+    network(x).square().sum().backward()
+    assert not [name for name, one in network.named_parameters() if one.grad is None]

@@ -223,7 +223,7 @@ export function upConv(opened, name) {
  * @param {Picture} x
  * @returns {Picture} `x`
  */
-function normedRelu(x) {
+export function normedRelu(x) {
   const { data, channels } = x;
   for (let at = 0; at < data.length; at += channels) {
     const scale = 1 / Math.sqrt(dot(data, at, data, at, channels) / channels + NORM_EPSILON);
@@ -247,7 +247,7 @@ export function bentPicture(x) {
  * @param {Picture} more
  * @returns {Picture} `x`
  */
-function added(x, more) {
+export function added(x, more) {
   addScaled(x.data, 0, more.data, 0, 1, x.data.length);
   return x;
 }

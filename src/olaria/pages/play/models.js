@@ -7,6 +7,7 @@ import { createGan } from "./gan.js";
 import { createPlaneGan } from "./plane_gan.js";
 import { createPointFlow } from "./point_flow.js";
 import { createGpt } from "./gpt.js";
+import { createMask } from "./mask.js";
 import { createBigram, createLanguage } from "./language.js";
 import { isProved } from "./tokens.js";
 import { createTranslation } from "./translation.js";
@@ -25,6 +26,7 @@ export const MODELS = {
   vae: createVae,
   vq: createVq,
   gan: createGan,
+  mask: createMask,
   "plane-gan": createPlaneGan,
   "point-flow": createPointFlow,
   bigram: createBigram,
