@@ -65,8 +65,6 @@ class ResidualMLP(nn.Module):
         self.stem = nn.Linear(size_in, width)
         self.blocks = nn.ModuleList(DenseBlock(width, condition) for _ in range(depth))
         self.head = nn.Linear(width, size_out)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
 
     def forward(self, x: Tensor, c: Tensor) -> Tensor:
         """(B, size_in) and (B, condition) to (B, size_out)."""
