@@ -66,7 +66,6 @@ LATENT_FLOW = Family(
         Method(
             N_("times from a logit-normal distribution"), ("esser2024",), is_set("model.time_std")
         ),
-        Method(N_("a generative model of latent vectors"), ("rombach2022",)),
     ),
     section=Section(
         "flow-matching",
