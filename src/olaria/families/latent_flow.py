@@ -25,16 +25,12 @@ class LatentFlowConfig(FlowMatchingConfig):
     """Residual blocks."""
     condition: int = Field(128, ge=1)
     """Numbers that tell each block of the time."""
-    autoencoder: Annotated[AutoEncoderConfig | VAEConfig, Discriminator("family")] = Field(
-        default_factory=AutoEncoderConfig
-    )
-    """Settings of the autoencoder whose latent vectors are learned; always those of the run that the data name."""
+    autoencoder: Annotated[AutoEncoderConfig | VAEConfig, Discriminator("family")] | None = None
+    """Settings of the autoencoder whose latent vectors are learned; taken from the run that the data name."""
 
 
 SIZES: Mapping[Size, LatentFlowConfig] = {
-    "tiny": LatentFlowConfig(
-        width=32, depth=1, condition=16, autoencoder=AutoEncoderConfig(latent=8, hidden=(64,))
-    ),
+    "tiny": LatentFlowConfig(width=32, depth=1, condition=16),
     "small": LatentFlowConfig(),
     "base": LatentFlowConfig(width=1024, depth=4),
 }
@@ -70,7 +66,7 @@ LATENT_FLOW = Family(
     section=Section(
         "flow-matching",
         latent=N_("noise $z$ with the prior $N(0, I)$, of the latent vector's size"),
-        likelihood=N_("exact of a latent vector, none of an image"),
+        likelihood=N_("none"),
         drawing=N_("draw $z$, follow the learned velocity from $t = 0$ to $t = 1$, decode"),
     ),
 )

@@ -15,7 +15,9 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor, nn
 
+from olaria.families.autoencoder import AutoEncoderConfig
 from olaria.families.latent_flow import LatentFlowConfig
+from olaria.families.vae import VAEConfig
 from olaria.i18n import N_
 from olaria.models.autoencoder import AutoEncoder
 from olaria.models.base import ImageModel, Phase, Shape, hidden_apart
@@ -41,9 +43,9 @@ class LatentFlow(FlowMatching, ImageModel):
         config: settings.
         shape: (C, H, W) of the images.
 
-    >>> from olaria.families.latent_flow import SIZES
-    >>> model = LatentFlow(SIZES["tiny"], (1, 8, 8))
-    >>> model.images(torch.randn(5, 8)).shape
+    >>> settings = LatentFlowConfig(autoencoder=AutoEncoderConfig(latent=2), width=8, depth=1)
+    >>> model = LatentFlow(settings, (1, 8, 8))
+    >>> model.images(torch.randn(5, 2)).shape
     torch.Size([5, 1, 8, 8])
     """
 
@@ -57,8 +59,12 @@ class LatentFlow(FlowMatching, ImageModel):
 
     def __init__(self, config: LatentFlowConfig, shape: Shape) -> None:
         super().__init__(config)
-        kind = VAE if config.autoencoder.family == "vae" else AutoEncoder
-        autoencoder: ImageModel = kind(config.autoencoder, shape)  # type: ignore[arg-type]
+        settings = config.autoencoder or AutoEncoderConfig()
+        autoencoder = (
+            VAE(settings, shape)
+            if isinstance(settings, VAEConfig)
+            else AutoEncoder(settings, shape)
+        )
         self.autoencoder = _without_parameters(autoencoder).eval()
         self.latent = size = autoencoder.latent
         self.network = ResidualMLP(

@@ -18,11 +18,14 @@ from olaria.objectives.flow_matching import between, logit_normal
 from olaria.training.randomness import seeded
 
 SHAPE = (1, 8, 8)
+SMALL = AutoEncoderConfig(latent=8, hidden=(64,))
 
 
 def model(**changes: object) -> LatentFlow:
     with seeded(0, "weights"):
-        return LatentFlow(SIZES["tiny"].model_copy(update=changes), SHAPE).eval()
+        return LatentFlow(
+            SIZES["tiny"].model_copy(update={"autoencoder": SMALL, **changes}), SHAPE
+        ).eval()
 
 
 def noise(*shape: int) -> torch.Tensor:
