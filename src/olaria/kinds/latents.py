@@ -48,7 +48,7 @@ def prepare(recipe: Recipe, data: CodedImages, start: Start | None = None) -> Pr
         sized,
         notes=(*data.notes, *notes),
         base=base,
-        painter_sha256='x',
+        painter_sha256=model_sha256(weights),
     )
 
 

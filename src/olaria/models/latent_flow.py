@@ -58,8 +58,8 @@ class LatentFlow(FlowMatching, ImageModel):
     spread: Tensor
 
     def __init__(self, config: LatentFlowConfig, shape: Shape) -> None:
-        super().__init__(config)
         settings = config.autoencoder or AutoEncoderConfig()
+        super().__init__(config.model_copy(update={"autoencoder": settings}))
         autoencoder = (
             VAE(settings, shape)
             if isinstance(settings, VAEConfig)

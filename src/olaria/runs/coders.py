@@ -126,4 +126,12 @@ def _coder(run: Run) -> AutoEncoder | VAE:
             ),
             name=run.name,
         )
+    if isinstance(model, VAE) and (model.config.flow or model.config.above):
+        raise RunError(
+            N_(
+                "run {name} has several latent layers or a learned prior of its own, which draws without a flow; "
+                "train ae-mnist or vae-mnist"
+            ),
+            name=run.name,
+        )
     return model

@@ -214,9 +214,21 @@ def test_what_has_no_latent_vectors_is_refused(
     assert not (tmp_path / "x").exists()
 
 
-def test_a_decoder_of_classes_is_refused(tmp_path: Path) -> None:
-    vae = train("cvae-mnist", data="digits", size="tiny", steps=1, out=tmp_path / "vae")
-    with pytest.raises(RunError, match="is given classes"):
+@pytest.mark.parametrize(
+    ("preset", "settings", "says"),
+    [
+        ("cvae-mnist", [], "is given classes"),
+        ("vae-flow-mnist", [], "a learned prior of its own"),
+        ("vae-mnist", ["model.above=[3]"], "several latent layers"),
+    ],
+)
+def test_a_vae_of_another_form_is_refused(
+    tmp_path: Path, preset: str, settings: list[str], says: str
+) -> None:
+    vae = train(
+        preset, data="digits", size="tiny", steps=1, settings=settings, out=tmp_path / "vae"
+    )
+    with pytest.raises(RunError, match=says):
         learned(vae, tmp_path / "flow")
 
 

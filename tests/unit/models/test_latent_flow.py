@@ -133,7 +133,6 @@ def test_the_velocity_of_each_prediction_is_of_one_flow() -> None:
         AutoEncoderConfig(latent=3, network="conv", width=2, output="linear"),
         VAEConfig(latent=3, hidden=(16,)),
         VAEConfig(latent=3, network="conv", width=2, likelihood="logistic"),
-        VAEConfig(latent=3, hidden=(16,), above=(2,), flow=1),
     ],
 )
 def test_every_autoencoder_is_held_whole_and_untrained(
