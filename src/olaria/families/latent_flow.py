@@ -9,8 +9,8 @@ from pydantic import Discriminator, Field
 
 from olaria.families.autoencoder import AutoEncoderConfig
 from olaria.families.base import Family, Size
-from olaria.families.flow_matching import FlowMatchingConfig
-from olaria.families.report import Curve, Method, Panel, Section, is_set
+from olaria.families.flow_matching import IMAGE_FLOW, FlowMatchingConfig
+from olaria.families.report import Curve, Panel
 from olaria.families.vae import VAEConfig
 from olaria.i18n import N_
 
@@ -57,16 +57,6 @@ LATENT_FLOW = Family(
         Panel("losses"),
     ),
     curves=(Curve(N_("squared error of the velocity"), ("velocity_error", "loss")),),
-    methods=(
-        Method(N_("flow matching"), ("lipman2023", "liu2023")),
-        Method(
-            N_("times from a logit-normal distribution"), ("esser2024",), is_set("model.time_std")
-        ),
-    ),
-    section=Section(
-        "flow-matching",
-        latent=N_("noise $z$ with the prior $N(0, I)$, of the latent vector's size"),
-        likelihood=N_("none"),
-        drawing=N_("draw $z$, follow the learned velocity from $t = 0$ to $t = 1$, decode"),
-    ),
+    methods=IMAGE_FLOW.methods[:-1],  # all but guidance
+    section=IMAGE_FLOW.section,
 )

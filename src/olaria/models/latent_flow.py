@@ -141,7 +141,7 @@ class LatentFlow(FlowMatching, ImageModel):
             value(N_("image"), *dimensions),
             layers_of(N_("encoder, which is not trained"), "autoencoder.encoder"),
             value(N_("latent vector, and the time"), self.latent),
-            layers_of(N_("network of the velocity"), "network"),
+            layers_of(N_("network of the velocity"), "network", "time"),
             value(N_("latent vector at the flow's end"), self.latent),
             layers_of(N_("decoder, which is not trained"), "autoencoder.decoder"),
             value(N_("image"), *dimensions),
