@@ -19,7 +19,7 @@ class LatentFlowConfig(FlowMatchingConfig):
     """Settings of :class:`olaria.models.latent_flow.LatentFlow`."""
 
     family: Literal["latent-flow"] = "latent-flow"
-    width: int = Field(512, ge=1)
+    width: int = Field(256, ge=1)
     """Numbers that each block of the network reads and returns."""
     depth: int = Field(3, ge=0)
     """Residual blocks."""
@@ -32,7 +32,7 @@ class LatentFlowConfig(FlowMatchingConfig):
 SIZES: Mapping[Size, LatentFlowConfig] = {
     "tiny": LatentFlowConfig(width=32, depth=1, condition=16),
     "small": LatentFlowConfig(),
-    "base": LatentFlowConfig(width=1024, depth=4),
+    "base": LatentFlowConfig(width=512, depth=4),
 }
 
 LATENT_FLOW = Family(
@@ -43,7 +43,7 @@ LATENT_FLOW = Family(
     activity=N_("Train flow matching on the latent vectors of {data}: {runs}."),
     headlines=("fd", "precision", "recall", "coverage"),
     guide="flow-matching.md",
-    search=("model.time_mean=-1..1", "model.width=256..1024 log"),
+    search=("model.time_mean=-1..1", "model.width=128..512 log"),
     panels=(
         Panel("first-and-last"),
         Panel("animation"),

@@ -12,7 +12,7 @@ from olaria.recipes.training import TrainingConfig
 def flow(preset: str, size: Size, run: str = "ae-mnist") -> Recipe:
     """Flow matching of the latent vectors of an autoencoder (``--data latents:RUN``).
 
-    Its batches are large, since the noise of a line's direction is the noise of the gradient.
+    Its network is small and takes many steps: of two that cost the same, the smaller one ended nearer to the images.
     """
     return Recipe(
         preset=preset,
@@ -20,9 +20,9 @@ def flow(preset: str, size: Size, run: str = "ae-mnist") -> Recipe:
         data=DataConfig(name=coded_name(run, LATENTS)),
         model=SIZES[size],
         training=TrainingConfig(
-            budget=60.0,
-            batch_size=512,
-            learning_rate=1e-3,
+            budget=240.0,
+            batch_size=256,
+            learning_rate=2e-3,
             decay="cosine",
             ema=0.998,
             keep_spaced=True,
