@@ -207,6 +207,8 @@ def tiny_run(
                 data = small_data(PAIRS[preset])
             elif data is None and preset.endswith("-mnist"):
                 data = "digits"
+            elif data is None and preset == "flow-latent":
+                data = f"latents:{run('ae-mnist').path}"
             name = f"{preset}-{sha256(repr(key).encode()).hexdigest()[:8]}"
             out, kept = tmp_path_factory.mktemp("lessons") / name, shared / name
             with FileLock(shared / f"{name}.lock"):

@@ -86,6 +86,7 @@ PresetName = Literal[
     "cflow-mnist",
     "flow-fashion-mnist",
     "flow-cifar10",
+    "flow-latent",
     "mask-mnist",
     "flow-ring",
     "flow-grid",

@@ -126,6 +126,18 @@ VARIANTS = [
     Case("point-flow", {"waves": 0, "prediction": "data"}, {"optimizer": "muon", "ema": 0.9}),
     Case("point-flow", {"solver": "midpoint", "prediction": "noise", "step_power": 1.5}),
     Case("point-flow", {"solver": "euler", "steps": 3, "hidden": ()}),
+    Case("latent-flow", {"prediction": "data", "depth": 2}, {"optimizer": "muon", "ema": 0.9}),
+    Case(
+        "latent-flow", {"prediction": "noise", "autoencoder": {"family": "vae", "network": "conv"}}
+    ),
+    Case(
+        "latent-flow",
+        {
+            "solver": "euler",
+            "steps": 3,
+            "autoencoder": {"family": "autoencoder", "output": "linear"},
+        },
+    ),
     Case("mask", {"depths": (1, 2), "steps": 3, "dense": 0}, {"optimizer": "muon", "ema": 0.9}),
     Case("mask", {"widths": (4, 6, 8), "depths": (1, 0, 1)}, shape=(3, 8, 8)),
     Case("gpt", {"dropout": 0.2}, {"optimizer": "muon", "ema": 0.9, "weight_decay": 0.1}),

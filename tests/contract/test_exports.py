@@ -37,6 +37,7 @@ SMALL = {
     "mask": Case("mask"),
     "plane_gan": Case("plane-gan"),
     "point_flow": Case("point-flow"),
+    "latent_flow": Case("latent-flow"),
     "bigram": Case("bigram"),
     "ladder": Case("language", {"rung": "norm", "num_layers": 1}),
     "gpt2": Case("language", {"num_layers": 1}),
@@ -60,6 +61,9 @@ def moved(case: Case) -> Model:
         statistics: Any = getattr(model, "statistics", None)
         if statistics is not None:
             statistics.measure(torch.rand(20, *case.shape, generator=draw))
+        elif case.family == "latent-flow":
+            for value in model.buffers():  # the autoencoder's weights, and the units of its codes
+                value.add_(0.05 * torch.rand(value.shape, generator=draw))
         elif MODELS[case.family].data == "points":
             model.adapt(points(20))
     return model
@@ -119,6 +123,11 @@ def compared(case: Case, model: Any, plain: Any) -> Iterator[tuple[Tensor, Tenso
         if classes and model.config.conditioning == "auxiliary":
             features = model.discriminator.describe(2 * x - 1)
             yield plain.classify(x), model.class_rows(features)
+    elif case.family == "latent-flow":
+        z, t = torch.randn(5, model.latent, generator=draw), torch.rand(5, generator=draw)
+        yield plain.generate(z), model.images(z)
+        yield plain.velocity(z, t), model.velocity(z, t)
+        yield plain.decode(z), model.autoencoder.images(z)
     elif case.family == "point-flow":
         z, t = torch.randn(5, model.latent, generator=draw), torch.rand(5, generator=draw)
         yield plain.generate(z), model.points(z)

@@ -211,7 +211,7 @@ def command_of(run: Run) -> str:
             words += ["--lora-alpha", f"{recipe.tuning.alpha:g}"]
     for path, value in different.items():
         is_setting = path.startswith(("model.", "training."))
-        if is_setting and path not in ("training.steps", "training.budget"):
+        if is_setting and path not in ("training.steps", "training.budget", "model.autoencoder"):
             words += ["--set", as_setting(path, value)]
     return command("train", recipe.preset, options=words)
 

@@ -21,12 +21,14 @@ EXAMPLES = {
     "images": N_("images"),
     "text": N_("characters"),
     "codes": N_("codes"),
+    "latents": N_("images"),
     "pairs": N_("pairs"),
     "points": N_("points"),
 }
 """What a data set is counted in, by the recipe's kind."""
 DIMENSIONS = {
     "images": N_("channels, height and width"),
+    "latents": N_("channels, height and width"),
     "points": N_("coordinates of a point"),
 }
 """What a model is built for; of all others the vocabulary."""

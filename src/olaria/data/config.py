@@ -23,13 +23,13 @@ from olaria.vocabulary import (
     Unseen,
 )
 
-_CODES = "codes:"
-"""Begins the name of data that are the codes of a run's images."""
+CODES, LATENTS = "codes:", "latents:"
+"""Begin the name of data that are the codes of a run's images, as letters or as latent vectors."""
 
 
-def coded_name(run: str) -> str:
-    """The name of the data that are the codes of a run's images."""
-    return f"{_CODES}{run}"
+def coded_name(run: str, prefix: str = CODES) -> str:
+    """The name of the data that are the codes of a run's images; see :data:`CODES`."""
+    return f"{prefix}{run}"
 
 
 class DataConfig(Config):
@@ -63,18 +63,19 @@ class DataConfig(Config):
         >>> DataConfig(name="/home/ana/texts/ode.txt").last_name, DataConfig(name="codes:/runs/vq").last_name
         ('ode.txt', 'codes:vq')
         """
-        coded = self.coded_run
-        return (
-            PureWindowsPath(self.name).name
-            if coded is None
-            else coded_name(PureWindowsPath(coded).name)
-        )
+        place = PureWindowsPath(self.coded_run or self.name)
+        return coded_name(place.name, self.code_prefix)
 
     @property
     def coded_run(self) -> str | None:
-        """The run whose images are the data, as lines of codes; None for any other data.
+        """The run whose images are the data, as codes; None for any other data.
 
-        >>> DataConfig(name="codes:vq-mnist").coded_run
-        'vq-mnist'
+        >>> DataConfig(name="codes:vq-mnist").coded_run, DataConfig(name="latents:ae-mnist").coded_run
+        ('vq-mnist', 'ae-mnist')
         """
-        return self.name.removeprefix(_CODES) if self.name.startswith(_CODES) else None
+        return self.name.removeprefix(self.code_prefix) if self.code_prefix else None
+
+    @property
+    def code_prefix(self) -> str:
+        """What the name of data that are codes begins with; empty for any other data."""
+        return next((prefix for prefix in (CODES, LATENTS) if self.name.startswith(prefix)), "")

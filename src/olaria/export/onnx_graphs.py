@@ -142,6 +142,15 @@ def _point_flow(model: Any, config: Mapping[str, Any]) -> list[Graph]:
     ]
 
 
+def _latent_flow(model: Any, config: Mapping[str, Any]) -> list[Graph]:
+    size = config["autoencoder"]["latent"]
+    place, time = Input("place", torch.randn(2, size), _BATCH), Input("time", torch.rand(2), _BATCH)
+    return [
+        Graph("generator", model.generate, [_noise(model)], ["image"]),
+        Graph("velocity", model.velocity, [place, time], ["velocity"]),
+    ]
+
+
 def _tokens(config: Mapping[str, Any], name: str = "tokens", count: int = 3) -> Input:
     most = min(count, config.get("context", count))
     ids = torch.arange(2 * most).view(2, most) % config["vocab_size"]
@@ -188,6 +197,7 @@ _GRAPHS: Mapping[str, Callable[..., list[Graph]]] = {
     "mask": _mask,
     "plane_gan": _plane_gan,
     "point_flow": _point_flow,
+    "latent_flow": _latent_flow,
     "bigram": _whole,
     "ladder": _whole,
     "gpt2": _gpt2,
@@ -203,6 +213,7 @@ SCRIPTS: Mapping[str, str] = {
     "mask": "unmask",
     "plane_gan": "points",
     "point_flow": "flow",
+    "latent_flow": "draw",
     "bigram": "text_whole",
     "ladder": "text_whole",
     "gpt2": "text",

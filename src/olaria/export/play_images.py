@@ -13,6 +13,7 @@ from olaria.export.played import Inputs, Played, Proof, short
 from olaria.models.autoencoder import AutoEncoder
 from olaria.models.base import ImageModel
 from olaria.models.gan import GAN
+from olaria.models.latent_flow import LatentFlow
 from olaria.models.mask import MaskedDiffusion
 from olaria.models.plane import PlaneGAN
 from olaria.models.point_flow import PointFlow
@@ -128,6 +129,12 @@ def _point_flow(model: PointFlow) -> Played:
     return Played(model.state_dict(), proofs)
 
 
+def _latent_flow(model: LatentFlow) -> Played:
+    state = model.state_dict().items()
+    tensors = {name: x for name, x in state if not name.startswith("autoencoder.encoder.")}
+    return Played(tensors, _decoded(model, "decode"))
+
+
 def spectral_norms(model: PlaneGAN) -> dict[str, Tensor]:
     """What the spectral norms of a game are of, and their vectors: the game goes on in the page.
 
@@ -151,6 +158,7 @@ PLAYED: dict[str, Callable[[Any], Played]] = {
     "mask": _mask,
     "plane-gan": _plane_gan,
     "point-flow": _point_flow,
+    "latent-flow": _latent_flow,
 }
 """Family to the function of a plain copy of its model that says what is written."""
 DECODED = ("autoencoder", "vae", "gan")

@@ -44,14 +44,21 @@ _FILES: dict[str, tuple[str, tuple[str, ...]]] = {
         "PointFlow",
         ("size", "hidden", "waves", "prediction", "steps", "solver", "step_power"),
     ),
+    "latent_flow": (
+        "LatentFlow",
+        (
+            *("shape", "autoencoder", "width", "depth", "condition"),
+            *("prediction", "steps", "solver", "step_power"),
+        ),
+    ),
     "bigram": ("Bigram", ("vocab_size",)),
     "ladder": ("LanguageModel", ("rung", *_LAYERS)),
     "gpt2": ("GPT2", _LAYERS),
     "gpt": ("GPT", ("chunk", *_LAYERS)),
     "translation": ("Translation", _LAYERS),
 }
-_OF_TRAINING = ("augment_probability",)
-"""State that only training reads."""
+_LEFT_OUT = ("augment_probability", "autoencoder.encoder.", "autoencoder.log_scale")
+"""How the names of state begin that only training reads, or only the encoder of a model that draws."""
 _PROMPTS = ("a menina vê o gato.", "ROMEO:", "12 de março de 2024", "A ", "o ", "a")
 _EXAMPLE = re.compile(r"^Needs torch.*?\n\n((?:    .*\n|\n)+)", re.MULTILINE)
 
@@ -133,7 +140,7 @@ def standalone(model: Model, dimensions: tuple[int, int, int] | int) -> Standalo
     state = {
         key: value.detach().float().clone().contiguous()
         for key, value in plain.state_dict().items()
-        if key not in _OF_TRAINING
+        if not key.startswith(_LEFT_OUT)
     }
     config = {key: settings[key] for key in _FILES[name][1]}
     return Standalone(name, {"format": FORMAT, "family": model.family, **config}, state)

@@ -8,6 +8,7 @@ from olaria.families.flow_matching import IMAGE_FLOW, POINT_FLOW
 from olaria.families.gan import GAN, PLANE_GAN
 from olaria.families.gpt import GPT
 from olaria.families.language import BIGRAM, LANGUAGE
+from olaria.families.latent_flow import LATENT_FLOW
 from olaria.families.mask import MASK
 from olaria.families.translation import TRANSLATION
 from olaria.families.vae import VAE
@@ -24,6 +25,7 @@ MODELS: dict[str, Family] = {
         GAN,
         PLANE_GAN,
         IMAGE_FLOW,
+        LATENT_FLOW,
         POINT_FLOW,
         MASK,
         BIGRAM,

@@ -20,7 +20,7 @@ from olaria.training.sizing import refuse_absurd
 
 __all__ = ["KINDS", "Kind", "Sample", "draw", "kind_named", "prepare"]
 
-KINDS = ("images", "text", "codes", "pairs", "points")
+KINDS = ("images", "text", "codes", "latents", "pairs", "points")
 """Names of the kinds, each that of its file; see :attr:`olaria.recipes.Recipe.kind`."""
 
 

@@ -11,6 +11,7 @@ from olaria.models.gan import GAN
 from olaria.models.gpt import GPT
 from olaria.models.image_flow import ImageFlow
 from olaria.models.language import Bigram, LanguageModel
+from olaria.models.latent_flow import LatentFlow
 from olaria.models.mask import MaskedDiffusion
 from olaria.models.plane import PlaneGAN
 from olaria.models.point_flow import PointFlow
@@ -27,6 +28,7 @@ NETWORKS: dict[str, Any] = {
         GAN,
         PlaneGAN,
         ImageFlow,
+        LatentFlow,
         PointFlow,
         MaskedDiffusion,
         Bigram,

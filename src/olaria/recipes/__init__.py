@@ -10,7 +10,7 @@ from typing import get_args
 from olaria.errors import UsageError, suggestion
 from olaria.families.base import Size
 from olaria.i18n import N_, Setting
-from olaria.recipes import images, language, plane, translation
+from olaria.recipes import images, language, latents, plane, translation
 from olaria.recipes.base import Recipe
 
 __all__ = ["PRESETS", "Preset", "Recipe", "Size", "preset"]
@@ -97,6 +97,10 @@ PRESETS: dict[str, Preset] = {
     ),
     "flow-cifar10": Preset(
         N_("flow matching on small colour photographs"), partial(images.flow, data="cifar10")
+    ),
+    "flow-latent": Preset(
+        N_("flow matching on the latent vectors of an autoencoder; takes latents:RUN with --data"),
+        latents.flow,
     ),
     "mask-mnist": Preset(N_("masked diffusion on handwritten digits"), images.mask),
     "flow-ring": Preset(N_("flow matching on a ring of clusters in the plane"), plane.point_flow),

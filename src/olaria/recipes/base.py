@@ -54,8 +54,11 @@ class Recipe(Config):
 
     @property
     def kind(self) -> str:
-        """Key of what the run learns from in :data:`olaria.kinds.KINDS`: that of its family, or ``codes``."""
+        """Key of what the run learns from in :data:`olaria.kinds.KINDS`: that of its family, or ``codes``, or of a
+        model that holds an autoencoder ``latents``."""
         learns = MODELS[self.model.family].data
+        if hasattr(self.model, "autoencoder"):
+            return "latents"
         return "codes" if learns == "text" and self.data.coded_run is not None else learns
 
     @property

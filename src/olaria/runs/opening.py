@@ -23,6 +23,7 @@ from olaria.models.vq import VQ
 from olaria.nn.lora import merge_adapters
 from olaria.recipes import Recipe
 from olaria.runs import Run
+from olaria.runs.coders import coded_images
 from olaria.runs.places import origin_of_codes, recipes_of
 from olaria.sampling import codes
 from olaria.storage.files import in_megabytes
@@ -52,7 +53,7 @@ def _refuse_unnamed(run: Run) -> None:
         RunError: nobody named the data, it is none of ours, and the run tells no fingerprint by which to know it.
     """
     recipe, provenance = run.recipe, run.provenance
-    names = {"data_sha256"} | ({"painter_sha256"} if recipe.kind == "codes" else set())
+    names = {"data_sha256"} | ({"painter_sha256"} if recipe.kind in ("codes", "latents") else set())
     if run.places or recipe.data.name in DATASETS or names <= provenance.keys():
         return
     raise RunError(
@@ -113,6 +114,9 @@ def load_data(
         _refuse_unnamed(run)
     if recipe.kind == "codes":
         return coded_text(recipe, run, offline=offline, progress=progress)
+    # Of a run that there is, the images alone may be named too: its model holds all else.
+    if recipe.kind == "latents" and (run is None or recipe.data.coded_run is not None):
+        return coded_images(recipe, run, offline=offline, progress=progress)
     wanted = MODELS[recipe.model.family].data
     data: AnyData | None = None
     with suppress(OtherKindError):

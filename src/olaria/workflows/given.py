@@ -33,10 +33,10 @@ def is_data(data: Any) -> bool:
 
 def _is_text(data: str) -> bool:
     from olaria.data import DATASETS
-    from olaria.data.config import coded_name
+    from olaria.data.config import CODES, LATENTS
 
     is_long = len(data) > LEAST_TEXT and any(letter.isspace() for letter in data)
-    is_name = data in DATASETS or data.startswith(coded_name("")) or os.path.exists(data)
+    is_name = data in DATASETS or data.startswith((CODES, LATENTS)) or os.path.exists(data)
     return is_long and not is_name
 
 
@@ -85,9 +85,9 @@ def recorded_name(data: str) -> str:
     from olaria.storage.folder import find_run
     from olaria.storage.paths import user_path
 
-    coded = DataConfig(name=data).coded_run
-    if coded is not None:
-        return coded_name(str(find_run(coded).resolve()))
+    named = DataConfig(name=data)
+    if named.coded_run is not None:
+        return coded_name(str(find_run(named.coded_run).resolve()), named.code_prefix)
     if data in DATASETS:
         return data
     path = user_path(data)

@@ -6,6 +6,7 @@ import { createAutoencoder, createVae } from "./autoencoder.js";
 import { createGan } from "./gan.js";
 import { createPlaneGan } from "./plane_gan.js";
 import { createPointFlow } from "./point_flow.js";
+import { createLatentFlow } from "./latent_flow.js";
 import { createGpt } from "./gpt.js";
 import { createMask } from "./mask.js";
 import { createBigram, createLanguage } from "./language.js";
@@ -29,6 +30,7 @@ export const MODELS = {
   mask: createMask,
   "plane-gan": createPlaneGan,
   "point-flow": createPointFlow,
+  "latent-flow": createLatentFlow,
   bigram: createBigram,
   language: createLanguage,
   gpt: createGpt,
