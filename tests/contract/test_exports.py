@@ -16,6 +16,8 @@ from olaria.export.plain.tokenizer import Tokenizer as PlainTokenizer
 from olaria.export.standalone import PLAIN, Standalone, standalone, write_tokenizer
 from olaria.families import MODELS
 from olaria.models.base import Model
+from olaria.nn.ode import Sampler
+from olaria.objectives.flow_matching import LEAST_LEFT
 
 from .cases import VARIANTS, VOCAB, Case, case_id, pairs, points
 
@@ -34,6 +36,7 @@ SMALL = {
     "vq": Case("vq"),
     "gan": Case("gan", {"classes": 3, "conditioning": "auxiliary"}),
     "plane_gan": Case("plane-gan"),
+    "image_flow": Case("image-flow", {"classes": 3}),
     "point_flow": Case("point-flow"),
     "bigram": Case("bigram"),
     "ladder": Case("language", {"rung": "norm", "num_layers": 1}),
@@ -60,6 +63,8 @@ def moved(case: Case) -> Model:
             statistics.measure(torch.rand(20, *case.shape, generator=draw))
         elif MODELS[case.family].data == "points":
             model.adapt(points(20))
+        elif case.family == "image-flow":
+            model.adapt(torch.rand(20, *case.shape, generator=draw))
     return model
 
 
@@ -117,6 +122,18 @@ def compared(case: Case, model: Any, plain: Any) -> Iterator[tuple[Tensor, Tenso
         if classes and model.config.conditioning == "auxiliary":
             features = model.discriminator.describe(2 * x - 1)
             yield plain.classify(x), model.class_rows(features)
+    elif case.family == "image-flow":
+        z, t = torch.randn(5, model.latent, generator=draw), torch.rand(5, generator=draw)
+        # A prediction of noise is divided by as little as 0.05, and so is its rounding.
+        part = LEAST_LEFT if model.config.prediction == "noise" else 1.0
+        yield part * plain.generate(z, y), part * model.images(z, y)
+        x = z.view(5, *case.shape)
+        yield plain.velocity(x, t, y), model.velocity(x, t, y)
+        if classes:
+            yield plain.velocity(x, t), model.velocity(x, t)
+        model.sampler = Sampler(2, "euler", model.sampler.power, 3.0 if classes else 1.0)
+        weight = model.sampler.guidance
+        yield part * plain.generate(z, y, 2, "euler", weight), part * model.images(z, y)
     elif case.family == "point-flow":
         z, t = torch.randn(5, model.latent, generator=draw), torch.rand(5, generator=draw)
         yield plain.generate(z), model.points(z)

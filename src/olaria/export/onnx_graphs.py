@@ -128,6 +128,12 @@ def _plane_gan(model: Any, config: Mapping[str, Any]) -> list[Graph]:
     ]
 
 
+def _image_flow(model: Any, config: Mapping[str, Any]) -> list[Graph]:
+    image = Input("image", torch.randn(2, *config["shape"]), _BATCH)
+    inputs = [image, Input("time", torch.rand(2), _BATCH), *_label(config)]
+    return [Graph("velocity", model.velocity, inputs, ["velocity"])]
+
+
 def _point_flow(model: Any, config: Mapping[str, Any]) -> list[Graph]:
     place = Input("place", torch.randn(2, config["size"]), _BATCH)
     time = Input("time", torch.rand(2), _BATCH)
@@ -181,6 +187,7 @@ _GRAPHS: Mapping[str, Callable[..., list[Graph]]] = {
     "vq": _vq,
     "gan": _gan,
     "plane_gan": _plane_gan,
+    "image_flow": _image_flow,
     "point_flow": _point_flow,
     "bigram": _whole,
     "ladder": _whole,
@@ -195,6 +202,7 @@ SCRIPTS: Mapping[str, str] = {
     "vq": "rebuild",
     "gan": "draw",
     "plane_gan": "points",
+    "image_flow": "flow",
     "point_flow": "points",
     "bigram": "text_whole",
     "ladder": "text_whole",

@@ -30,6 +30,8 @@ _IMAGES = ("shape", "network", "latent", "hidden", "activation", "width")
 _DEEP = ("above", "flow")
 _LAYERS = ("vocab_size", "context", "num_layers", "num_heads", "width")
 _GAN = ("latent", "generator_width", "generator_depth", "discriminator_width")
+_UNET = ("widths", "depths", "patch", "condition")
+_FLOW = ("prediction", "steps", "solver", "step_power")
 _JUDGE = ("discriminator_depth", "slope", "classes", "conditioning")
 # Of each file: its class, and the settings that shape the network.
 _FILES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -39,10 +41,8 @@ _FILES: dict[str, tuple[str, tuple[str, ...]]] = {
     "vq": ("VQ", ("shape", "codes", "latent", "width", "likelihood")),
     "gan": ("GAN", ("shape", *_GAN, *_JUDGE)),
     "plane_gan": ("PlaneGAN", ("size", "latent", "hidden", "slope")),
-    "point_flow": (
-        "PointFlow",
-        ("size", "hidden", "waves", "prediction", "steps", "solver", "step_power"),
-    ),
+    "image_flow": ("ImageFlow", ("shape", *_UNET, "classes", "class_dropping", *_FLOW)),
+    "point_flow": ("PointFlow", ("size", "hidden", "waves", *_FLOW)),
     "bigram": ("Bigram", ("vocab_size",)),
     "ladder": ("LanguageModel", ("rung", *_LAYERS)),
     "gpt2": ("GPT2", _LAYERS),
