@@ -29,7 +29,7 @@ TOKENIZER = CharTokenizer("abcdefghijk"[:VOCAB])
 PLAYED_FAMILIES = [case for case in FAMILIES if case.family in {**IMAGES, **TEXTS}]
 PLAYED_CASES = [
     *PLAYED_FAMILIES,
-    *[case for case in VARIANTS if case.family == "point-flow" and case.changes],
+    *[case for case in VARIANTS if case.family.endswith("-flow") and case.changes],
 ]
 """Every family, and every solver and prediction of a flow."""
 PROVE = """

@@ -13,6 +13,7 @@ from olaria.export.played import Inputs, Played, Proof, short
 from olaria.models.autoencoder import AutoEncoder
 from olaria.models.base import ImageModel
 from olaria.models.gan import GAN
+from olaria.models.image_flow import ImageFlow
 from olaria.models.plane import PlaneGAN
 from olaria.models.point_flow import PointFlow
 from olaria.models.vae import VAE
@@ -99,6 +100,15 @@ def _plane_gan(model: PlaneGAN) -> Played:
     return Played(model.state_dict(), proofs)
 
 
+def _image_flow(model: ImageFlow) -> Played:
+    proofs = _decoded(model, "generate")[:1]
+    for (z, y, named), t in zip(_inputs(model), (0.2, 0.9), strict=False):
+        x = z.view(1, *model.shape)
+        v = model.velocity(x, torch.tensor([t]), y)
+        proofs.append(Proof("velocity", {"x": x, "t": t, **named}, v[0]))
+    return Played(model.state_dict(), proofs)
+
+
 def _point_flow(model: PointFlow) -> Played:
     draw = Generator().manual_seed(0)
     z = short(torch.randn(NUM_POINTS, model.latent, generator=draw))
@@ -132,6 +142,7 @@ PLAYED: dict[str, Callable[[Any], Played]] = {
     "vq": _vq,
     "gan": _gan,
     "plane-gan": _plane_gan,
+    "image-flow": _image_flow,
     "point-flow": _point_flow,
 }
 """Family to the function of a plain copy of its model that says what is written."""

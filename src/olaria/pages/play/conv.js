@@ -223,11 +223,29 @@ export function upConv(opened, name) {
  * @param {Picture} x
  * @returns {Picture} `x`
  */
-function normedRelu(x) {
+export function normedRelu(x) {
   const { data, channels } = x;
   for (let at = 0; at < data.length; at += channels) {
     const scale = 1 / Math.sqrt(dot(data, at, data, at, channels) / channels + NORM_EPSILON);
     for (let i = at; i < at + channels; i++) data[i] = relu(data[i] * scale);
+  }
+  return x;
+}
+
+/**
+ * As `normedRelu`, with a scale and a shift of each channel before ReLU, in place (Perez et al. 2018).
+ * @param {Picture} x
+ * @param {Float32Array} scale which 1 is added to
+ * @param {Float32Array} shift
+ * @returns {Picture} `x`
+ */
+export function conditionedRelu(x, scale, shift) {
+  const { data, channels } = x;
+  for (let at = 0; at < data.length; at += channels) {
+    const size = 1 / Math.sqrt(dot(data, at, data, at, channels) / channels + NORM_EPSILON);
+    for (let c = 0; c < channels; c++) {
+      data[at + c] = relu((1 + scale[c]) * data[at + c] * size + shift[c]);
+    }
   }
   return x;
 }
@@ -247,7 +265,7 @@ export function bentPicture(x) {
  * @param {Picture} more
  * @returns {Picture} `x`
  */
-function added(x, more) {
+export function added(x, more) {
   addScaled(x.data, 0, more.data, 0, 1, x.data.length);
   return x;
 }

@@ -6,6 +6,7 @@ import { createAutoencoder, createVae } from "./autoencoder.js";
 import { createGan } from "./gan.js";
 import { createPlaneGan } from "./plane_gan.js";
 import { createPointFlow } from "./point_flow.js";
+import { createImageFlow } from "./image_flow.js";
 import { createGpt } from "./gpt.js";
 import { createBigram, createLanguage } from "./language.js";
 import { isProved } from "./tokens.js";
@@ -26,6 +27,7 @@ export const MODELS = {
   vq: createVq,
   gan: createGan,
   "plane-gan": createPlaneGan,
+  "image-flow": createImageFlow,
   "point-flow": createPointFlow,
   bigram: createBigram,
   language: createLanguage,
