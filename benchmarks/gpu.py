@@ -41,6 +41,7 @@ PRESETS = {
     "vq": ("vq-mnist", "digits"),
     "gan": ("gan-mnist", "digits"),
     "plane-gan": ("gan-ring", "ring"),
+    "image-flow": ("cflow-mnist", "digits"),
     "point-flow": ("flow-ring", "ring"),
     "bigram": ("bigram-shakespeare", "toy-language"),
     "language": ("gpt2-shakespeare", "toy-language"),

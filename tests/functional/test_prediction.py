@@ -21,6 +21,7 @@ RUNS = {
     "vq": ["vq-mnist", "--data", "digits"],
     "gan": ["gan-mnist", "--data", "digits"],
     "plane-gan": ["gan-ring"],
+    "image-flow": ["flow-mnist", "--data", "digits"],
     "point-flow": ["flow-ring"],
     "bigram": ["bigram-shakespeare", "--data", "toy-language"],
     "language": ["gpt2-shakespeare", "--data", "toy-language"],
