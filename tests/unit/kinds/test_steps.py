@@ -11,8 +11,8 @@ from olaria.errors import UsageError
 from olaria.families.flow_matching import ImageFlowConfig, PointFlowConfig
 from olaria.families.gan import PLANE_SIZES
 from olaria.i18n import Setting
-from olaria.kinds import draw
-from olaria.kinds.base import sampler_of, set_sampler
+from olaria.kinds import draw, kind_named
+from olaria.kinds.base import Effort, sampler_of, set_sampler
 from olaria.models.image_flow import ImageFlow
 from olaria.models.plane import PlaneGAN
 from olaria.models.point_flow import PointFlow
@@ -108,4 +108,6 @@ def test_images_too(tiny_run: Callable[..., Run]) -> None:
     plain = draw(run, count=10, steps=2)
     assert plain.caption[-1].text("en").endswith(", 4 evaluations of the network")
     assert not torch.equal(driven.value, plain.value)
-    assert evaluate(run).protocol["evaluations"] == 20
+    effort = Effort(num_examples=50, num_samples=50)
+    protocol = kind_named("images").measure(run, run.model(), run.data(), effort, True).protocol
+    assert protocol["evaluations"] == 20 and protocol["solver"] == "heun"
