@@ -50,9 +50,9 @@ class ImageFlowConfig(FlowMatchingConfig):
 
     family: Literal["image-flow"] = "image-flow"
     widths: tuple[int, ...] = (48, 96)
-    """Channels of the U-Net at half the image's size, at a quarter, …"""
+    """Channels of the U-Net at the image's size divided by ``patch``, at half of that, …"""
     depths: tuple[int, ...] = (1, 2)
-    """Residual blocks at each of these sizes, on the way down and on the way up; of the last all together."""
+    """Residual blocks at each of these sizes on the way down, and as many on the way up; at the last size, this many in all."""
     patch: int = Field(2, ge=1)
     """Side of the squares of pixels that become channels."""
     condition: int = Field(128, ge=1)
