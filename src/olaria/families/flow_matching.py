@@ -52,7 +52,7 @@ class ImageFlowConfig(FlowMatchingConfig):
     widths: tuple[int, ...] = (48, 96)
     """Channels of the U-Net at the image's size divided by ``patch``, at half of that, …"""
     depths: tuple[int, ...] = (1, 2)
-    """Residual blocks at each of these sizes on the way down, and as many on the way up; at the last size, this many in all."""
+    """Residual blocks at each of these sizes on the way down, and as many on the way up; at the last, only these."""
     patch: int = Field(2, ge=1)
     """Side of the squares of pixels that become channels."""
     condition: int = Field(128, ge=1)
