@@ -78,7 +78,7 @@ class ImageFlowConfig(FlowMatchingConfig):
     @property
     def divisor(self) -> int:
         """What the sides of the images must be multiples of: of a patch, halved once between two widths."""
-        return self.patch * 2 ** (len(self.widths) - 1)
+        return self.patch << (len(self.widths) - 1)
 
 
 IMAGE_FLOW_SIZES: Mapping[Size, ImageFlowConfig] = {

@@ -18,6 +18,7 @@ from olaria.data.entries import NAMED_SUFFIXES, TEXT_SUFFIXES
 from olaria.errors import UsageError
 from olaria.i18n import N_, Message, Setting
 from olaria.models.base import Model
+from olaria.numbers import Number
 from olaria.recipes import Recipe
 from olaria.recipes import preset as find_preset
 from olaria.runs import Run
@@ -171,10 +172,17 @@ def drawn_by(
         return Message(N_("run {name}, step {step}"), fields)
     if model is None or model.sampler is None:
         return Message(N_("run {name}, step {step}, seed {seed}"), fields)
+    fields["count"] = model.sampler.evaluations
+    if model.sampler.guidance != 1:
+        text = N_(
+            "run {name}, step {step}, seed {seed}, guidance {weight}, {count} {count:evaluation|evaluations} of the "
+            "network"
+        )
+        return Message(text, {**fields, "weight": Number(model.sampler.guidance)})
     text = N_(
         "run {name}, step {step}, seed {seed}, {count} {count:evaluation|evaluations} of the network"
     )
-    return Message(text, {**fields, "count": model.sampler.evaluations})
+    return Message(text, fields)
 
 
 def set_sampler(

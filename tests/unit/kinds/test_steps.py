@@ -104,9 +104,10 @@ def test_the_caption_and_the_protocol_say_how_many_evaluations(
 def test_images_too(tiny_run: Callable[..., Run]) -> None:
     run = tiny_run("cflow-mnist")
     driven = draw(run, count=10, steps=2, guidance=3.0)
-    assert driven.caption[-1].text("en").endswith(", 8 evaluations of the network")
+    line = driven.caption[-1].text("en")
+    assert line.endswith(", guidance 3, 8 evaluations of the network")
     plain = draw(run, count=10, steps=2)
-    assert plain.caption[-1].text("en").endswith(", 4 evaluations of the network")
+    assert plain.caption[-1].text("en").endswith("seed 0, 4 evaluations of the network")
     assert not torch.equal(driven.value, plain.value)
     effort = Effort(num_examples=50, num_samples=50)
     protocol = kind_named("images").measure(run, run.model(), run.data(), effort, True).protocol
