@@ -156,9 +156,10 @@ class ImageFlow(FlowMatching, ImageModel):
         return super().loss(Batch(batch.x, y), generator)
 
     def outline(self, dimensions: Shape) -> Outline:
-        """The noisy image, the network, the velocity."""
+        """The noisy image, what is told of time and class, the network, the velocity."""
         return [
             value(N_("noisy image, and the time"), *dimensions),
+            layers_of(N_("time and class"), "time", "class_rows"),
             layers_of(N_("network"), "network"),
             value(N_("velocity"), *dimensions),
         ]
