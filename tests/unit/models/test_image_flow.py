@@ -133,6 +133,20 @@ def test_a_guess_of_the_mean_costs_what_the_variance_leaves() -> None:
     assert loss == pytest.approx(left, rel=0.02)
 
 
+def test_the_network_adds_in_units_of_what_the_guess_leaves() -> None:
+    model, x, t = flow(), noise(3), torch.tensor([0.1, 0.5, 0.9])
+    model.adapt(pixels(50))
+    bias = model.network.head.bias
+    assert bias is not None
+    found = []
+    for value in (0.0, 0.7):
+        torch.nn.init.constant_(bias, value)  # its weight begins at zero
+        found.append(model.velocity(x, t).detach())
+    at = t.view(-1, 1, 1, 1)
+    left = model.variance / ((1 - at).square() + at.square() * model.variance)
+    torch.testing.assert_close(found[1] - found[0], 0.7 * left.sqrt())
+
+
 # -- classes ---------------------------------------------------------------------------------------
 
 
