@@ -42,6 +42,7 @@ PRESETS = {
     "gan": ("gan-mnist", "digits"),
     "mask": ("mask-mnist", "digits"),
     "plane-gan": ("gan-ring", "ring"),
+    "image-flow": ("cflow-mnist", "digits"),
     "point-flow": ("flow-ring", "ring"),
     "bigram": ("bigram-shakespeare", "toy-language"),
     "language": ("gpt2-shakespeare", "toy-language"),

@@ -14,6 +14,7 @@ from olaria.families.language import RUNGS
 from olaria.models import build
 from olaria.models.base import Model, PointModel
 from olaria.models.gan import GAN
+from olaria.models.image_flow import ImageFlow
 from olaria.models.mask import MaskedDiffusion
 from olaria.models.translation import Specials, Translation
 from olaria.models.vae import VAE
@@ -123,6 +124,12 @@ VARIANTS = [
     Case("gan", {"classes": 3, "conditioning": "auxiliary", "augment": "adaptive"}, {"ema": 0.9}),
     Case("plane-gan", {"spectral": True, "hidden": (16, 16)}, {"optimizer": "muon", "ema": 0.9}),
     Case("plane-gan", {"penalty": "r1", "penalty_weight": 0.1}, {"ema": 0.9}),
+    Case("image-flow", {"classes": 3}, {"optimizer": "muon", "ema": 0.9}),
+    Case("image-flow", {"classes": 3, "class_dropping": 0.0, "solver": "midpoint"}),
+    Case("image-flow", {"prediction": "noise", "solver": "euler", "steps": 3, "step_power": 1.5}),
+    Case(
+        "image-flow", {"prediction": "data", "patch": 1, "widths": (4, 8, 8), "depths": (1, 0, 2)}
+    ),
     Case("point-flow", {"waves": 0, "prediction": "data"}, {"optimizer": "muon", "ema": 0.9}),
     Case("point-flow", {"solver": "midpoint", "prediction": "noise", "step_power": 1.5}),
     Case("point-flow", {"solver": "euler", "steps": 3, "hidden": ()}),
@@ -231,7 +238,7 @@ def draw(model: Model, seed: int, max_tokens: int = 40) -> Tensor:
     """
     model.eval()
     noise = generator(seed, "sample")
-    if isinstance(model, VAE | GAN | MaskedDiffusion):
+    if isinstance(model, VAE | GAN | ImageFlow | MaskedDiffusion):
         return prior(model, 4, noise)
     if isinstance(model, PointModel):
         return plane.draw(model, 4, noise)

@@ -25,6 +25,7 @@ def cases() -> list[Any]:
         Case("vae", {"flow": 2, "importance_samples": 3}),
         Case("gan", {"spectral": False, "loss": "wasserstein", "penalty": "gradient"}),
         Case("gan", {"classes": 3, "conditioning": "auxiliary"}, {"ema": 0.9, "clip_norm": 1.0}),
+        Case("image-flow", {"classes": 3}, {"ema": 0.9}),
         Case("gpt", {"dropout": 0.2}, {"ema": 0.9}),
         Case("language", {"dropout": 0.2}, {"weight_decay": 0.1}),
         Case("translation", {"dropout": 0.2}),

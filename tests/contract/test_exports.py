@@ -16,6 +16,8 @@ from olaria.export.plain.tokenizer import Tokenizer as PlainTokenizer
 from olaria.export.standalone import PLAIN, Standalone, standalone, write_tokenizer
 from olaria.families import MODELS
 from olaria.models.base import Model
+from olaria.nn.ode import Sampler
+from olaria.objectives.flow_matching import LEAST_LEFT
 from olaria.objectives.masking import MEAN_PARTS, expected
 
 from .cases import VARIANTS, VOCAB, Case, case_id, pairs, points
@@ -36,6 +38,7 @@ SMALL = {
     "gan": Case("gan", {"classes": 3, "conditioning": "auxiliary"}),
     "mask": Case("mask"),
     "plane_gan": Case("plane-gan"),
+    "image_flow": Case("image-flow", {"classes": 3}),
     "point_flow": Case("point-flow"),
     "latent_flow": Case("latent-flow"),
     "bigram": Case("bigram"),
@@ -66,6 +69,8 @@ def moved(case: Case) -> Model:
                 value.add_(0.05 * torch.rand(value.shape, generator=draw))
         elif MODELS[case.family].data == "points":
             model.adapt(points(20))
+        elif case.family == "image-flow":
+            model.adapt(torch.rand(20, *case.shape, generator=draw))
     return model
 
 
@@ -123,6 +128,18 @@ def compared(case: Case, model: Any, plain: Any) -> Iterator[tuple[Tensor, Tenso
         if classes and model.config.conditioning == "auxiliary":
             features = model.discriminator.describe(2 * x - 1)
             yield plain.classify(x), model.class_rows(features)
+    elif case.family == "image-flow":
+        z, t = torch.randn(5, model.latent, generator=draw), torch.rand(5, generator=draw)
+        # A prediction of noise is divided by as little as 0.05, and so is its rounding.
+        part = LEAST_LEFT if model.config.prediction == "noise" else 1.0
+        yield part * plain.generate(z, y), part * model.images(z, y)
+        x = z.view(5, *case.shape)
+        yield plain.velocity(x, t, y), model.velocity(x, t, y)
+        if classes:
+            yield plain.velocity(x, t), model.velocity(x, t)
+        model.sampler = Sampler(2, "euler", model.sampler.power, 3.0 if classes else 1.0)
+        weight = model.sampler.guidance
+        yield part * plain.generate(z, y, 2, "euler", weight), part * model.images(z, y)
     elif case.family == "latent-flow":
         z, t = torch.randn(5, model.latent, generator=draw), torch.rand(5, generator=draw)
         yield plain.generate(z), model.images(z)

@@ -26,11 +26,10 @@ from .cases import FAMILIES, SIZES, VARIANTS, VOCAB, Case, case_id, points
 
 TOLERANCE = 1e-4
 TOKENIZER = CharTokenizer("abcdefghijk"[:VOCAB])
-FLOWS = ("point-flow", "latent-flow")
 PLAYED_FAMILIES = [case for case in FAMILIES if case.family in {**IMAGES, **TEXTS}]
 PLAYED_CASES = [
     *PLAYED_FAMILIES,
-    *[case for case in VARIANTS if case.family in (*FLOWS, "mask") and case.changes],
+    *[case for case in VARIANTS if case.family.endswith(("-flow", "mask")) and case.changes],
 ]
 """Every family, every solver and prediction of a flow, and a U-Net of three levels."""
 PROVE = """

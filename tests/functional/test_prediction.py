@@ -22,6 +22,7 @@ RUNS = {
     "gan": ["gan-mnist", "--data", "digits"],
     "mask": ["mask-mnist", "--data", "digits"],
     "plane-gan": ["gan-ring"],
+    "image-flow": ["flow-mnist", "--data", "digits"],
     "point-flow": ["flow-ring"],
     "latent-flow": ["flow-latent", "--data", "latents:ae"],
     "bigram": ["bigram-shakespeare", "--data", "toy-language"],

@@ -133,6 +133,12 @@ def _plane_gan(model: Any, config: Mapping[str, Any]) -> list[Graph]:
     ]
 
 
+def _image_flow(model: Any, config: Mapping[str, Any]) -> list[Graph]:
+    image = Input("image", torch.randn(2, *config["shape"]), _BATCH)
+    inputs = [image, Input("time", torch.rand(2), _BATCH), *_label(config)]
+    return [Graph("velocity", model.velocity, inputs, ["velocity"])]
+
+
 def _point_flow(model: Any, config: Mapping[str, Any]) -> list[Graph]:
     place = Input("place", torch.randn(2, config["size"]), _BATCH)
     time = Input("time", torch.rand(2), _BATCH)
@@ -196,6 +202,7 @@ _GRAPHS: Mapping[str, Callable[..., list[Graph]]] = {
     "gan": _gan,
     "mask": _mask,
     "plane_gan": _plane_gan,
+    "image_flow": _image_flow,
     "point_flow": _point_flow,
     "latent_flow": _latent_flow,
     "bigram": _whole,
@@ -212,7 +219,8 @@ SCRIPTS: Mapping[str, str] = {
     "gan": "draw",
     "mask": "unmask",
     "plane_gan": "points",
-    "point_flow": "flow",
+    "image_flow": "flow_images",
+    "point_flow": "flow_points",
     "latent_flow": "draw",
     "bigram": "text_whole",
     "ladder": "text_whole",

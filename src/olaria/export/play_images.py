@@ -13,6 +13,7 @@ from olaria.export.played import Inputs, Played, Proof, short
 from olaria.models.autoencoder import AutoEncoder
 from olaria.models.base import ImageModel
 from olaria.models.gan import GAN
+from olaria.models.image_flow import ImageFlow
 from olaria.models.latent_flow import LatentFlow
 from olaria.models.mask import MaskedDiffusion
 from olaria.models.plane import PlaneGAN
@@ -117,6 +118,15 @@ def _plane_gan(model: PlaneGAN) -> Played:
     return Played(model.state_dict(), proofs)
 
 
+def _image_flow(model: ImageFlow) -> Played:
+    proofs = _decoded(model, "generate")[:1]
+    for (z, y, named), t in zip(_inputs(model), (0.2, 0.9), strict=False):
+        x = z.view(1, *model.shape)
+        v = model.velocity(x, torch.tensor([t]), y)
+        proofs.append(Proof("velocity", {"x": x, "t": t, **named}, v[0]))
+    return Played(model.state_dict(), proofs)
+
+
 def _point_flow(model: PointFlow) -> Played:
     draw = Generator().manual_seed(0)
     z = short(torch.randn(NUM_POINTS, model.latent, generator=draw))
@@ -157,6 +167,7 @@ PLAYED: dict[str, Callable[[Any], Played]] = {
     "gan": _gan,
     "mask": _mask,
     "plane-gan": _plane_gan,
+    "image-flow": _image_flow,
     "point-flow": _point_flow,
     "latent-flow": _latent_flow,
 }

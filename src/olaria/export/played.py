@@ -18,7 +18,7 @@ from olaria.i18n import N_
 from olaria.models.base import Model
 
 Precision = Literal["float32", "float16", "int8"]
-Inputs = Mapping[str, Tensor | int | None]
+Inputs = Mapping[str, Tensor | float | None]
 _LARGEST_INT8 = 127
 
 

@@ -30,6 +30,8 @@ _IMAGES = ("shape", "network", "latent", "hidden", "activation", "width")
 _DEEP = ("above", "flow")
 _LAYERS = ("vocab_size", "context", "num_layers", "num_heads", "width")
 _GAN = ("latent", "generator_width", "generator_depth", "discriminator_width")
+_UNET = ("widths", "depths", "patch", "condition")
+_FLOW = ("prediction", "steps", "solver", "step_power")
 _JUDGE = ("discriminator_depth", "slope", "classes", "conditioning")
 # Of each file: its class, and the settings that shape the network.
 _FILES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -40,16 +42,11 @@ _FILES: dict[str, tuple[str, tuple[str, ...]]] = {
     "gan": ("GAN", ("shape", *_GAN, *_JUDGE)),
     "mask": ("MaskedDiffusion", ("shape", "widths", "depths", "dense", "steps")),
     "plane_gan": ("PlaneGAN", ("size", "latent", "hidden", "slope")),
-    "point_flow": (
-        "PointFlow",
-        ("size", "hidden", "waves", "prediction", "steps", "solver", "step_power"),
-    ),
+    "image_flow": ("ImageFlow", ("shape", *_UNET, "classes", "class_dropping", *_FLOW)),
+    "point_flow": ("PointFlow", ("size", "hidden", "waves", *_FLOW)),
     "latent_flow": (
         "LatentFlow",
-        (
-            *("shape", "autoencoder", "width", "depth", "condition"),
-            *("prediction", "steps", "solver", "step_power"),
-        ),
+        ("shape", "autoencoder", "width", "depth", "condition", *_FLOW),
     ),
     "bigram": ("Bigram", ("vocab_size",)),
     "ladder": ("LanguageModel", ("rung", *_LAYERS)),

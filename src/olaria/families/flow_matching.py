@@ -1,12 +1,13 @@
-"""Settings and words of flow matching: of points in the plane."""
+"""Settings and words of flow matching: of images, and of points in the plane."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from olaria.config import setting_problem
 from olaria.families.base import Family, ModelConfig, Size
 from olaria.families.report import Curve, Method, Panel, Section, is_set
 from olaria.i18n import N_
@@ -49,9 +50,9 @@ class ImageFlowConfig(FlowMatchingConfig):
 
     family: Literal["image-flow"] = "image-flow"
     widths: tuple[int, ...] = (48, 96)
-    """Channels of the U-Net at half the image's size, at a quarter, …"""
+    """Channels of the U-Net at the image's size divided by ``patch``, at half of that, …"""
     depths: tuple[int, ...] = (1, 2)
-    """Residual blocks at each of these sizes, on the way down and on the way up; of the last all together."""
+    """Residual blocks at each of these sizes on the way down, and as many on the way up; at the last, only these."""
     patch: int = Field(2, ge=1)
     """Side of the squares of pixels that become channels."""
     condition: int = Field(128, ge=1)
@@ -60,6 +61,24 @@ class ImageFlowConfig(FlowMatchingConfig):
     """Number of classes that the network is conditioned on; 0 for none."""
     class_dropping: float = Field(0.1, ge=0.0, lt=1.0)
     """Share of the training examples whose class is dropped; needed for guidance."""
+
+    @model_validator(mode="after")
+    def _one_depth_for_each_width(self) -> ImageFlowConfig:
+        if len(self.widths) != len(self.depths) or not self.widths:
+            raise setting_problem(
+                N_(
+                    "{widths} {widths:width|widths} and {depths} {depths:depth|depths}: give as many of one as of "
+                    "the other, and at least one"
+                ),
+                widths=len(self.widths),
+                depths=len(self.depths),
+            )
+        return self
+
+    @property
+    def divisor(self) -> int:
+        """What the sides of the images must be multiples of: of a patch, halved once between two widths."""
+        return self.patch << (len(self.widths) - 1)
 
 
 IMAGE_FLOW_SIZES: Mapping[Size, ImageFlowConfig] = {
@@ -79,6 +98,10 @@ _SECTION = Section(
     likelihood=N_("exact, by following the flow back"),
     drawing=N_("draw $z$, follow the learned velocity from $t = 0$ to $t = 1$"),
 )
+_FIRST_AND_LAST = Panel(
+    "first-and-last",
+    N_("Where {name} carries the same noise: before the first update and at the end."),
+)
 _METHODS = (
     Method(N_("flow matching"), ("lipman2023", "liu2023")),
     Method(N_("times from a logit-normal distribution"), ("esser2024",), is_set("model.time_std")),
@@ -94,7 +117,7 @@ IMAGE_FLOW = Family(
     guide="flow-matching.md",
     search=("training.matrix_learning_rate=0.005..0.1 log", "model.time_mean=-1..1"),
     panels=(
-        Panel("first-and-last"),
+        _FIRST_AND_LAST,
         Panel("animation"),
         Panel("samples", N_("New images by {name}: $z$ drawn from the prior, not chosen by hand.")),
         Panel("losses"),
@@ -116,7 +139,7 @@ POINT_FLOW = Family(
     headlines=("excess_nats", "modes_covered", "high_quality_share", "precision", "recall"),
     guide="flow-matching.md",
     search=("model.time_mean=-1..2", "model.wave_number=0.2..3 log"),
-    panels=(Panel("first-and-last"), Panel("animation"), Panel("losses")),
+    panels=(_FIRST_AND_LAST, Panel("animation"), Panel("losses")),
     curves=(Curve(N_("squared error of the velocity"), ("velocity_error", "loss")),),
     methods=(
         *_METHODS,

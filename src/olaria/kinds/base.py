@@ -174,10 +174,17 @@ def drawn_by(
         return Message(N_("run {name}, step {step}"), fields)
     if model is None or model.sampler is None:
         return Message(N_("run {name}, step {step}, seed {seed}"), fields)
+    fields["count"] = model.sampler.evaluations
+    if model.sampler.guidance != 1:
+        text = N_(
+            "run {name}, step {step}, seed {seed}, guidance {weight}, {count} {count:evaluation|evaluations} of the "
+            "network"
+        )
+        return Message(text, {**fields, "weight": Number(model.sampler.guidance)})
     text = N_(
         "run {name}, step {step}, seed {seed}, {count} {count:evaluation|evaluations} of the network"
     )
-    return Message(text, {**fields, "count": model.sampler.evaluations})
+    return Message(text, fields)
 
 
 def set_sampler(

@@ -8,8 +8,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from olaria import draws
+from olaria.errors import ConfigError
 from olaria.families.flow_matching import ImageFlowConfig
-from olaria.i18n import N_
+from olaria.i18n import N_, Setting
 from olaria.models.base import Batch, ImageModel, Loss, Phase, Shape, hidden_apart
 from olaria.models.flow_matching import FlowMatching
 from olaria.models.outline import Outline, layers_of, value
@@ -30,6 +31,9 @@ class ImageFlow(FlowMatching, ImageModel):
         config: settings.
         shape: (C, H, W) of the images.
 
+    Raises:
+        ConfigError: the U-Net cannot halve the sides as often as it has to.
+
     >>> model = ImageFlow(ImageFlowConfig(widths=(4, 8), depths=(1, 1), condition=8), (1, 8, 8))
     >>> model.images(torch.randn(5, 64)).shape
     torch.Size([5, 1, 8, 8])
@@ -41,9 +45,21 @@ class ImageFlow(FlowMatching, ImageModel):
     config: ImageFlowConfig
     mean: Tensor
     variance: Tensor
+    logit: Tensor
 
     def __init__(self, config: ImageFlowConfig, shape: Shape) -> None:
         super().__init__(config)
+        _, height, width = shape
+        if height % config.divisor or width % config.divisor:
+            raise ConfigError(
+                N_(
+                    "this U-Net needs sides that {divisor} divides, not {height}×{width}; use {resize}"
+                ),
+                resize=Setting("resize"),
+                divisor=config.divisor,
+                height=height,
+                width=width,
+            )
         self.shape, self.latent, self.classes = (
             shape,
             shape[0] * shape[1] * shape[2],
@@ -140,9 +156,10 @@ class ImageFlow(FlowMatching, ImageModel):
         return super().loss(Batch(batch.x, y), generator)
 
     def outline(self, dimensions: Shape) -> Outline:
-        """The noisy image, the network, the velocity."""
+        """The noisy image, what is told of time and class, the network, the velocity."""
         return [
             value(N_("noisy image, and the time"), *dimensions),
+            layers_of(N_("time and class"), "time", "class_rows"),
             layers_of(N_("network"), "network"),
             value(N_("velocity"), *dimensions),
         ]

@@ -252,7 +252,7 @@ class Pictures:
         return self._curves(panels, [run])
 
     def first_and_last(self, run: RunCard) -> Picture | None:
-        """A GAN's images of the same noise, before training and at its end."""
+        """Images of the same noise, before training and at its end."""
         if run.first is None or run.last is None:
             return None
         steps = int(run.result.get("steps", 0))
@@ -263,7 +263,7 @@ class Pictures:
         return Picture(data_uri(image), alt, 680)
 
     def animation(self, run: RunCard) -> Picture | None:
-        """The GAN's animation, with its last images as the still."""
+        """The images of the same noise as they change, with the last ones as the still."""
         if not run.animation:
             return None
         still = data_uri(png(figures.image_grid(run.last, 8))) if run.last is not None else ""

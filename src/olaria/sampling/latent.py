@@ -189,6 +189,16 @@ def manifold(model: ImageModel, side: int = 20, label: int = 0) -> Tensor:
     Raises:
         SamplingError: the latent space is not a plane.
     """
+    if model.sampler is not None:
+        raise SamplingError(
+            N_(
+                "the family {family} has a latent dimension for each number of an image, so no map of two; "
+                "use {prior} or {interpolate}"
+            ),
+            prior=Setting("mode", "prior"),
+            interpolate=Setting("mode", "interpolate"),
+            family=model.family,
+        )
     if model.latent != 2:
         raise SamplingError(
             N_(

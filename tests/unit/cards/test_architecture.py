@@ -30,6 +30,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("gan", {"classes": 10, "conditioning": "auxiliary", "spectral": False}),
     ("gan", {"generator_depth": 3, "augment": "adaptive"}),
     ("plane-gan", {"spectral": True}),
+    ("image-flow", {"classes": 10}),
     *[("language", dict(LanguageConfig(width=32).on(rung))) for rung in RUNGS],
 ]
 

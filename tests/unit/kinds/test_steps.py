@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from olaria.errors import UsageError
-from olaria.families.flow_matching import PointFlowConfig
+from olaria.families.flow_matching import ImageFlowConfig, PointFlowConfig
 from olaria.families.gan import PLANE_SIZES
 from olaria.families.mask import SIZES as MASK_SIZES
 from olaria.i18n import Setting
-from olaria.kinds import draw
-from olaria.kinds.base import drawn_by, sampler_of, set_sampler
+from olaria.kinds import draw, kind_named
+from olaria.kinds.base import Effort, drawn_by, sampler_of, set_sampler
+from olaria.models.image_flow import ImageFlow
 from olaria.models.mask import MaskedDiffusion
 from olaria.models.plane import PlaneGAN
 from olaria.models.point_flow import PointFlow
@@ -25,20 +26,23 @@ from olaria.runs import Run
 from olaria.workflows.evaluate import evaluate
 
 
-def flow() -> PointFlow:
-    return PointFlow(PointFlowConfig(hidden=(8,), waves=4), 2)
+def flow(classes: int = 0, dropping: float = 0.1) -> ImageFlow:
+    config = ImageFlowConfig(
+        widths=(4,), depths=(1,), condition=4, classes=classes, class_dropping=dropping
+    )
+    return ImageFlow(config, (1, 8, 8))
 
 
 def test_what_is_given_is_set_and_the_rest_stays() -> None:
-    model = flow()
+    model = flow(classes=3)
     usual = model.sampler
     set_sampler(model, "run")
     assert model.sampler == usual
     set_sampler(model, "run", steps=3)
     assert model.sampler == Sampler(3, usual.solver, usual.power, usual.guidance)
-    set_sampler(model, "run", solver="euler")
-    assert model.sampler == Sampler(3, "euler", usual.power)
-    assert sampler_of(model) == {"solver": "euler", "sampling_steps": 3, "evaluations": 3}
+    set_sampler(model, "run", solver="euler", guidance=0.0)
+    assert model.sampler == Sampler(3, "euler", usual.power, 0.0)
+    assert sampler_of(model) == {"solver": "euler", "sampling_steps": 3, "evaluations": 6}
 
 
 @pytest.mark.parametrize(
@@ -46,16 +50,25 @@ def test_what_is_given_is_set_and_the_rest_stays() -> None:
     [
         ({"steps": 0}, "steps"),
         ({"steps": -2}, "steps"),
+        ({"guidance": -0.5}, "guidance"),
+        ({"guidance": float("nan")}, "guidance"),
+        ({"guidance": float("inf")}, "guidance"),
     ],
 )
-def test_no_steps_are_refused(settings: dict[str, int], word: str) -> None:
-    model = flow()
+def test_a_number_that_is_too_small_is_refused(settings: dict[str, float], word: str) -> None:
+    model = flow(classes=3)
     usual = model.sampler
     with pytest.raises(UsageError) as caught:
-        set_sampler(model, "run", **settings)
+        set_sampler(model, "run", **settings)  # type: ignore[arg-type]
     assert caught.value.message.fields["setting"] == Setting(word)
     assert "\n" not in str(caught.value)
     assert model.sampler == usual
+
+
+@pytest.mark.parametrize("model", [flow(), flow(classes=3, dropping=0.0)], ids=["none", "kept"])
+def test_guidance_needs_a_flow_with_the_class_and_one_without(model: ImageFlow) -> None:
+    with pytest.raises(UsageError, match="guidance"):
+        set_sampler(model, "run", guidance=2.0)
 
 
 def test_a_model_that_draws_in_one_pass_takes_no_steps() -> None:
@@ -84,7 +97,7 @@ def test_masked_pixels_take_steps_up_to_their_number_and_no_solver() -> None:
 
 def test_a_model_given_more_steps_draws_other_points() -> None:
     torch.manual_seed(0)
-    model, z = flow(), torch.randn(4, 2)
+    model, z = PointFlow(PointFlowConfig(hidden=(8,), waves=4), 2), torch.randn(4, 2)
     set_sampler(model, "run", steps=1, solver="euler")
     few = model.points(z)
     torch.testing.assert_close(few, z + model.velocity(z, torch.zeros(4)))
@@ -112,3 +125,16 @@ def test_the_caption_and_the_protocol_say_how_many_evaluations(
         "sampling_steps": 10,
         "evaluations": 20,
     }
+
+
+def test_images_too(tiny_run: Callable[..., Run]) -> None:
+    run = tiny_run("cflow-mnist")
+    driven = draw(run, count=10, steps=2, guidance=3.0)
+    line = driven.caption[-1].text("en")
+    assert line.endswith(", guidance 3, 8 evaluations of the network")
+    plain = draw(run, count=10, steps=2)
+    assert plain.caption[-1].text("en").endswith("seed 0, 4 evaluations of the network")
+    assert not torch.equal(driven.value, plain.value)
+    effort = Effort(num_examples=50, num_samples=50)
+    protocol = kind_named("images").measure(run, run.model(), run.data(), effort, True).protocol
+    assert protocol["evaluations"] == 20 and protocol["solver"] == "heun"

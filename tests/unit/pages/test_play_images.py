@@ -144,7 +144,7 @@ def test_whole_models_agree_beyond_the_proof(
         torch.testing.assert_close(values, codes, atol=TOLERANCE, rtol=TOLERANCE)
 
 
-@pytest.mark.parametrize("preset", ["vae-flow-mnist", "cgan-mnist"])
+@pytest.mark.parametrize("preset", ["vae-flow-mnist", "cgan-mnist", "cflow-mnist"])
 def test_runs_prove_themselves(tiny_run: Any, images_in_node: Node, preset: str) -> None:
     document = play(tiny_run(preset))
     (found,) = images_in_node({"job": "prove", "document": document})

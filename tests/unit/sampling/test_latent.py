@@ -29,11 +29,12 @@ def normal(*shape: int) -> torch.Tensor:
     return torch.randn(*shape, generator=generator(0, "z"))
 
 
-@pytest.mark.parametrize("family", ["autoencoder", "vae", "gan"])
+@pytest.mark.parametrize("family", ["autoencoder", "vae", "gan", "image-flow"])
 def test_decoding_goes_in_blocks_and_stays_in_range(
     family: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decoder, z = model(family), 5 * normal(25, 8)
+    decoder: Any = model(family)
+    z = 5 * normal(25, decoder.latent)
     whole = latent.decode(decoder, z)
     assert whole.shape == (25, 1, 8, 8) and not whole.requires_grad
     assert whole.min() >= 0 and whole.max() <= 1
@@ -65,6 +66,8 @@ def test_what_a_model_lacks_is_told() -> None:
         latent.reconstruct(model("gan"), torch.rand(1, 1, 8, 8))
     with pytest.raises(SamplingError, match="two latent dimensions"):
         latent.manifold(model("vae"))
+    with pytest.raises(SamplingError, match="no map of two"):
+        latent.manifold(model("image-flow"))
 
 
 @pytest.mark.parametrize("family", ["autoencoder", "vae"])

@@ -24,9 +24,11 @@ from olaria.export import onnx_folder, torch_folder
 from olaria.export.card import TEXTS as CARDS
 from olaria.export.gif import BAND, MOST_BYTES, film
 from olaria.families.gan import PLANE_SIZES
+from olaria.nn.ode import Sampler
 from olaria.runs import Run
 from olaria.sampling.readers import CachedReader
 from olaria.storage.images import read_png
+from olaria.vocabulary import Solver
 from olaria.workflows.export import export
 
 TinyRun = Callable[..., Run]
@@ -48,6 +50,7 @@ sys.meta_path.insert(0, Refuse())
 MODELS = [
     ("vae-mnist", (), "model.decode(inputs['x'])", lambda m, x: m.images(x)),
     ("gan-mnist", (), "model.generate(inputs['x'])", lambda m, x: m.images(x)),
+    ("flow-mnist", (), "model.generate(inputs['x'])", lambda m, x: m.images(x)),
     ("gpt2-shakespeare", ("data.tokenizer=bpe",), "model(inputs['x'])", lambda m, x: m(x)),
     ("dates", (), "model(inputs['x'], inputs['x'])", lambda m, x: m(x, x)),
 ]
@@ -184,6 +187,36 @@ def test_a_gpt_in_onnxruntime_writes_what_ours_writes(tiny_run: TinyRun, tmp_pat
     settings = json.loads((folder / "config.json").read_text())
     assert settings["chunk"] == run.recipe.model.chunk  # type: ignore[attr-defined]
     assert "| `with_cache.onnx` | → | `start` | int64 | () |" in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("solver", "power", "guidance"),
+    [("heun", 1.0, 2.5), ("midpoint", 1.5, 0.0), ("euler", 1.5, 1.0)],
+)
+def test_a_flow_in_onnxruntime_draws_what_ours_draws(
+    tiny_run: TinyRun, tmp_path: Path, solver: Solver, power: float, guidance: float
+) -> None:
+    for package in onnx_folder.PACKAGES:
+        pytest.importorskip(package)
+    run, folder = tiny_run("cflow-mnist", data="digits"), tmp_path / "out"
+    model: Any = run.model()
+    model.sampler = Sampler(4, solver, power, guidance)
+    export(run, to="onnx", out=folder, language="en")
+    settings = json.loads((folder / "config.json").read_text())
+    settings |= {"solver": solver, "step_power": power}
+    (folder / "config.json").write_text(json.dumps(settings))
+    program = f"""
+sys.argv = ["run.py", "3", "1", "{guidance}", "4"]
+import run
+numpy.save("images.npy", run.images)
+"""
+    assert "samples.ppm mean 0." in alone(folder, "numpy, onnxruntime", program)
+    noise = np.random.default_rng(0).standard_normal((3, model.latent), np.float32)
+    with torch.no_grad():
+        wanted = model.images(torch.from_numpy(noise), torch.ones(3, dtype=torch.int64))
+    found = torch.from_numpy(np.load(folder / "images.npy"))
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-4)
+    assert (folder / "samples.ppm").read_bytes().startswith(b"P6 24 8 255\n")
 
 
 @pytest.mark.parametrize("form", ["torch", "onnx", "huggingface"])

@@ -233,6 +233,24 @@ export function normedRelu(x) {
 }
 
 /**
+ * As `normedRelu`, with a scale and a shift of each channel before ReLU, in place (Perez et al. 2018).
+ * @param {Picture} x
+ * @param {Float32Array} scale which 1 is added to
+ * @param {Float32Array} shift
+ * @returns {Picture} `x`
+ */
+export function conditionedRelu(x, scale, shift) {
+  const { data, channels } = x;
+  for (let at = 0; at < data.length; at += channels) {
+    const size = 1 / Math.sqrt(dot(data, at, data, at, channels) / channels + NORM_EPSILON);
+    for (let c = 0; c < channels; c++) {
+      data[at + c] = relu((1 + scale[c]) * data[at + c] * size + shift[c]);
+    }
+  }
+  return x;
+}
+
+/**
  * @param {Picture} x
  * @returns {Picture} `x`
  */

@@ -6,6 +6,7 @@ import { createAutoencoder, createVae } from "./autoencoder.js";
 import { createGan } from "./gan.js";
 import { createPlaneGan } from "./plane_gan.js";
 import { createPointFlow } from "./point_flow.js";
+import { createImageFlow } from "./image_flow.js";
 import { createLatentFlow } from "./latent_flow.js";
 import { createGpt } from "./gpt.js";
 import { createMask } from "./mask.js";
@@ -29,6 +30,7 @@ export const MODELS = {
   gan: createGan,
   mask: createMask,
   "plane-gan": createPlaneGan,
+  "image-flow": createImageFlow,
   "point-flow": createPointFlow,
   "latent-flow": createLatentFlow,
   bigram: createBigram,

@@ -3,13 +3,9 @@
  */
 
 import { mlp } from "./dense.js";
+import { TIME_WAVES, path, timeWaves, times, velocityOf } from "./flow_matching.js";
 
 /** @typedef {import("./weights.js").Opened} Opened */
-
-const TIME_WAVES = 16;
-const LONGEST = 2;
-const SHORTEST = 1 / 16;
-const LEAST_LEFT = 0.05;
 
 /**
  * @typedef {object} PointFlow
@@ -21,30 +17,6 @@ const LEAST_LEFT = 0.05;
  * @property {(z: ArrayLike<number>, steps?: number, solver?: string) => Float32Array} generate where it ends, in the
  *   units of the data
  */
-
-/**
- * Times from 0 to 1; see `olaria.nn.ode.times`.
- * @param {number} steps
- * @param {number} power
- * @returns {number[]}
- */
-export const times = (steps, power) =>
-  Array.from({ length: steps + 1 }, (_, k) => 1 - (1 - k / steps) ** power);
-
-/**
- * Waves of a time; see `olaria.nn.waves.time_waves`.
- * @param {number} t
- * @returns {Float32Array}
- */
-export function timeWaves(t) {
-  const out = new Float32Array(2 * TIME_WAVES);
-  for (let i = 0; i < TIME_WAVES; i++) {
-    const period = LONGEST * (SHORTEST / LONGEST) ** (i / (TIME_WAVES - 1));
-    out[i] = Math.cos((2 * Math.PI * t) / period);
-    out[TIME_WAVES + i] = Math.sin((2 * Math.PI * t) / period);
-  }
-  return out;
-}
 
 /**
  * @param {Opened} opened
@@ -75,43 +47,21 @@ export function createPointFlow(opened) {
       seen.set(timeWaves(t[row]), begin + size + 2 * waves);
     }
     const out = network(seen);
-    for (let i = 0; i < out.length; i++) {
-      const time = t[Math.floor(i / size)];
-      if (prediction === "data") out[i] = (out[i] - x[i]) / Math.max(LEAST_LEFT, 1 - time);
-      if (prediction === "noise") out[i] = (x[i] - out[i]) / Math.max(LEAST_LEFT, time);
-    }
+    for (let i = 0; i < out.length; i++) out[i] = velocityOf(out[i], prediction, x[i], t[Math.floor(i / size)]);
     return out;
   };
 
   /** @param {Float32Array} x @param {number} t */
   const at = (x, t) => velocity(x, new Float32Array(x.length / size).fill(t));
 
-  /** @param {Float32Array} x @param {Float32Array} v @param {number} length */
-  const moved = (x, v, length) => x.map((value, i) => value + length * v[i]);
-
-  /** @param {Float32Array} x @param {number} now @param {number} then @param {string} solver */
-  const step = (x, now, then, solver) => {
-    const length = then - now;
-    const first = at(x, now);
-    if (solver === "euler") return moved(x, first, length);
-    if (solver === "midpoint") return moved(x, at(moved(x, first, length / 2), now + length / 2), length);
-    const second = at(moved(x, first, length), then);
-    return moved(moved(x, first, length / 2), second, length / 2);
-  };
-
   /** @type {PointFlow["path"]} */
-  const path = (z, steps = usualSteps, solver = usualSolver) => {
-    const places = [Float32Array.from(z)];
-    const moments = times(steps, power);
-    for (let k = 0; k < steps; k++) places.push(step(places[k], moments[k], moments[k + 1], solver));
-    return places;
-  };
+  const followed = (z, steps = usualSteps, solver = usualSolver) => path(at, z, times(steps, power), solver);
 
   return {
     latent: size,
     velocity,
-    path,
+    path: followed,
     generate: (z, steps = usualSteps, solver = usualSolver) =>
-      path(z, steps, solver)[steps].map((value, i) => centre[i % size] + spread * value),
+      followed(z, steps, solver)[steps].map((value, i) => centre[i % size] + spread * value),
   };
 }

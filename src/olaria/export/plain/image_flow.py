@@ -1,0 +1,201 @@
+r"""Flow matching of images: a U-Net learns the velocity that carries noise to images, and an image follows it.
+
+    z ~ N(0, I),    dx/dt = v(x, t) from x = z at t = 0,    image = (x + 1) / 2 at t = 1
+
+What the mean and the variance of each pixel alone say of the velocity is known in closed form; the network adds what is
+left. With classes it has a velocity of each, v_y, and one of no class, v; a weight w drives an image away from the
+latter: v + w (v_y - v). 1 is the class alone; other weights need a model that learned with some classes dropped.
+
+Sources: Lipman et al. 2023, "Flow Matching for Generative Modeling", equation 23; Ho & Salimans 2022, "Classifier-Free
+Diffusion Guidance", equation 6, with w for their 1 + w.
+
+Needs torch and safetensors:
+
+    model = load(".")  # the folder of config.json and model.safetensors
+    y = torch.arange(16) % model.classes if model.classes else None
+    images = model.generate(torch.randn(16, model.latent), y, steps=10, solver="heun", guidance=1.0)
+    velocity = model.velocity(torch.randn(16, *model.shape), torch.rand(16), y)
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+TIME_WAVES, LONGEST, SHORTEST = 16, 2.0, 1 / 16
+LEAST_LEFT = 0.05  # of the time that a prediction is divided by
+
+
+class ImageFlow(nn.Module):
+    """A U-Net of the noisy image, the time and the class."""
+
+    def __init__(self, config: dict) -> None:
+        super().__init__()
+        self.shape, self.classes = tuple(config["shape"]), config["classes"]
+        self.latent = math.prod(self.shape)
+        self.prediction = config["prediction"]
+        self.steps, self.solver = config["steps"], config["solver"]
+        self.power = config["step_power"]
+        condition = config["condition"]
+        self.network = UNet(config)
+        self.time = nn.Sequential(
+            nn.Linear(2 * TIME_WAVES, condition), nn.SiLU(), nn.Linear(condition, condition)
+        )
+        if self.classes:  # and one row for no class
+            self.class_rows = nn.Embedding(self.classes + 1, condition)
+        for name in ("mean", "variance", "logit"):
+            self.register_buffer(name, torch.zeros(self.shape))
+
+    def velocity(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        """Noisy images (B, C, H, W) around [-1, 1] at times (B,) to velocities of that shape.
+
+        Classes (B,) are 0, 1, ...; their number, or None, is no class.
+        """
+        c = self.time(time_waves(t))
+        if self.classes:
+            c = c + self.class_rows(torch.full_like(t, self.classes).long() if y is None else y)
+        out = self.network(x, F.silu(c))
+        t = t.view(-1, 1, 1, 1)
+        if self.prediction == "data":
+            return (self.mixed(out, x, t) - x) / (1 - t).clamp_min(LEAST_LEFT)
+        if self.prediction == "noise":
+            return (x - out) / t.clamp_min(LEAST_LEFT)
+        size = ((1 - t).square() + t.square() * self.variance).clamp_min(1e-6)
+        share = (t * self.variance - (1 - t)) / size
+        guess = self.mean + share * (x - t * self.mean)
+        return guess + (self.variance / size).sqrt() * out
+
+    def mixed(self, out: Tensor, x: Tensor, t: Tensor) -> Tensor:
+        """The data, where the network predicts it: black, white and a linear guess, each with a probability."""
+        size = ((1 - t).square() + t.square() * self.variance).clamp_min(1e-6)
+        guess = self.mean + t * self.variance / size * (x - t * self.mean)
+        black, white, same = out.unflatten(1, (3, -1)).unbind(1)
+        same = same + 2 * t.clamp(0.001, 0.999).logit() - 2
+        scores = torch.stack((black - self.logit / 2, white + self.logit / 2, same), 1)
+        p = scores.softmax(1)
+        return p[:, 1] - p[:, 0] + p[:, 2] * guess.clamp(-1, 1)
+
+    def generate(
+        self,
+        z: Tensor,
+        y: Tensor | None = None,
+        steps: int | None = None,
+        solver: str | None = None,
+        guidance: float = 1.0,
+    ) -> Tensor:
+        """Noise (B, latent), and classes (B,) where there are some, to images (B, C, H, W) in [0, 1]."""
+        steps, solver = steps or self.steps, solver or self.solver
+
+        def v(x: Tensor, time: float) -> Tensor:
+            t = torch.full_like(x[:, 0, 0, 0], time)
+            if guidance == 1 or not self.classes:
+                return self.velocity(x, t, y)
+            free = self.velocity(x, t)
+            return free + guidance * (self.velocity(x, t, y) - free)
+
+        x = z.view(-1, *self.shape)
+        times = [1 - (1 - k / steps) ** self.power for k in range(steps + 1)]
+        for now, then in pairwise(times):
+            length, first = then - now, v(x, now)
+            if solver == "euler":
+                x = x + length * first
+            elif solver == "midpoint":
+                x = x + length * v(x + length / 2 * first, now + length / 2)
+            else:  # Heun
+                x = x + length / 2 * (first + v(x + length * first, then))
+        return ((x + 1) / 2).clamp(0, 1)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Noise to images."""
+        return self.generate(z, y)
+
+
+class UNet(nn.Module):
+    """Squares of pixels become channels; smaller images, blocks, and back, adding what each size had before."""
+
+    def __init__(self, config: dict) -> None:
+        super().__init__()
+        channels, widths, depths = config["shape"][0], config["widths"], config["depths"]
+        self.patch, condition = config["patch"], config["condition"]
+        packed = self.patch**2 * channels
+        self.stem = nn.Conv2d(packed, widths[0], 3, padding=1)
+        *upper, deepest = zip(widths, depths, strict=True)
+        self.down = nn.ModuleList(Stage(width, depth, condition) for width, depth in upper)
+        self.shrink = nn.ModuleList(
+            nn.Conv2d(width, wider, 4, stride=2, padding=1) for width, wider in pairwise(widths)
+        )
+        self.middle = Stage(*deepest, condition)
+        self.grow = nn.ModuleList(
+            nn.Conv2d(wider, width, 3, padding=1) for width, wider in pairwise(widths)
+        )
+        self.up = nn.ModuleList(Stage(width, depth, condition) for width, depth in upper)
+        outputs = 3 * packed if config["prediction"] == "data" else packed
+        self.head = nn.Conv2d(widths[0], outputs, 3, padding=1)
+
+    def forward(self, x: Tensor, c: Tensor) -> Tensor:
+        """(B, C, H, W) and the condition (B, condition) to (B, outputs, H, W)."""
+        x, kept = self.stem(F.pixel_unshuffle(x, self.patch)), []
+        for stage, shrink in zip(self.down, self.shrink, strict=True):
+            kept.append(stage(x, c))
+            x = shrink(kept[-1])
+        x = self.middle(x, c)
+        for stage, grow in zip(reversed(self.up), reversed(self.grow), strict=True):
+            x = stage(kept.pop() + grow(F.interpolate(x, scale_factor=2.0)), c)
+        return F.pixel_shuffle(self.head(F.relu(normed(x))), self.patch)
+
+
+class Stage(nn.Module):
+    """Blocks, one after the other."""
+
+    def __init__(self, channels: int, depth: int, condition: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(Block(channels, condition) for _ in range(depth))
+
+    def forward(self, x: Tensor, c: Tensor) -> Tensor:
+        """(B, channels, H, W) and (B, condition) to the shape of the first."""
+        for block in self.blocks:
+            x = block(x, c)
+        return x
+
+
+class Block(nn.Module):
+    """A residual of two convolutions; the condition scales and shifts each channel between them."""
+
+    def __init__(self, channels: int, condition: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.told = nn.Linear(condition, 2 * channels)
+
+    def forward(self, x: Tensor, c: Tensor) -> Tensor:
+        """(B, channels, H, W) and (B, condition) to the shape of the first."""
+        scale, shift = self.told(c)[:, :, None, None].chunk(2, 1)
+        between = normed(self.first(F.relu(normed(x))))
+        return x + self.second(F.relu((1 + scale) * between + shift))
+
+
+def normed(x: Tensor) -> Tensor:
+    """Each pixel's channels divided by their root mean square."""
+    return x * (x.square().mean(1, keepdim=True) + 1e-6).rsqrt()
+
+
+def time_waves(t: Tensor) -> Tensor:
+    """Cosines and sines of times (B,), with periods from the longest to the shortest."""
+    share = torch.linspace(0, 1, TIME_WAVES)
+    angles = 2 * math.pi * t[:, None] / (LONGEST * (SHORTEST / LONGEST) ** share)
+    return torch.cat((angles.cos(), angles.sin()), 1)
+
+
+def load(folder: str | Path) -> ImageFlow:
+    """The trained model of a folder, ready to use."""
+    config = json.loads((Path(folder) / "config.json").read_text("utf-8"))
+    model = ImageFlow(config)
+    model.load_state_dict(load_file(Path(folder) / "model.safetensors"))
+    return model.eval().requires_grad_(False)
