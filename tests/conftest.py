@@ -238,6 +238,7 @@ LESSON_CASES = [
     ("vae", ("vae-mnist", "ae-mnist", "vae-mnist model.beta=4")),
     ("gan", ("gan-ring",)),
     ("gan", ("gan-mnist",)),
+    ("flow-matching", ("flow-ring",)),
     ("tokens", ("gpt-shakespeare",)),
     ("bigram", ("bigram-shakespeare",)),
     ("averaging", ("gpt2-shakespeare",)),

@@ -129,6 +129,7 @@ LessonName = Literal[
     "kl",
     "vae",
     "gan",
+    "flow-matching",
     "tokens",
     "bigram",
     "averaging",
