@@ -94,7 +94,7 @@ def one_line(scene: Scene, way: Way) -> Values:
             "",
             (
                 "t",
-                "$x_t$",
+                "xₜ",
                 Message(N_("network's velocity")),
                 Message(N_("squared error")),
             ),
@@ -151,7 +151,7 @@ def many_lines(scene: Scene, way: Way) -> Values:
         clouds = (
             Cloud(Message(N_("data")), scene.shown),
             Cloud("xₜ", place[None], names=("xₜ",)),
-            Cloud(Message(N_("closed form")), ends["x̂"][row, None]),
+            Cloud(Message(N_("exact")), ends["x̂"][row, None]),
             Cloud(Message(N_("network")), ends["network"][row, None]),
         )
         figures.append(Scatter("", clouds, extent=scene.extent, arrows=arrows))
@@ -181,7 +181,6 @@ def many_lines(scene: Scene, way: Way) -> Values:
                 Message(N_("lines that count")),
             ),
             tuple(rows),
-            digits=3,
         ),
     }
 

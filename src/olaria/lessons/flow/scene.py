@@ -25,7 +25,7 @@ NUM_APART = 1000
 """Examples kept apart from the training, at most."""
 LEAST_APART = 200
 """Where there are fewer test points, those of validation are taken with them."""
-MOST_TRAIN = 4000
+MOST_TRAIN = 2000
 """Training points that a mean over all lines is taken of."""
 REACH = 2.2
 """Of the noise that is drawn, in standard deviations: nine tenths of it in the plane."""

@@ -63,19 +63,21 @@ class ByTorch:
         both = torch.from_numpy(given), torch.from_numpy(free)
         return numbers(flow_matching.guided(*both, weight))
 
-    def path(self, field: Field, z: Array, steps: int, solver: Solver) -> Path:
-        """Where places (N, ...) at time 0 go, at the ends of equal steps."""
+    def path(self, field: Field, z: Array, steps: int, solver: Solver, power: float = 1.0) -> Path:
+        """Where places (N, ...) at time 0 go, at the ends of steps that a power makes shorter towards time 1."""
 
         def velocity(x: Tensor, t: Tensor) -> Tensor:
             return torch.from_numpy(field(numbers(x), float(t[0])))
 
-        found = ode.path(velocity, torch.from_numpy(z), ode.times(steps), solver)
+        found = ode.path(velocity, torch.from_numpy(z), ode.times(steps, power), solver)
         return [(t, numbers(x)) for t, x in found]
 
-    def log_density(self, x: Array, steps: int, power: float) -> Array:
-        """Of places (N, D) at time 1, following the network back, in nats, (N,)."""
-        way = ode.times(steps, power)
-        return numbers(ode.log_density(self._model.followed(), torch.from_numpy(x), way, "heun"))
+    def log_density(self, x: Array, steps: int, power: float) -> tuple[Array, Array]:
+        """Of places (N, D) at time 1, following the network back, in nats, (N,), and the noise that they come from."""
+        way, field, places = ode.times(steps, power), self._model.followed(), torch.from_numpy(x)
+        nats = ode.log_density(field, places, way, "heun")
+        with torch.no_grad():
+            return numbers(nats), numbers(ode.follow(field, places, way[::-1], "heun"))
 
     def exact_log_density(self, mixture: Mixture, x: Array) -> Array:
         """Of places (N, D) at time 1, in nats, (N,)."""
@@ -128,10 +130,11 @@ class ByNumPy:
     def guided(self, given: Array, free: Array, weight: float) -> Array:
         return weight * given + (1 - weight) * free
 
-    def path(self, field: Field, z: Array, steps: int, solver: Solver) -> Path:
+    def path(self, field: Field, z: Array, steps: int, solver: Solver, power: float = 1.0) -> Path:
         found: Path = [(0.0, z)]
         for k in range(steps):
-            now, then, x = k / steps, (k + 1) / steps, found[-1][1]
+            now, then = (1 - ((steps - j) / steps) ** power for j in (k, k + 1))
+            x = found[-1][1]
             h, slope = then - now, field(x, now)
             if solver == "heun":
                 slope = (slope + field(x + h * slope, then)) / 2
@@ -140,7 +143,7 @@ class ByNumPy:
             found.append((then, x + h * slope))
         return found
 
-    def log_density(self, x: Array, steps: int, power: float) -> Array:
+    def log_density(self, x: Array, steps: int, power: float) -> tuple[Array, Array]:
         spent = np.zeros(len(x))
         way = [1 - (1 - k / steps) ** power for k in range(steps, -1, -1)]
         for now, then in pairwise(way):
@@ -152,7 +155,7 @@ class ByNumPy:
             x = x + h / 2 * (first + second)
             spent = spent + h / 2 * (at_first + at_second)
         # Going back, the divergences count with the sign of the step.
-        return np.asarray(spent - 0.5 * (x**2 + np.log(2 * np.pi)).sum(1))
+        return spent - 0.5 * (x**2 + np.log(2 * np.pi)).sum(1), x
 
     def exact_log_density(self, mixture: Mixture, x: Array) -> Array:
         logs = self._logs(mixture, x, np.ones(len(x)))
