@@ -63,7 +63,7 @@ def slider(times: list[float] | tuple[float, ...], start: int, *, plays: bool = 
 def pairs(x: Array) -> list[Message]:
     """Each of (N, 2) as two numbers in brackets."""
     return [
-        Message("({first}; {second})", {"first": Number(a, 2), "second": Number(b, 2)})
+        Message(N_("({first}, {second})"), {"first": Number(a, 2), "second": Number(b, 2)})
         for a, b in x.tolist()
     ]
 
