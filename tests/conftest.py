@@ -239,6 +239,7 @@ LESSON_CASES = [
     ("gan", ("gan-ring",)),
     ("gan", ("gan-mnist",)),
     ("flow-matching", ("flow-ring",)),
+    ("flow-matching", ("cflow-mnist",)),
     ("tokens", ("gpt-shakespeare",)),
     ("bigram", ("bigram-shakespeare",)),
     ("averaging", ("gpt2-shakespeare",)),

@@ -92,6 +92,7 @@ IMAGE_FLOW = Family(
     activity=N_("Train flow matching on {data}: {runs}."),
     headlines=("fd", "precision", "recall", "coverage"),
     guide="flow-matching.md",
+    lesson="flow-matching",
     search=("training.matrix_learning_rate=0.005..0.1 log", "model.time_mean=-1..1"),
     panels=(
         Panel("first-and-last"),

@@ -69,7 +69,7 @@ def ring(tiny_run: TinyRun) -> Run:
 
 @pytest.fixture(scope="session")
 def scene(ring: Run) -> Scene:
-    return Scene.of(Asked((ring,)))
+    return Scene.of_points(Asked((ring,)))
 
 
 @pytest.fixture(scope="session")
@@ -120,7 +120,7 @@ def test_the_users_points(tiny_run: TinyRun, tmp_path_factory: pytest.TempPathFa
 
 
 def test_another_seed_shows_another_line_and_the_same_one_the_same(ring: Run) -> None:
-    first, again, other = (Scene.of(Asked((ring,), seed=seed)).z for seed in (0, 0, 1))
+    first, again, other = (Scene.of_points(Asked((ring,), seed=seed)).z for seed in (0, 0, 1))
     assert (first == again).all()
     assert not (first == other).any()
 
@@ -161,8 +161,9 @@ def test_a_wrong_measure_fails_checks(
 
     make_wrong(monkeypatch, ByTorch, method, wrong)
     model, twin = ByTorch(scene), ByNumPy(scene)
+    rows = [row for row in STEPS if row.of is Scene]
     for place in MEASURES[method]:
-        both = (STEPS[place].step(scene, way) for way in (model, twin))
+        both = (rows[place].step(scene, way) for way in (model, twin))
         assert not all(check.holds for check in compared(*both)), TITLES[place]
 
 

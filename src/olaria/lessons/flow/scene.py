@@ -16,6 +16,7 @@ from torch import Generator, Tensor
 from olaria.data.base import PointData
 from olaria.families.flow_matching import PointFlowConfig
 from olaria.lessons.base import Array, Asked, numbers
+from olaria.lessons.flow.image_scene import Pictures
 from olaria.models.point_flow import PointFlow
 from olaria.objectives.mixture import Mixture
 from olaria.runs import Run
@@ -44,6 +45,7 @@ class Scene:
         x: points that it was not trained on, (N, 2).
         train: points that it was trained on, (K, 2).
         z: noise, (N, 2).
+        label: no class is given.
     """
 
     asked: Asked
@@ -52,10 +54,17 @@ class Scene:
     x: Tensor
     train: Tensor
     z: Tensor
+    label: None = None
 
     @classmethod
-    def of(cls, asked: Asked) -> Scene:
-        """That of the run that is asked for, everything from one seed."""
+    def of(cls, asked: Asked) -> Scene | Pictures:
+        """That of the run's family, everything from one seed."""
+        is_plane = asked.run.family == PointFlow.family
+        return cls.of_points(asked) if is_plane else Pictures.of(asked)
+
+    @classmethod
+    def of_points(cls, asked: Asked) -> Scene:
+        """That of a run of points."""
         run = asked.run
         model, data = run.model(), run.data(offline=asked.offline)
         assert isinstance(model, PointFlow) and isinstance(data, PointData)

@@ -18,8 +18,11 @@ from torch import Tensor
 
 from olaria.evaluation import plane as clustering
 from olaria.lessons.base import Array, numbers
-from olaria.lessons.by_numpy import flows
+from olaria.lessons.by_numpy import flow_images, flows
+from olaria.lessons.flow.image_scene import Pictures
 from olaria.lessons.flow.scene import Scene
+from olaria.models.image_flow import ImageFlow
+from olaria.models.point_flow import PointFlow
 from olaria.nn import ode
 from olaria.objectives import flow_matching
 from olaria.objectives.mixture import Mixture
@@ -34,17 +37,28 @@ Path = list[tuple[float, Array]]
 class ByTorch:
     """With the model, and the functions that training, sampling and evaluation use."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene | Pictures) -> None:
         self._scene, self._model = scene, copy.deepcopy(scene.model).double()
 
     def between(self, noise: Array, x: Array, t: Array) -> Array:
         """Places on the lines from noise to data, (N, ...), at times (N,)."""
         return numbers(flow_matching.between(*map(torch.from_numpy, (noise, x, t))))
 
-    @torch.no_grad()
     def velocity(self, x: Array, t: Array) -> Array:
-        """The network's, of places (N, ...) at times (N,)."""
-        return numbers(self._model.velocity(torch.from_numpy(x), torch.from_numpy(t)))
+        """The network's, of places (N, D) at times (N,), of the scene's class where it is given one."""
+        return self._of_class(x, t, self._scene.label)
+
+    def free(self, x: Array, t: Array) -> Array:
+        """The network's where it is given no class."""
+        return self._of_class(x, t, None)
+
+    @torch.no_grad()
+    def _of_class(self, x: Array, t: Array, label: int | None) -> Array:
+        places, times, model = torch.from_numpy(x), torch.from_numpy(t), self._model
+        if not isinstance(model, ImageFlow):
+            return numbers(model.velocity(places, times))
+        y = None if label is None else torch.full((len(x),), label)
+        return numbers(model.velocity(places.view(-1, *model.shape), times, y).flatten(1))
 
     def exact(self, mixture: Mixture, x: Array, t: Array) -> Array:
         """The mean velocity of all lines through places (N, D) at times (N,)."""
@@ -99,7 +113,7 @@ class ByTorch:
 class ByNumPy:
     """The twin: from the raw weights, by what each thing means."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene | Pictures) -> None:
         self._scene, self._model = scene, scene.model
 
     def between(self, noise: Array, x: Array, t: Array) -> Array:
@@ -107,7 +121,17 @@ class ByNumPy:
         return (1 - t) * noise + t * x
 
     def velocity(self, x: Array, t: Array) -> Array:
-        return flows.point_velocity(self._model, x, t)[0]
+        return self._of_class(x, t, self._scene.label)
+
+    def free(self, x: Array, t: Array) -> Array:
+        return self._of_class(x, t, None)
+
+    def _of_class(self, x: Array, t: Array, label: int | None) -> Array:
+        model = self._model
+        if isinstance(model, PointFlow):
+            return flows.point_velocity(model, x, t)[0]
+        images = x.reshape(-1, *model.shape)
+        return flow_images.image_velocity(model, images, t, label).reshape(len(x), -1)
 
     def exact(self, mixture: Mixture, x: Array, t: Array) -> Array:
         # The mean over clusters of what each of them is expected to become, less the noise that it is of.
@@ -144,14 +168,13 @@ class ByNumPy:
         return found
 
     def log_density(self, x: Array, steps: int, power: float) -> tuple[Array, Array]:
-        spent = np.zeros(len(x))
+        spent, model = np.zeros(len(x)), self._model
+        assert isinstance(model, PointFlow)
         way = [1 - (1 - k / steps) ** power for k in range(steps, -1, -1)]
         for now, then in pairwise(way):
             h, ends = then - now, (np.full(len(x), now), np.full(len(x), then))
-            first, at_first = flows.point_velocity(self._model, x, ends[0], tangents=True)
-            second, at_second = flows.point_velocity(
-                self._model, x + h * first, ends[1], tangents=True
-            )
+            first, at_first = flows.point_velocity(model, x, ends[0], tangents=True)
+            second, at_second = flows.point_velocity(model, x + h * first, ends[1], tangents=True)
             x = x + h / 2 * (first + second)
             spent = spent + h / 2 * (at_first + at_second)
         # Going back, the divergences count with the sign of the step.
