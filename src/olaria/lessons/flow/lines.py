@@ -99,7 +99,6 @@ def one_line(scene: Scene, way: Way) -> Values:
                 Message(N_("squared error")),
             ),
             tuple(rows),
-            digits=3,
         ),
     }
 

@@ -35,6 +35,8 @@ STEPS = 8
 """Of Heun's rule, along a path that is looked at."""
 CLEAR = 0.9
 """Of a pixel in [-1, 1]: one beyond it, on either side, is called black or white."""
+EVERY = 2
+"""Steps from one picture of a path to the next."""
 NUM_SOLVED = 2
 FINE_STEPS = 16
 """Of Heun's rule, along a path that counts as exact."""
@@ -129,8 +131,8 @@ def many_images(scene: Pictures, way: Way) -> Values:
     chosen = scene.copies.shares(torch.from_numpy(places), torch.from_numpy(times))
     strips = [
         _row(scene, Message("$x_t$"), places, _times(PLACES)),
-        _row(scene, Message(N_("$x̂$, network")), leads[0]),
-        _row(scene, Message(N_("$x̂$, closed form")), leads[1]),
+        _row(scene, Message(N_("$x̂$, network")), leads[0], _times(PLACES)),
+        _row(scene, Message(N_("$x̂$, closed form")), leads[1], _times(PLACES)),
     ]
     late = chosen[1].topk(min(MOST_LINES, len(train))).indices.numpy()
     ends = strip(
@@ -207,11 +209,11 @@ def image_paths(scene: Pictures, way: Way) -> Values:
     mean, end = numbers(scene.train).mean(0), places[-1]
     clear = (np.abs(leads) > CLEAR).mean((1, 2))
     spread = np.sqrt(leads.var(1).mean(1) / max(numbers(scene.x).var(0).mean(), 1e-12))
-    strips = []
+    strips, notes = [], _times(times[::EVERY])
     for row in range(places.shape[1]):
         title: Words = Message(N_("path {number}, $x_t$"), {"number": row + 1})
-        strips.append(_row(scene, title, places[:, row], _times(times)))
-        strips.append(_row(scene, Message("$x̂$"), leads[:, row]))
+        strips.append(_row(scene, title, places[::EVERY, row], notes))
+        strips.append(_row(scene, Message("$x̂$"), leads[::EVERY, row], notes))
     return {
         **told(scene),
         "count": places.shape[1],
