@@ -32,6 +32,12 @@ NUM_FOLLOWED = 200
 EVERY = 2
 """Steps from one frame of a slider to the next."""
 COMPARED: tuple[Solver, ...] = ("euler", "heun")
+NAMES: dict[Solver, str] = {
+    "euler": N_("Euler"),
+    "midpoint": N_("midpoint rule"),
+    "heun": N_("Heun"),
+}
+"""Of the solvers."""
 BUDGETS = (2, 4, 8, 16, 32, 64)
 """Evaluations of the network for one sample."""
 ASKED = 2
@@ -219,11 +225,3 @@ def solvers(scene: Scene, way: Way) -> Values:
             digits=3,
         ),
     }
-
-
-NAMES: dict[Solver, str] = {
-    "euler": N_("Euler"),
-    "midpoint": N_("midpoint rule"),
-    "heun": N_("Heun"),
-}
-"""Of the solvers."""

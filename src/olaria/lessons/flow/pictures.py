@@ -1,9 +1,10 @@
 r"""The steps of a run of images: the same questions as in the plane, with pictures for answers.
 
-Arrays, in the network's units and flat, D pixels: ``errors`` (T,), squared errors on one line, the mean over pixels;
-``losses`` (T, 2), of the network and of the closed form of the training images; ``ends`` (B, 2), distances of both
-solvers from the end of a path of many steps, the root mean square over pixels; ``agreement`` and ``spread`` (W,) at
-each weight; ``distances`` (N, 3), Euclidean, to the nearest training image.
+Arrays, in the network's units and flat, D pixels: on one line ``errors`` (T,), squared, the mean over pixels;
+``losses`` (T, 2), of the network and of the closed form of the training images; ``spreads``, the standard deviation of
+a pixel over the data's, by time or by weight; of both solvers ``errors`` (S, B), the distance from the end of a path of
+many steps, the root mean square over pixels; ``agreement`` (W,); ``distances`` (N, 3), Euclidean, to the nearest
+training image.
 
 Sources: those of :mod:`olaria.lessons.flow.lines`, :mod:`olaria.lessons.flow.flow` and
 :mod:`olaria.lessons.flow.samples`; Karras et al. 2022, section 3 (what a denoiser sees).

@@ -3,11 +3,12 @@ r"""The steps about what the flow makes: guidance, the density, and how near sam
 .. math:: v_w = v_\emptyset + w\,(v_y - v_\emptyset), \qquad
           \log p(x_1) = \log N(x_0; 0, I) - \int_0^1 \nabla \cdot v_\theta(x_t, t)\, dt
 
-Arrays: ``agreement`` and ``spread`` (W,), the share of samples that end nearest to the cluster and their standard
-deviation over the cluster's own, at each ``weights`` (W,); ``nats`` (N, 2), the log-density of test points in the units
-of the data, by the model and, where it is known, of the data; ``surface`` (R, C), the root of the density over its
-largest; ``distances`` (N, 3), Euclidean, to the nearest training point, in the network's units. Sources: Ho & Salimans
-2022, equation 6; Chen et al. 2018, equation 8; Bertrand et al. 2025 (the closed form copies).
+Arrays: ``agreement`` and ``spreads`` (W,), the share of samples that end nearest to the cluster and their standard
+deviation over the cluster's own, at each of :data:`WEIGHTS`; ``nats`` (N, 2), the log-density of test points in the
+units of the data, by the model and, where it is known, of the data; ``surface`` (R, C), from one half to 1, by the root
+of the density; ``distances`` (N, 3), Euclidean, to the nearest training point, in the network's units.
+
+Sources: Ho & Salimans 2022, equation 6; Chen et al. 2018, equation 8; Bertrand et al. 2025 (the closed form copies).
 """
 
 from __future__ import annotations
