@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from scipy.spatial.distance import cdist
 from torch import nn
 
+from olaria.families.flow_matching import ImageFlowConfig
 from olaria.lessons import LESSONS
 from olaria.lessons.base import Asked, Question, Step, numbers
 from olaria.lessons.by_numpy import flow_images
@@ -23,6 +24,7 @@ from olaria.lessons.flow.scene import at
 from olaria.lessons.flow.steps import STEPS
 from olaria.lessons.flow.ways import ByNumPy, ByTorch
 from olaria.lessons.twice import compared
+from olaria.models.image_flow import ImageFlow
 from olaria.runs import Run
 
 from .sound import assert_sound, make_wrong
@@ -69,9 +71,8 @@ def test_images_with_classes(digits: Run) -> None:
     assert_sound(steps, figures=True, source=True)
 
 
-@pytest.mark.parametrize("prediction", ["data", "noise"])
-def test_images_without_classes(tiny_run: TinyRun, prediction: str) -> None:
-    steps = lesson(tiny_run("flow-mnist", f"model.prediction={prediction}", steps=6))
+def test_images_without_classes(tiny_run: TinyRun) -> None:
+    steps = lesson(tiny_run("flow-mnist", steps=6))
     assert [step.name for step in steps] == [name for name in NAMES if name != "image_guidance"]
     assert_sound(steps, figures=True)
 
@@ -148,6 +149,21 @@ def test_the_twin_gives_the_velocity_of_each_class_and_of_none(scene: Pictures) 
         found.append(flow_images.image_velocity(scene.model, x, t, label))
         assert np.abs(found[-1] - expected).max() < 1e-4
     assert np.abs(found[0] - found[1]).max() > 1e-3 < np.abs(found[0] - found[2]).max()
+
+
+@pytest.mark.parametrize("prediction", ["velocity", "data", "noise"])
+def test_the_twin_gives_the_velocity_of_each_prediction(prediction: Any) -> None:
+    config = ImageFlowConfig(widths=(4, 8), depths=(1, 1), condition=8, prediction=prediction)
+    draws = torch.Generator().manual_seed(0)
+    model = ImageFlow(config, (1, 8, 8)).requires_grad_(False)
+    for parameter in model.parameters():  # a network begins with zeros in many places
+        parameter.add_(0.3 * torch.randn(parameter.shape, generator=draws))
+    model.adapt(torch.rand(20, 1, 8, 8, generator=draws))
+    x = torch.randn(5, 1, 8, 8, generator=draws).double()
+    t = torch.tensor([0, 0.01, 0.4, 0.99, 1]).double()
+    expected = model.double().velocity(x, t).numpy()
+    found = flow_images.image_velocity(model, x.numpy(), t.numpy(), None)
+    assert np.abs(found - expected).max() < 1e-4
 
 
 # -- what the steps say ----------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from olaria.lessons.flow.scene import Scene, at
 from olaria.lessons.flow.steps import STEPS
 from olaria.lessons.flow.ways import ByNumPy, ByTorch
 from olaria.lessons.twice import compared
+from olaria.models.point_flow import PointFlow
 from olaria.objectives.mixture import Mixture
 from olaria.runs import Run
 
@@ -103,10 +104,19 @@ def test_the_ring(ring: Run) -> None:
     assert_sound(steps, figures=True, source=True)
 
 
-@pytest.mark.parametrize("prediction", ["data", "noise"])
-def test_other_predictions(tiny_run: TinyRun, prediction: str) -> None:
-    run = tiny_run("flow-grid", f"model.prediction={prediction}", "training.ema=0", steps=12)
+def test_another_prediction(tiny_run: TinyRun) -> None:
+    run = tiny_run("flow-grid", "model.prediction=data", "training.ema=0", steps=12)
     assert_sound(lesson(run), figures=True)
+
+
+@pytest.mark.parametrize("prediction", ["velocity", "data", "noise"])
+def test_the_twin_gives_the_velocity_of_each_prediction(scene: Scene, prediction: Any) -> None:
+    config = scene.config.model_copy(update={"prediction": prediction})
+    model = PointFlow(config, 2).requires_grad_(False).double()
+    x, t = places(scene), np.array([0, 0.01, 0.3, 0.7, 0.99, 1])
+    expected = model.velocity(torch.from_numpy(x), torch.from_numpy(t)).numpy()
+    found, _ = flows.point_velocity(model, x, t)
+    assert np.abs(found - expected).max() < 1e-5
 
 
 def test_the_users_points(tiny_run: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -373,7 +383,16 @@ def test_the_best_velocity_leads_to_the_mean_first_and_to_the_data_last(
     assert found["first"] == pytest.approx(0, abs=1e-9)
     assert found["last"] == pytest.approx(1, abs=0.1)
     assert found["near_last"] > 0.9 > found["near_middle"]
-    assert found["answer"] == 0
+    assert found["answer"] == 0 and found["gathered"]
+
+
+def test_a_velocity_that_decides_at_once_is_called_so(
+    scene: Scene, ways: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(ByNumPy, "velocity", lambda self, x, t: np.ones_like(x))
+    found = flow.endpoints(scene, ways[1])
+    assert found["first"] == pytest.approx(found["last"])
+    assert found["answer"] == 2 and not found["gathered"]
 
 
 def test_more_evaluations_end_nearer(scene: Scene, ways: Any) -> None:
@@ -408,8 +427,10 @@ def test_the_density_is_in_the_units_of_the_data(scene: Scene, ways: Any) -> Non
     assert found["nats"][:, 0] == pytest.approx(model, abs=1e-3)
     assert found["excess"] == pytest.approx((truth - model).mean(), abs=1e-3)
     assert found["truth"] == pytest.approx(-truth.mean(), abs=1e-4)
-    noise = found["integral"] + (found["nats"][:, 0] + 2 * math.log(scene.spread)).mean()
-    assert noise < -math.log(2 * math.pi)  # N(0, I) is nowhere denser than in the middle
+    own, noise = ways[0].log_density(numbers(scene.x[:12]), 20, samples.DENSITY_POWER)
+    change = multivariate_normal.logpdf(noise, np.zeros(2)) - own
+    assert found["integral"] == pytest.approx(change.mean(), abs=1e-5)
+    assert found["factor"] == pytest.approx(math.exp(abs(found["integral"])))
     assert found["squeezed"] == (found["integral"] < 0)
     assert found["answer"] == int(found["squeezed"])
 

@@ -44,6 +44,8 @@ ASKED = 2
 """Place of the budget that is asked about."""
 ALIKE = 0.1
 """Of the larger error, by which less two errors differ that are called alike."""
+GATHERED = 0.33
+"""Of the data's standard deviation, below which predictions are said to lie in one place."""
 BENT = 1.01
 """How many times as long as straight is called bent."""
 
@@ -139,11 +141,12 @@ def endpoints(scene: Scene, way: Way) -> Values:
         **told(scene),
         "count": len(z),
         "first": spreads[0],
+        "gathered": bool(spreads[0] < GATHERED),
         "middle": spreads[middle],
         "last": spreads[-1],
         "near_middle": near[middle],
         "near_last": near[-1],
-        "answer": int(np.searchsorted((0.33, 0.67), spreads[0])),
+        "answer": int(np.searchsorted((GATHERED, 1 - GATHERED), spreads[0])),
         "leads": leads,
         "spreads": spreads,
         "moved": Choice("", (slider(times.tolist(), 0),), frames, (0, 5, len(frames) - 1)),

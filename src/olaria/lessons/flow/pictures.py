@@ -18,7 +18,7 @@ import torch
 from olaria.i18n import N_, Message
 from olaria.lessons.base import Array, numbers
 from olaria.lessons.figures import Bars, Curve, Images, Plot, Strip, Table, Words
-from olaria.lessons.flow.flow import ALIKE, BENT, COMPARED, NAMES
+from olaria.lessons.flow.flow import ALIKE, BENT, COMPARED, GATHERED, NAMES
 from olaria.lessons.flow.image_scene import Pictures
 from olaria.lessons.flow.lines import PLACES, TIMES, Values
 from olaria.lessons.flow.samples import COPIES, COPY_POWER, COPY_STEPS, FAR
@@ -226,7 +226,8 @@ def image_paths(scene: Pictures, way: Way) -> Values:
         "last": spread[-1],
         "clear_first": clear[0],
         "clear_last": clear[-1],
-        "answer": int(np.searchsorted((0.33, 0.67), spread[0])),
+        "clearer": bool(clear[-1] > clear[0]),
+        "answer": int(np.searchsorted((GATHERED, 1 - GATHERED), spread[0])),
         "spreads": spread,
         "pictures": Images("", tuple(strips)),
     }
