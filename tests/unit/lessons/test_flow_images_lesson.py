@@ -217,6 +217,8 @@ def test_a_velocity_that_copies_leads_from_one_blur_to_images(
     assert found["answer"] == 0
     assert found["from_mean"] == pytest.approx(0, abs=1e-6)
     assert found["clear_last"] > found["clear_first"]
+    assert found["clearer"] and found["bends"]
+    assert found["ratio"] > 0
 
 
 def test_paths_that_are_straight_are_called_so(
