@@ -193,6 +193,17 @@ def test_the_closed_form_leads_to_the_mean_first_and_to_one_image_last(
     assert found["apart"] > 0
 
 
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_what_the_noise_leads_to_is_told_by_its_distance(
+    scene: Pictures, ways: Any, monkeypatch: pytest.MonkeyPatch, place: int
+) -> None:
+    train, z = numbers(scene.train), numbers(scene.z[:1])
+    nearest = train[cdist(z, train).argmin()]
+    goal = (numbers(scene.x[0]), train.mean(0), nearest)[place]
+    monkeypatch.setattr(ByNumPy, "velocity", lambda self, x, t: goal - x)
+    assert pictures.many_images(scene, ways[1])["answer"] == place
+
+
 def test_the_closed_form_knows_its_images_by_heart(scene: Pictures, ways: Any) -> None:
     found = pictures.loss_of_images(scene, ways[1])
     assert found["losses"][-1, 1] < 1e-6
