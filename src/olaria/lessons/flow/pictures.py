@@ -309,7 +309,7 @@ def image_guidance(scene: Pictures, way: Way) -> Values | None:
         "agreement": np.array(agreement),
         "spreads": np.array(spreads),
         "pictures": Images("", tuple(rows)),
-        "table": Table("", columns, tuple(zip(WEIGHTS, agreement, spreads, strict=True)), digits=3),
+        "table": Table("", columns, tuple(zip(WEIGHTS, agreement, spreads, strict=True))),
     }
 
 

@@ -91,7 +91,7 @@ def guidance(scene: Scene, way: Way) -> Values:
         "spreads": found,
         "mode": mode,
         "moved": Choice("", (control,), tuple(figures), (0, 1, len(WEIGHTS) - 1)),
-        "table": Table("", columns, rows, digits=3),
+        "table": Table("", columns, rows),
     }
 
 
