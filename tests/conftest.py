@@ -240,6 +240,8 @@ LESSON_CASES = [
     ("vae", ("vae-mnist", "ae-mnist", "vae-mnist model.beta=4")),
     ("gan", ("gan-ring",)),
     ("gan", ("gan-mnist",)),
+    ("flow-matching", ("flow-ring",)),
+    ("flow-matching", ("cflow-mnist",)),
     ("tokens", ("gpt-shakespeare",)),
     ("bigram", ("bigram-shakespeare",)),
     ("averaging", ("gpt2-shakespeare",)),

@@ -131,6 +131,7 @@ LessonName = Literal[
     "kl",
     "vae",
     "gan",
+    "flow-matching",
     "tokens",
     "bigram",
     "averaging",

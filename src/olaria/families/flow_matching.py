@@ -115,6 +115,7 @@ IMAGE_FLOW = Family(
     activity=N_("Train flow matching on {data}: {runs}."),
     headlines=("fd", "precision", "recall", "coverage"),
     guide="flow-matching.md",
+    lesson="flow-matching",
     search=("training.matrix_learning_rate=0.005..0.1 log", "model.time_mean=-1..1"),
     panels=(
         _FIRST_AND_LAST,
@@ -138,6 +139,7 @@ POINT_FLOW = Family(
     activity=N_("Train flow matching on {data}: {runs}."),
     headlines=("excess_nats", "modes_covered", "high_quality_share", "precision", "recall"),
     guide="flow-matching.md",
+    lesson="flow-matching",
     search=("model.time_mean=-1..2", "model.wave_number=0.2..3 log"),
     panels=(_FIRST_AND_LAST, Panel("animation"), Panel("losses")),
     curves=(Curve(N_("squared error of the velocity"), ("velocity_error", "loss")),),

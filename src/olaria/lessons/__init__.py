@@ -10,6 +10,7 @@ LESSONS: dict[str, Lesson] = {
     "kl": Lesson("kl", ("vae",), "vae-mnist", needs_run=False),
     "vae": Lesson("vae", ("vae",), "vae-mnist"),
     "gan": Lesson("gan", ("gan", "plane-gan"), "gan-ring"),
+    "flow-matching": Lesson("flow", ("point-flow", "image-flow"), "flow-ring"),
     "tokens": Lesson(
         "tokens", ("bigram", "language", "gpt", "translation"), "gpt-shakespeare", takes_prompt=True
     ),

@@ -27,6 +27,7 @@ CASES = {
     "gpt": ("gpt-shakespeare", "loss_nats_per_token"),
     "fine-tuning": ("gpt-shakespeare", "loss_nats_per_token"),
     "gan": ("gan-ring", "high_quality_share"),
+    "flow-matching": ("flow-ring", "excess_nats"),
 }
 """Of a lesson: the preset that carries it, and the number that it shares with an evaluation."""
 
