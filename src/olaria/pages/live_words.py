@@ -251,6 +251,40 @@ OF_PART: Mapping[str, Mapping[str, str]] = {
             "G's turn, 3 of 3: G's weights have moved, and all of its points with them. The loss was {loss}."
         ),
     },
+    "live_flow": {
+        "seen": N_(
+            "the plane: the data, points on their way, and a path; "
+            "choose where it begins by pointer or with the arrow keys"
+        ),
+        "shown": N_("the points follow"),
+        "lines": N_("the straight lines of random pairs"),
+        "flow": N_("the network's velocity"),
+        "steps": N_("steps"),
+        "solver": N_("solver"),
+        "euler": N_("Euler"),
+        "midpoint": N_("midpoint rule"),
+        "heun": N_("Heun"),
+        "seed": N_("seed"),
+        "play": N_("play"),
+        "pause": N_("pause"),
+        "evaluations": N_("evaluations of the network per sample"),
+        "apart": N_("distance of the ends from the exact ends (root mean square)"),
+        "near": N_("samples near a cluster"),
+        "network": N_("velocity at the ring: network"),
+        "exact": N_("velocity at the ring: closed form"),
+        "target": N_("target x − ε of the red line"),
+        "error": N_("squared error of the network"),
+        "key_lines": N_(
+            "Grey: data. Yellow: noise on its way to data, each on its own line. Red: one line, with a ring at its xₜ; "
+            "click anywhere to choose its noise. Arrow: where the network's velocity would arrive at t = 1."
+        ),
+        "key_flow": N_(
+            "Grey: data, and arrows for the network's velocity at this t. Yellow: samples on their way; "
+            "blue: some of their paths. Red: a path that begins where you click, each dot the end of a step; dotted: "
+            "the same path with many steps. Arrow at the ring: where the velocity would arrive at t = 1."
+        ),
+        "exactKey": N_("Dashed blue arrow: the same by the closed form."),
+    },
     "live_peaks": {
         "seen": N_(
             "the density p, and the best normal distribution for each direction of the divergence"

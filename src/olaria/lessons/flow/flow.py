@@ -18,6 +18,7 @@ from olaria.lessons.figures import Bars, Choice, Cloud, Control, Curve, Plot, Sc
 from olaria.lessons.flow.lines import Values, slider, told
 from olaria.lessons.flow.scene import SHOWN, Scene, at
 from olaria.lessons.flow.ways import Field, Way
+from olaria.lessons.live_flow import FEW_STEPS, PATHS, plane_flow
 from olaria.nn.ode import EVALUATIONS
 from olaria.vocabulary import Solver
 
@@ -91,8 +92,10 @@ def paths(scene: Scene, way: Way) -> Values:
         "answer": 1 if ratio > BENT else 0,
         "paths": places[:, :NUM_PATHS],
         "bent": Scatter("", clouds, names, panels=True, extent=scene.extent),
-        "moved": Choice(
-            "", (slider(times[::EVERY], len(frames) - 1),), frames, (0, 5, len(frames) - 1)
+        "moved": plane_flow(
+            scene,
+            Choice("", (slider(times[::EVERY], len(frames) - 1),), frames, (0, 5, len(frames) - 1)),
+            PATHS,
         ),
     }
 
@@ -211,7 +214,7 @@ def solvers(scene: Scene, way: Way) -> Values:
         "own_solver": Message(NAMES[scene.model.sampler.solver]),
         "answer": answer,
         "errors": errors,
-        "ends": Choice("", (control,), frames, (0, len(BUDGETS) - 1)),
+        "ends": plane_flow(scene, Choice("", (control,), frames, (0, len(BUDGETS) - 1)), FEW_STEPS),
         "bars": Bars(
             "",
             budgets,

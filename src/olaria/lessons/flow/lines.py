@@ -23,6 +23,7 @@ from olaria.lessons.flow.scene import Scene, at
 from olaria.lessons.flow.ways import Way
 from olaria.lessons.gan.record import recorded
 from olaria.lessons.images import value
+from olaria.lessons.live_flow import LINES, plane_flow
 from olaria.numbers import Number
 from olaria.objectives.flow_matching import logit_normal
 
@@ -89,7 +90,7 @@ def one_line(scene: Scene, way: Way) -> Values:
         "places": places,
         "velocities": velocities,
         "errors": errors,
-        "moved": _line_with_slider(scene, way, noise, x),
+        "moved": plane_flow(scene, _line_with_slider(scene, way, noise, x), LINES),
         "table": Table(
             "",
             (

@@ -55,8 +55,9 @@ const moved = (x, v, length) => x.map((value, i) => value + length * v[i]);
  * @param {number} now
  * @param {number} then
  * @param {string} solver "euler", "midpoint" or "heun"
+ * @returns {Float32Array}
  */
-function step(velocity, x, now, then, solver) {
+export function step(velocity, x, now, then, solver) {
   const length = then - now;
   const first = velocity(x, now);
   if (solver === "euler") return moved(x, first, length);

@@ -3,7 +3,7 @@
  */
 
 import { mlp } from "./dense.js";
-import { TIME_WAVES, path, timeWaves, times, velocityOf } from "./flow_matching.js";
+import { TIME_WAVES, path, step, timeWaves, times, velocityOf } from "./flow_matching.js";
 
 /** @typedef {import("./weights.js").Opened} Opened */
 
@@ -12,6 +12,9 @@ import { TIME_WAVES, path, timeWaves, times, velocityOf } from "./flow_matching.
  * @property {number} latent coordinates of a point, and of its noise
  * @property {(x: ArrayLike<number>, t: ArrayLike<number>) => Float32Array} velocity of places, side by side, at a time
  *   each, in units of the data's spread around its centre
+ * @property {(x: Float32Array, now: number, then: number, solver: string) => Float32Array} step places, side by side,
+ *   from one time to the next, in those units
+ * @property {(steps: number) => number[]} times of so many steps, both ends among them
  * @property {(z: ArrayLike<number>, steps?: number, solver?: string) => Float32Array[]} path where noise, side by side,
  *   is after each step, the start included, in those units
  * @property {(z: ArrayLike<number>, steps?: number, solver?: string) => Float32Array} generate where it ends, in the
@@ -60,6 +63,8 @@ export function createPointFlow(opened) {
   return {
     latent: size,
     velocity,
+    step: (x, now, then, solver) => step(at, x, now, then, solver),
+    times: (steps) => times(steps, power),
     path: followed,
     generate: (z, steps = usualSteps, solver = usualSolver) =>
       followed(z, steps, solver)[steps].map((value, i) => centre[i % size] + spread * value),
