@@ -88,7 +88,7 @@ def test_paths_and_samples_are_pythons(in_page: Any, of_flow: Any) -> None:
         choose("solver", solver);
         choose("steps", String(steps));
         await done();
-        tables.push([steps, await table(), tally()["evaluations of the network per sample"]]);
+        tables.push([steps, await table(), tally()["evaluations per sample"]]);
       }
       return {state: box.dataset.state, tables};""",
     )
@@ -103,13 +103,13 @@ def test_paths_and_samples_are_pythons(in_page: Any, of_flow: Any) -> None:
         with torch.no_grad():
             path = list(sampler.path(field, at))
             ends = sampler.follow(field, torch.tensor(points[:, :2], dtype=torch.float32))
-            fine = Sampler(40, "heun").follow(
+            fine = Sampler(100, "heun").follow(
                 field, torch.tensor(points[:, :2], dtype=torch.float32)
             )
         assert [float(key[8:]) for key in rows if key.startswith("path")] == [t for t, _ in path]
         assert all_of(rows, "path") == pytest.approx(torch.cat([x for _, x in path]), abs=1e-4)
         assert points[:, 2:] == pytest.approx(ends.numpy(), abs=1e-4)
-        apart = (ends - fine).square().sum(1).mean().sqrt().item()
+        apart = (ends - fine)[:40].square().sum(1).mean().sqrt().item()
         assert rows["distance"][0] == pytest.approx(apart, abs=1e-4)
     noise = all_of(rows_of(found["tables"][0][1]), "point ")[:, :2]
     assert len(noise) == 240 and abs(noise.mean()) < 0.15 and noise.std() == pytest.approx(1, abs=0.1)  # fmt: skip

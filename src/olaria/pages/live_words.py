@@ -267,21 +267,24 @@ OF_PART: Mapping[str, Mapping[str, str]] = {
         "seed": N_("seed"),
         "play": N_("play"),
         "pause": N_("pause"),
-        "evaluations": N_("evaluations of the network per sample"),
-        "apart": N_("distance of the ends from the exact ends (root mean square)"),
+        "evaluations": N_("evaluations per sample"),
+        "apart": N_("error of the ends"),
         "near": N_("samples near a cluster"),
-        "network": N_("velocity at the ring: network"),
-        "exact": N_("velocity at the ring: closed form"),
+        "network": N_("network's velocity at the ring"),
+        "exact": N_("closed form there"),
         "target": N_("target x − ε of the red line"),
         "error": N_("squared error of the network"),
         "key_lines": N_(
-            "Grey: data. Yellow: noise on its way to data, each on its own line. Red: one line, with a ring at its xₜ; "
-            "click anywhere to choose its noise. Arrow: where the network's velocity would arrive at t = 1."
+            "Grey: data. Yellow: noise on its way to data, each point on a line of its own. "
+            "Red: one line, with a ring at its place; choose its noise by a click. "
+            "Arrow: where the network's velocity would arrive at t = 1."
         ),
         "key_flow": N_(
-            "Grey: data, and arrows for the network's velocity at this t. Yellow: samples on their way; "
-            "blue: some of their paths. Red: a path that begins where you click, each dot the end of a step; dotted: "
-            "the same path with many steps. Arrow at the ring: where the velocity would arrive at t = 1."
+            "Grey: data; the arrows are the network's velocity at this t. Yellow: samples on their way. "
+            "Blue: the paths of some. Red: a path that begins where you click, with a dot at the end of each step; "
+            "dotted, the same path with {fine} steps of Heun's rule. "
+            "Arrow at the ring: where the velocity would arrive at t = 1. "
+            "Error of the ends: root mean square of the distance of {count} points from the ends of such fine paths."
         ),
         "exactKey": N_("Dashed blue arrow: the same by the closed form."),
     },

@@ -66,25 +66,25 @@ export function makeFlowView(side, [left, right, bottom, top], colours, label) {
     context.strokeStyle = colours.muted;
     context.lineWidth = 1.1 * unit;
     context.globalAlpha = FIELD_SHADE;
+    context.beginPath();
     for (let i = 0; i < v.length; i += 2) {
       const speed = Math.hypot(v[i], v[i + 1]), length = Math.min(FIELD_LONGEST, FIELD_REACH * speed) * gap;
       const half = speed ? length / speed / 2 : 0, [dx, dy] = [half * v[i], half * v[i + 1]];
       arrow([places[i] - dx, places[i + 1] - dy], [places[i] + dx, places[i + 1] + dy], 4.5 * unit);
     }
+    context.stroke();
     context.globalAlpha = 1;
   };
-  /** @param {number[]} from @param {number[]} to @param {number} most of its head */
+  /** Adds an arrow to the path. @param {number[]} from @param {number[]} to @param {number} most of its head */
   const arrow = (from, to, most) => {
     const [[x, y], [endX, endY]] = [from, to].map(([a, b]) => place(a, b));
     const angle = Math.atan2(endY - y, endX - x), head = Math.min(most, Math.hypot(endX - x, endY - y) / 2);
-    context.beginPath();
     context.moveTo(x, y);
     context.lineTo(endX, endY);
     for (const turn of [2.6, -2.6]) {
       context.moveTo(endX, endY);
       context.lineTo(endX + head * Math.cos(angle + turn), endY + head * Math.sin(angle + turn));
     }
-    context.stroke();
   };
 
   const drawMark = ({ done, rest, fine, leads }, isStepped, unit) => {
@@ -96,14 +96,16 @@ export function makeFlowView(side, [left, right, bottom, top], colours, label) {
     stroke(done, colours.clay, 3 * unit);
     context.fillStyle = colours.clay;
     for (const [x, y] of isStepped ? [...done.slice(0, -1), ...rest.slice(1)] : done.slice(0, 1)) {
-      dot(x, y, 4 * unit);
+      dot(x, y, 3.6 * unit);
       context.fill();
     }
     for (const { to, isExact } of leads) {
       context.strokeStyle = isExact ? colours.blue : colours.ink;
       context.lineWidth = (isExact ? 2 : 2.4) * unit;
       context.setLineDash(isExact ? [6 * unit, 4 * unit] : []);
+      context.beginPath();
       arrow(now, to, 9 * unit);
+      context.stroke();
       context.setLineDash([]);
     }
     for (const [colour, width] of [[colours.ground, 5], [colours.ink, 2.5]]) {

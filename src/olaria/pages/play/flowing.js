@@ -12,8 +12,9 @@ import { uniforms } from "./sampling.js";
  * @property {Float32Array[]} places at each of them, side by side
  */
 
-export const FINE_STEPS = 40; // of Heun's rule, along a path that counts as exact
+export const FINE_STEPS = 100; // of Heun's rule, along a path that counts as exact
 const CHUNK = 40; // points that are followed together
+export const COMPARED = CHUNK; // points whose ends are compared with exact ones
 const CELLS = 13; // of the grid, across
 const FIELDS = 21; // times at which the velocity on the grid is known
 const SLICE_MS = 9; // of work in a frame
@@ -55,7 +56,7 @@ const lastBefore = (times, t) => Math.max(0, Math.min(times.length - 2, times.fi
 export const distance = (a, b) => Math.sqrt(2 * a.reduce((sum, value, i) => sum + (value - b[i]) ** 2, 0) / a.length);
 
 /**
- * What all parts of a page know of a model: the velocity on the grid, and the exact ends of each seed's points.
+ * What all parts of a page know of a model: the velocity on the grid, and the exact ends of each seed's first points.
  * @type {WeakMap<PointFlow, Map<string, Float32Array[]>>}
  */
 const KNOWN = new WeakMap();
@@ -124,7 +125,7 @@ export class Flowing {
     this.count = count;
     /** @type {Paths[]} of the points, chunk by chunk; those of the last choice until the new ones are known */
     this.chunks = [];
-    /** @type {Float32Array[]} where they end on a fine path, chunk by chunk */
+    /** @type {Float32Array[]} where the first of them end on a fine path, chunk by chunk */
     this.ends = [];
     /** The velocity on the grid, time by time; undefined where it is not known yet. */
     this.fields = known(model, "field", left, right, bottom, top);
@@ -166,7 +167,7 @@ export class Flowing {
       this.fields[k] = this.model.velocity(this.grid, new Float32Array(CELLS ** 2).fill(k / (FIELDS - 1)));
       yield true;
     }
-    for (const [i, start] of starts.entries()) {
+    for (const [i, start] of starts.slice(0, COMPARED / CHUNK).entries()) {
       ends[i] ??= (yield* followed(this.model, start, FINE_STEPS, "heun")).places[FINE_STEPS];
     }
     yield true;
@@ -178,10 +179,10 @@ export class Flowing {
     return one && two ? { places: this.grid, gap: this.gap, v: one.map((value, i) => value + (at - k) * (two[i] - value)) } : null;
   }
 
-  /** How far the points end from the exact ends, root mean square; NaN where it is not known yet. */
+  /** How far the first points end from the exact ends, root mean square; NaN where it is not known yet. */
   get apart() {
-    if (!this.isComplete || this.ends.length < this.chunks.length) return NaN;
-    const ends = this.chunks.map(({ places }) => /** @type {Float32Array} */ (places.at(-1)));
+    if (!this.isComplete || this.ends.length < COMPARED / CHUNK) return NaN;
+    const ends = this.ends.map((_, i) => /** @type {Float32Array} */ (this.chunks[i].places.at(-1)));
     return distance(joinedAll(ends), joinedAll(this.ends));
   }
 

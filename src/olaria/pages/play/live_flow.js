@@ -2,11 +2,11 @@
 
 import { makeNumber, makeSelect, makeSlider } from "./controls.js";
 import { make, press } from "./elements.js";
-import { FINE_STEPS, Flowing, followed, makeWorker, splitAt } from "./flowing.js";
+import { COMPARED, FINE_STEPS, Flowing, followed, makeWorker, splitAt } from "./flowing.js";
 import { choosePlace, makeFlowView } from "./flow_view.js";
 import { FORMS, whole } from "./link_state.js";
 import { mixtureVelocity } from "./mixture.js";
-import { written } from "./numbers.js";
+import { filled, written } from "./numbers.js";
 import { clusters } from "./points.js";
 
 const SIDE = 380; // in CSS pixels
@@ -16,7 +16,7 @@ const STEPS = [1, 2, 5, 10, 20, 50];
 const EVALUATIONS = { euler: 1, midpoint: 2, heun: 2 }; // of a step
 const SOLVERS = Object.keys(EVALUATIONS);
 const KINDS = ["lines", "flow"];
-const MOST_MARKED = 20; // steps whose ends are marked
+const MOST_MARKED = 10; // steps whose ends are marked
 const PLAY_MS = 4000;
 const LEAP = 0.1, LEAP_MS = 900; // where the reader wants little motion
 
@@ -92,7 +92,8 @@ export function part(stage) {
   };
   const begin = () => {
     for (const { element } of ofFlow) element.hidden = !isFlow();
-    key.textContent = words[`key_${values.shown}`] + (settings.modes ? ` ${words.exactKey}` : "");
+    const told = filled(words[`key_${values.shown}`], { fine: FINE_STEPS, count: COMPARED });
+    key.textContent = settings.modes ? `${told} ${words.exactKey}` : told;
     follow();
     work();
     moved();
@@ -118,8 +119,9 @@ export function part(stage) {
   };
   stage.room.append(
     make("div.controls", {}, shown.element, steps.element, solver.element, number.element),
-    make("div.live-pair.played", {}, view.canvas, make("div.beside", {},
-      make("div.controls", {}, slider.element, playing.button), tally, key)),
+    make("div.controls.time", {}, slider.element, playing.button),
+    make("div.live-pair.played", {}, view.canvas, make("div.beside", {}, tally)),
+    key,
   );
   whenSeen(view.canvas, () => { isSeen = true; follow(); work(); });
   return {
@@ -189,7 +191,7 @@ function linesOf(values, settings, seen, flowing, words) {
   }
   const lines = [[words.evaluations, written(evaluationsOf(values), 0)]];
   const { apart } = flowing;
-  lines.push([words.apart, Number.isNaN(apart) ? "…" : written(apart, 4)]);
+  lines.push([words.apart, Number.isNaN(apart) ? "…" : written(apart, 3)]);
   if (modes) lines.push([words.near, flowing.isComplete ? `${written(100 * clusters(flowing.at(1), modes, std).near, 0)}%` : "…"]);
   return [...lines, ...ofPlace];
 }
