@@ -118,8 +118,8 @@ export function part(stage) {
     begin();
   };
   stage.room.append(
-    make("div.controls", {}, shown.element, steps.element, solver.element, number.element),
-    make("div.controls.time", {}, slider.element, playing.button),
+    make("div.controls.inline", {}, shown.element, steps.element, solver.element, number.element),
+    make("div.controls.inline.time", {}, slider.element, playing.button),
     make("div.live-pair.played", {}, view.canvas, make("div.beside", {}, tally)),
     key,
   );
