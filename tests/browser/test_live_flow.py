@@ -250,6 +250,21 @@ def test_with_little_motion_it_leaps(in_page: Any, of_flow: Any, with_script: An
     assert times == pytest.approx([0, 0.1, 0.2, 0.3])
 
 
+def test_its_work_begins_when_it_is_seen(in_page: Any, of_flow: Any) -> None:
+    found = in_page(
+        of_flow[2].html(),
+        started("solvers")
+        + """
+      await wait(1000);
+      const before = tally()["error of the ends"];
+      box.scrollIntoView();
+      await done();
+      return [before, Number(tally()["error of the ends"])];""",
+        clock="wall",
+    )
+    assert found[0] == "…" and found[1] > 0
+
+
 def test_a_link_shows_what_it_names_and_bad_ones_the_start(in_page: Any, of_flow: Any) -> None:
     script = (
         started("solvers")
@@ -258,7 +273,7 @@ def test_a_link_shows_what_it_names_and_bad_ones_the_start(in_page: Any, of_flow
       return [control("t").value, control("steps").value, control("solver").value, control("seed").value];"""
     )
     good = "#flow3.t=0.25&flow3.steps=5&flow3.solver=heun&flow3.seed=7"
-    bad = "#flow3.t=2&flow3.steps=3&flow3.solver=rk4&flow3.seed=-1&flow3.at=99,0"
+    bad = "#flow3.t=-1&flow3.steps=3&flow3.solver=rk4&flow3.seed=-1&flow3.at=99,0"
     assert in_page(of_flow[0], script, address=good) == ["0.25", "5", "Heun", "7"]
     assert in_page(of_flow[0], script, address=bad) == ["1", "2", "Euler", "0"]
 
