@@ -46,7 +46,7 @@ export function createImageFlow(opened) {
   const { classes, prediction } = config;
   const shape = /** @type {number[]} */ (opened.dimensions);
   const size = numElements(shape);
-  const network = unet(opened, "network", config.patch);
+  const network = unet(opened, "network", config.patch, shape[0]);
   const time = mlp(opened, "time", "silu");
   const rows = classes ? opened.tensor("class_rows.weight") : null;
   const [mean, variance, logit] = ["mean", "variance", "logit"].map((name) => opened.tensor(name).data);

@@ -4,13 +4,11 @@
 
 import { createAutoencoder, createVae } from "./autoencoder.js";
 import { mlp } from "./dense.js";
-import { timeWaves, times } from "./point_flow.js";
+import { path, timeWaves, times, velocityOf } from "./flow_matching.js";
 import { apply, linear, rmsNorm, silu, vector } from "./tensor.js";
 
 /** @typedef {import("./weights.js").Opened} Opened */
 /** @typedef {import("./autoencoder.js").ImageModel} ImageModel */
-
-const LEAST_LEFT = 0.05;
 
 /**
  * @typedef {object} LatentFlow
@@ -77,23 +75,11 @@ export function createLatentFlow(opened) {
     seen.set(waves, latent);
     const out = network(seen, apply(time(waves), silu));
     const q = (1 - t) ** 2 + t ** 2;
-    return out.map((value, i) => {
-      if (prediction === "data") return (value - x[i]) / Math.max(LEAST_LEFT, 1 - t);
-      if (prediction === "noise") return (x[i] - value) / Math.max(LEAST_LEFT, t);
-      return ((2 * t - 1) / q) * x[i] + value / Math.sqrt(q);
-    });
-  };
-
-  /** @param {Float32Array} x @param {Float32Array} v @param {number} length */
-  const moved = (x, v, length) => x.map((value, i) => value + length * v[i]);
-
-  /** @param {Float32Array} x @param {number} now @param {number} then @param {string} solver */
-  const step = (x, now, then, solver) => {
-    const length = then - now;
-    const first = velocity(x, now);
-    if (solver === "euler") return moved(x, first, length);
-    if (solver === "midpoint") return moved(x, velocity(moved(x, first, length / 2), now + length / 2), length);
-    return moved(moved(x, first, length / 2), velocity(moved(x, first, length), then), length / 2);
+    return out.map((value, i) =>
+      prediction === "velocity"
+        ? ((2 * t - 1) / q) * x[i] + value / Math.sqrt(q)
+        : velocityOf(value, prediction, x[i], t),
+    );
   };
 
   return {
@@ -102,9 +88,7 @@ export function createLatentFlow(opened) {
     classes: 0,
     velocity,
     decode(z, steps = usualSteps, solver = usualSolver) {
-      let x = Float32Array.from(vector(z, latent));
-      const at = times(steps, power);
-      for (let k = 0; k < steps; k++) x = step(x, at[k], at[k + 1], solver);
+      const x = path(velocity, vector(z, latent), times(steps, power), solver)[steps];
       return decode(x.map((value, i) => centre[i] + spread[i] * value));
     },
   };

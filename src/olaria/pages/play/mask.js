@@ -2,13 +2,11 @@
  * Masked diffusion of binary pixels, as of `olaria.models.mask`: each hidden pixel given the visible ones.
  */
 
-import { added, convolve, fromPicture, kernel, normedRelu, toPicture, upConv } from "./conv.js";
-import { apply, erf, linear, relu, sigmoid, vector } from "./tensor.js";
+import { erf, sigmoid, vector } from "./tensor.js";
+import { unet } from "./unet.js";
 import { numElements } from "./weights.js";
 
 /** @typedef {import("./weights.js").Opened} Opened */
-/** @typedef {import("./conv.js").Picture} Picture */
-/** @typedef {(x: Picture) => Picture} Layer */
 
 /** Side of the squares of pixels that become channels. */
 const PATCH = 2;
@@ -30,99 +28,6 @@ const MEAN_PARTS = 4;
  */
 
 /**
- * Squares of pixels become channels; see `torch.nn.functional.pixel_unshuffle`.
- * @param {ArrayLike<number>} x (C, H, W)
- * @param {number[]} shape [C, H, W]
- * @returns {Picture}
- */
-export function unshuffled(x, [channels, height, width]) {
-  const [tall, wide] = [height / PATCH, width / PATCH];
-  const out = new Float32Array(x.length);
-  for (let i = 0; i < out.length; i++) {
-    const [column, row, channel] = [i % width, Math.floor(i / width) % height, Math.floor(i / (width * height))];
-    const to = (channel * PATCH + (row % PATCH)) * PATCH + (column % PATCH);
-    out[(to * tall + Math.floor(row / PATCH)) * wide + Math.floor(column / PATCH)] = x[i];
-  }
-  return toPicture(out, [PATCH * PATCH * channels, tall, wide]);
-}
-
-/**
- * What `unshuffled` does, undone.
- * @param {Picture} picture
- * @returns {Float32Array} (C, H, W)
- */
-export function shuffled(picture) {
-  const x = fromPicture(picture);
-  const [height, width] = [PATCH * picture.height, PATCH * picture.width];
-  const out = new Float32Array(x.length);
-  for (let i = 0; i < out.length; i++) {
-    const [column, row, channel] = [i % width, Math.floor(i / width) % height, Math.floor(i / (width * height))];
-    const from = (channel * PATCH + (row % PATCH)) * PATCH + (column % PATCH);
-    out[i] = x[(from * picture.height + Math.floor(row / PATCH)) * picture.width + Math.floor(column / PATCH)];
-  }
-  return out;
-}
-
-/** @param {Picture} x @returns {Picture} */
-const copied = (x) => ({ ...x, data: x.data.slice() });
-
-/**
- * The U-Net without a condition; see `olaria.nn.unet`.
- * @param {Opened} opened
- * @param {string} prefix
- * @param {number[]} depths
- * @returns {Layer}
- */
-function unet(opened, prefix, depths) {
-  /** @param {string} name @param {number} depth @returns {Layer} */
-  const stage = (name, depth) => {
-    const blocks = Array.from({ length: depth }, (_, i) =>
-      ["first", "second"].map((part) => kernel(opened, `${prefix}.${name}.blocks.${i}.${part}`)),
-    );
-    return (x) => {
-      for (const [first, second] of blocks) {
-        const inner = normedRelu(convolve(normedRelu(copied(x)), first));
-        x = added(convolve(inner, second), x);
-      }
-      return x;
-    };
-  };
-  const levels = Array.from({ length: depths.length - 1 }, (_, i) => ({
-    down: stage(`down.${i}`, depths[i]),
-    shrink: kernel(opened, `${prefix}.shrink.${i}`),
-    grow: upConv(opened, `${prefix}.grow.${i}`),
-    up: stage(`up.${i}`, depths[i]),
-  }));
-  /** Dense layers that join all places; see `olaria.nn.unet.AllPlaces`. @type {Layer} */
-  const dense = (x) => {
-    if (!opened.has(`${prefix}.dense.join.weight`)) return x;
-    /** @param {string} name @param {Float32Array} y */
-    const layer = (name, y) =>
-      linear(opened.tensor(`${prefix}.dense.${name}.weight`), y, opened.tensor(`${prefix}.dense.${name}.bias`));
-    const joined = apply(layer("join", apply(layer("narrow", normedRelu(copied(x)).data), relu)), relu);
-    return added({ ...x, data: layer("widen", joined) }, x);
-  };
-  const stem = kernel(opened, `${prefix}.stem`);
-  const middle = stage("middle", depths[depths.length - 1]);
-  const head = kernel(opened, `${prefix}.head`);
-
-  return (x) => {
-    x = convolve(x, stem);
-    /** @type {Picture[]} */
-    const kept = [];
-    for (const { down, shrink } of levels) {
-      kept.push(down(x));
-      x = convolve(kept[kept.length - 1], shrink, 2);
-    }
-    x = middle(dense(x));
-    for (const { grow, up } of levels.toReversed()) {
-      x = up(added(grow(x), /** @type {Picture} */ (kept.pop())));
-    }
-    return convolve(normedRelu(copied(x)), head);
-  };
-}
-
-/**
  * Which place each number has among all, from 0, the smallest.
  * @param {ArrayLike<number>} numbers
  * @returns {Int32Array}
@@ -139,10 +44,10 @@ export function ranked(numbers) {
  * @returns {Mask}
  */
 export function createMask(opened) {
-  const { depths, steps: usual } = opened.config;
+  const { steps: usual } = opened.config;
   const shape = /** @type {number[]} */ (opened.dimensions);
   const size = numElements(shape);
-  const network = unet(opened, "network", depths);
+  const network = unet(opened, "network", PATCH, 2 * shape[0]);
   const mean = opened.tensor("statistics.logit").data;
 
   /** @type {Mask["logits"]} */
@@ -153,7 +58,7 @@ export function createMask(opened) {
       shown[i] = 2 * x[i] - 1;
       shown[size + i] = 1;
     }
-    const out = shuffled(network(unshuffled(shown, [2 * shape[0], shape[1], shape[2]])));
+    const out = network(shown);
     for (let i = 0; i < size; i++) out[i] += mean[i];
     return out;
   };

@@ -1,12 +1,13 @@
 /**
- * A small U-Net of images, told of a condition, as of `olaria.nn.unet`.
+ * A small U-Net of images, told of a condition or of none, as of `olaria.nn.unet`.
  */
 
 import { added, conditionedRelu, convolve, fromPicture, kernel, normedRelu, toPicture, upConv } from "./conv.js";
-import { linear } from "./tensor.js";
+import { apply, linear, relu } from "./tensor.js";
 
 /** @typedef {import("./weights.js").Opened} Opened */
 /** @typedef {import("./conv.js").Picture} Picture */
+/** @typedef {(x: Picture, c?: Float32Array) => Picture} Layer */
 
 /** @param {Picture} x */
 const copied = (x) => ({ ...x, data: x.data.slice() });
@@ -35,22 +36,43 @@ export function placesOfPacked([channels, height, width], side) {
   return places;
 }
 
+/** @param {Opened} opened @param {string} name @returns {(x: Float32Array) => Float32Array} */
+const layer = (opened, name) => {
+  const [weight, bias] = [opened.tensor(`${name}.weight`), opened.tensor(`${name}.bias`)];
+  return (x) => linear(weight, x, bias);
+};
+
 /**
- * A residual of two convolutions that is told of the condition.
+ * Dense layers that join all places, where the network has them; see `olaria.nn.unet.AllPlaces`.
  * @param {Opened} opened
  * @param {string} name
- * @returns {(x: Picture, c: Float32Array) => Picture}
+ * @returns {Layer}
+ */
+function allPlaces(opened, name) {
+  if (!opened.has(`${name}.join.weight`)) return (x) => x;
+  const [narrow, join, widen] = ["narrow", "join", "widen"].map((part) => layer(opened, `${name}.${part}`));
+  return (x) => {
+    const joined = apply(join(apply(narrow(normedRelu(copied(x)).data), relu)), relu);
+    return added({ ...x, data: widen(joined) }, x);
+  };
+}
+
+/**
+ * A residual of two convolutions, told of the condition where there is one.
+ * @param {Opened} opened
+ * @param {string} name
+ * @returns {Layer}
  */
 function block(opened, name) {
   const first = kernel(opened, `${name}.first`);
   const second = kernel(opened, `${name}.second`);
-  const weight = opened.tensor(`${name}.told.weight`);
-  const bias = opened.tensor(`${name}.told.bias`);
+  const told = opened.has(`${name}.told.weight`) ? layer(opened, `${name}.told`) : undefined;
   return (x, c) => {
-    const told = linear(weight, c, bias);
-    const scale = told.subarray(0, x.channels);
-    const shift = told.subarray(x.channels);
-    const between = conditionedRelu(convolve(normedRelu(copied(x)), first), scale, shift);
+    const inner = convolve(normedRelu(copied(x)), first);
+    const both = told && c && told(c);
+    const between = both
+      ? conditionedRelu(inner, both.subarray(0, x.channels), both.subarray(x.channels))
+      : normedRelu(inner);
     return added(convolve(between, second), x);
   };
 }
@@ -59,10 +81,10 @@ function block(opened, name) {
  * Blocks, one after the other.
  * @param {Opened} opened
  * @param {string} name
- * @returns {(x: Picture, c: Float32Array) => Picture}
+ * @returns {Layer}
  */
 function stage(opened, name) {
-  /** @type {((x: Picture, c: Float32Array) => Picture)[]} */
+  /** @type {Layer[]} */
   const blocks = [];
   while (opened.has(`${name}.blocks.${blocks.length}.first.weight`)) {
     blocks.push(block(opened, `${name}.blocks.${blocks.length}`));
@@ -74,16 +96,15 @@ function stage(opened, name) {
  * @param {Opened} opened
  * @param {string} prefix
  * @param {number} side of the squares of pixels that become channels
- * @returns {(x: ArrayLike<number>, c: Float32Array) => Float32Array} an image (C, H, W) and its condition to
- *   (outputs, H, W)
+ * @param {number} channels of the input
+ * @returns {(x: ArrayLike<number>, c?: Float32Array) => Float32Array} planes (channels, H, W), and the condition where
+ *   the network was made for one, to (outputs, H, W)
  */
-export function unet(opened, prefix, side) {
-  const shape = /** @type {number[]} */ (opened.dimensions);
-  const [channels, height, width] = shape;
+export function unet(opened, prefix, side, channels) {
+  const [, height, width] = /** @type {number[]} */ (opened.dimensions);
   const packed = [channels * side * side, height / side, width / side];
   const stem = kernel(opened, `${prefix}.stem`);
-  /** @typedef {ReturnType<typeof stage>} Stage */
-  /** @type {{down: Stage, shrink: ReturnType<typeof kernel>, grow: (x: Picture) => Picture, up: Stage}[]} */
+  /** @type {{down: Layer, shrink: ReturnType<typeof kernel>, grow: Layer, up: Layer}[]} */
   const levels = [];
   while (opened.has(`${prefix}.shrink.${levels.length}.weight`)) {
     const i = levels.length;
@@ -94,10 +115,11 @@ export function unet(opened, prefix, side) {
       up: stage(opened, `${prefix}.up.${i}`),
     });
   }
+  const dense = allPlaces(opened, `${prefix}.dense`);
   const middle = stage(opened, `${prefix}.middle`);
   const head = kernel(opened, `${prefix}.head`);
   const outputs = head.weight.shape[0] / (side * side);
-  const read = placesOfPacked(shape, side);
+  const read = placesOfPacked([channels, height, width], side);
   const written = placesOfPacked([outputs, height, width], side);
   return (image, c) => {
     let x = convolve(toPicture(Float32Array.from(read, (place) => image[place]), packed), stem);
@@ -106,7 +128,7 @@ export function unet(opened, prefix, side) {
       kept.push(down(x, c));
       x = convolve(kept[kept.length - 1], shrink, 2);
     }
-    x = middle(x, c);
+    x = middle(dense(x), c);
     for (const { grow, up } of levels.toReversed()) {
       x = up(added(grow(x), /** @type {Picture} */ (kept.pop())), c);
     }
