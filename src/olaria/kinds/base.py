@@ -175,7 +175,7 @@ def drawn_by(
     if model is None or model.sampler is None:
         return Message(N_("run {name}, step {step}, seed {seed}"), fields)
     fields["count"] = model.sampler.evaluations
-    if model.sampler.guidance != 1:
+    if not isinstance(model.sampler, Unmasking) and model.sampler.guidance != 1:
         text = N_(
             "run {name}, step {step}, seed {seed}, guidance {weight}, {count} {count:evaluation|evaluations} of the "
             "network"
@@ -206,7 +206,7 @@ def set_sampler(
         UsageError: the model draws in one pass, it cannot be guided, or a number is too small or too large.
     """
     settings = {"steps": steps, "solver": solver, "guidance": guidance}
-    given = {key: value for key, value in settings.items() if value is not None}
+    given: dict[str, Any] = {key: value for key, value in settings.items() if value is not None}
     if not given:
         return
     usual = model.sampler
@@ -237,12 +237,7 @@ def set_sampler(
             name=name,
             guidance=Setting("guidance"),
         )
-    model.sampler = replace(
-        usual,
-        steps=usual.steps if steps is None else steps,
-        solver=solver or usual.solver,
-        guidance=usual.guidance if guidance is None else guidance,
-    )
+    model.sampler = replace(usual, **given)
 
 
 def _unmasking(usual: Unmasking, name: str, given: Mapping[str, Any]) -> Unmasking:
