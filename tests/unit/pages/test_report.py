@@ -346,7 +346,7 @@ def source_strings() -> set[str]:
 
 def test_every_string_is_in_the_portuguese_catalog() -> None:
     same = {"nats", "tokens", "token", "original", "checkpoint", "commit", "GPT", "Autoencoder", "Adam",
-            "dropout", "embedding", "linear", "top-p", "D(G(z))", "D(p‖q), nats", "D(q‖p), nats",
+            "Euler", "Heun", "dropout", "embedding", "linear", "top-p", "D(G(z))", "D(p‖q), nats", "D(q‖p), nats",
             "Token {id}, “{token}”, bytes {bytes}", "β = {beta} ({run})", "{num} {num:token|tokens}"}  # fmt: skip
     strings = source_strings()
     assert len(strings) > 150

@@ -77,6 +77,7 @@ export function step(velocity, x, now, then, solver) {
  * @returns {Float32Array[]}
  */
 export function path(velocity, x, at, solver) {
+  /** @type {Float32Array[]} */
   const places = [Float32Array.from(x)];
   for (let k = 0; k + 1 < at.length; k++) {
     places.push(step(velocity, places[k], at[k], at[k + 1], solver));
