@@ -26,9 +26,9 @@ from olaria.families.flow_matching import ImageFlowConfig
 from olaria.i18n import N_, Setting
 from olaria.models.base import Batch, ImageModel, Loss, Phase, Shape, hidden_apart
 from olaria.models.flow_matching import FlowMatching
+from olaria.models.modes import FittedModes
 from olaria.models.outline import Outline, layers_of, value
 from olaria.nn.mlp import mlp
-from olaria.nn.modes import FittedModes
 from olaria.nn.ode import Velocity
 from olaria.nn.unet import UNet
 from olaria.nn.waves import time_waves

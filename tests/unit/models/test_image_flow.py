@@ -13,7 +13,7 @@ from olaria.errors import ConfigError
 from olaria.families.flow_matching import ImageFlowConfig
 from olaria.models.base import Batch
 from olaria.models.image_flow import ImageFlow
-from olaria.nn.modes import FittedModes
+from olaria.models.modes import FittedModes
 from olaria.nn.ode import Sampler
 from olaria.nn.unet import AllPlaces
 

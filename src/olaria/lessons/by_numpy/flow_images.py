@@ -9,9 +9,9 @@ from olaria.lessons.base import Array, numbers
 from olaria.lessons.by_numpy.flows import beside, times_as_waves
 from olaria.lessons.by_numpy.networks import answer, leaky, sigmoid, weight
 from olaria.models.image_flow import MOST_SURE, TIME_WAVES, ImageFlow
+from olaria.models.modes import FittedModes
 from olaria.nn.conv import UpConv
 from olaria.nn.fused_images import NORM_EPSILON
-from olaria.nn.modes import FittedModes
 from olaria.nn.unet import AllPlaces, Block, Stage, UNet
 from olaria.objectives.flow_matching import LEAST_LEFT
 

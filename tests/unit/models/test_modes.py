@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from olaria.nn import modes as fitting
-from olaria.nn.modes import EXAMPLES_EACH, LEAST_VARIANCE, FittedModes, k_means, principal_axes
+from olaria.models import modes as fitting
+from olaria.models.modes import EXAMPLES_EACH, LEAST_VARIANCE, FittedModes, k_means, principal_axes
 from olaria.objectives.flow_matching import linear_velocity
 
 
