@@ -59,7 +59,7 @@ class ImageFlowConfig(FlowMatchingConfig):
     patch: int = Field(2, ge=1)
     """Side of the squares of pixels that become channels."""
     dense: int = Field(8, ge=0)
-    """Numbers of each place that dense layers join at the smallest of these sizes; 0 for no such layers."""
+    """Numbers of each place of the smallest size that dense layers join over all places; 0 for none."""
     condition: int = Field(128, ge=1)
     """Numbers that tell each block of the time and the class."""
     classes: int = Field(0, ge=0)
