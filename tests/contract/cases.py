@@ -125,10 +125,12 @@ VARIANTS = [
     Case("plane-gan", {"spectral": True, "hidden": (16, 16)}, {"optimizer": "muon", "ema": 0.9}),
     Case("plane-gan", {"penalty": "r1", "penalty_weight": 0.1}, {"ema": 0.9}),
     Case("image-flow", {"classes": 3}, {"optimizer": "muon", "ema": 0.9}),
-    Case("image-flow", {"classes": 3, "class_dropping": 0.0, "solver": "midpoint"}),
+    Case("image-flow", {"classes": 3, "class_dropping": 0.0, "solver": "midpoint", "modes": 0}),
     Case("image-flow", {"prediction": "noise", "solver": "euler", "steps": 3, "step_power": 1.5}),
+    Case("image-flow", {"prediction": "velocity", "modes": 3, "dense": 0}),
+    Case("image-flow", {"prediction": "velocity", "modes": 0}),
     Case(
-        "image-flow", {"prediction": "data", "patch": 1, "widths": (4, 8, 8), "depths": (1, 0, 2)}
+        "image-flow", {"modes": 3, "patch": 1, "widths": (4, 8, 8), "depths": (1, 0, 2), "dense": 1}
     ),
     Case("point-flow", {"waves": 0, "prediction": "data"}, {"optimizer": "muon", "ema": 0.9}),
     Case("point-flow", {"solver": "midpoint", "prediction": "noise", "step_power": 1.5}),

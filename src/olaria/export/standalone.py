@@ -30,7 +30,7 @@ _IMAGES = ("shape", "network", "latent", "hidden", "activation", "width")
 _DEEP = ("above", "flow")
 _LAYERS = ("vocab_size", "context", "num_layers", "num_heads", "width")
 _GAN = ("latent", "generator_width", "generator_depth", "discriminator_width")
-_UNET = ("widths", "depths", "patch", "condition")
+_UNET = ("modes", "widths", "depths", "patch", "dense", "condition")
 _FLOW = ("prediction", "steps", "solver", "step_power")
 _JUDGE = ("discriminator_depth", "slope", "classes", "conditioning")
 # Of each file: its class, and the settings that shape the network.

@@ -49,12 +49,17 @@ class ImageFlowConfig(FlowMatchingConfig):
     """Settings of :class:`olaria.models.image_flow.ImageFlow`."""
 
     family: Literal["image-flow"] = "image-flow"
-    widths: tuple[int, ...] = (48, 96)
+    prediction: Prediction = "data"
+    modes: int = Field(1024, ge=0)
+    """Clusters of the training images whose closed form the network begins from; 0 for none."""
+    widths: tuple[int, ...] = (32, 64)
     """Channels of the U-Net at the image's size divided by ``patch``, at half of that, …"""
     depths: tuple[int, ...] = (1, 2)
     """Residual blocks at each of these sizes on the way down, and as many on the way up; at the last, only these."""
     patch: int = Field(2, ge=1)
     """Side of the squares of pixels that become channels."""
+    dense: int = Field(8, ge=0)
+    """Numbers of each place of the smallest size that dense layers join over all places; 0 for none."""
     condition: int = Field(128, ge=1)
     """Numbers that tell each block of the time and the class."""
     classes: int = Field(0, ge=0)
@@ -82,7 +87,7 @@ class ImageFlowConfig(FlowMatchingConfig):
 
 
 IMAGE_FLOW_SIZES: Mapping[Size, ImageFlowConfig] = {
-    "tiny": ImageFlowConfig(widths=(8, 16), depths=(1, 1), condition=16),
+    "tiny": ImageFlowConfig(modes=16, widths=(8, 16), depths=(1, 1), dense=2, condition=16),
     "small": ImageFlowConfig(),
     "base": ImageFlowConfig(widths=(64, 128), depths=(2, 4)),
 }

@@ -52,8 +52,6 @@ from olaria.training.sizing import size_up
 from olaria.training.watch import Watch
 from olaria.vocabulary import MODE, NUM_IMAGES, WALK, Mode, Solver, Walk
 
-ADAPTED = 10_000
-"""Training images whose statistics a model may take before it begins."""
 NUM_WATCHED = 64
 """Images in a watching grid."""
 WATCHED_DRAWS = 500
@@ -71,10 +69,12 @@ def prepare(recipe: Recipe, data: ImageData, start: Start | None = None) -> Prep
     """See :class:`olaria.kinds.base.Kind`; the mean image of a base stays with its weights."""
     recipe, notes = fitting(recipe, len(data.train))
     feed = ExampleFeed(data.train.x, data.train.y, recipe.training.batch_size, recipe.seed)
-    by_samples = NETWORKS[recipe.model.family].measured_by == "samples"
+    network = NETWORKS[recipe.model.family]
+    assert issubclass(network, ImageModel)
+    by_samples = network.measured_by == "samples"
     sized = size_up(recipe, data.shape, feed, data, WATCHED_DRAWS if by_samples else BLOCK)
     model, base = first_model(
-        recipe, data.shape, sized, data.train.x[:ADAPTED].float() / 255, start
+        recipe, data.shape, sized, data.train.x[: network.num_adapted].float() / 255, start
     )
     assert isinstance(model, ImageModel)
     watching = watch(model, data, recipe.seed)

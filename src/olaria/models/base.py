@@ -215,6 +215,8 @@ class ImageModel(Model):
     measured_by: ClassVar[Literal["error", "bound", "masked", "codes", "samples"]]
     """What measures its quality: the error of reconstructions, a bound on the likelihood (of a VAE, or of masked
     pixels), the likelihood given the codes, or its samples alone."""
+    num_adapted: ClassVar[int] = 10_000
+    """The most training images whose statistics :meth:`adapt` takes."""
     no_prior: ClassVar[str] = N_(
         "the family {family} has no prior to draw from; use {reconstruct} or interpolate, or "
         "train a VAE"

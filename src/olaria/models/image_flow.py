@@ -1,4 +1,17 @@
-"""Flow matching of images, by a small U-Net; with classes and guidance."""
+r"""Flow matching of images, by a small U-Net; with classes and guidance.
+
+What is known in closed form of the mean velocity, :math:`\hat v`, the network need not learn: that of clusters of the
+training images (:mod:`olaria.objectives.modes`), or where there are none, that of independent normal pixels
+(:func:`olaria.objectives.flow_matching.linear_velocity`). Clusters are shown to the network beside the noisy image.
+
+A network of velocities adds to :math:`\hat v`. One of data says of each pixel how probable it is black, white, or what
+:math:`\hat x = x_t + (1 - t)\,\hat v` has there; its logits are added to
+
+.. math:: \bigl(-a,\; a,\; 2 \operatorname{logit} t - 2\bigr), \qquad a = \operatorname{artanh} \hat x
+
+so that the prediction begins as :math:`\hat x`, of which the share grows as the noise goes. Without clusters a is half
+the logit of the pixel's mean.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +26,17 @@ from olaria.families.flow_matching import ImageFlowConfig
 from olaria.i18n import N_, Setting
 from olaria.models.base import Batch, ImageModel, Loss, Phase, Shape, hidden_apart
 from olaria.models.flow_matching import FlowMatching
+from olaria.models.modes import FittedModes
 from olaria.models.outline import Outline, layers_of, value
 from olaria.nn.mlp import mlp
 from olaria.nn.ode import Velocity
 from olaria.nn.unet import UNet
 from olaria.nn.waves import time_waves
-from olaria.objectives.flow_matching import beside, guided, linear_velocity
+from olaria.objectives.flow_matching import beside, data_of, guided, linear_velocity
 
 TIME_WAVES = 16
+MOST_SURE = 0.95
+"""Of the guess, as a pixel in [-1, 1], where its share of black and white is taken: beyond, a logit grows fast."""
 
 
 @final
@@ -42,6 +58,7 @@ class ImageFlow(FlowMatching, ImageModel):
     family: ClassVar[str] = "image-flow"
     has_prior: ClassVar[bool] = True
     measured_by = "samples"
+    num_adapted: ClassVar[int] = 60_000
     config: ImageFlowConfig
     mean: Tensor
     variance: Tensor
@@ -68,6 +85,8 @@ class ImageFlow(FlowMatching, ImageModel):
         self.register_buffer("mean", torch.zeros(shape))
         self.register_buffer("variance", torch.ones(shape))
         self.register_buffer("logit", torch.zeros(shape))
+        if config.modes:
+            self.modes = FittedModes(self.latent, config.modes)
         self.network = UNet(
             shape,
             config.widths,
@@ -75,6 +94,8 @@ class ImageFlow(FlowMatching, ImageModel):
             config.condition,
             shape[0] * (3 if config.prediction == "data" else 1),
             config.patch,
+            shape[0] * (2 if config.modes else 1),
+            config.dense,
         )
         self.time = mlp([2 * TIME_WAVES, config.condition, config.condition], "silu")
         if config.classes:  # and one row for no class
@@ -86,18 +107,18 @@ class ImageFlow(FlowMatching, ImageModel):
         return self.classes > 0 and self.config.class_dropping > 0
 
     def adapt(self, x: Tensor) -> None:
-        """Take the mean and the variance of each pixel."""
+        """Take the mean and the variance of each pixel, and the clusters."""
         self.logit.copy_(x.mean(0).clamp(0.01, 0.99).logit())
         x = self.scaled(x)
         self.mean.copy_(x.mean(0))
         self.variance.copy_(x.var(0, correction=0))
+        if self.config.modes:
+            self.modes.fit(x.flatten(1))
 
-    def velocity(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
-        """The linear guess and what the network adds to it; see :func:`linear_velocity`."""
-        if self.config.prediction != "velocity":
-            return super().velocity(x, t, y)
-        guess, size = linear_velocity(x, t, self.mean, self.variance)
-        return guess + size * self.predict(x, t, y).float()
+    def guess(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """What is known before any training: the mean velocity, and the scale of what a network of velocities adds."""
+        velocity, scale = linear_velocity(x, t, self.mean, self.variance)
+        return (self.modes(x, t) if self.config.modes else velocity), scale
 
     def scaled(self, x: Tensor) -> Tensor:
         """[0, 1] to [-1, 1]."""
@@ -109,31 +130,24 @@ class ImageFlow(FlowMatching, ImageModel):
 
     def predict(self, x: Tensor, t: Tensor, y: Tensor | None) -> Tensor:
         """(B, C, H, W) and (B,) to (B, C, H, W); a class of K, or None, is no class."""
+        guess, scale = self.guess(x, t)
+        data = data_of(guess, x, t).clamp(-1, 1)
         c = self.time(time_waves(t, TIME_WAVES))
         if self.classes:
             c = c + self.class_rows(torch.full_like(t, self.classes).long() if y is None else y)
-        predicted: Tensor = self.network(x, nn.functional.silu(c)).float()
-        if self.config.prediction == "data":
-            s = self.variance
-            tt = beside(t, x)
-            guess = (
-                self.mean
-                + tt
-                * s
-                / ((1 - tt).square() + tt.square() * s).clamp_min(1e-6)
-                * (x - tt * self.mean)
-            ).clamp(-1, 1)
-            black, white, same = predicted.unflatten(1, (3, -1)).unbind(1)
-            p = torch.stack(
-                (
-                    black - self.logit / 2,
-                    white + self.logit / 2,
-                    same + 2 * tt.clamp(0.001, 0.999).logit() - 2,
-                ),
-                1,
-            ).softmax(1)
-            return p[:, 1] - p[:, 0] + p[:, 2] * guess
-        return predicted
+        seen = torch.cat((x, data), 1) if self.config.modes else x
+        answer: Tensor = self.network(seen, nn.functional.silu(c)).float()
+        if self.config.prediction == "velocity":
+            return guess + scale * answer
+        return self._mixed(answer, data, t) if self.config.prediction == "data" else answer
+
+    def _mixed(self, answer: Tensor, guess: Tensor, t: Tensor) -> Tensor:
+        """The data of three logits of each pixel; see the module."""
+        black, white, same = answer.unflatten(1, (3, -1)).unbind(1)
+        known = guess.clamp(-MOST_SURE, MOST_SURE).atanh() if self.config.modes else self.logit / 2
+        kept = 2 * beside(t, guess).clamp(0.001, 0.999).logit() - 2
+        p = torch.stack((black - known, white + known, same + kept), 1).softmax(1)
+        return p[:, 1] - p[:, 0] + p[:, 2] * guess
 
     def followed(self, y: Tensor | None = None) -> Velocity:
         """See :func:`olaria.objectives.flow_matching.guided`."""

@@ -178,7 +178,7 @@ def flow(preset: str, size: Size, data: str = "mnist", classes: int = 0) -> Reci
             batch_size=128,
             learning_rate=2e-3,
             optimizer="muon",
-            matrix_learning_rate=0.02,
+            matrix_learning_rate=0.03,
             ema=0.998,
             keep_spaced=True,
         ),

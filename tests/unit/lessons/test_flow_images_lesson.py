@@ -152,8 +152,18 @@ def test_the_twin_gives_the_velocity_of_each_class_and_of_none(scene: Pictures) 
 
 
 @pytest.mark.parametrize("prediction", ["velocity", "data", "noise"])
-def test_the_twin_gives_the_velocity_of_each_prediction(prediction: Any) -> None:
-    config = ImageFlowConfig(widths=(4, 8), depths=(1, 1), condition=8, prediction=prediction)
+@pytest.mark.parametrize(("modes", "dense"), [(0, 3), (2, 0), (5, 3)])
+def test_the_twin_gives_the_velocity_of_each_prediction(
+    prediction: Any, modes: int, dense: int
+) -> None:
+    config = ImageFlowConfig(
+        widths=(4, 8),
+        depths=(1, 1),
+        condition=8,
+        prediction=prediction,
+        modes=modes,
+        dense=dense,
+    )
     draws = torch.Generator().manual_seed(0)
     model = ImageFlow(config, (1, 8, 8)).requires_grad_(False)
     for parameter in model.parameters():  # a network begins with zeros in many places

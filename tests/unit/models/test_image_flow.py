@@ -13,10 +13,19 @@ from olaria.errors import ConfigError
 from olaria.families.flow_matching import ImageFlowConfig
 from olaria.models.base import Batch
 from olaria.models.image_flow import ImageFlow
+from olaria.models.modes import FittedModes
 from olaria.nn.ode import Sampler
+from olaria.nn.unet import AllPlaces
 
 SHAPE = (1, 8, 8)
-TINY: dict[str, Any] = {"widths": (4, 8), "depths": (1, 1), "condition": 8}
+TINY: dict[str, Any] = {
+    "prediction": "velocity",
+    "modes": 0,
+    "widths": (4, 8),
+    "depths": (1, 1),
+    "dense": 0,
+    "condition": 8,
+}
 
 
 def flow(shape: tuple[int, int, int] = SHAPE, **settings: Any) -> ImageFlow:
@@ -145,6 +154,56 @@ def test_the_network_adds_in_units_of_what_the_guess_leaves() -> None:
     at = t.view(-1, 1, 1, 1)
     left = model.variance / ((1 - at).square() + at.square() * model.variance)
     torch.testing.assert_close(found[1] - found[0], 0.7 * left.sqrt())
+
+
+# -- clusters --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("prediction", ["velocity", "data"])
+def test_untrained_it_predicts_what_its_clusters_say(prediction: Any) -> None:
+    model, x, t = flow(prediction=prediction, modes=4), noise(5), torch.full((5,), 0.6)
+    model.adapt(0.3 * pixels(200) + 0.35)  # no pixel is all but sure
+    bias = model.network.head.bias
+    assert bias is not None
+    torch.nn.init.zeros_(bias)  # its weight begins at zero
+    known = model.modes(x, t)
+    data = (x + 0.4 * known).clamp(-1, 1)
+    assert data.abs().max() < 0.95
+    wanted = known if prediction == "velocity" else (data - x) / 0.4
+    torch.testing.assert_close(model.velocity(x, t), wanted)
+    torch.testing.assert_close(
+        known, FittedModes.forward(model.modes, x.flatten(1), t).view(x.shape)
+    )
+
+
+def test_the_share_of_the_guess_grows_with_the_time() -> None:
+    """What the network adds to black or white then counts for less."""
+    model, x = flow(prediction="data", modes=4), 0.1 * noise(1)
+    model.adapt(pixels(100))
+    bias = model.network.head.bias
+    assert bias is not None
+    changes = []
+    for time in (0.5, 0.9, 0.99):
+        t, found = torch.tensor([time]), []
+        for white in (0.0, 2.0):
+            torch.nn.init.zeros_(bias)
+            bias.data.view(3, -1)[1] = white
+            found.append(model.predict(x, t, None))
+        changes.append((found[1] - found[0]).mean().item())
+    assert changes[0] > 2 * changes[1] > 4 * changes[2] > 0
+
+
+def test_the_network_is_shown_what_the_clusters_say() -> None:
+    model, x, t = disturbed(modes=4, prediction="noise"), noise(3), torch.full((3,), 0.5)
+    before = model.predict(x, t, None)
+    model.modes.centres.mul_(-1)
+    assert (model.predict(x, t, None) - before).abs().max() > 1e-3
+
+
+def test_dense_layers_join_the_places_where_wanted() -> None:
+    dense = disturbed(dense=3).network.dense
+    assert isinstance(dense, AllPlaces) and dense.width == 3
+    assert not list(disturbed().network.dense.parameters())
 
 
 # -- classes ---------------------------------------------------------------------------------------

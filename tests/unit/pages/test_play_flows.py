@@ -17,10 +17,11 @@ Document = Callable[..., dict[str, Any]]
 TOLERANCE = 1e-4
 VARIANTS: list[tuple[dict[str, Any], tuple[int, int, int]]] = [
     ({}, (1, 28, 28)),
-    ({"classes": 3}, (1, 8, 8)),
-    ({"patch": 1, "widths": (4, 6, 8), "depths": (1, 0, 2)}, (3, 8, 12)),
-    ({"patch": 4, "widths": (6,), "depths": (1,), "prediction": "data"}, (3, 8, 4)),
+    ({"classes": 3, "prediction": "velocity", "modes": 0, "dense": 0}, (1, 8, 8)),
+    ({"patch": 1, "widths": (4, 6, 8), "depths": (1, 0, 2), "prediction": "velocity"}, (3, 8, 12)),
+    ({"patch": 4, "widths": (6,), "depths": (1,), "modes": 0}, (3, 8, 4)),
     ({"prediction": "noise", "solver": "euler", "step_power": 1.5, "steps": 4}, (1, 12, 8)),
+    ({"modes": 3, "classes": 3}, (1, 4, 8)),
 ]
 IDS = ["-".join(map(str, [*settings.values(), *shape])) for settings, shape in VARIANTS]
 

@@ -2,9 +2,10 @@ r"""Flow matching of images: a U-Net learns the velocity that carries noise to i
 
     z ~ N(0, I),    dx/dt = v(x, t) from x = z at t = 0,    image = (x + 1) / 2 at t = 1
 
-What the mean and the variance of each pixel alone say of the velocity is known in closed form; the network adds what is
-left. With classes it has a velocity of each, v_y, and one of no class, v; a weight w drives an image away from the
-latter: v + w (v_y - v). 1 is the class alone; other weights need a model that learned with some classes dropped.
+What clusters of the training images say of the velocity is known in closed form, or where there are none, what the mean
+and the variance of each pixel say; the network is shown that and adds what is left. With classes it has a velocity of
+each, v_y, and one of no class, v; a weight w drives an image away from the latter: v + w (v_y - v). 1 is the class
+alone; other weights need a model that learned with some classes dropped.
 
 Sources: Lipman et al. 2023, "Flow Matching for Generative Modeling", equation 23; Ho & Salimans 2022, "Classifier-Free
 Diffusion Guidance", equation 6, with w for their 1 + w.
@@ -30,7 +31,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 TIME_WAVES, LONGEST, SHORTEST = 16, 2.0, 1 / 16
+MOST_AXES = 128  # along which the clusters of the training images differ
 LEAST_LEFT = 0.05  # of the time that a prediction is divided by
+MOST_SURE = 0.95  # of a guess, as a pixel in [-1, 1], that is added to the network's logits
 
 
 class ImageFlow(nn.Module):
@@ -44,6 +47,7 @@ class ImageFlow(nn.Module):
         self.steps, self.solver = config["steps"], config["solver"]
         self.power = config["step_power"]
         condition = config["condition"]
+        self.modes = Modes(self.latent, config["modes"]) if config["modes"] else None
         self.network = UNet(config)
         self.time = nn.Sequential(
             nn.Linear(2 * TIME_WAVES, condition), nn.SiLU(), nn.Linear(condition, condition)
@@ -61,26 +65,29 @@ class ImageFlow(nn.Module):
         c = self.time(time_waves(t))
         if self.classes:
             c = c + self.class_rows(torch.full_like(t, self.classes).long() if y is None else y)
-        out = self.network(x, F.silu(c))
-        t = t.view(-1, 1, 1, 1)
+        time = t.view(-1, 1, 1, 1)
+        size = ((1 - time).square() + time.square() * self.variance).clamp_min(1e-6)
+        if self.modes is None:
+            share = (time * self.variance - (1 - time)) / size
+            guess = self.mean + share * (x - time * self.mean)
+        else:
+            guess = self.modes(x.flatten(1), t).view_as(x)
+        data = (x + (1 - time) * guess).clamp(-1, 1)  # where it leads
+        out = self.network(x if self.modes is None else torch.cat((x, data), 1), F.silu(c))
         if self.prediction == "data":
-            return (self.mixed(out, x, t) - x) / (1 - t).clamp_min(LEAST_LEFT)
+            return (self.mixed(out, data, time) - x) / (1 - time).clamp_min(LEAST_LEFT)
         if self.prediction == "noise":
-            return (x - out) / t.clamp_min(LEAST_LEFT)
-        size = ((1 - t).square() + t.square() * self.variance).clamp_min(1e-6)
-        share = (t * self.variance - (1 - t)) / size
-        guess = self.mean + share * (x - t * self.mean)
+            return (x - out) / time.clamp_min(LEAST_LEFT)
         return guess + (self.variance / size).sqrt() * out
 
-    def mixed(self, out: Tensor, x: Tensor, t: Tensor) -> Tensor:
-        """The data, where the network predicts it: black, white and a linear guess, each with a probability."""
-        size = ((1 - t).square() + t.square() * self.variance).clamp_min(1e-6)
-        guess = self.mean + t * self.variance / size * (x - t * self.mean)
+    def mixed(self, out: Tensor, guess: Tensor, t: Tensor) -> Tensor:
+        """The data, where the network predicts it: black, white and the guess, each with a probability."""
         black, white, same = out.unflatten(1, (3, -1)).unbind(1)
+        sure = guess.clamp(-MOST_SURE, MOST_SURE)
+        known = self.logit / 2 if self.modes is None else ((1 + sure) / (1 - sure)).log() / 2
         same = same + 2 * t.clamp(0.001, 0.999).logit() - 2
-        scores = torch.stack((black - self.logit / 2, white + self.logit / 2, same), 1)
-        p = scores.softmax(1)
-        return p[:, 1] - p[:, 0] + p[:, 2] * guess.clamp(-1, 1)
+        p = torch.stack((black - known, white + known, same), 1).softmax(1)
+        return p[:, 1] - p[:, 0] + p[:, 2] * guess
 
     def generate(
         self,
@@ -117,20 +124,53 @@ class ImageFlow(nn.Module):
         return self.generate(z, y)
 
 
+class Modes(nn.Module):
+    """Normal clusters of the training images, of one shape: centres along a few axes, variances inside and outside."""
+
+    def __init__(self, size: int, count: int) -> None:
+        super().__init__()
+        num_axes = min(size, MOST_AXES)
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("axes", torch.zeros(size, num_axes))
+        self.register_buffer("centres", torch.zeros(count, num_axes))
+        self.register_buffer("weights", torch.zeros(count))  # their logarithms
+        self.register_buffer("inside", torch.ones(num_axes))
+        self.register_buffer("outside", torch.ones(()))
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """The mean velocity of flat images (B, size) at times (B,)."""
+        t = t[:, None]
+        u = x - t * self.mean
+        y = u @ self.axes
+        size = ((1 - t).square() + t.square() * self.inside).clamp_min(1e-6)
+        terms = torch.cat((t * y / size, -0.5 * t.square() / size), 1)
+        scores = terms @ torch.cat((self.centres, self.centres.square()), 1).T
+        m = (self.weights + scores).softmax(1) @ self.centres
+        share = (t * self.inside - (1 - t)) / size
+        around = ((1 - t).square() + t.square() * self.outside).clamp_min(1e-6)
+        rest = (t * self.outside - (1 - t)) / around
+        return self.mean + rest * u + (m + share * (y - t * m) - rest * y) @ self.axes.T
+
+
 class UNet(nn.Module):
     """Squares of pixels become channels; smaller images, blocks, and back, adding what each size had before."""
 
     def __init__(self, config: dict) -> None:
         super().__init__()
-        channels, widths, depths = config["shape"][0], config["widths"], config["depths"]
+        channels, height, width = config["shape"]
+        widths, depths = config["widths"], config["depths"]
         self.patch, condition = config["patch"], config["condition"]
         packed = self.patch**2 * channels
-        self.stem = nn.Conv2d(packed, widths[0], 3, padding=1)
+        self.stem = nn.Conv2d((2 if config["modes"] else 1) * packed, widths[0], 3, padding=1)
         *upper, deepest = zip(widths, depths, strict=True)
         self.down = nn.ModuleList(Stage(width, depth, condition) for width, depth in upper)
         self.shrink = nn.ModuleList(
             nn.Conv2d(width, wider, 4, stride=2, padding=1) for width, wider in pairwise(widths)
         )
+        side = self.patch * 2 ** len(upper)
+        places = (height // side) * (width // side)
+        dense = config["dense"]
+        self.dense = AllPlaces(widths[-1], places, dense) if dense else nn.Identity()
         self.middle = Stage(*deepest, condition)
         self.grow = nn.ModuleList(
             nn.Conv2d(wider, width, 3, padding=1) for width, wider in pairwise(widths)
@@ -140,15 +180,33 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(widths[0], outputs, 3, padding=1)
 
     def forward(self, x: Tensor, c: Tensor) -> Tensor:
-        """(B, C, H, W) and the condition (B, condition) to (B, outputs, H, W)."""
+        """(B, inputs, H, W) and the condition (B, condition) to (B, outputs, H, W)."""
         x, kept = self.stem(F.pixel_unshuffle(x, self.patch)), []
         for stage, shrink in zip(self.down, self.shrink, strict=True):
             kept.append(stage(x, c))
             x = shrink(kept[-1])
-        x = self.middle(x, c)
+        x = self.middle(self.dense(x), c)
         for stage, grow in zip(reversed(self.up), reversed(self.grow), strict=True):
             x = stage(kept.pop() + grow(F.interpolate(x, scale_factor=2.0)), c)
         return F.pixel_shuffle(self.head(F.relu(normed(x))), self.patch)
+
+
+class AllPlaces(nn.Module):
+    """Dense layers that join all places; what they give is added to what they read."""
+
+    def __init__(self, channels: int, places: int, width: int) -> None:
+        super().__init__()
+        self.width = width
+        self.narrow = nn.Linear(channels, width)
+        self.join = nn.Linear(places * width, places * width)
+        self.widen = nn.Linear(width, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, H, W) to the same shape."""
+        by_place = F.relu(normed(x)).permute(0, 2, 3, 1).flatten(1, 2)
+        joined = F.relu(self.join(F.relu(self.narrow(by_place)).flatten(1)))
+        more = self.widen(joined.unflatten(1, (-1, self.width))).mT
+        return x + more.unflatten(2, x.shape[2:])
 
 
 class Stage(nn.Module):

@@ -8,10 +8,11 @@ from torch import nn
 from olaria.lessons.base import Array, numbers
 from olaria.lessons.by_numpy.flows import beside, times_as_waves
 from olaria.lessons.by_numpy.networks import answer, leaky, sigmoid, weight
-from olaria.models.image_flow import TIME_WAVES, ImageFlow
+from olaria.models.image_flow import MOST_SURE, TIME_WAVES, ImageFlow
+from olaria.models.modes import FittedModes
 from olaria.nn.conv import UpConv
 from olaria.nn.fused_images import NORM_EPSILON
-from olaria.nn.unet import Block, Stage, UNet
+from olaria.nn.unet import AllPlaces, Block, Stage, UNet
 from olaria.objectives.flow_matching import LEAST_LEFT
 
 
@@ -21,33 +22,54 @@ def image_velocity(model: ImageFlow, x: Array, t: Array, label: int | None) -> A
     if model.classes:
         row = model.classes if label is None else label
         condition = condition + numbers(model.class_rows.weight)[row]
-    said = unet(model.network, x, condition * sigmoid(condition))
-    t = beside(t, x)
     mean, variance = numbers(model.mean), numbers(model.variance)
+    time = beside(t, x)
+    # What clusters of the training images say, or the mean and the variance of each pixel alone.
+    size = np.maximum((1 - time) ** 2 + time**2 * variance, 1e-6)
+    guess = mean + (time * variance - (1 - time)) * (x - time * mean) / size
+    if model.config.modes:
+        guess = clustered(model.modes, x.reshape(len(x), -1), t).reshape(x.shape)
+    data = np.clip(x + (1 - time) * guess, -1, 1)
+    seen = np.concatenate((x, data), 1) if model.config.modes else x
+    said = unet(model.network, seen, condition * sigmoid(condition))
     if model.config.prediction == "noise":
-        return np.asarray((x - said) / np.maximum(t, LEAST_LEFT))
+        return np.asarray((x - said) / np.maximum(time, LEAST_LEFT))
     if model.config.prediction == "data":
-        data = _data(model, said, x, t)
-        return np.asarray((data - x) / np.maximum(1 - t, LEAST_LEFT))
-    # What the mean and the variance of each pixel alone say, and the network's part in units of what is left.
-    size = np.maximum((1 - t) ** 2 + t**2 * variance, 1e-6)
-    guess = mean + (t * variance - (1 - t)) * (x - t * mean) / size
+        data = _mixed(model, said, data, time)
+        return np.asarray((data - x) / np.maximum(1 - time, LEAST_LEFT))
+    # The network's part in units of what the guess of each pixel leaves.
     return np.asarray(guess + np.sqrt(variance / size) * said)
 
 
-def _data(model: ImageFlow, said: Array, x: Array, t: Array) -> Array:
-    """The data that three outputs of each pixel stand for: black, white, or what a normal pixel would be."""
-    mean, variance, logit = (
-        numbers(x) for x in (model.mean, model.variance, model.get_buffer("logit"))
-    )
-    size = np.maximum((1 - t) ** 2 + t**2 * variance, 1e-6)
-    guess = np.clip(mean + t * variance / size * (x - t * mean), -1, 1)
+def clustered(modes: FittedModes, x: Array, t: Array) -> Array:
+    """The mean velocity of flat places (N, D) at times (N,), cluster by cluster: that of each by how probable it is."""
+    t = beside(t, x)
+    axes, centres, inside = numbers(modes.axes), numbers(modes.centres), numbers(modes.inside)
+    away = x - t * numbers(modes.mean)
+    along = away @ axes
+    size = (1 - t) ** 2 + t**2 * inside
+    scores = np.stack([-0.5 * ((along - t * c) ** 2 / size).sum(1) for c in centres], 1)
+    scores = scores + numbers(modes.weights)
+    shares = np.exp(scores - scores.max(1, keepdims=True))
+    shares = shares / shares.sum(1, keepdims=True)
+    inner = np.zeros_like(along)
+    for share, centre in zip(shares.T, centres, strict=True):
+        of_one = centre + (t * inside - (1 - t)) / size * (along - t * centre)
+        inner += share[:, None] * of_one
+    rest = numbers(modes.outside)
+    outer = (t * rest - (1 - t)) / ((1 - t) ** 2 + t**2 * rest) * (away - along @ axes.T)
+    return np.asarray(numbers(modes.mean) + outer + inner @ axes.T)
+
+
+def _mixed(model: ImageFlow, said: Array, guess: Array, t: Array) -> Array:
+    """The data that three outputs of each pixel stand for: black, white, or the guess."""
+    known = numbers(model.get_buffer("logit")) / 2
+    if model.config.modes:
+        known = np.arctanh(np.clip(guess, -MOST_SURE, MOST_SURE))
     near = np.clip(t, 0.001, 0.999)
-    parts = said.reshape(len(x), 3, -1, *x.shape[2:])
+    parts = said.reshape(len(guess), 3, -1, *guess.shape[2:])
     black, white, same = (parts[:, k] for k in range(3))
-    logits = np.stack(
-        (black - logit / 2, white + logit / 2, same + 2 * np.log(near / (1 - near)) - 2)
-    )
+    logits = np.stack((black - known, white + known, same + 2 * np.log(near / (1 - near)) - 2))
     shares = np.exp(logits - logits.max(0))
     shares = shares / shares.sum(0)
     return np.asarray(shares[1] - shares[0] + shares[2] * guess)
@@ -60,10 +82,21 @@ def unet(network: UNet, x: Array, c: Array) -> Array:
     for stage, shrink in zip(network.down, network.shrink, strict=True):
         kept.append(_staged(stage, x, c))
         x = convolved(kept[-1], shrink)
-    x = _staged(network.middle, x, c)
+    x = _staged(network.middle, _joined(network.dense, x), c)
     for stage, grow in zip(reversed(network.up), reversed(network.grow), strict=True):
         x = _staged(stage, kept.pop() + convolved(x.repeat(2, 2).repeat(2, 3), grow), c)
     return _unpacked(convolved(leaky(_normed(x)), network.head), network.patch)
+
+
+def _joined(layer: nn.Module, x: Array) -> Array:
+    """What dense layers over all places add."""
+    if not isinstance(layer, AllPlaces):
+        return x
+    by_place = leaky(_normed(x)).transpose(0, 2, 3, 1).reshape(len(x), -1, x.shape[1])
+    narrow = leaky(answer(layer.narrow, by_place)).reshape(len(x), -1)
+    joined = leaky(answer(layer.join, narrow)).reshape(len(x), -1, layer.width)
+    more = answer(layer.widen, joined).transpose(0, 2, 1)
+    return np.asarray(x + more.reshape(x.shape))
 
 
 def _staged(stage: nn.Module, x: Array, c: Array) -> Array:

@@ -3,6 +3,7 @@
  */
 
 import { mlp } from "./dense.js";
+import { fittedModes, shareOf, sizeOf } from "./modes.js";
 import { path, timeWaves, times, velocityOf } from "./flow_matching.js";
 import { addScaled, apply, silu, vector } from "./tensor.js";
 import { unet } from "./unet.js";
@@ -30,12 +31,7 @@ import { numElements } from "./weights.js";
  *   pixels in [0, 1], (C, H, W)
  */
 
-/**
- * Variance of a pixel at a time, not quite 0; see `olaria.objectives.flow_matching.linear_velocity`.
- * @param {number} t
- * @param {number} variance of the pixel in the data
- */
-const sizeOf = (t, variance) => Math.max(1e-6, (1 - t) ** 2 + t ** 2 * variance);
+const MOST_SURE = 0.95;
 
 /**
  * @param {Opened} opened
@@ -46,7 +42,8 @@ export function createImageFlow(opened) {
   const { classes, prediction } = config;
   const shape = /** @type {number[]} */ (opened.dimensions);
   const size = numElements(shape);
-  const network = unet(opened, "network", config.patch, shape[0]);
+  const modes = config.modes ? fittedModes(opened, "modes") : null;
+  const network = unet(opened, "network", config.patch, (modes ? 2 : 1) * shape[0]);
   const time = mlp(opened, "time", "silu");
   const rows = classes ? opened.tensor("class_rows.weight") : null;
   const [mean, variance, logit] = ["mean", "variance", "logit"].map((name) => opened.tensor(name).data);
@@ -63,38 +60,45 @@ export function createImageFlow(opened) {
   };
 
   /**
-   * The data, where the network predicts it: black, white and a linear guess, each with a probability.
-   * @param {Float32Array} out @param {Float32Array} x @param {number} t @param {number} i
+   * The data, where the network predicts it: black, white and the guess, each with a probability.
+   * @param {Float32Array} out @param {number} guess @param {number} t @param {number} i
    */
-  const mixed = (out, x, t, i) => {
+  const mixed = (out, guess, t, i) => {
     const among = Math.min(0.999, Math.max(0.001, t));
+    const known = modes ? Math.atanh(Math.min(MOST_SURE, Math.max(-MOST_SURE, guess))) : logit[i] / 2;
     const [black, white, same] = [
-      out[i] - logit[i] / 2,
-      out[size + i] + logit[i] / 2,
+      out[i] - known,
+      out[size + i] + known,
       out[2 * size + i] + 2 * Math.log(among / (1 - among)) - 2,
     ];
     const largest = Math.max(black, white, same);
     const [p, q, r] = [black, white, same].map((score) => Math.exp(score - largest));
-    const guess = mean[i] + ((t * variance[i]) / sizeOf(t, variance[i])) * (x[i] - t * mean[i]);
-    return (q - p + r * Math.min(1, Math.max(-1, guess))) / (p + q + r);
+    return (q - p + r * guess) / (p + q + r);
   };
+
+  /**
+   * The velocity that is known in closed form: of clusters of the training images, or of independent pixels.
+   * @param {Float32Array} x @param {number} t
+   */
+  const guessed = (x, t) =>
+    modes
+      ? modes(x, t)
+      : x.map((value, i) => mean[i] + shareOf(t, variance[i]) * (value - t * mean[i]));
 
   /** @type {ImageFlow["velocity"]} */
   const velocity = (image, t, y) => {
     const x = vector(image, size);
-    const out = network(x, condition(t, y));
-    const v = new Float32Array(size);
-    for (let i = 0; i < size; i++) {
+    const guess = guessed(x, t);
+    const data = guess.map((v, i) => Math.min(1, Math.max(-1, x[i] + (1 - t) * v)));
+    const seen = modes ? Float32Array.of(...x, ...data) : x;
+    const out = network(seen, condition(t, y));
+    return x.map((value, i) => {
       if (prediction === "velocity") {
-        const spread = sizeOf(t, variance[i]);
-        const share = (t * variance[i] - (1 - t)) / spread;
-        v[i] = mean[i] + share * (x[i] - t * mean[i]) + Math.sqrt(variance[i] / spread) * out[i];
-      } else {
-        const predicted = prediction === "data" ? mixed(out, x, t, i) : out[i];
-        v[i] = velocityOf(predicted, prediction, x[i], t);
+        return guess[i] + Math.sqrt(variance[i] / sizeOf(t, variance[i])) * out[i];
       }
-    }
-    return v;
+      const predicted = prediction === "data" ? mixed(out, data[i], t, i) : out[i];
+      return velocityOf(predicted, prediction, value, t);
+    });
   };
 
   /** @type {ImageFlow["path"]} */
