@@ -50,6 +50,9 @@ class ImageFlowConfig(FlowMatchingConfig):
 
     family: Literal["image-flow"] = "image-flow"
     prediction: Prediction = "data"
+    solver: Solver = (
+        "midpoint"  # Heun's rule asks at time 1, where the data says nothing of the velocity
+    )
     modes: int = Field(1024, ge=0)
     """Clusters of the training images whose closed form the network begins from; 0 for none."""
     widths: tuple[int, ...] = (32, 64)
