@@ -137,4 +137,4 @@ def test_images_too(tiny_run: Callable[..., Run]) -> None:
     assert not torch.equal(driven.value, plain.value)
     effort = Effort(num_examples=50, num_samples=50)
     protocol = kind_named("images").measure(run, run.model(), run.data(), effort, True).protocol
-    assert protocol["evaluations"] == 20 and protocol["solver"] == "heun"
+    assert protocol["evaluations"] == 20 and protocol["solver"] == "midpoint"
