@@ -146,7 +146,6 @@ def test_a_report_in_markdown_comes_with_its_pictures(page: TestClient) -> None:
 
 @pytest.mark.slow
 def test_a_report_as_pdf(page: TestClient) -> None:
-    pytest.importorskip("weasyprint")
     found = made(page, "one", "report", format="pdf")
     if found.status_code != 201:
         pytest.skip(found.json()["message"])  # its libraries are not here
