@@ -40,7 +40,7 @@ def test_its_examples() -> None:
 
 
 def test_every_family_is_compared_within_ten_minutes() -> None:
-    assert {*gpu.PRESETS} == {*MODELS}
+    assert {*gpu.PRESETS} == {*MODELS} - gpu.NOT_COMPARED
     assert {*gpu.LIMITS_S} == {*gpu.PARTS}
     assert sum(gpu.LIMITS_S.values()) <= 570
 
