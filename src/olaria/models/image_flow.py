@@ -31,10 +31,9 @@ from olaria.models.outline import Outline, layers_of, value
 from olaria.nn.mlp import mlp
 from olaria.nn.ode import Velocity
 from olaria.nn.unet import UNet
-from olaria.nn.waves import time_waves
+from olaria.nn.waves import TIME_WAVES, time_waves
 from olaria.objectives.flow_matching import beside, data_of, guided, linear_velocity
 
-TIME_WAVES = 16
 MOST_SURE = 0.95
 """Of the guess, as a pixel in [-1, 1], where its share of black and white is taken: beyond, a logit grows fast."""
 

@@ -27,10 +27,9 @@ from olaria.models.vae import VAE
 from olaria.nn.mlp import mlp
 from olaria.nn.ode import follow, times
 from olaria.nn.residual_mlp import ResidualMLP
-from olaria.nn.waves import time_waves
+from olaria.nn.waves import TIME_WAVES, time_waves
 from olaria.objectives.flow_matching import linear_velocity
 
-TIME_WAVES = 16
 LEAST_SPREAD = 0.1
 """Of the widest coordinate: one that hardly varies is not blown up, since the decoder hardly reads it."""
 

@@ -20,9 +20,8 @@ from olaria.models.flow_matching import FlowMatching
 from olaria.models.outline import Outline, layers_of, value
 from olaria.nn.mlp import mlp
 from olaria.nn.ode import log_density, times
-from olaria.nn.waves import Waves, time_waves
+from olaria.nn.waves import TIME_WAVES, Waves, time_waves
 
-TIME_WAVES = 16
 DENSITY_STEPS = 100
 """Of Heun's rule, for a density: fewer make a sharp one look better than it is."""
 SHADE_STEPS = 6

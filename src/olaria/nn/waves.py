@@ -8,6 +8,8 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+TIME_WAVES = 16
+"""Of a time, as every flow reads it; each a cosine and a sine."""
 LONGEST, SHORTEST = 2.0, 1 / 16
 """Periods of the waves of a time in [0, 1]: 0.1 and 0.2 look different, and so do 0.98 and 0.99."""
 

@@ -8,11 +8,12 @@ from torch import nn
 from olaria.lessons.base import Array, numbers
 from olaria.lessons.by_numpy.flows import beside, times_as_waves
 from olaria.lessons.by_numpy.networks import answer, leaky, sigmoid, weight
-from olaria.models.image_flow import MOST_SURE, TIME_WAVES, ImageFlow
+from olaria.models.image_flow import MOST_SURE, ImageFlow
 from olaria.models.modes import FittedModes
 from olaria.nn.conv import UpConv
 from olaria.nn.fused_images import NORM_EPSILON
 from olaria.nn.unet import AllPlaces, Block, Stage, UNet
+from olaria.nn.waves import TIME_WAVES
 from olaria.objectives.flow_matching import LEAST_LEFT
 
 

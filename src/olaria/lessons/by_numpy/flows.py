@@ -8,8 +8,8 @@ from torch import nn
 
 from olaria.lessons.base import Array, numbers
 from olaria.lessons.by_numpy.networks import sigmoid, weight
-from olaria.models.point_flow import TIME_WAVES, PointFlow
-from olaria.nn.waves import LONGEST, SHORTEST
+from olaria.models.point_flow import PointFlow
+from olaria.nn.waves import LONGEST, SHORTEST, TIME_WAVES
 from olaria.objectives.flow_matching import LEAST_LEFT
 
 
