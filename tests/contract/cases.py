@@ -129,6 +129,7 @@ VARIANTS = [
     Case("image-flow", {"prediction": "noise", "solver": "euler", "steps": 3, "step_power": 1.5}),
     Case("image-flow", {"prediction": "velocity", "modes": 3, "dense": 0}),
     Case("image-flow", {"prediction": "velocity", "modes": 0}),
+    Case("image-flow", {"classes": 3, "steps": 4, "solver": "euler", "step_noise": 0.6}),
     Case(
         "image-flow", {"modes": 3, "patch": 1, "widths": (4, 8, 8), "depths": (1, 0, 2), "dense": 1}
     ),

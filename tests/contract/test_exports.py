@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,6 @@ from olaria.export.plain.tokenizer import Tokenizer as PlainTokenizer
 from olaria.export.standalone import PLAIN, Standalone, standalone, write_tokenizer
 from olaria.families import MODELS
 from olaria.models.base import Model
-from olaria.nn.ode import Sampler
 from olaria.objectives.flow_matching import LEAST_LEFT
 from olaria.objectives.masking import MEAN_PARTS, expected
 
@@ -133,12 +134,14 @@ def compared(case: Case, model: Any, plain: Any) -> Iterator[tuple[Tensor, Tenso
         # A prediction of noise is divided by as little as 0.05, and so is its rounding.
         part = LEAST_LEFT if model.config.prediction == "noise" else 1.0
         yield part * plain.generate(z, y), part * model.images(z, y)
-        x = z.view(5, *case.shape)
+        size = math.prod(case.shape)
+        x = z[:, :size].view(5, *case.shape)
         yield plain.velocity(x, t, y), model.velocity(x, t, y)
         if classes:
             yield plain.velocity(x, t), model.velocity(x, t)
-        model.sampler = Sampler(2, "euler", model.sampler.power, 3.0 if classes else 1.0)
-        weight = model.sampler.guidance
+        weight = 3.0 if classes else 1.0
+        model.sampler = replace(model.sampler, steps=2, solver="euler", guidance=weight)
+        z = z[:, : model.sampler.draws * size]
         yield part * plain.generate(z, y, 2, "euler", weight), part * model.images(z, y)
     elif case.family == "latent-flow":
         z, t = torch.randn(5, model.latent, generator=draw), torch.rand(5, generator=draw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -121,7 +122,7 @@ def _plane_gan(model: PlaneGAN) -> Played:
 def _image_flow(model: ImageFlow) -> Played:
     proofs = _decoded(model, "generate")[:1]
     for (z, y, named), t in zip(_inputs(model), (0.2, 0.9), strict=False):
-        x = z.view(1, *model.shape)
+        x = z[:, : math.prod(model.shape)].view(1, *model.shape)
         v = model.velocity(x, torch.tensor([t]), y)
         proofs.append(Proof("velocity", {"x": x, "t": t, **named}, v[0]))
     return Played(model.state_dict(), proofs)

@@ -42,7 +42,10 @@ _FILES: dict[str, tuple[str, tuple[str, ...]]] = {
     "gan": ("GAN", ("shape", *_GAN, *_JUDGE)),
     "mask": ("MaskedDiffusion", ("shape", "widths", "depths", "dense", "steps")),
     "plane_gan": ("PlaneGAN", ("size", "latent", "hidden", "slope")),
-    "image_flow": ("ImageFlow", ("shape", *_UNET, "classes", "class_dropping", *_FLOW)),
+    "image_flow": (
+        "ImageFlow",
+        ("shape", *_UNET, "classes", "class_dropping", *_FLOW, "step_noise"),
+    ),
     "point_flow": ("PointFlow", ("size", "hidden", "waves", *_FLOW)),
     "latent_flow": (
         "LatentFlow",

@@ -53,6 +53,8 @@ class ImageFlowConfig(FlowMatchingConfig):
     solver: Solver = (
         "midpoint"  # Heun's rule asks at time 1, where the data says nothing of the velocity
     )
+    step_noise: float = Field(0.0, ge=0.0, le=1.0)
+    """Share of the noise that is drawn anew after each step."""
     modes: int = Field(1024, ge=0)
     """Clusters of the training images whose closed form the network begins from; 0 for none."""
     widths: tuple[int, ...] = (32, 64)

@@ -15,6 +15,8 @@ the logit of the pixel's mean.
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import ClassVar, final
 
 import torch
@@ -76,16 +78,13 @@ class ImageFlow(FlowMatching, ImageModel):
                 height=height,
                 width=width,
             )
-        self.shape, self.latent, self.classes = (
-            shape,
-            shape[0] * shape[1] * shape[2],
-            config.classes,
-        )
+        self.shape, self.classes = shape, config.classes
+        self.sampler = replace(self.sampler, noise=config.step_noise)
         self.register_buffer("mean", torch.zeros(shape))
         self.register_buffer("variance", torch.ones(shape))
         self.register_buffer("logit", torch.zeros(shape))
         if config.modes:
-            self.modes = FittedModes(self.latent, config.modes)
+            self.modes = FittedModes(math.prod(shape), config.modes)
         self.network = UNet(
             shape,
             config.widths,
@@ -99,6 +98,11 @@ class ImageFlow(FlowMatching, ImageModel):
         self.time = mlp([2 * TIME_WAVES, config.condition, config.condition], "silu")
         if config.classes:  # and one row for no class
             self.class_rows = nn.Embedding(config.classes + 1, config.condition)
+
+    @property
+    def latent(self) -> int:  # type: ignore[override]
+        """Numbers of the noise that an image is made of."""
+        return self.sampler.draws * math.prod(self.shape)
 
     @property
     def guidable(self) -> bool:
@@ -156,8 +160,9 @@ class ImageFlow(FlowMatching, ImageModel):
         return lambda x, t: guided(self.velocity(x, t, y), self.velocity(x, t), weight)
 
     def images(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Where the flow carries noise (B, C · H · W), cut to [0, 1]."""
-        x = self.sampler.follow(self.followed(y), z.view(-1, *self.shape))
+        """Where the flow carries noise (B, draws · C · H · W), cut to [0, 1]; see :attr:`Sampler.draws`."""
+        noise = z.view(len(z), -1, *self.shape).unbind(1)
+        x = self.sampler.follow(self.followed(y), *noise)
         return self.unscaled(x).clamp(0, 1)
 
     def loss(self, batch: Batch, generator: Generator) -> Loss:

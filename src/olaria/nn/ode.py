@@ -8,7 +8,7 @@ Ordinary Differential Equations I*, section II.1.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -30,25 +30,37 @@ class Sampler:
         solver: what a step does.
         power: above 1 the steps become shorter towards time 1; see :func:`times`.
         guidance: weight of the class; see :func:`olaria.objectives.flow_matching.guided`.
+        noise: share of the noise that is drawn anew after each step; see :func:`noisy_path`.
     """
 
     steps: int
     solver: Solver
     power: float = 1.0
     guidance: float = 1.0
+    noise: float = 0.0
 
     @property
     def evaluations(self) -> int:
         """Of the network, for one sample; a guided velocity counts as two."""
         return self.steps * EVALUATIONS[self.solver] * (1 if self.guidance == 1 else 2)
 
-    def follow(self, velocity: Velocity, x: Tensor) -> Tensor:
-        """Places (B, ...) at time 0 to where they are at time 1."""
-        return follow(velocity, x, times(self.steps, self.power), self.solver)
+    @property
+    def draws(self) -> int:
+        """Normal numbers of a coordinate that a sample is made of: the start, and one after each step but the last."""
+        return self.steps if self.noise else 1
 
-    def path(self, velocity: Velocity, x: Tensor) -> Iterator[tuple[float, Tensor]]:
-        """The times of all steps and the places (B, ...) then, the start included."""
-        return path(velocity, x, times(self.steps, self.power), self.solver)
+    def follow(self, velocity: Velocity, *noise: Tensor) -> Tensor:
+        """Noise (B, ...), as often as :attr:`draws` says, to where it is at time 1."""
+        *_, (_, x) = self.path(velocity, *noise)
+        return x
+
+    def path(self, velocity: Velocity, *noise: Tensor) -> Iterator[tuple[float, Tensor]]:
+        """The times of all steps and the places (B, ...) then, the start included; see :meth:`follow`."""
+        at = times(self.steps, self.power)
+        if self.noise:
+            return noisy_path(velocity, noise, at, self.solver, self.noise)
+        (x,) = noise
+        return path(velocity, x, at, self.solver)
 
 
 def times(steps: int, power: float = 1.0) -> list[float]:
@@ -80,6 +92,41 @@ def path(
     yield at[0], x
     for now, then in pairwise(at):
         x = SOLVERS[solver](velocity, x, now, then)
+        yield then, x
+
+
+def noisy_path(
+    velocity: Velocity, noise: Sequence[Tensor], at: list[float], solver: Solver, share: float
+) -> Iterator[tuple[float, Tensor]]:
+    r"""As :func:`path` from noise to data, where after each step but the last some of the noise is drawn anew.
+
+    A step from x at time t to x' at time t' has the mean velocity :math:`v = (x' - x) / (t' - t)`, and points back to
+    the noise :math:`\hat\epsilon = x - t v`. With the share :math:`\eta` new noise :math:`\epsilon'` takes its place
+    in :math:`x' = t' \hat x + (1 - t')\, \hat\epsilon`:
+
+    .. math:: x' + (1 - t') \bigl(\sqrt{1 - \eta^2}\,\hat\epsilon + \eta\,\epsilon' - \hat\epsilon\bigr)
+
+    Of exact velocities in short steps the distribution stays the same. The errors of a network's velocity are forgotten
+    as the noise is.
+
+    Args:
+        velocity: v.
+        noise: the start, and :math:`\epsilon'` of each step but the last; each (B, ...), of N(0, I).
+        at: times, which rise from 0 to 1.
+        solver: a key of :data:`SOLVERS`.
+        share: :math:`\eta`, from 0 to 1.
+
+    Source: Song, Meng & Ermon 2021, *Denoising Diffusion Implicit Models*, equation 12, with
+    :math:`\sigma_t = (1 - t')\,\eta`.
+    """
+    x, *fresh = noise
+    yield at[0], x
+    for (now, then), new in zip(pairwise(at), [*fresh, None], strict=True):
+        moved = SOLVERS[solver](velocity, x, now, then)
+        if new is not None:
+            old = x - now / (then - now) * (moved - x)
+            moved = moved + (1 - then) * ((math.sqrt(1 - share**2) - 1) * old + share * new)
+        x = moved
         yield then, x
 
 

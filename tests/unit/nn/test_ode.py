@@ -159,3 +159,34 @@ def test_the_density_of_an_image_by_probes_is_the_exact_one_on_average() -> None
     probes = signs.view(16, 1, 1, 2, 2).expand(16, 3, 1, 2, 2)
     exact = log_density(velocity, x, times(20), "heun")
     torch.testing.assert_close(log_density(velocity, x, times(20), "heun", probes), exact)
+
+
+@every_solver
+def test_new_noise_leaves_the_distribution_of_an_exact_flow_as_it_is(solver: Solver) -> None:
+    sampler = Sampler(200, solver, noise=0.3)
+    draws = torch.Generator().manual_seed(0)
+    z = torch.randn(sampler.draws, 4000, 2, generator=draws, dtype=torch.float64)
+    found = sampler.follow(ONE.velocity, *z)
+    torch.testing.assert_close(found.mean(0), ONE.modes[0], rtol=0, atol=0.03)
+    torch.testing.assert_close(
+        found.std(0), torch.full((2,), ONE.std, dtype=torch.float64), rtol=0.05, atol=0
+    )
+    # It matters: another draw between the steps leads elsewhere from the same start.
+    z[1:] = z[1:].flip(0)
+    assert (sampler.follow(ONE.velocity, *z) - found).abs().mean() > 0.1
+
+
+def test_a_share_of_one_forgets_the_noise_and_keeps_the_data() -> None:
+    """With all of the noise new, a step goes to (1 - t') of it, and t' of the data that the velocity points to."""
+    z, new = noise(), noise().flip(0)
+    t = torch.zeros(len(z), dtype=torch.float64)
+    data = z + RING.velocity(z, t)
+    places = Sampler(2, "euler", noise=1.0).path(RING.velocity, z, new)
+    _, (then, place), _ = places
+    torch.testing.assert_close(place, then * data + (1 - then) * new)
+
+
+def test_a_sampler_needs_as_much_noise_as_it_draws() -> None:
+    assert Sampler(3, "euler").draws == 1 and Sampler(3, "euler", noise=0.5).draws == 3
+    with pytest.raises(ValueError, match="zip"):
+        Sampler(3, "euler", noise=0.5).follow(RING.velocity, noise())

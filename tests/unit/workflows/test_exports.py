@@ -190,20 +190,25 @@ def test_a_gpt_in_onnxruntime_writes_what_ours_writes(tiny_run: TinyRun, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("solver", "power", "guidance"),
-    [("heun", 1.0, 2.5), ("midpoint", 1.5, 0.0), ("euler", 1.5, 1.0)],
+    ("solver", "power", "guidance", "noise"),
+    [("heun", 1.0, 2.5, 0.0), ("midpoint", 1.5, 0.0, 0.5), ("euler", 1.5, 1.0, 0.7)],
 )
 def test_a_flow_in_onnxruntime_draws_what_ours_draws(
-    tiny_run: TinyRun, tmp_path: Path, solver: Solver, power: float, guidance: float
+    tiny_run: TinyRun,
+    tmp_path: Path,
+    solver: Solver,
+    power: float,
+    guidance: float,
+    noise: float,
 ) -> None:
     for package in onnx_folder.PACKAGES:
         pytest.importorskip(package)
     run, folder = tiny_run("cflow-mnist", data="digits"), tmp_path / "out"
     model: Any = run.model()
-    model.sampler = Sampler(4, solver, power, guidance)
+    model.sampler = Sampler(4, solver, power, guidance, noise)
     export(run, to="onnx", out=folder, language="en")
     settings = json.loads((folder / "config.json").read_text())
-    settings |= {"solver": solver, "step_power": power}
+    settings |= {"solver": solver, "step_power": power, "step_noise": noise}
     (folder / "config.json").write_text(json.dumps(settings))
     program = f"""
 sys.argv = ["run.py", "3", "1", "{guidance}", "4"]
@@ -211,9 +216,10 @@ import run
 numpy.save("images.npy", run.images)
 """
     assert "samples.ppm mean 0." in alone(folder, "numpy, onnxruntime", program)
-    noise = np.random.default_rng(0).standard_normal((3, model.latent), np.float32)
+    shape = (model.sampler.draws, 3, model.latent // model.sampler.draws)
+    z = np.random.default_rng(0).standard_normal(shape, np.float32).swapaxes(0, 1).reshape(3, -1)
     with torch.no_grad():
-        wanted = model.images(torch.from_numpy(noise), torch.ones(3, dtype=torch.int64))
+        wanted = model.images(torch.from_numpy(z), torch.ones(3, dtype=torch.int64))
     found = torch.from_numpy(np.load(folder / "images.npy"))
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-4)
     assert (folder / "samples.ppm").read_bytes().startswith(b"P6 24 8 255\n")

@@ -2,10 +2,11 @@ r"""Flow matching of images: a U-Net learns the velocity that carries noise to i
 
     z ~ N(0, I),    dx/dt = v(x, t) from x = z at t = 0,    image = (x + 1) / 2 at t = 1
 
+After each step but the last a share of the noise that x holds, e = x - t v, may be drawn anew (Song, Meng & Ermon 2021,
+"Denoising Diffusion Implicit Models", equation 12).
 What clusters of the training images say of the velocity is known in closed form, or where there are none, what the mean
 and the variance of each pixel say; the network is shown that and adds what is left. With classes it has a velocity of
-each, v_y, and one of no class, v; a weight w drives an image away from the latter: v + w (v_y - v). 1 is the class
-alone; other weights need a model that learned with some classes dropped.
+each, v_y, and one of no class, v; a weight w drives an image away from the latter: v + w (v_y - v).
 
 Sources: Lipman et al. 2023, "Flow Matching for Generative Modeling", equation 23; Ho & Salimans 2022, "Classifier-Free
 Diffusion Guidance", equation 6, with w for their 1 + w.
@@ -14,7 +15,7 @@ Needs torch and safetensors:
 
     model = load(".")  # the folder of config.json and model.safetensors
     y = torch.arange(16) % model.classes if model.classes else None
-    images = model.generate(torch.randn(16, model.latent), y, steps=10, solver="heun", guidance=1.0)
+    images = model.generate(torch.randn(16, model.latent), y)
     velocity = model.velocity(torch.randn(16, *model.shape), torch.rand(16), y)
 """
 
@@ -32,8 +33,8 @@ from torch import Tensor, nn
 
 TIME_WAVES, LONGEST, SHORTEST = 16, 2.0, 1 / 16
 MOST_AXES = 128  # along which the clusters of the training images differ
-LEAST_LEFT = 0.05  # of the time that a prediction is divided by
-MOST_SURE = 0.95  # of a guess, as a pixel in [-1, 1], that is added to the network's logits
+# Of the time that a prediction is divided by; of a guess, a pixel in [-1, 1], that the network's logits are added to.
+LEAST_LEFT, MOST_SURE = 0.05, 0.95
 
 
 class ImageFlow(nn.Module):
@@ -42,12 +43,11 @@ class ImageFlow(nn.Module):
     def __init__(self, config: dict) -> None:
         super().__init__()
         self.shape, self.classes = tuple(config["shape"]), config["classes"]
-        self.latent = math.prod(self.shape)
-        self.prediction = config["prediction"]
-        self.steps, self.solver = config["steps"], config["solver"]
-        self.power = config["step_power"]
-        condition = config["condition"]
-        self.modes = Modes(self.latent, config["modes"]) if config["modes"] else None
+        self.prediction, self.steps = config["prediction"], config["steps"]
+        self.solver, self.power = config["solver"], config["step_power"]
+        self.share, condition = config["step_noise"], config["condition"]
+        self.latent = math.prod(self.shape) * (self.steps if self.share else 1)
+        self.modes = Modes(math.prod(self.shape), config["modes"]) if config["modes"] else None
         self.network = UNet(config)
         self.time = nn.Sequential(
             nn.Linear(2 * TIME_WAVES, condition), nn.SiLU(), nn.Linear(condition, condition)
@@ -97,7 +97,7 @@ class ImageFlow(nn.Module):
         solver: str | None = None,
         guidance: float = 1.0,
     ) -> Tensor:
-        """Noise (B, latent), and classes (B,) where there are some, to images (B, C, H, W) in [0, 1]."""
+        """Noise (B, size), or (B, size * steps) with a share, and classes (B,), to images (B, C, H, W) in [0, 1]."""
         steps, solver = steps or self.steps, solver or self.solver
 
         def v(x: Tensor, time: float) -> Tensor:
@@ -107,16 +107,17 @@ class ImageFlow(nn.Module):
             free = self.velocity(x, t)
             return free + guidance * (self.velocity(x, t, y) - free)
 
-        x = z.view(-1, *self.shape)
+        (x, *fresh), kept = z.view(len(z), -1, *self.shape).unbind(1), (1 - self.share**2) ** 0.5
         times = [1 - (1 - k / steps) ** self.power for k in range(steps + 1)]
         for now, then in pairwise(times):
-            length, first = then - now, v(x, now)
-            if solver == "euler":
-                x = x + length * first
-            elif solver == "midpoint":
-                x = x + length * v(x + length / 2 * first, now + length / 2)
-            else:  # Heun
-                x = x + length / 2 * (first + v(x + length * first, then))
+            length, mean = then - now, v(x, now)
+            if solver == "midpoint":
+                mean = v(x + length / 2 * mean, now + length / 2)
+            elif solver == "heun":
+                mean = (mean + v(x + length * mean, then)) / 2
+            old, x = x - now * mean, x + length * mean
+            if fresh:
+                x = x + (1 - then) * (self.share * fresh.pop(0) - (1 - kept) * old)
         return ((x + 1) / 2).clamp(0, 1)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:

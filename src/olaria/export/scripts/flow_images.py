@@ -45,16 +45,24 @@ def velocity(x, time):
     return free + np.float32(guidance) * (velocity_of(x, time, label) - free)
 
 
-x = np.random.default_rng(0).standard_normal((count, *CONFIG["shape"]), np.float32)
+draws = np.random.default_rng(0)
+share = np.float32(CONFIG["step_noise"])  # of the noise, drawn anew after each step
+kept = np.sqrt(1 - share**2)
+x = draws.standard_normal((count, *CONFIG["shape"]), np.float32)
 times = 1 - (1 - np.arange(steps + 1, dtype=np.float32) / steps) ** CONFIG["step_power"]
 for now, then in pairwise(times):
     length, first = then - now, velocity(x, now)
     if CONFIG["solver"] == "euler":
-        x = x + length * first
+        mean = first
     elif CONFIG["solver"] == "midpoint":
-        x = x + length * velocity(x + length / 2 * first, now + length / 2)
+        mean = velocity(x + length / 2 * first, now + length / 2)
     else:  # Heun
-        x = x + length / 2 * (first + velocity(x + length * first, then))
+        mean = (first + velocity(x + length * first, then)) / 2
+    old = x - now * mean  # the noise that it points back to
+    x = x + length * mean
+    if then < 1:
+        new = draws.standard_normal(x.shape, np.float32)
+        x = x + (1 - then) * ((kept - 1) * old + share * new)
 images = ((x + 1) / 2).clip(0, 1)
 
 # Side by side, as bytes of red, green and blue behind the header that the format asks for.

@@ -69,6 +69,32 @@ export function step(velocity, x, now, then, solver) {
 }
 
 /**
+ * As `path` from noise to data, where after each step but the last a share of the noise is drawn anew; see
+ * `olaria.nn.ode.noisy_path`.
+ * @param {(x: Float32Array, t: number) => Float32Array} velocity
+ * @param {Float32Array[]} noise the start, and what is new after each step but the last
+ * @param {number[]} at times
+ * @param {string} solver
+ * @param {number} share
+ * @returns {Float32Array[]}
+ */
+export function noisyPath(velocity, noise, at, solver, share) {
+  const kept = Math.sqrt(1 - share ** 2);
+  /** @type {Float32Array[]} */
+  const places = [Float32Array.from(noise[0])];
+  for (let k = 0; k + 1 < at.length; k++) {
+    const [x, fresh] = [places[k], noise[k + 1]];
+    const [now, then] = [at[k], at[k + 1]];
+    const next = step(velocity, x, now, then, solver);
+    places.push(!fresh ? next : next.map((value, i) => {
+      const old = x[i] - (now / (then - now)) * (value - x[i]);
+      return value + (1 - then) * ((kept - 1) * old + share * fresh[i]);
+    }));
+  }
+  return places;
+}
+
+/**
  * Where places are at each time, the first included.
  * @param {(x: Float32Array, t: number) => Float32Array} velocity
  * @param {ArrayLike<number>} x at the first time

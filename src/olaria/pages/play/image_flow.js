@@ -4,7 +4,7 @@
 
 import { mlp } from "./dense.js";
 import { fittedModes, shareOf, sizeOf } from "./modes.js";
-import { path, timeWaves, times, velocityOf } from "./flow_matching.js";
+import { noisyPath, path, timeWaves, times, velocityOf } from "./flow_matching.js";
 import { addScaled, apply, silu, vector } from "./tensor.js";
 import { unet } from "./unet.js";
 import { numElements } from "./weights.js";
@@ -20,7 +20,8 @@ import { numElements } from "./weights.js";
 
 /**
  * @typedef {object} ImageFlow
- * @property {number} latent numbers of the noise, one for each of the image
+ * @property {number} latent numbers of the noise in the run's own steps: one for each of the image, and as many again
+ *   for each step between which noise is drawn anew
  * @property {number[]} shape [C, H, W]
  * @property {number} classes that the network is conditioned on; 0 for none
  * @property {(x: ArrayLike<number>, t: number, y?: number | null) => Float32Array} velocity of an image (C, H, W) in
@@ -42,6 +43,8 @@ export function createImageFlow(opened) {
   const { classes, prediction } = config;
   const shape = /** @type {number[]} */ (opened.dimensions);
   const size = numElements(shape);
+  const share = config.step_noise;
+  const drawsIn = (/** @type {number} */ steps) => (share ? steps : 1);
   const modes = config.modes ? fittedModes(opened, "modes") : null;
   const network = unet(opened, "network", config.patch, (modes ? 2 : 1) * shape[0]);
   const time = mlp(opened, "time", "silu");
@@ -105,22 +108,19 @@ export function createImageFlow(opened) {
   const followed = (z, y, { steps = config.steps, solver = config.solver, guidance = 1 } = {}) => {
     if (classes && !(y != null && y >= 0 && y < classes)) throw new RangeError(`no class ${y}`);
     const at = times(steps, config.step_power);
-    if (!classes || guidance === 1) {
-      return path((x, t) => velocity(x, t, y), vector(z, size), at, solver);
-    }
-    return path(
-      (x, t) => {
-        const free = velocity(x, t);
-        return velocity(x, t, y).map((given, i) => free[i] + guidance * (given - free[i]));
-      },
-      vector(z, size),
-      at,
-      solver,
-    );
+    const all = vector(z, drawsIn(steps) * size);
+    const noise = Array.from({ length: drawsIn(steps) }, (_, k) => all.subarray(k * size, (k + 1) * size));
+    const own = (/** @type {Float32Array} */ x, /** @type {number} */ t) => velocity(x, t, y);
+    const guided = (/** @type {Float32Array} */ x, /** @type {number} */ t) => {
+      const free = velocity(x, t);
+      return own(x, t).map((given, i) => free[i] + guidance * (given - free[i]));
+    };
+    const field = !classes || guidance === 1 ? own : guided;
+    return share ? noisyPath(field, noise, at, solver, share) : path(field, noise[0], at, solver);
   };
 
   return {
-    latent: size,
+    latent: drawsIn(config.steps) * size,
     shape,
     classes,
     velocity,
