@@ -30,7 +30,7 @@ class Sampler:
         solver: what a step does.
         power: above 1 the steps become shorter towards time 1; see :func:`times`.
         guidance: weight of the class; see :func:`olaria.objectives.flow_matching.guided`.
-        noise: share of the noise that is drawn anew after each step; see :func:`noisy_path`.
+        noise: share of the noise that is drawn anew after each step; see :func:`renewed`.
     """
 
     steps: int
@@ -49,18 +49,13 @@ class Sampler:
         """Normal numbers of a coordinate that a sample is made of: the start, and one after each step but the last."""
         return self.steps if self.noise else 1
 
-    def follow(self, velocity: Velocity, *noise: Tensor) -> Tensor:
-        """Noise (B, ...), as often as :attr:`draws` says, to where it is at time 1."""
-        *_, (_, x) = self.path(velocity, *noise)
-        return x
+    def follow(self, velocity: Velocity, x: Tensor, *fresh: Tensor) -> Tensor:
+        """Noise (B, ...) at time 0, and as often anew as :attr:`draws` says, to where it is at time 1."""
+        return follow(velocity, x, times(self.steps, self.power), self.solver, fresh, self.noise)
 
-    def path(self, velocity: Velocity, *noise: Tensor) -> Iterator[tuple[float, Tensor]]:
+    def path(self, velocity: Velocity, x: Tensor, *fresh: Tensor) -> Iterator[tuple[float, Tensor]]:
         """The times of all steps and the places (B, ...) then, the start included; see :meth:`follow`."""
-        at = times(self.steps, self.power)
-        if self.noise:
-            return noisy_path(velocity, noise, at, self.solver, self.noise)
-        (x,) = noise
-        return path(velocity, x, at, self.solver)
+        return path(velocity, x, times(self.steps, self.power), self.solver, fresh, self.noise)
 
 
 def times(steps: int, power: float = 1.0) -> list[float]:
@@ -79,7 +74,12 @@ def times(steps: int, power: float = 1.0) -> list[float]:
 
 
 def path(
-    velocity: Velocity, x: Tensor, at: list[float], solver: Solver
+    velocity: Velocity,
+    x: Tensor,
+    at: list[float],
+    solver: Solver,
+    fresh: Sequence[Tensor] = (),
+    share: float = 0.0,
 ) -> Iterator[tuple[float, Tensor]]:
     """Times and the places (B, ...) then, beginning with the first time and ``x``.
 
@@ -88,17 +88,33 @@ def path(
         x: the places at the first time.
         at: times, which may rise or fall.
         solver: a key of :data:`SOLVERS`.
+        fresh: noise of the places' shape for each step but the last, where ``share`` is above 0.
+        share: of the noise, drawn anew after each step but the last; see :func:`renewed`.
     """
     yield at[0], x
-    for now, then in pairwise(at):
-        x = SOLVERS[solver](velocity, x, now, then)
+    new_noise = [*fresh, None] if share else [None] * (len(at) - 1)
+    for (now, then), new in zip(pairwise(at), new_noise, strict=True):
+        moved = SOLVERS[solver](velocity, x, now, then)
+        x = moved if new is None else renewed(x, moved, now, then, new, share)
         yield then, x
 
 
-def noisy_path(
-    velocity: Velocity, noise: Sequence[Tensor], at: list[float], solver: Solver, share: float
-) -> Iterator[tuple[float, Tensor]]:
-    r"""As :func:`path` from noise to data, where after each step but the last some of the noise is drawn anew.
+def follow(
+    velocity: Velocity,
+    x: Tensor,
+    at: list[float],
+    solver: Solver,
+    fresh: Sequence[Tensor] = (),
+    share: float = 0.0,
+) -> Tensor:
+    """Places (B, ...) at the first time to where they are at the last; see :func:`path`."""
+    for _, place in path(velocity, x, at, solver, fresh, share):
+        x = place
+    return x
+
+
+def renewed(x: Tensor, moved: Tensor, now: float, then: float, new: Tensor, share: float) -> Tensor:
+    r"""Where a step led, on the line from noise at time 0 to data at time 1, with some of the noise drawn anew.
 
     A step from x at time t to x' at time t' has the mean velocity :math:`v = (x' - x) / (t' - t)`, and points back to
     the noise :math:`\hat\epsilon = x - t v`. With the share :math:`\eta` new noise :math:`\epsilon'` takes its place
@@ -110,31 +126,17 @@ def noisy_path(
     as the noise is.
 
     Args:
-        velocity: v.
-        noise: the start, and :math:`\epsilon'` of each step but the last; each (B, ...), of N(0, I).
-        at: times, which rise from 0 to 1.
-        solver: a key of :data:`SOLVERS`.
+        x: (B, ...).
+        moved: x', the same shape.
+        now, then: t and t'.
+        new: :math:`\epsilon'`, of N(0, I), the same shape.
         share: :math:`\eta`, from 0 to 1.
 
     Source: Song, Meng & Ermon 2021, *Denoising Diffusion Implicit Models*, equation 12, with
     :math:`\sigma_t = (1 - t')\,\eta`.
     """
-    x, *fresh = noise
-    yield at[0], x
-    for (now, then), new in zip(pairwise(at), [*fresh, None], strict=True):
-        moved = SOLVERS[solver](velocity, x, now, then)
-        if new is not None:
-            old = x - now / (then - now) * (moved - x)
-            moved = moved + (1 - then) * ((math.sqrt(1 - share**2) - 1) * old + share * new)
-        x = moved
-        yield then, x
-
-
-def follow(velocity: Velocity, x: Tensor, at: list[float], solver: Solver) -> Tensor:
-    """Places (B, ...) at the first time to where they are at the last; see :func:`path`."""
-    for now, then in pairwise(at):
-        x = SOLVERS[solver](velocity, x, now, then)
-    return x
+    old = x - now / (then - now) * (moved - x)
+    return moved + (1 - then) * ((math.sqrt(1 - share**2) - 1) * old + share * new)
 
 
 def log_density(

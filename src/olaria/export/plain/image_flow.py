@@ -2,14 +2,15 @@ r"""Flow matching of images: a U-Net learns the velocity that carries noise to i
 
     z ~ N(0, I),    dx/dt = v(x, t) from x = z at t = 0,    image = (x + 1) / 2 at t = 1
 
-After each step but the last a share of the noise that x holds, e = x - t v, may be drawn anew (Song, Meng & Ermon 2021,
-"Denoising Diffusion Implicit Models", equation 12).
+After each step but the last a share of the noise that x holds, e = x - t v, may be drawn anew.
+
 What clusters of the training images say of the velocity is known in closed form, or where there are none, what the mean
 and the variance of each pixel say; the network is shown that and adds what is left. With classes it has a velocity of
-each, v_y, and one of no class, v; a weight w drives an image away from the latter: v + w (v_y - v).
+each, v_y, and one of no class, v; a weight w drives an image away from the latter: v + w (v_y - v). 1 is the class
+alone; other weights need a model that learned with some classes dropped.
 
 Sources: Lipman et al. 2023, "Flow Matching for Generative Modeling", equation 23; Ho & Salimans 2022, "Classifier-Free
-Diffusion Guidance", equation 6, with w for their 1 + w.
+Diffusion Guidance", equation 6 (1 + w there); Song et al. 2021, "Denoising Diffusion Implicit Models", equation 12.
 
 Needs torch and safetensors:
 
@@ -33,8 +34,8 @@ from torch import Tensor, nn
 
 TIME_WAVES, LONGEST, SHORTEST = 16, 2.0, 1 / 16
 MOST_AXES = 128  # along which the clusters of the training images differ
-# Of the time that a prediction is divided by; of a guess, a pixel in [-1, 1], that the network's logits are added to.
-LEAST_LEFT, MOST_SURE = 0.05, 0.95
+LEAST_LEFT = 0.05  # of the time that a prediction is divided by
+MOST_SURE = 0.95  # of a guess, as a pixel in [-1, 1], that is added to the network's logits
 
 
 class ImageFlow(nn.Module):
@@ -107,7 +108,7 @@ class ImageFlow(nn.Module):
             free = self.velocity(x, t)
             return free + guidance * (self.velocity(x, t, y) - free)
 
-        (x, *fresh), kept = z.view(len(z), -1, *self.shape).unbind(1), (1 - self.share**2) ** 0.5
+        x, *fresh = z.view(len(z), -1, *self.shape).unbind(1)
         times = [1 - (1 - k / steps) ** self.power for k in range(steps + 1)]
         for now, then in pairwise(times):
             length, mean = then - now, v(x, now)
@@ -115,9 +116,10 @@ class ImageFlow(nn.Module):
                 mean = v(x + length / 2 * mean, now + length / 2)
             elif solver == "heun":
                 mean = (mean + v(x + length * mean, then)) / 2
-            old, x = x - now * mean, x + length * mean
+            noise, x = x - now * mean, x + length * mean
             if fresh:
-                x = x + (1 - then) * (self.share * fresh.pop(0) - (1 - kept) * old)
+                lost = 1 - math.sqrt(1 - self.share**2)
+                x = x + (1 - then) * (self.share * fresh.pop(0) - lost * noise)
         return ((x + 1) / 2).clamp(0, 1)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -168,9 +170,8 @@ class UNet(nn.Module):
         self.shrink = nn.ModuleList(
             nn.Conv2d(width, wider, 4, stride=2, padding=1) for width, wider in pairwise(widths)
         )
-        side = self.patch * 2 ** len(upper)
+        dense, side = config["dense"], self.patch * 2 ** len(upper)
         places = (height // side) * (width // side)
-        dense = config["dense"]
         self.dense = AllPlaces(widths[-1], places, dense) if dense else nn.Identity()
         self.middle = Stage(*deepest, condition)
         self.grow = nn.ModuleList(
@@ -254,7 +255,6 @@ def time_waves(t: Tensor) -> Tensor:
 
 def load(folder: str | Path) -> ImageFlow:
     """The trained model of a folder, ready to use."""
-    config = json.loads((Path(folder) / "config.json").read_text("utf-8"))
-    model = ImageFlow(config)
+    model = ImageFlow(json.loads((Path(folder) / "config.json").read_text("utf-8")))
     model.load_state_dict(load_file(Path(folder) / "model.safetensors"))
     return model.eval().requires_grad_(False)

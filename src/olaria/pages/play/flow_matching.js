@@ -69,29 +69,21 @@ export function step(velocity, x, now, then, solver) {
 }
 
 /**
- * As `path` from noise to data, where after each step but the last a share of the noise is drawn anew; see
- * `olaria.nn.ode.noisy_path`.
- * @param {(x: Float32Array, t: number) => Float32Array} velocity
- * @param {Float32Array[]} noise the start, and what is new after each step but the last
- * @param {number[]} at times
- * @param {string} solver
+ * Where a step led, with some of the noise drawn anew; see `olaria.nn.ode.renewed`.
+ * @param {Float32Array} x before the step
+ * @param {Float32Array} next after it
+ * @param {number} now
+ * @param {number} then
+ * @param {Float32Array} fresh the new noise
  * @param {number} share
- * @returns {Float32Array[]}
+ * @returns {Float32Array}
  */
-export function noisyPath(velocity, noise, at, solver, share) {
-  const kept = Math.sqrt(1 - share ** 2);
-  /** @type {Float32Array[]} */
-  const places = [Float32Array.from(noise[0])];
-  for (let k = 0; k + 1 < at.length; k++) {
-    const [x, fresh] = [places[k], noise[k + 1]];
-    const [now, then] = [at[k], at[k + 1]];
-    const next = step(velocity, x, now, then, solver);
-    places.push(!fresh ? next : next.map((value, i) => {
-      const old = x[i] - (now / (then - now)) * (value - x[i]);
-      return value + (1 - then) * ((kept - 1) * old + share * fresh[i]);
-    }));
-  }
-  return places;
+function renewed(x, next, now, then, fresh, share) {
+  const lost = 1 - Math.sqrt(1 - share ** 2);
+  return next.map((value, i) => {
+    const old = x[i] - (now / (then - now)) * (value - x[i]);
+    return value + (1 - then) * (share * fresh[i] - lost * old);
+  });
 }
 
 /**
@@ -100,13 +92,17 @@ export function noisyPath(velocity, noise, at, solver, share) {
  * @param {ArrayLike<number>} x at the first time
  * @param {number[]} at times
  * @param {string} solver
+ * @param {Float32Array[]} [fresh] noise for each step but the last, where some is drawn anew
+ * @param {number} [share] how much of it
  * @returns {Float32Array[]}
  */
-export function path(velocity, x, at, solver) {
+export function path(velocity, x, at, solver, fresh = [], share = 0) {
   /** @type {Float32Array[]} */
   const places = [Float32Array.from(x)];
   for (let k = 0; k + 1 < at.length; k++) {
-    places.push(step(velocity, places[k], at[k], at[k + 1], solver));
+    const [now, then] = [at[k], at[k + 1]];
+    const next = step(velocity, places[k], now, then, solver);
+    places.push(k < fresh.length ? renewed(places[k], next, now, then, fresh[k], share) : next);
   }
   return places;
 }

@@ -4,7 +4,7 @@
 
 import { mlp } from "./dense.js";
 import { fittedModes, shareOf, sizeOf } from "./modes.js";
-import { noisyPath, path, timeWaves, times, velocityOf } from "./flow_matching.js";
+import { path, timeWaves, times, velocityOf } from "./flow_matching.js";
 import { addScaled, apply, silu, vector } from "./tensor.js";
 import { unet } from "./unet.js";
 import { numElements } from "./weights.js";
@@ -109,14 +109,17 @@ export function createImageFlow(opened) {
     if (classes && !(y != null && y >= 0 && y < classes)) throw new RangeError(`no class ${y}`);
     const at = times(steps, config.step_power);
     const all = vector(z, drawsIn(steps) * size);
-    const noise = Array.from({ length: drawsIn(steps) }, (_, k) => all.subarray(k * size, (k + 1) * size));
+    const [start, ...fresh] = Array.from(
+      { length: drawsIn(steps) },
+      (_, k) => all.subarray(k * size, (k + 1) * size),
+    );
     const own = (/** @type {Float32Array} */ x, /** @type {number} */ t) => velocity(x, t, y);
     const guided = (/** @type {Float32Array} */ x, /** @type {number} */ t) => {
       const free = velocity(x, t);
       return own(x, t).map((given, i) => free[i] + guidance * (given - free[i]));
     };
     const field = !classes || guidance === 1 ? own : guided;
-    return share ? noisyPath(field, noise, at, solver, share) : path(field, noise[0], at, solver);
+    return path(field, start, at, solver, fresh, share);
   };
 
   return {
