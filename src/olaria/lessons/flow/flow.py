@@ -10,6 +10,8 @@ et al. 2023, section 2; Hairer, Nørsett & Wanner 1993, section II.1.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from olaria.i18n import N_, Message
@@ -180,21 +182,6 @@ def solvers(scene: Scene, way: Way) -> Values:
         }
     names = tuple(Message(NAMES[solver]) for solver in COMPARED)
     budgets = tuple(map(str, BUDGETS))
-    reached = [Message(N_("exact")), *names]
-    frames = tuple(
-        Scatter(
-            "",
-            tuple(
-                Cloud(name, x)
-                for name, x in zip(
-                    reached, (exact, *(each[k] for each in ends.values())), strict=True
-                )
-            ),
-            extent=scene.extent,
-        )
-        for k in range(len(BUDGETS))
-    )
-    control = Control(Message(N_("evaluations")), budgets, start=1)
     factors = errors[:, -2] / errors[:, -1]
     return {
         **told(scene),
@@ -214,7 +201,7 @@ def solvers(scene: Scene, way: Way) -> Values:
         "own_solver": Message(NAMES[scene.model.sampler.solver]),
         "answer": answer,
         "errors": errors,
-        "ends": plane_flow(scene, Choice("", (control,), frames, (0, len(BUDGETS) - 1)), FEW_STEPS),
+        "ends": plane_flow(scene, _ends_seen(scene, exact, ends), FEW_STEPS),
         "bars": Bars(
             "",
             budgets,
@@ -231,3 +218,14 @@ def solvers(scene: Scene, way: Way) -> Values:
             digits=3,
         ),
     }
+
+
+def _ends_seen(scene: Scene, exact: Array, ends: Mapping[Solver, Sequence[Array]]) -> Choice:
+    """Where the paths end, beside the exact ends, for each number of evaluations."""
+    names = [Message(N_("exact")), *(Message(NAMES[solver]) for solver in ends)]
+    frames = tuple(
+        Scatter("", tuple(map(Cloud, names, (exact, *at_budget))), extent=scene.extent)
+        for at_budget in zip(*ends.values(), strict=True)
+    )
+    control = Control(Message(N_("evaluations")), tuple(map(str, BUDGETS)), start=1)
+    return Choice("", (control,), frames, (0, len(BUDGETS) - 1))
