@@ -28,7 +28,7 @@ class FlowMatchingConfig(ModelConfig):
     solver: Solver = "heun"
     """What a step does, unless a command says otherwise."""
     step_power: float = Field(1.0, gt=0.0)
-    """Above 1 the steps become shorter towards the data."""
+    """Above 1 the steps become shorter towards the data, below 1 longer."""
 
 
 class PointFlowConfig(FlowMatchingConfig):
@@ -50,10 +50,13 @@ class ImageFlowConfig(FlowMatchingConfig):
 
     family: Literal["image-flow"] = "image-flow"
     prediction: Prediction = "data"
+    time_std: float = Field(0.7, gt=0.0)
+    steps: int = Field(20, ge=1)
     solver: Solver = (
-        "midpoint"  # Heun's rule asks at time 1, where the data says nothing of the velocity
+        "euler"  # Heun's rule asks at time 1, where the data says nothing of the velocity
     )
-    step_noise: float = Field(0.0, ge=0.0, le=1.0)
+    step_power: float = Field(0.7, gt=0.0)
+    step_noise: float = Field(0.65, ge=0.0, le=1.0)
     """Share of the noise that is drawn anew after each step."""
     modes: int = Field(1024, ge=0)
     """Clusters of the training images whose closed form the network begins from; 0 for none."""
@@ -105,7 +108,9 @@ POINT_FLOW_SIZES: Mapping[Size, PointFlowConfig] = {
 _SECTION = Section(
     "flow-matching",
     latent=N_("noise $z$ with the prior $N(0, I)$, of the data's size"),
-    likelihood=N_("exact, by following the flow back"),
+    likelihood=N_(
+        "exact, by following the flow back; of latent vectors, theirs and not the images'"
+    ),
     drawing=N_("draw $z$, follow the learned velocity from $t = 0$ to $t = 1$"),
 )
 _FIRST_AND_LAST = Panel(

@@ -265,8 +265,11 @@ def sampler_of(model: Model) -> dict[str, Any]:
     sampler = model.sampler
     if sampler is None:
         return {}
-    solver = {} if isinstance(sampler, Unmasking) else {"solver": sampler.solver}
-    return {**solver, "sampling_steps": sampler.steps, "evaluations": sampler.evaluations}
+    told: dict[str, Any] = {"sampling_steps": sampler.steps, "evaluations": sampler.evaluations}
+    if isinstance(sampler, Unmasking):
+        return told
+    noise = {"step_noise": sampler.noise} if sampler.noise else {}
+    return {"solver": sampler.solver, **told, **noise}
 
 
 def counted(count: int | None, usual: int) -> int:

@@ -13,6 +13,7 @@ al. 2023, *Flow Straight and Fast*, equation 1.
 
 from __future__ import annotations
 
+import torch
 from torch import Generator, Tensor
 
 from olaria import draws
@@ -20,6 +21,8 @@ from olaria.vocabulary import Prediction
 
 LEAST_LEFT = 0.05
 """Of the time that is left, where a prediction is divided by it: the velocity stays bounded at the end."""
+_LEAST_TAIL = 1e-6
+"""Of a probability whose normal quantile is taken, which is infinite at 0 and 1."""
 
 
 def between(noise: Tensor, x: Tensor, t: Tensor) -> Tensor:
@@ -115,17 +118,21 @@ def noise_of(velocity: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
 def logit_normal(count: int, generator: Generator, mean: float = 0.0, std: float = 1.0) -> Tensor:
     r"""Times in (0, 1) that are dense where a network has most to learn, (count,).
 
-    .. math:: t = \sigma(m + s\,n), \qquad n \sim N(0, 1)
+    .. math:: t = \sigma(m + s\,n), \qquad n = \Phi^{-1}(u) \sim N(0, 1)
+
+    with u evenly spaced over the batch (:func:`olaria.draws.spread`), so that a mean over it varies less.
 
     Args:
         count: how many.
-        generator: draws n.
+        generator: draws u.
         mean: m; above 0 later times, nearer the data, come more often.
         std: s.
 
     Source: Esser et al. 2024, *Scaling Rectified Flow Transformers*, section 3.1.
     """
-    return (mean + std * draws.normal((count,), generator)).sigmoid()
+    u = draws.spread(count, generator).clamp(_LEAST_TAIL, 1 - _LEAST_TAIL)
+    n: Tensor = torch.special.ndtri(u)
+    return (mean + std * n).sigmoid()
 
 
 def guided(given: Tensor, free: Tensor, weight: float) -> Tensor:

@@ -27,6 +27,7 @@ PROTOCOL_LABELS: dict[str, str] = {
     "solver": N_("solver of the differential equation"),
     "sampling_steps": N_("steps from noise to a sample"),
     "evaluations": N_("evaluations of the network for a sample"),
+    "step_noise": N_("share of the noise drawn anew after each step"),
     "images": N_("images"),
     "images_sha256": N_("images' fingerprint"),
     "num_images": N_("images evaluated"),

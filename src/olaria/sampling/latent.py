@@ -90,7 +90,13 @@ def prior(model: ImageModel, count: int, generator: Generator, y: Tensor | None 
             codes=Setting("data", "codes:RUN"),
             reconstruct=Setting("mode", "reconstruct"),
         )
-    return decode(model, torch.randn(count, model.latent, generator=generator), y)
+    labels = classes_in_turn(model, count) if y is None else y
+    images = []
+    for start in range(0, count, _BLOCK):  # a flow that draws noise anew asks for many numbers of z
+        size = min(_BLOCK, count - start)
+        z = torch.randn(size, model.latent, generator=generator)
+        images.append(decode(model, z, None if labels is None else labels[start : start + size]))
+    return torch.cat(images)
 
 
 def reconstruct(model: ImageModel, x: Tensor, y: Tensor | None = None) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,6 @@ from olaria.models.image_flow import ImageFlow
 from olaria.models.mask import MaskedDiffusion
 from olaria.models.plane import PlaneGAN
 from olaria.models.point_flow import PointFlow
-from olaria.nn.ode import Sampler
 from olaria.objectives.masking import MEAN_PARTS, Unmasking
 from olaria.runs import Run
 from olaria.workflows.evaluate import evaluate
@@ -39,10 +39,13 @@ def test_what_is_given_is_set_and_the_rest_stays() -> None:
     set_sampler(model, "run")
     assert model.sampler == usual
     set_sampler(model, "run", steps=3)
-    assert model.sampler == Sampler(3, usual.solver, usual.power, usual.guidance)
-    set_sampler(model, "run", solver="euler", guidance=0.0)
-    assert model.sampler == Sampler(3, "euler", usual.power, 0.0)
-    assert sampler_of(model) == {"solver": "euler", "sampling_steps": 3, "evaluations": 6}
+    assert model.sampler == replace(usual, steps=3)
+    set_sampler(model, "run", solver="midpoint", guidance=0.0)
+    assert model.sampler == replace(usual, steps=3, solver="midpoint", guidance=0.0)
+    told = {"solver": "midpoint", "sampling_steps": 3, "evaluations": 12}
+    assert sampler_of(model) == {**told, "step_noise": usual.noise}
+    model.sampler = replace(model.sampler, noise=0.0)
+    assert sampler_of(model) == told
 
 
 @pytest.mark.parametrize(
@@ -131,10 +134,10 @@ def test_images_too(tiny_run: Callable[..., Run]) -> None:
     run = tiny_run("cflow-mnist")
     driven = draw(run, count=10, steps=2, guidance=3.0)
     line = driven.caption[-1].text("en")
-    assert line.endswith(", guidance 3, 8 evaluations of the network")
+    assert line.endswith(", guidance 3, 4 evaluations of the network")
     plain = draw(run, count=10, steps=2)
-    assert plain.caption[-1].text("en").endswith("seed 0, 4 evaluations of the network")
+    assert plain.caption[-1].text("en").endswith("seed 0, 2 evaluations of the network")
     assert not torch.equal(driven.value, plain.value)
     effort = Effort(num_examples=50, num_samples=50)
     protocol = kind_named("images").measure(run, run.model(), run.data(), effort, True).protocol
-    assert protocol["evaluations"] == 20 and protocol["solver"] == "midpoint"
+    assert protocol["evaluations"] == 20 and protocol["solver"] == "euler"

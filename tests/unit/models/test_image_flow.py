@@ -25,6 +25,11 @@ TINY: dict[str, Any] = {
     "depths": (1, 1),
     "dense": 0,
     "condition": 8,
+    "time_std": 1.0,
+    "steps": 10,
+    "solver": "midpoint",
+    "step_power": 1.0,
+    "step_noise": 0.0,
 }
 
 

@@ -72,6 +72,12 @@ def test_times_are_logit_normal(mean: float, std: float) -> None:
     assert logits.std().item() == pytest.approx(std, rel=0.02)
 
 
+def test_the_times_of_a_batch_are_evenly_spaced() -> None:
+    t = logit_normal(8, torch.Generator().manual_seed(0), 0.5, 2.0)
+    probabilities = torch.special.ndtr((t.logit() - 0.5) / 2.0).sort().values
+    torch.testing.assert_close(probabilities.diff(), torch.full((7,), 1 / 8), atol=1e-4, rtol=0)
+
+
 def test_guidance_of_nothing_and_of_one_is_exact() -> None:
     given, free = drawn((5, 2), 0), drawn((5, 2), 1)
     assert torch.equal(guided(given, free, 0.0), free)

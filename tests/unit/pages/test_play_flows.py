@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,6 @@ import torch
 
 from olaria.families.flow_matching import IMAGE_FLOW_SIZES
 from olaria.models.image_flow import ImageFlow
-from olaria.nn.ode import Sampler
 
 Node = Callable[..., list[Any]]
 Document = Callable[..., dict[str, Any]]
@@ -80,7 +80,7 @@ def test_steps_solver_and_guidance_are_chosen(
 ) -> None:
     settings, shape = VARIANTS[1]
     model = disturbed(settings, shape)
-    model.sampler = Sampler(3, solver, guidance=weight)
+    model.sampler = replace(model.sampler, steps=3, solver=solver, guidance=weight)
     z, y = torch.randn(1, model.latent), torch.tensor([2])
     choices = {"steps": 3, "solver": solver, "guidance": weight}
     calls = [[name, z[0].tolist(), 2, choices] for name in ("generate", "path")]
@@ -90,7 +90,8 @@ def test_steps_solver_and_guidance_are_chosen(
     wanted = model.images(z, y)[0].flatten()
     torch.testing.assert_close(torch.tensor(image), wanted, atol=TOLERANCE, rtol=0)
     assert len(path) == 4
-    places = [x for _, x in model.sampler.path(model.followed(y), z.view(1, *shape))]
+    noise = z.view(1, -1, *shape).unbind(1)
+    places = [x for _, x in model.sampler.path(model.followed(y), *noise)]
     for place, x in zip(path, places, strict=True):
         torch.testing.assert_close(torch.tensor(place), x.flatten(), atol=TOLERANCE, rtol=TOLERANCE)
 
