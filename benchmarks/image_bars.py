@@ -78,6 +78,11 @@ PARTS = {
         "gan-cifar10", 1800, "runs and improves", ("kd", "nearest_train_distance_ratio")
     ),
     "vae-cifar10": Part("vae-flow-cifar10", 1800, "runs and improves", ("nll_nats", "elbo_nats")),
+    "flow": Part("flow-mnist", 300, "FD ≤ 0.35, coverage ≥ 0.87", _FIDELITY),
+    "flow-fashion": Part("flow-fashion-mnist", 600, "FD ≤ 0.40", _FIDELITY),
+    "cflow": Part("cflow-mnist", 180, "agreement ≥ 0.985", ("class_agreement", "fd")),
+    "mask": Part("mask-mnist", 300, "bound ≤ 88 nats", ("elbo_nats", "fd")),
+    "flow-cifar10": Part("flow-cifar10", 1800, "runs and improves", _FIDELITY),
 }
 DEFAULT = "vae,gan,cvae,dae,fashion,anomaly"
 
