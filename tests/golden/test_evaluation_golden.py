@@ -42,6 +42,7 @@ def test_fd_is_the_published_formula(shift: float) -> None:
     assert fidelity.fd(a, b) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:Matrix is singular")  # so it is; newer SciPy says it
 def test_fd_of_a_singular_covariance() -> None:
     a = features(300, 10)
     a[:, 3:] = a[:, :1]

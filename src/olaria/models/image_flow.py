@@ -52,7 +52,7 @@ class ImageFlow(FlowMatching, ImageModel):
         ConfigError: the U-Net cannot halve the sides as often as it has to.
 
     >>> model = ImageFlow(ImageFlowConfig(widths=(4, 8), depths=(1, 1), condition=8), (1, 8, 8))
-    >>> model.images(torch.randn(5, 64)).shape
+    >>> model.images(torch.randn(5, model.latent)).shape
     torch.Size([5, 1, 8, 8])
     """
 
