@@ -147,6 +147,14 @@ METRICS: dict[str, Metric] = {
         N_("Uncertainty of the correction that is measured on a part of the test images."),
         2,
     ),
+    "bits_per_dimension": Metric(
+        N_("bits/dimension"),
+        "lower",
+        N_("Bits per dimension"),
+        N_(
+            "Bits that each number of an image, of 256 levels, costs at most; 8 where nothing is known."
+        ),
+    ),
     "active_units": Metric(
         N_("dimensions"),
         "none",

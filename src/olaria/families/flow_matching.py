@@ -128,7 +128,7 @@ IMAGE_FLOW = Family(
     sizes=IMAGE_FLOW_SIZES,
     title=N_("Flow matching"),
     activity=N_("Train flow matching on {data}: {runs}."),
-    headlines=("fd", "precision", "recall", "coverage"),
+    headlines=("fd", "precision", "recall", "coverage", "bits_per_dimension"),
     guide="flow-matching.md",
     lesson="flow-matching",
     search=("training.matrix_learning_rate=0.005..0.1 log", "model.time_mean=-1..1"),

@@ -15,10 +15,10 @@ from olaria.data.split import num_copies
 from olaria.errors import UsageError
 from olaria.evaluation import anomaly, extractor
 from olaria.evaluation.anomaly import Detector
+from olaria.evaluation.bounds import NUM_NOISES, bits_per_dimension, evaluate_masked
 from olaria.evaluation.codes import evaluate_codes
 from olaria.evaluation.density import evaluate_vae
 from olaria.evaluation.gathered import Gathered
-from olaria.evaluation.masked import evaluate_masked
 from olaria.evaluation.projection import PrincipalComponents
 from olaria.evaluation.reconstruction import LinearMap, code_metrics, mse, psnr_db
 from olaria.evaluation.samples import evaluate_image_samples
@@ -175,14 +175,32 @@ def pixels_of(model: Any) -> dict[str, str]:
     return {"likelihood": likelihood, "binarization": drawn}
 
 
-def _by_samples(_run: Run, model: ImageModel, data: ImageData, effort: Effort) -> Measured:
+def _by_samples(_run: Run, model: Any, data: ImageData, effort: Effort) -> Measured:
     """Metrics of images drawn from the prior, for each class in turn; of a VAE, the means of its pixels."""
     draws = Generator().manual_seed(SEED)
     classes = latent.classes_in_turn(model, effort.num_samples)
     images = latent.prior(model, effort.num_samples, draws, classes)
     feature_net = extractor.for_data(data)
     samples = evaluate_image_samples(images, data, feature_net, draws, labels=classes)
-    return Measured(dict(samples.metrics), samples.protocol, samples.reasons)
+    bits, bounded = _bits(model, data, effort) if model.has_bits else ({}, {})
+    return Measured({**samples.metrics, **bits}, {**samples.protocol, **bounded}, samples.reasons)
+
+
+def _bits(
+    model: Any, data: ImageData, effort: Effort
+) -> tuple[dict[str, float], dict[str, str | int]]:
+    """The bound on the likelihood of the test images, and protocol fields."""
+    images, labels = part(data.test.x, effort.num_examples), None
+    if model.classes and data.test.y is not None:
+        labels = part(data.test.y, effort.num_examples)
+    bits = bits_per_dimension(model, images, Generator().manual_seed(SEED), labels)
+    protocol: dict[str, str | int] = {
+        "num_examples": len(images),
+        "given_class": "no" if labels is None else "yes",
+        "bound": "noises",
+        "num_noises": NUM_NOISES,
+    }
+    return {"bits_per_dimension": bits}, protocol
 
 
 _MEASURES: dict[str, Callable[[Run, Any, ImageData, Effort], Measured]] = {

@@ -16,10 +16,10 @@ from olaria.data.base import ImageData, Images
 from olaria.data.config import DataConfig
 from olaria.errors import SamplingError, StorageError, UsageError
 from olaria.evaluation import diversity, extractor
+from olaria.evaluation.bounds import masked_nats
 from olaria.evaluation.codes import evaluate_codes
 from olaria.evaluation.density import active_units, elbo
 from olaria.evaluation.gathered import alike, unmeasured
-from olaria.evaluation.masked import masked_nats
 from olaria.evaluation.summed import Summed, alone
 from olaria.i18n import N_, Message, Setting, detect_language
 from olaria.kinds.base import (

@@ -215,6 +215,8 @@ class ImageModel(Model):
     measured_by: ClassVar[Literal["error", "bound", "masked", "codes", "samples"]]
     """What measures its quality: the error of reconstructions, a bound on the likelihood (of a VAE, or of masked
     pixels), the likelihood given the codes, or its samples alone."""
+    has_bits: ClassVar[bool] = False
+    """Whether it bounds the likelihood of images of 256 levels: see :class:`olaria.evaluation.bounds.NoisedModel`."""
     num_adapted: ClassVar[int] = 10_000
     """The most training images whose statistics :meth:`adapt` takes."""
     no_prior: ClassVar[str] = N_(

@@ -18,7 +18,12 @@ from olaria import draws
 from olaria.families.flow_matching import FlowMatchingConfig
 from olaria.models.base import Batch, Loss, Model
 from olaria.nn.ode import Sampler, Velocity
-from olaria.objectives.flow_matching import between, logit_normal, velocity_of
+from olaria.objectives.flow_matching import (
+    between,
+    expected_data,
+    logit_normal,
+    velocity_of,
+)
 
 
 class FlowMatching(Model):
@@ -57,6 +62,11 @@ class FlowMatching(Model):
         """Of places (B, ...) at times (B,), in the network's units, float32."""
         predicted = self.predict(x, t, y).float()
         return velocity_of(predicted, self.config.prediction, x, t)
+
+    def expected(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        """The data that places (B, ...) at times (B,) are taken to come from, in the network's units, float32."""
+        predicted = self.predict(x, t, y).float()
+        return expected_data(predicted, self.config.prediction, x, t)
 
     def followed(self, y: Tensor | None = None) -> Velocity:
         """The velocity that a sample follows, as a function of places and times."""

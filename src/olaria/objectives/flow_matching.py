@@ -63,6 +63,20 @@ def velocity_of(predicted: Tensor, kind: Prediction, x_t: Tensor, t: Tensor) -> 
     return (x_t - predicted) / t.clamp_min(LEAST_LEFT)
 
 
+def expected_data(predicted: Tensor, kind: Prediction, x_t: Tensor, t: Tensor) -> Tensor:
+    r"""The data that follows from what a network predicts at a place and a time; see :func:`velocity_of`.
+
+    .. math:: \hat x = x_t + (1 - t)\,\hat v, \qquad \hat x, \qquad \hat x = \frac{x_t - (1 - t)\,\hat\epsilon}{t}
+
+    Args:
+        predicted: :math:`\hat v`, :math:`\hat x` or :math:`\hat\epsilon`, (B, ...).
+        kind: which of them.
+        x_t: the place, the same shape.
+        t: times, (B,).
+    """
+    return predicted if kind == "data" else data_of(velocity_of(predicted, kind, x_t, t), x_t, t)
+
+
 def linear_velocity(
     x_t: Tensor, t: Tensor, mean: Tensor, variance: Tensor
 ) -> tuple[Tensor, Tensor]:

@@ -40,6 +40,7 @@ PROTOCOL_LABELS: dict[str, str] = {
     "binarization": N_("binarization"),
     "bound": N_("what the bound is a mean over"),
     "num_masks": N_("masks of each image"),
+    "num_noises": N_("noises of each image"),
     "tokenizer": N_("tokenizer"),
     "num_sampled_chars": N_("characters generated"),
     "num_predicted_tokens": N_("tokens predicted"),
@@ -80,6 +81,7 @@ PROTOCOL_WORDS: dict[str, str] = {
     "logistic": N_("logistic"),
     "greedy": N_("greedy"),
     "orders": N_("all orders of the pixels"),
+    "noises": N_("all sizes of the noise"),
 }
 """Values of a protocol that are words."""
 

@@ -202,6 +202,8 @@ REFERENCES: Mapping[str, Reference] = MappingProxyType({
     "grathwohl2019": Reference("Grathwohl, W.; Chen, R. T. Q.; Bettencourt, J.; Sutskever, I.; Duvenaud, D.",
         "FFJORD: free-form continuous dynamics for scalable reversible generative models", 2019,
         event=_iclr(7, "New Orleans"), arxiv="1810.01367"),
+    "kingma2021": Reference("Kingma, D. P.; Salimans, T.; Poole, B.; Ho, J.", "Variational diffusion models", 2021,
+        _NEURIPS, "34", arxiv="2107.00630"),
     # -- masked diffusion --------------------------------------------------------------------------
     "sahoo2024": Reference("Sahoo, S. S.; Arriola, M.; Schiff, Y.; Gokaslan, A.; Marroquin, E.; Chiu, J. T.; Rush, A.; "
         "Kuleshov, V.", "Simple and effective masked diffusion language models", 2024, _NEURIPS, "37",
@@ -272,6 +274,7 @@ REFERENCES: Mapping[str, Reference] = MappingProxyType({
 METRIC_REFERENCES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "nll_nats": ("burda2016",),
+        "bits_per_dimension": ("kingma2021",),
         "active_units": ("burda2016",),
         "trustworthiness": ("venna2001",),
         "code_perplexity": ("oord2017",),

@@ -13,7 +13,7 @@ exact_match bleu chrf elbo_nats reconstruction_nats kl_nats nll_nats nll_stderr_
 mse psnr_db denoised_psnr_db linear_denoised_psnr_db codes_used code_perplexity knn_accuracy trustworthiness pca_mse
 pca_knn_accuracy pca_trustworthiness auroc aupr fd
 fd_unbiased fd_ci95 fd_floor fd_floor_train kd precision recall density coverage classes_covered
-class_entropy_bits class_agreement point_nll_nats excess_nats
+class_entropy_bits class_agreement point_nll_nats excess_nats bits_per_dimension
 modes_covered high_quality_share nearest_train_distance_ratio
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -209,6 +210,39 @@ def test_dense_layers_join_the_places_where_wanted() -> None:
     dense = disturbed(dense=3).network.dense
     assert isinstance(dense, AllPlaces) and dense.width == 3
     assert not list(disturbed().network.dense.parameters())
+
+
+# -- likelihood ------------------------------------------------------------------------------------
+
+
+def test_normal_pixels_cost_their_entropy() -> None:
+    r"""Of :math:`N(\mu, s^2)` the guess is exact; levels of the width w have the entropy of the density less log w."""
+    model = flow()
+    assert model.network.head.bias is not None
+    torch.nn.init.zeros_(model.network.head.bias)  # its weight begins at zero
+    draw, size = torch.Generator().manual_seed(4), 0.2
+    model.mean.copy_(0.2 * noise(1)[0])
+    model.variance.fill_(size**2)
+    x = model.unscaled(model.mean + size * torch.randn(4000, *SHAPE, generator=draw))
+    x = (x * 255).round().clamp(0, 255) / 255
+    u = (torch.arange(4000) + 0.5) / 4000
+    with torch.no_grad():
+        found = model.nll_bound(x, u, draw).mean().item() / 64
+    entropy = 0.5 * math.log(2 * math.pi * math.e * size**2) - math.log(2 / 255)
+    assert found == pytest.approx(entropy, abs=0.02)
+
+
+def test_a_wrong_guess_costs_more_and_a_class_is_told() -> None:
+    model, x, u = disturbed(classes=3), pixels(64), torch.linspace(0.3, 0.7, 64)
+    y = torch.arange(64) % 3
+
+    def nats(y: Tensor | None) -> float:
+        return model.nll_bound(x, u, torch.Generator().manual_seed(5), y).mean().item()
+
+    free, given = nats(None), nats(y)
+    assert given != free and given == nats(y)
+    model.mean.add_(0.5)
+    assert nats(None) > free
 
 
 # -- classes ---------------------------------------------------------------------------------------

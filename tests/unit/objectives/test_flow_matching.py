@@ -10,6 +10,7 @@ from olaria.objectives.flow_matching import (
     LEAST_LEFT,
     between,
     data_of,
+    expected_data,
     guided,
     linear_velocity,
     logit_normal,
@@ -52,6 +53,7 @@ def test_a_right_prediction_of_any_kind_is_the_velocity_and_back(
     torch.testing.assert_close(v, x - noise)
     torch.testing.assert_close(data_of(v, place, t), x)
     torch.testing.assert_close(noise_of(v, place, t), noise)
+    torch.testing.assert_close(expected_data(predicted, kind, place, t), x)
 
 
 @pytest.mark.parametrize(("kind", "t"), [("data", 1.0), ("noise", 0.0)])

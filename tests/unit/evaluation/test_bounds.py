@@ -1,4 +1,4 @@
-"""The bound of a model of masked pixels, and that it is measured on the images that a VAE's is."""
+"""Bounds of models that undo a disturbance; that of masked pixels is measured on the images that a VAE's is."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
+from olaria.evaluation.bounds import (
+    NUM_MASKS,
+    NUM_NOISES,
+    bits_per_dimension,
+    evaluate_masked,
+    masked_nats,
+)
 from olaria.evaluation.density import evaluate_vae
-from olaria.evaluation.masked import NUM_MASKS, evaluate_masked, masked_nats
 from olaria.evaluation.summed import Part
 from olaria.families.mask import SIZES
 from olaria.families.vae import SIZES as VAE_SIZES
@@ -90,3 +96,37 @@ def test_the_images_are_those_that_a_vae_is_measured_on() -> None:
     assert {name: protocol[name] for name in shared} == {name: of_vae[name] for name in shared}
     assert protocol["num_masks"] == NUM_MASKS and protocol["bound"] == "orders"
     assert gathered.metrics["elbo_nats"] < 0
+
+
+# -- bits per dimension ----------------------------------------------------------------------------
+
+
+class Counting:
+    """Whose nats are those of fair coins, one for each number of an image, plus what the class costs."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[Tensor, Tensor]] = []
+
+    def nll_bound(
+        self, x: Tensor, u: Tensor, generator: Generator, y: Tensor | None = None
+    ) -> Tensor:
+        self.seen.append((x, u))
+        cost = torch.zeros(len(x)) if y is None else y.float()
+        return x[0].numel() * math.log(2) * torch.ones(len(x)) + cost
+
+
+def test_bits_are_of_each_number_of_an_image() -> None:
+    model, images = Counting(), torch.full((1300, 3, 2, 2), 51, dtype=torch.uint8)
+    assert bits_per_dimension(model, images, Generator().manual_seed(0)) == pytest.approx(1)
+    assert all((x == 0.2).all() for x, _ in model.seen)
+    times = torch.cat([u for _, u in model.seen]).view(NUM_NOISES, 1300)
+    gaps = times.sort(0).values.diff(dim=0)
+    torch.testing.assert_close(gaps, torch.full_like(gaps, 1 / NUM_NOISES), atol=1e-5, rtol=0)
+    assert times.min() >= 0 and times.max() < 1
+
+
+def test_bits_of_a_class_are_those_of_its_images() -> None:
+    model, images = Counting(), torch.zeros(1300, 1, 2, 2, dtype=torch.uint8)
+    y = (torch.arange(1300) < 650).long()
+    found = bits_per_dimension(model, images, Generator().manual_seed(0), y)
+    assert found == pytest.approx(1 + 0.5 / (4 * math.log(2)))
