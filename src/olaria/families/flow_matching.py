@@ -58,7 +58,7 @@ class ImageFlowConfig(FlowMatchingConfig):
     step_power: float = Field(0.7, gt=0.0)
     step_noise: float = Field(0.65, ge=0.0, le=1.0)
     """Share of the noise that is drawn anew after each step."""
-    modes: int = Field(1024, ge=0)
+    modes: int = Field(4096, ge=0)
     """Clusters of the training images whose closed form the network begins from; 0 for none."""
     widths: tuple[int, ...] = (32, 64)
     """Channels of the U-Net at the image's size divided by ``patch``, at half of that, …"""
