@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import os
+from functools import partial
 
 import typer
 
 from olaria.cli import metrics
 from olaria.cli.shell import Shell
 from olaria.cli.verb import Verb
-from olaria.errors import LostProcessError, TrainingError, UsageError
 from olaria.i18n import N_, command, quoted
 from olaria.vocabulary import DEVICE
 from olaria.workflows.files import next_verbs
 from olaria.workflows.train import Trained, TrainRequest, train
 
+_ENDED = N_("process {rank} of the run was ended by signal {number}; go on with {resume}")
+
 
 def _do(shell: Shell, request: TrainRequest) -> Trained:
+    from olaria.cli.together import together
     from olaria.training.threads import saying
+    from olaria.workflows.running import follow
 
+    following = partial(follow, offline=shell.offline)
     with saying(request.threads):  # the processes that are started here, and those that follow, too
-        if _together(shell, request.nproc, request.device or DEVICE):
+        if together(shell, request.nproc, following, _ENDED, request.device or DEVICE):
             raise typer.Exit
     from olaria.cli.progress import display
     from olaria.training import machine
@@ -39,35 +43,6 @@ def _do(shell: Shell, request: TrainRequest) -> Trained:
             ),
             request.track,
         )
-
-
-def _together(shell: Shell, count: int | None, device: str) -> bool:
-    """Start the processes of a run, or follow the first of them; whether nothing else is left to do here."""
-    if "RANK" in os.environ:
-        from olaria.training import teamwork
-        from olaria.workflows.running import follow
-
-        shell.use_threads()
-        shell.team = teamwork.join(device)
-        if shell.team.is_first:
-            return False
-        try:
-            follow(shell.team, offline=shell.offline)
-        except (LostProcessError, UsageError):  # the first one says so
-            raise typer.Exit(1) from None
-        return True
-    if count is None or count == 1:
-        return False
-    from olaria.training import teamwork
-    from olaria.training.device import choose_device
-
-    choose_device(device)  # told once, not by each
-    code, message = teamwork.launch(shell.words_given, count)
-    if message is not None:
-        raise TrainingError(message.id, **message.fields)
-    if code:
-        raise typer.Exit(code)
-    return True
 
 
 def _show(shell: Shell, trained: Trained) -> None:

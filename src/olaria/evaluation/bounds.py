@@ -19,7 +19,7 @@ from torch import Generator, Tensor
 
 from olaria import draws
 from olaria.evaluation.gathered import Gathered
-from olaria.evaluation.summed import Part, Summed, alone
+from olaria.sharing import Part, Summed, alone
 
 BATCH_SIZE = 500
 NUM_MASKS = 16
@@ -110,7 +110,12 @@ def masked_nats(
 
 
 def evaluate_masked(
-    model: MaskedModel, images: Tensor, *, seed: int = 1, num_masks: int = NUM_MASKS
+    model: MaskedModel,
+    images: Tensor,
+    *,
+    seed: int = 1,
+    num_masks: int = NUM_MASKS,
+    summed: Summed = alone,
 ) -> tuple[Gathered, dict[str, str | int]]:
     """The bound, and the protocol it was obtained with.
 
@@ -119,6 +124,7 @@ def evaluate_masked(
         images: the test images, uint8 (N, C, H, W), binarized here, once, with the numbers that a VAE's are.
         seed: of the binarization and of every draw.
         num_masks: of each image.
+        summed: see :func:`mean_nats`.
 
     Returns:
         ``elbo_nats``, and protocol fields.
@@ -126,7 +132,7 @@ def evaluate_masked(
     assert images.dtype == torch.uint8
     generator = Generator().manual_seed(seed)
     x = model.target(images.float() / 255, generator)
-    nats = masked_nats(model, x, generator, num_masks)
+    nats = masked_nats(model, x, generator, num_masks, summed)
     gathered = Gathered()
     gathered.add("elbo_nats", lambda: -nats)
     protocol: dict[str, str | int] = {
@@ -143,7 +149,11 @@ def evaluate_masked(
 
 
 def bits_per_dimension(
-    model: NoisedModel, images: Tensor, generator: Generator, y: Tensor | None = None
+    model: NoisedModel,
+    images: Tensor,
+    generator: Generator,
+    y: Tensor | None = None,
+    summed: Summed = alone,
 ) -> float:
     r"""The mean bound of a flow over images, :math:`-\log_2 p(x) / D` at most, D being the numbers of an image.
 
@@ -152,9 +162,10 @@ def bits_per_dimension(
         images: uint8, (N, C, H, W).
         generator: draws times and noise.
         y: classes, (N,), where the model is given classes.
+        summed: see :func:`mean_nats`.
 
     Source: :func:`olaria.objectives.flow_bound.negative_bound`.
     """
     assert images.dtype == torch.uint8
-    nats = mean_nats(model.nll_bound, images.float() / 255, generator, NUM_NOISES, y)
+    nats = mean_nats(model.nll_bound, images.float() / 255, generator, NUM_NOISES, y, summed)
     return nats / (images[0].numel() * math.log(2))

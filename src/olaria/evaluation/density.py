@@ -17,10 +17,10 @@ from torch import Generator, Tensor
 
 from olaria.errors import EvaluationError
 from olaria.evaluation.gathered import Gathered, refuse_alike
-from olaria.evaluation.summed import Part, Summed, alone
 from olaria.i18n import N_, Setting
 from olaria.models.vae import VAE, Draw
 from olaria.objectives.likelihood import importance_weighted_bound
+from olaria.sharing import ALONE, Joined, Part, Piece, Sharing, Summed, alone, each
 
 BATCH_SIZE = 1000
 BLOCK_ROWS = 5000
@@ -128,6 +128,7 @@ def nll(
     num_corrected: int = 1000,
     precision: Precision = "float32",
     progress: Callable[[float], None] | None = None,
+    joined: Joined = each,
 ) -> Likelihood:
     r"""Importance-weighted negative log-likelihood, in nats per image.
 
@@ -145,7 +146,8 @@ def nll(
         k_large: draws per corrected image, a multiple of k.
         num_corrected: images in the correction.
         precision: ``bfloat16`` runs the network (not the sums) under autocast: faster, less exact.
-        progress: told the share of the work done, in [0, 1].
+        progress: told the share of the work done here, in [0, 1].
+        joined: several processes that measure together share the batches.
 
     Raises:
         EvaluationError: ``k_large`` is not a multiple of ``k``.
@@ -162,22 +164,16 @@ def nll(
     num_corrected = min(num_corrected, len(x)) if corrected else 0
     work = _Work(len(x) * k + num_corrected * k_large, progress)
     with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
-        bounds = [
-            importance_weighted_bound(weights)
-            for weights in _log_weights(model, x, y, k, generator, work)
-        ]
+        bounds = joined(
+            partial(_bound, weights) for weights in _log_weights(model, x, y, k, generator, work)
+        )
         bound = -torch.cat(bounds).double().mean().item()
         if not corrected:
             return Likelihood(bound, 0.0, bound, 0.0, k, k, 0)
         chosen = torch.randperm(len(x), generator=generator)[:num_corrected]
-        gains = torch.cat(
-            [
-                importance_weighted_bound(weights) - _mean_group_bound(weights, k)
-                for weights in _log_weights(
-                    model, x[chosen], None if y is None else y[chosen], k_large, generator, work
-                )
-            ]
-        ).double()
+        labels = None if y is None else y[chosen]
+        many = _log_weights(model, x[chosen], labels, k_large, generator, work)
+        gains = torch.cat(joined(partial(_gain, weights, k) for weights in many)).double()
     correction = gains.mean().item()
     stderr = gains.std().item() / math.sqrt(num_corrected) if num_corrected > 1 else math.nan
     return Likelihood(bound - correction, stderr, bound, correction, k, k_large, num_corrected)
@@ -222,6 +218,7 @@ def evaluate_vae(
     num_corrected: int = 1000,
     precision: Precision = "float32",
     progress: Callable[[float], None] | None = None,
+    sharing: Sharing = ALONE,
 ) -> tuple[Gathered, dict[str, str | int]]:
     """All density metrics of a VAE, and the protocol they were obtained with.
 
@@ -231,6 +228,7 @@ def evaluate_vae(
         labels: their classes, (N,); read by a model of classes only.
         seed: of the binarization and of every draw.
         k, k_large, num_corrected, precision, progress: see :func:`nll`.
+        sharing: what the processes do that measure together.
 
     Returns:
         Metrics (``nll_stderr_nats`` is None without a correction), and protocol fields.
@@ -239,7 +237,7 @@ def evaluate_vae(
     generator = Generator().manual_seed(seed)
     x = model.target(images.float() / 255, generator)
     y = labels if model.classes else None
-    bound = elbo(model, x, generator, y=y)
+    bound = elbo(model, x, generator, y=y, summed=sharing.summed)
     likelihood = nll(
         model,
         x,
@@ -250,6 +248,7 @@ def evaluate_vae(
         num_corrected=num_corrected,
         precision=precision,
         progress=progress,
+        joined=sharing.joined,
     )
     gathered = Gathered()
     gathered.add("elbo_nats", lambda: bound.elbo_nats)
@@ -288,6 +287,16 @@ def _units_of(model: VAE, images: Tensor, x: Tensor, y: Tensor | None) -> int:
     return active_units(model, x, y=y)
 
 
+def _bound(log_weights: Piece) -> Tensor:
+    return importance_weighted_bound(log_weights())
+
+
+def _gain(log_weights: Piece, k: int) -> Tensor:
+    """How much the bound of all draws is above that of k, (B,)."""
+    weights = log_weights()
+    return importance_weighted_bound(weights) - _mean_group_bound(weights, k)
+
+
 def _mean_group_bound(log_weights: Tensor, k: int) -> Tensor:
     """Mean over the groups of ``k`` draws of their bounds, (B,)."""
     groups = log_weights.view(-1, k, log_weights.shape[1]).transpose(0, 1)  # (k, groups, B)
@@ -296,16 +305,26 @@ def _mean_group_bound(log_weights: Tensor, k: int) -> Tensor:
 
 def _log_weights(
     model: LatentModel, x: Tensor, y: Tensor | None, k: int, generator: Generator, work: _Work
-) -> Iterator[Tensor]:
+) -> Iterator[Piece]:
     """``log p(x, z) - log q(z|x)`` of k draws, (k, B), for one batch of images after another."""
     for batch, classes in _batches(x, y, max(1, BLOCK_ROWS // k)):
-        found, rows = model.read(batch), []
-        for draws in _parts(k, max(1, BLOCK_ROWS // len(batch))):
-            noise = torch.randn((draws, len(batch), model.latent), generator=generator)
-            draw = model.draw(found, noise, classes)
-            rows.append(draw.log_ratio - model.nll(draw, batch, classes))
-            work.done(draws * len(batch))
-        yield torch.cat(rows)
+        # Drawn here, so that what a batch gets does not depend on who measures it.
+        noises = [
+            torch.randn((draws, len(batch), model.latent), generator=generator)
+            for draws in _parts(k, max(1, BLOCK_ROWS // len(batch)))
+        ]
+        yield partial(_log_weights_of, model, batch, classes, noises, work)
+
+
+def _log_weights_of(
+    model: LatentModel, x: Tensor, y: Tensor | None, noises: list[Tensor], work: _Work
+) -> Tensor:
+    found, rows = model.read(x), []
+    for noise in noises:
+        draw = model.draw(found, noise, y)
+        rows.append(draw.log_ratio - model.nll(draw, x, y))
+        work.done(len(noise) * len(x))
+    return torch.cat(rows)
 
 
 def _batches(x: Tensor, y: Tensor | None, size: int) -> Iterator[tuple[Tensor, Tensor | None]]:

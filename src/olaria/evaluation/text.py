@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from olaria.errors import EvaluationError
-from olaria.evaluation.summed import Summed, alone
 from olaria.i18n import N_
 from olaria.objectives.likelihood import cross_entropy
+from olaria.sharing import Summed, alone
 
 if TYPE_CHECKING:
     from olaria.data.tokenizer import Tokenizer, Unseen
@@ -105,7 +105,11 @@ def text_loss(
 
 
 def evaluate_text(
-    model: LanguageModel, tokenizer: Tokenizer, text: str, unseen: Unseen = "error"
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    text: str,
+    unseen: Unseen = "error",
+    summed: Summed = alone,
 ) -> TextLoss:
     """:func:`text_loss` of ``text`` in windows of the model's own context length.
 
@@ -115,6 +119,7 @@ def evaluate_text(
         text: the whole validation text.
         unseen: what the tokenizer does with an unknown character. The text that is measured is the
             one that the tokens spell: a skipped character is not predicted, so it is not counted.
+        summed: see :func:`text_loss`.
     """
     tokens = tokenizer.encode(text, unseen)
     content = tokenizer.bytes_of(tokens)
@@ -125,6 +130,7 @@ def evaluate_text(
         context=model.context,
         num_chars=len(content.decode("utf-8")) - chars_in_head(content, len(first)),
         num_bytes=len(content) - len(first),
+        summed=summed,
     )
 
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from olaria.errors import EvaluationError
-from olaria.evaluation.summed import Summed, alone
 from olaria.i18n import N_, Message
 from olaria.objectives.likelihood import cross_entropy
+from olaria.sharing import Summed, alone
 
 
 class TranslationModel(Protocol):

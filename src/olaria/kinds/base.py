@@ -24,6 +24,7 @@ from olaria.recipes import Recipe
 from olaria.recipes import preset as find_preset
 from olaria.runs import Run
 from olaria.runs.tuning import Start, open_start
+from olaria.sharing import ALONE, Sharing
 from olaria.training.building import build_model
 from olaria.training.prepared import Prepared
 from olaria.training.sizing import Sized
@@ -39,7 +40,7 @@ TEXT_ENDINGS = (*TEXT_SUFFIXES, *NAMED_SUFFIXES, "")
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is drawn; stored in the protocol beside every number.
+    """How much is drawn, which the protocol tells beside every number, and who shares the work.
 
     Args:
         num_examples: test images; all where None.
@@ -47,6 +48,7 @@ class Effort:
         num_corrected: images of the likelihood's correction with 5,000 importance samples; 0 leaves it out.
         num_chars: characters drawn from a language model.
         num_neighbours: training images whose codes vote.
+        sharing: what the processes do that measure together.
     """
 
     num_examples: int | None = None
@@ -54,6 +56,7 @@ class Effort:
     num_corrected: int = 0
     num_chars: int = 10_000
     num_neighbours: int = 55_000
+    sharing: Sharing = ALONE
 
 
 STANDARD = Effort()

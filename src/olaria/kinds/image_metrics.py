@@ -144,6 +144,7 @@ def _by_bound(run: Run, model: Any, data: ImageData, effort: Effort) -> Measured
         labels=None if data.test.y is None else part(data.test.y, effort.num_examples),
         seed=SEED,
         num_corrected=min(effort.num_corrected, len(images)),
+        sharing=effort.sharing,
     )
     samples = _by_samples(run, model, data, effort)
     gathered.update(Gathered({**samples.metrics}, {**samples.reasons}))
@@ -155,7 +156,7 @@ def _by_bound(run: Run, model: Any, data: ImageData, effort: Effort) -> Measured
 
 def _by_masked(run: Run, model: Any, data: ImageData, effort: Effort) -> Measured:
     images = part(data.test.x, effort.num_examples)
-    gathered, protocol = evaluate_masked(model, images, seed=SEED)
+    gathered, protocol = evaluate_masked(model, images, seed=SEED, summed=effort.sharing.summed)
     samples = _by_samples(run, model, data, effort)
     gathered.update(Gathered({**samples.metrics}, {**samples.reasons}))
     return Measured(gathered.metrics, {**samples.protocol, **protocol}, gathered.reasons)
@@ -179,7 +180,7 @@ def _by_samples(_run: Run, model: Any, data: ImageData, effort: Effort) -> Measu
     """Metrics of images drawn from the prior, for each class in turn; of a VAE, the means of its pixels."""
     draws = Generator().manual_seed(SEED)
     classes = latent.classes_in_turn(model, effort.num_samples)
-    images = latent.prior(model, effort.num_samples, draws, classes)
+    images = latent.prior(model, effort.num_samples, draws, classes, effort.sharing.joined)
     feature_net = extractor.for_data(data)
     samples = evaluate_image_samples(images, data, feature_net, draws, labels=classes)
     bits, bounded = _bits(model, data, effort) if model.has_bits else ({}, {})
@@ -193,7 +194,8 @@ def _bits(
     images, labels = part(data.test.x, effort.num_examples), None
     if model.classes and data.test.y is not None:
         labels = part(data.test.y, effort.num_examples)
-    bits = bits_per_dimension(model, images, Generator().manual_seed(SEED), labels)
+    draws, summed = Generator().manual_seed(SEED), effort.sharing.summed
+    bits = bits_per_dimension(model, images, draws, labels, summed)
     protocol: dict[str, str | int] = {
         "num_examples": len(images),
         "given_class": "no" if labels is None else "yes",

@@ -20,7 +20,6 @@ from olaria.evaluation.bounds import masked_nats
 from olaria.evaluation.codes import evaluate_codes
 from olaria.evaluation.density import active_units, elbo
 from olaria.evaluation.gathered import alike, unmeasured
-from olaria.evaluation.summed import Summed, alone
 from olaria.i18n import N_, Message, Setting, detect_language
 from olaria.kinds.base import (
     Kind,
@@ -41,6 +40,7 @@ from olaria.runs.tuning import Start
 from olaria.sampling import latent, modes
 from olaria.sampling.arraylike import ArrayLike
 from olaria.sampling.modes import Sheet
+from olaria.sharing import Summed, alone
 from olaria.storage.captions import captioned
 from olaria.storage.endings import FOLDER, PICTURE, refuse_other_endings
 from olaria.storage.files import refuse_overwriting

@@ -15,7 +15,6 @@ from olaria.data.decoding import typed
 from olaria.data.pairs import encode_texts, references
 from olaria.data.tokenizer import Tokenizer, Unseen
 from olaria.errors import UsageError
-from olaria.evaluation.summed import Summed, alone
 from olaria.evaluation.translation import corpus_scores, exact_match, target_loss
 from olaria.i18n import N_, Setting
 from olaria.kinds.base import (
@@ -36,6 +35,7 @@ from olaria.runs import Run, opened_run
 from olaria.runs.opening import tokenizer_for
 from olaria.runs.tuning import Start, open_start
 from olaria.sampling.translation import DecodingConfig, translate
+from olaria.sharing import Summed, alone
 from olaria.storage.endings import refuse_other_endings
 from olaria.storage.files import refuse_overwriting, write_text
 from olaria.training.pair_feed import PairFeed
@@ -119,12 +119,12 @@ def batches(
 
 
 def measure(
-    run: Run, model: Translation, data: PairData, _effort: Effort, _offline: bool = False
+    run: Run, model: Translation, data: PairData, effort: Effort, _offline: bool = False
 ) -> Measured:
     """Loss of the targets and scores of greedy translations on the validation pairs."""
     tokenizer = run.tokenizer()
     parts = batches(data.validation, tokenizer, model.context)
-    loss, num_tokens = target_loss(model, parts, model.specials.pad)
+    loss, num_tokens = target_loss(model, parts, model.specials.pad, effort.sharing.summed)
     wanted = references(data.validation)
     outputs = translate(model, tokenizer, list(wanted))
     scores, reasons, accounts = corpus_scores(outputs, list(wanted.values()))

@@ -17,7 +17,6 @@ from olaria.data.decoding import typed
 from olaria.data.tokenizer import Tokenizer, Unseen
 from olaria.data.toy_language import ToyLanguage
 from olaria.errors import DataError, SamplingError, UsageError
-from olaria.evaluation.summed import Summed, alone
 from olaria.evaluation.text import (
     BATCH_TOKENS,
     evaluate_text,
@@ -35,6 +34,7 @@ from olaria.runs.tuning import Start, open_start
 from olaria.sampling.autoregressive import SamplingConfig, generate
 from olaria.sampling.candidates import DrawRecord
 from olaria.sampling.text import Continuation, decoded_rows
+from olaria.sharing import Summed, alone
 from olaria.storage.endings import refuse_other_endings
 from olaria.storage.files import refuse_overwriting, write_text
 from olaria.training.building import build_model
@@ -131,7 +131,7 @@ def measure(
 ) -> Measured:
     """Loss on the validation text, and how much of the training text is copied."""
     tokenizer, unseen = run.tokenizer(), run.recipe.data.unseen
-    loss = evaluate_text(model, tokenizer, data.validation, unseen)
+    loss = evaluate_text(model, tokenizer, data.validation, unseen, effort.sharing.summed)
     metrics: dict[str, Any] = loss.values()
     known = tokenizer.decode(tokenizer.encode(data.validation, unseen))
     text = text_rows(model, tokenizer, known[:1], effort.num_chars, SEED)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import repeat
 
 import torch
@@ -13,6 +14,7 @@ from torch.distributions import Normal
 from olaria.errors import SamplingError
 from olaria.i18n import N_, Setting
 from olaria.models.base import ImageModel
+from olaria.sharing import Joined, Piece, each
 from olaria.vocabulary import WALK
 from olaria.vocabulary import Walk as Walk
 
@@ -71,7 +73,13 @@ def encode(model: ImageModel, x: Tensor, y: Tensor | None = None) -> Tensor:
     return torch.cat([model.codes(*block) for block in blocks])
 
 
-def prior(model: ImageModel, count: int, generator: Generator, y: Tensor | None = None) -> Tensor:
+def prior(
+    model: ImageModel,
+    count: int,
+    generator: Generator,
+    y: Tensor | None = None,
+    joined: Joined = each,
+) -> Tensor:
     """Images (count, C, H, W) from z ~ N(0, I).
 
     Args:
@@ -79,6 +87,7 @@ def prior(model: ImageModel, count: int, generator: Generator, y: Tensor | None 
         count: how many.
         generator: draws z.
         y: see :func:`decode`.
+        joined: several processes that draw together share the blocks.
 
     Raises:
         SamplingError: the model defines no distribution over its latent vectors.
@@ -91,12 +100,14 @@ def prior(model: ImageModel, count: int, generator: Generator, y: Tensor | None 
             reconstruct=Setting("mode", "reconstruct"),
         )
     labels = classes_in_turn(model, count) if y is None else y
-    images = []
-    for start in range(0, count, _BLOCK):  # a flow that draws noise anew asks for many numbers of z
-        size = min(_BLOCK, count - start)
-        z = torch.randn(size, model.latent, generator=generator)
-        images.append(decode(model, z, None if labels is None else labels[start : start + size]))
-    return torch.cat(images)
+
+    def blocks() -> Iterator[Piece]:  # a flow that draws noise anew asks for many numbers of z
+        for start in range(0, count, _BLOCK):
+            size = min(_BLOCK, count - start)
+            z = torch.randn(size, model.latent, generator=generator)
+            yield partial(decode, model, z, None if labels is None else labels[start:][:size])
+
+    return torch.cat(joined(blocks()))
 
 
 def reconstruct(model: ImageModel, x: Tensor, y: Tensor | None = None) -> Tensor:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,9 +22,9 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from olaria.errors import ConfigError, LostProcessError
-from olaria.evaluation.summed import Part, alone
 from olaria.i18n import N_, Setting
 from olaria.models.base import Batch
+from olaria.sharing import Part, Piece, alone, each
 from olaria.training.device import CPU
 
 Tensors = dict[str, dict[str, Tensor]]
@@ -123,15 +123,22 @@ class Team:
             processes.all_reduce(sums, group=self.group)
         return sums.tolist()
 
+    def joined(self, pieces: Iterable[Piece]) -> list[Tensor]:
+        """What each piece gives, computed by one process and told to the others."""
+        if self.size == 1:
+            return each(pieces)
+        own = [piece() if i % self.size == self.rank else None for i, piece in enumerate(pieces)]
+        return [self._tensor(found, i % self.size) for i, found in enumerate(own)]
+
     # -- what the first one says -----------------------------------------------------------------
 
-    def number(self, value: float) -> float:
-        """The first one's number."""
+    def number(self, value: float, source: int = 0) -> float:
+        """The first one's number, or that of another source."""
         if self.size == 1:
             return value
         told = torch.tensor(value, dtype=torch.float64)
         with _told_when_alone():
-            processes.broadcast(told, 0, group=self.group)
+            processes.broadcast(told, source, group=self.group)
         return float(told)
 
     def words(self, value: Any) -> Any:
@@ -150,13 +157,18 @@ class Team:
             name: load(self._bytes(content)) for name, content in zip(names, packed, strict=True)
         }
 
-    def _bytes(self, content: bytes) -> bytes:
-        length = int(self.number(len(content)))
+    def _tensor(self, value: Tensor | None, source: int) -> Tensor:
+        """The tensor of one process, which alone has it."""
+        content = b"" if value is None else save({"": value.contiguous()})
+        return load(self._bytes(content, source))[""]
+
+    def _bytes(self, content: bytes, source: int = 0) -> bytes:
+        length = int(self.number(len(content), source))
         told = torch.zeros(length, dtype=torch.uint8)
-        if self.is_first:
+        if self.rank == source:
             told = torch.frombuffer(bytearray(content), dtype=torch.uint8)
         with _told_when_alone():
-            processes.broadcast(told, 0, group=self.group)
+            processes.broadcast(told, source, group=self.group)
         return told.numpy().tobytes()
 
 

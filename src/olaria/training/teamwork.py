@@ -22,7 +22,7 @@ import torch.distributed as processes
 
 import olaria
 from olaria.errors import ConfigError, RunError, TrainingError
-from olaria.i18n import N_, Message, Setting
+from olaria.i18n import N_, Setting
 from olaria.recipes import Recipe
 from olaria.training.device import choose_device
 from olaria.training.engine import Trainer
@@ -139,15 +139,16 @@ def begin(team: Team, prepared: Prepared, trainer: Trainer) -> None:
 # -- starting them here -----------------------------------------------------------------------------
 
 
-def launch(words: Sequence[str], count: int) -> tuple[int, Message | None]:
-    """Run a command of Olaria in several processes that train together.
+def launch(words: Sequence[str], count: int) -> tuple[int, tuple[int, int] | None]:
+    """Run a command of Olaria in several processes that do it together.
 
     Args:
         words: after ``olaria``.
         count: of processes.
 
     Returns:
-        The exit code of the first process, or of the one that failed; and a message where that was killed.
+        The exit code of the first process, or of the one that failed; and the number of the one that was killed, and
+        that of the signal.
     """
     threads = os.environ.get("OLARIA_NUM_THREADS", "").strip() or str(
         max(1, torch.get_num_threads() // count)
@@ -166,8 +167,7 @@ def launch(words: Sequence[str], count: int) -> tuple[int, Message | None]:
     codes = [process.returncode for process in team]
     for rank, code in enumerate(codes):
         if code < 0 and code != -signal.SIGTERM:
-            what = N_("process {rank} of the run was ended by signal {number}; go on with {resume}")
-            return 1, Message(what, {"rank": rank, "number": -code, "resume": Setting("resume")})
+            return 1, (rank, -code)
     return next((code for code in codes if code), 0), None
 
 

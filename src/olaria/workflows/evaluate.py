@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from olaria.errors import UsageError, suggestion
+from olaria.errors import EvaluationError, LostProcessError, UsageError, suggestion
 from olaria.i18n import N_, Message
 from olaria.workflows.requests import AnyData, AnyRun, Checkpoint, Request, Result, setting
 from olaria.workflows.requests.common import (
     checkpoint_setting,
+    nproc_setting,
     place_setting,
+    refuse_processes,
     run_setting,
     threads_setting,
 )
@@ -20,6 +22,7 @@ from olaria.workflows.requests.verbs import verb
 if TYPE_CHECKING:
     from olaria.data.base import Progress
     from olaria.kinds.base import Effort
+    from olaria.training.team import Team
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +44,7 @@ class EvaluateRequest(Request):
     )
     data: AnyData | None = place_setting()
     checkpoint: Checkpoint | None = checkpoint_setting()
+    nproc: int | None = nproc_setting(N_("measure in N processes that share the work"))
     threads: int | None = threads_setting()
 
     def check(self) -> None:
@@ -161,6 +165,7 @@ def evaluate(
     effort: Effort | None = None,
     offline: bool = False,
     progress: Progress | None = None,
+    team: Team | None = None,
 ) -> Evaluation:
     """Measure a run. All its metrics are stored as evaluation.json, whichever are to be shown.
 
@@ -168,24 +173,37 @@ def evaluate(
         effort: how much is drawn; by ``full`` unless given.
         offline: open no connection.
         progress: gets what is downloaded.
+        team: of the processes that measure together, of which the first keeps what is found; alone unless given.
 
     Raises:
         UsageError: no such metric.
+        EvaluationError: another process of the team is lost.
     """
     from olaria.evaluation.gathered import Gathered
     from olaria.kinds import kind_named
     from olaria.kinds.base import FULL, SEED, STANDARD
+    from olaria.sharing import Sharing
     from olaria.storage.folder import EVALUATION
     from olaria.workflows.given import opened
 
+    if team is None:
+        refuse_processes(request.nproc)
     run = opened(request.run, request.data)
     run.folder.at(EVALUATION)  # where it cannot be stored, nothing is measured
     effort = effort or (FULL if request.full else STANDARD)
+    if team is not None:
+        effort = replace(effort, sharing=Sharing(team.summed, team.joined))
     step, _ = run.checkpoint(request.checkpoint)
     model = run.model(request.checkpoint)  # first: no model is told before data is read
     data = run.data(offline=offline, progress=progress)
     kind = kind_named(run.recipe.kind)
-    measured = kind.measure(run, model, data, effort, offline)
+    try:
+        measured = kind.measure(run, model, data, effort, offline)
+    except LostProcessError as error:
+        raise EvaluationError(
+            N_("another process ended or cannot be reached ({reason}); measure again"),
+            reason=error.message.fields["reason"],
+        ) from None
     protocol = {
         "data": data.name,
         "data_sha256": data.sha256,
@@ -199,5 +217,6 @@ def evaluate(
     kept = Gathered.of(measured.metrics, measured.reasons)
     found = Evaluation(run.name, run.family, protocol, kept.metrics, kept.reasons)
     shown = found.showing(request.metrics)
-    run.folder.write(EVALUATION, found.to_json())
+    if team is None or team.is_first:
+        run.folder.write(EVALUATION, found.to_json())
     return shown

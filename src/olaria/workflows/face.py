@@ -214,7 +214,9 @@ class OpenRun(Run):
         """Score images by how strange they are to the run; ``data`` as of :meth:`encode`."""
         return _warned(detecting.detect(self, *data, **settings))
 
-    @_documented(evaluating.EvaluateRequest, evaluating.evaluate, first=("self",))
+    @_documented(
+        evaluating.EvaluateRequest, evaluating.evaluate, first=("self",), without=("run", "nproc")
+    )
     def evaluate(self, **settings: Any) -> evaluating.Evaluation:
         """Measure the run on what it was not trained on; every metric is kept in evaluation.json."""
         return evaluating.evaluate(self, **settings)

@@ -34,9 +34,11 @@ from olaria.workflows.requests.common import (
     column_setting,
     encoding_setting,
     gray_setting,
+    nproc_setting,
     out_setting,
     reading_of,
     refuse_alone,
+    refuse_processes,
     resize_setting,
     threads_setting,
     times_setting,
@@ -149,11 +151,8 @@ class TrainRequest(Request):
     )
     column: str | None = column_setting()
     times: Times | None = times_setting()
-    nproc: int | None = setting(
-        N_("train in N processes that share each batch; see torchrun"),
-        default=None,
-        metavar="N",
-        least=1,
+    nproc: int | None = nproc_setting(
+        N_("train in N processes that share each batch; see torchrun")
     )
     device: Device | None = setting(N_("where to train"), default=None, unless=DEVICE)
     track: TrackerName | None = setting(
@@ -315,11 +314,8 @@ def train(
         check_installed(request.track)
     if not request.is_of_a_run:
         request = with_file(request)
-    if team is None and request.nproc not in (None, 1):
-        raise UsageError(
-            N_("{nproc} starts processes of the command line; leave it out here"),
-            nproc=Setting("nproc"),
-        )
+    if team is None:
+        refuse_processes(request.nproc)
     if team is None and request.device not in (None, DEVICE):
         team = join(request.device)
     around: dict[str, Any] = {

@@ -17,12 +17,12 @@ from olaria.evaluation.bounds import (
     masked_nats,
 )
 from olaria.evaluation.density import evaluate_vae
-from olaria.evaluation.summed import Part
 from olaria.families.mask import SIZES
 from olaria.families.vae import SIZES as VAE_SIZES
 from olaria.models.mask import MaskedDiffusion
 from olaria.models.vae import VAE
 from olaria.objectives.masking import drawn_mask, hidden_nats, negative_bound
+from olaria.sharing import Part
 
 IMAGE = torch.tensor([1.0, 0.0, 1.0, 1.0]).view(1, 1, 2, 2)
 MASKS = torch.tensor(list(product((False, True), repeat=4))).view(-1, 1, 2, 2)

@@ -29,6 +29,19 @@ def refuse_alone(one: Setting, other: Setting) -> UsageError:
     return UsageError(N_("{one} goes with {other}"), one=one, other=other)
 
 
+def refuse_processes(count: int | None) -> None:
+    """Refuse to start processes from within Python.
+
+    Raises:
+        UsageError: more than one is asked for.
+    """
+    if count not in (None, 1):
+        raise UsageError(
+            N_("{nproc} starts processes of the command line; leave it out here"),
+            nproc=Setting("nproc"),
+        )
+
+
 def run_setting() -> AnyRun:
     """The run that a verb reads."""
     return setting(N_("name or folder of a run"), metavar=N_("RUN"), positional=True)
@@ -54,6 +67,11 @@ def threads_setting() -> int | None:
         most=MOST_THREADS,
         unless=Message(N_("the processor's cores")),
     )
+
+
+def nproc_setting(meaning: str) -> int | None:
+    """In how many processes a verb does its work."""
+    return setting(meaning, default=None, metavar="N", least=1)  # type: ignore[no-any-return]
 
 
 def seed_setting() -> int:
