@@ -71,7 +71,7 @@ def moved(case: Case) -> Model:
         elif MODELS[case.family].data == "points":
             model.adapt(points(20))
         elif case.family == "image-flow":
-            model.adapt(torch.rand(20, *case.shape, generator=draw))
+            model.adapt(torch.rand(20, *case.shape, generator=draw), torch.arange(20) % 3)
     return model
 
 

@@ -10,14 +10,12 @@ from html import escape
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from torch import Tensor
-
 from olaria.characters import legible
 from olaria.data.config import DataConfig
 from olaria.data.entries import NAMED_SUFFIXES, TEXT_SUFFIXES
 from olaria.errors import UsageError
 from olaria.i18n import N_, Message, Setting
-from olaria.models.base import Model
+from olaria.models.base import Batch, Model
 from olaria.numbers import Number
 from olaria.objectives.masking import Unmasking
 from olaria.recipes import Recipe
@@ -293,7 +291,7 @@ def first_model(
     recipe: Recipe,
     dimensions: tuple[int, int, int] | int,
     sized: Sized,
-    adapted: Tensor | None,
+    adapted: Batch | None,
     start: Start | None,
 ) -> tuple[Model, dict[str, Any] | None]:
     """The model at the beginning of a run, and what it began from, where that is another one.
@@ -311,7 +309,7 @@ def first_model(
         return start.model(recipe, dimensions)
     model = sized.model or build_model(recipe, dimensions)
     if adapted is not None:
-        model.adapt(adapted)
+        model.adapt(adapted.x, adapted.y)
     return model, None
 
 

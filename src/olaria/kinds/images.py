@@ -32,7 +32,7 @@ from olaria.kinds.base import (
 )
 from olaria.kinds.image_metrics import measure
 from olaria.models import NETWORKS
-from olaria.models.base import ImageModel
+from olaria.models.base import Batch, ImageModel
 from olaria.objectives.reconstruction import squared_error
 from olaria.recipes import Recipe
 from olaria.runs import Run, opened_run
@@ -73,9 +73,9 @@ def prepare(recipe: Recipe, data: ImageData, start: Start | None = None) -> Prep
     assert issubclass(network, ImageModel)
     by_samples = network.measured_by == "samples"
     sized = size_up(recipe, data.shape, feed, data, WATCHED_DRAWS if by_samples else BLOCK)
-    model, base = first_model(
-        recipe, data.shape, sized, data.train.x[: network.num_adapted].float() / 255, start
-    )
+    count, y = network.num_adapted, data.train.y
+    first = Batch(data.train.x[:count].float() / 255, None if y is None else y[:count])
+    model, base = first_model(recipe, data.shape, sized, first, start)
     assert isinstance(model, ImageModel)
     watching = watch(model, data, recipe.seed)
     notes = (*data.notes, *notes)

@@ -11,6 +11,7 @@ from olaria.i18n import N_
 from olaria.kinds import images
 from olaria.kinds.base import Kind, first_model, fitting
 from olaria.kinds.image_metrics import measure
+from olaria.models.base import Batch
 from olaria.models.latent_flow import LatentFlow
 from olaria.recipes import Recipe
 from olaria.runs.coders import CodedImages
@@ -35,7 +36,7 @@ def prepare(recipe: Recipe, data: CodedImages, start: Start | None = None) -> Pr
     feed = ExampleFeed(codes, None, recipe.training.batch_size, recipe.seed)
     sized = size_up(recipe, data.shape, feed, data, images.WATCHED_DRAWS)
     weights = data.coder.state_dict()
-    model, base = first_model(recipe, data.shape, sized, codes, start)
+    model, base = first_model(recipe, data.shape, sized, Batch(codes), start)
     assert isinstance(model, LatentFlow)
     model.take(weights)
     return Prepared(

@@ -30,7 +30,7 @@ from olaria.kinds.base import (
     sampler_of,
     set_sampler,
 )
-from olaria.models.base import PointModel
+from olaria.models.base import Batch, PointModel
 from olaria.recipes import Recipe
 from olaria.runs import Run, opened_run
 from olaria.runs.tuning import Start
@@ -69,7 +69,7 @@ def prepare(recipe: Recipe, data: PointData, start: Start | None = None) -> Prep
     size = data.train.shape[1]
     feed = ExampleFeed(data.train, None, recipe.training.batch_size, recipe.seed)
     sized = size_up(recipe, size, feed, data, WATCHED)
-    model, base = first_model(recipe, size, sized, data.train, start)
+    model, base = first_model(recipe, size, sized, Batch(data.train), start)
     watching, notes = watch(data, recipe.seed), (*data.notes, *notes)
     return Prepared(recipe, data, size, feed, watching, model, sized, notes=notes, base=base)
 

@@ -77,7 +77,7 @@ class AutoEncoder(ImageModel):
         self.encoder, self.decoder = image_pair(config, shape, config.latent, config.latent)
         self.statistics = ImageStatistics(shape)
 
-    def adapt(self, x: Tensor) -> None:
+    def adapt(self, x: Tensor, y: Tensor | None = None) -> None:
         """Take the mean image of the training data."""
         self.statistics.measure(x)
 

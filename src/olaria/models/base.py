@@ -133,11 +133,12 @@ class Model(nn.Module, ABC):
         """Whether its samples can be driven towards a class: it learned the data of each class, and of all."""
         return False
 
-    def adapt(self, x: Tensor) -> None:
+    def adapt(self, x: Tensor, y: Tensor | None = None) -> None:
         """Set what depends on the data's statistics, once, before training; nothing unless overridden.
 
         Args:
             x: some of the training data, as a batch has it.
+            y: their classes, where the data has classes.
         """
 
     def change(self, name: str, value: Any) -> None:

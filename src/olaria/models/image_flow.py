@@ -2,7 +2,8 @@ r"""Flow matching of images, by a small U-Net; with classes and guidance.
 
 What is known in closed form of the mean velocity, :math:`\hat v`, the network need not learn: that of clusters of the
 training images (:mod:`olaria.objectives.modes`), or where there are none, that of independent normal pixels
-(:func:`olaria.objectives.flow_matching.linear_velocity`). Clusters are shown to the network beside the noisy image.
+(:func:`olaria.objectives.flow_matching.linear_velocity`). Clusters are shown to the network beside the noisy image;
+with classes, their weights are those that they have in the class.
 
 A network of velocities adds to :math:`\hat v`. One of data says of each pixel how probable it is black, white, or what
 :math:`\hat x = x_t + (1 - t)\,\hat v` has there; its logits are added to
@@ -86,7 +87,7 @@ class ImageFlow(FlowMatching, ImageModel):
         self.register_buffer("variance", torch.ones(shape))
         self.register_buffer("logit", torch.zeros(shape))
         if config.modes:
-            self.modes = FittedModes(math.prod(shape), config.modes)
+            self.modes = FittedModes(math.prod(shape), config.modes, config.classes)
         self.network = UNet(
             shape,
             config.widths,
@@ -111,19 +112,19 @@ class ImageFlow(FlowMatching, ImageModel):
         """Whether it is given classes, and learned the flow without them too."""
         return self.classes > 0 and self.config.class_dropping > 0
 
-    def adapt(self, x: Tensor) -> None:
+    def adapt(self, x: Tensor, y: Tensor | None = None) -> None:
         """Take the mean and the variance of each pixel, and the clusters."""
         self.logit.copy_(x.mean(0).clamp(0.01, 0.99).logit())
         x = self.scaled(x)
         self.mean.copy_(x.mean(0))
         self.variance.copy_(x.var(0, correction=0))
         if self.config.modes:
-            self.modes.fit(x.flatten(1))
+            self.modes.fit(x.flatten(1), y)
 
-    def guess(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    def guess(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """What is known before any training: the mean velocity, and the scale of what a network of velocities adds."""
         velocity, scale = linear_velocity(x, t, self.mean, self.variance)
-        return (self.modes(x, t) if self.config.modes else velocity), scale
+        return (self.modes(x, t, y) if self.config.modes else velocity), scale
 
     def scaled(self, x: Tensor) -> Tensor:
         """[0, 1] to [-1, 1]."""
@@ -135,7 +136,7 @@ class ImageFlow(FlowMatching, ImageModel):
 
     def predict(self, x: Tensor, t: Tensor, y: Tensor | None) -> Tensor:
         """(B, C, H, W) and (B,) to (B, C, H, W); a class of K, or None, is no class."""
-        guess, scale = self.guess(x, t)
+        guess, scale = self.guess(x, t, y if self.classes else None)
         data = data_of(guess, x, t).clamp(-1, 1)
         c = self.time(time_waves(t, TIME_WAVES))
         if self.classes:

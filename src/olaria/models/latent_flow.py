@@ -92,7 +92,7 @@ class LatentFlow(FlowMatching, ImageModel):
         """Images in [0, 1], (B, C, H, W), to the autoencoder's latent vectors (B, latent); such vectors stay."""
         return x if x.dim() == 2 else self.autoencoder.codes(x)
 
-    def adapt(self, x: Tensor) -> None:
+    def adapt(self, x: Tensor, y: Tensor | None = None) -> None:
         """Take the mean and the standard deviation of each coordinate of the latent vectors, or of the images' own."""
         h = self.coded(x)
         spread = h.std(0, correction=0)

@@ -81,7 +81,7 @@ class MaskedDiffusion(ImageModel):
         nn.init.normal_(self.network.head.weight, std=0.01)
         self.statistics = ImageStatistics(shape)
 
-    def adapt(self, x: Tensor) -> None:
+    def adapt(self, x: Tensor, y: Tensor | None = None) -> None:
         """Take the mean image of the training data."""
         self.statistics.measure(x)
 

@@ -21,6 +21,8 @@ EXAMPLES_EACH = 8
 """Examples that a cluster has on average at least: fewer say too little of where it is."""
 ROUNDS = 10
 """Of k-means: the distance hardly falls after."""
+UNSURE = 0.001
+"""Share of all examples' clusters in the weights of a class: so none is quite impossible."""
 LEAST_VARIANCE = 1e-3
 """Of a cluster, in the data's units."""
 _MOST_EXACT = 1024
@@ -37,6 +39,7 @@ class FittedModes(nn.Module):
     Args:
         size: D of the data.
         count: K, the most clusters; with few examples some stand several times and share their weight.
+        classes: of the data, each of which has weights of its own; they stand before those of all examples.
 
     >>> fitted = FittedModes(3, 2)
     >>> fitted(torch.ones(1, 3), torch.tensor([0.5]))
@@ -50,19 +53,19 @@ class FittedModes(nn.Module):
     inside: Tensor
     outside: Tensor
 
-    def __init__(self, size: int, count: int) -> None:
+    def __init__(self, size: int, count: int, classes: int = 0) -> None:
         super().__init__()
         num_axes = min(size, MOST_AXES)
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("axes", torch.eye(size, num_axes))
         self.register_buffer("centres", torch.zeros(count, num_axes))
-        self.register_buffer("weights", torch.zeros(count))  # their logarithms
+        self.register_buffer("weights", torch.zeros(classes + 1, count))  # their logarithms
         self.register_buffer("inside", torch.ones(num_axes))
         self.register_buffer("outside", torch.ones(()))
 
     @torch.no_grad()
-    def fit(self, x: Tensor) -> None:
-        """Take the clusters of examples (N, D); the same examples give the same clusters."""
+    def fit(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Take the clusters of examples (N, D), of classes (N,); the same examples give the same clusters."""
         x = x.float()
         count, size = x.shape
         mean = x.mean(0)
@@ -76,23 +79,38 @@ class FittedModes(nn.Module):
         covariance = within.T @ within / max(1, count - len(centres))
         inside, turned = torch.linalg.eigh(covariance)
         outside = (x.square().sum() - z.square().sum()) / (count * max(1, size - axes.shape[1]))
-        shares = torch.bincount(nearest, minlength=len(centres)) / count
         # Fewer clusters than there is room for stand again and again, the weight of each divided by how often.
         place = torch.arange(len(self.centres), device=x.device) % len(centres)
         self.mean.copy_(mean)
         self.axes.copy_(axes @ turned)
         self.centres.copy_((centres @ turned)[place])
-        self.weights.copy_((shares / torch.bincount(place))[place].log())
+        shares = self._shares(nearest, len(centres), y)
+        self.weights.copy_((shares / torch.bincount(place))[:, place].log())
         self.inside.copy_(inside.clamp_min(LEAST_VARIANCE))
         self.outside.copy_(outside.clamp_min(LEAST_VARIANCE))
 
+    def _shares(self, nearest: Tensor, count: int, y: Tensor | None) -> Tensor:
+        """How probable each cluster is in each class and in all examples, (classes + 1, K); none is impossible."""
+        of_all = torch.bincount(nearest, minlength=count) / len(nearest)
+        rows = [of_all]
+        for label in reversed(range(len(self.weights) - 1)):
+            own = nearest[:0] if y is None else nearest[y == label]
+            share = torch.bincount(own, minlength=count) / max(1, len(own))
+            rows.append(share + UNSURE * (of_all - share) if len(own) else of_all)
+        return torch.stack(rows[::-1])
+
     @torch.no_grad()
-    def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """The mean velocity at places (B, ...) at times (B,), of the places' shape, in the buffers' precision."""
+    def forward(self, x_t: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        """The mean velocity at places (B, ...) at times (B,), of the places' shape, in the buffers' precision.
+
+        Args:
+            x_t: the places.
+            t: the times.
+            y: classes, (B,); their number, or None, is no class.
+        """
         with as_it_is(x_t.device.type):
-            modes = Modes(
-                self.mean, self.axes, self.centres, self.weights, self.inside, self.outside
-            )
+            weights = self.weights[-1] if y is None else self.weights[y]
+            modes = Modes(self.mean, self.axes, self.centres, weights, self.inside, self.outside)
             kind = self.mean.dtype
             return modes.velocity(x_t.to(kind).flatten(1), t.to(kind)).view(x_t.shape)
 

@@ -79,7 +79,7 @@ class PlaneGAN(Game, PointModel):
                 spectral_norm(layer)
         self.discriminator = judge
 
-    def adapt(self, x: Tensor) -> None:
+    def adapt(self, x: Tensor, y: Tensor | None = None) -> None:
         """Take the mean and the scale of the data: both networks work in units of these."""
         centre, spread = centre_and_spread(x)
         self.generator.centre.copy_(centre)

@@ -61,7 +61,7 @@ class PointFlow(FlowMatching, PointModel):
         self.register_buffer("centre", torch.zeros(size))
         self.register_buffer("spread", torch.ones(()))
 
-    def adapt(self, x: Tensor) -> None:
+    def adapt(self, x: Tensor, y: Tensor | None = None) -> None:
         """Take the mean and the scale of the data: the network works in units of these."""
         centre, spread = centre_and_spread(x)
         self.centre.copy_(centre)

@@ -106,7 +106,7 @@ class VAE(ImageModel):
         if config.likelihood != "bernoulli" and config.scale is None:
             self.log_scale = nn.Parameter(torch.tensor(-2.0))
 
-    def adapt(self, x: Tensor) -> None:
+    def adapt(self, x: Tensor, y: Tensor | None = None) -> None:
         """Take the mean image of the training data."""
         self.statistics.measure(x)
 

@@ -103,7 +103,7 @@ class VQ(ImageModel):
             self.log_scale = nn.Parameter(torch.tensor(-2.0))
 
     @torch.no_grad()
-    def adapt(self, x: Tensor) -> None:
+    def adapt(self, x: Tensor, y: Tensor | None = None) -> None:
         """Take the mean image, and a first codebook from the untrained encoder's outputs.
 
         Its last layer is scaled first so that each number of a vector has mean 0 and variance 1 over the images

@@ -42,7 +42,7 @@ class Modes:
         mean: :math:`\mu`, (D,).
         axes: U, orthonormal, (D, R).
         centres: :math:`c`, (K, R).
-        log_weights: :math:`\log w`, (K,).
+        log_weights: :math:`\log w`, (K,); or (B, K), where each place has its own.
         inside: s, the variances along the axes, (R,).
         outside: r, the variance of all that is orthogonal to them, ().
 

@@ -168,7 +168,7 @@ def test_the_twin_gives_the_velocity_of_each_prediction(
     model = ImageFlow(config, (1, 8, 8)).requires_grad_(False)
     for parameter in model.parameters():  # a network begins with zeros in many places
         parameter.add_(0.3 * torch.randn(parameter.shape, generator=draws))
-    model.adapt(torch.rand(20, 1, 8, 8, generator=draws))
+    model.adapt(torch.rand(20, 1, 8, 8, generator=draws), torch.arange(20) % 3)
     x = torch.randn(5, 1, 8, 8, generator=draws).double()
     t = torch.tensor([0, 0.01, 0.4, 0.99, 1]).double()
     expected = model.double().velocity(x, t).numpy()

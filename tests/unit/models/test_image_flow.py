@@ -45,7 +45,7 @@ def disturbed(shape: tuple[int, int, int] = SHAPE, **settings: Any) -> ImageFlow
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=draw))
-    model.adapt(pixels(50, shape))
+    model.adapt(pixels(50, shape), torch.arange(50) % 3)
     return model.requires_grad_(False)
 
 
@@ -271,8 +271,28 @@ def test_the_class_of_an_image_changes_that_image_alone() -> None:
     assert (one[1] - other[1]).abs().max() > 1e-3
 
 
-def test_without_classes_a_label_is_ignored() -> None:
-    model, z = disturbed(), noise(3).flatten(1)
+def test_untrained_a_class_leads_to_its_own_clusters() -> None:
+    """Dark images of one class, light ones of the other: at time 0 the noise says nothing, the class all."""
+    model = flow(classes=2, modes=2, prediction="velocity")
+    y = torch.arange(200) % 2
+    model.adapt(0.2 * pixels(200) + 0.6 * y.view(-1, 1, 1, 1), y)
+    bias = model.network.head.bias
+    assert bias is not None
+    torch.nn.init.zeros_(bias)  # its weight begins at zero
+    start = torch.zeros(3), noise(3)
+    with torch.no_grad():
+        dark, light, either = (
+            start[1] + model.velocity(start[1], start[0], label)
+            for label in (torch.zeros(3).long(), torch.ones(3).long(), None)
+        )
+    assert dark.mean().item() == pytest.approx(2 * 0.1 - 1, abs=0.01)
+    assert light.mean().item() == pytest.approx(2 * 0.7 - 1, abs=0.01)
+    torch.testing.assert_close(either, (dark + light) / 2, atol=0.01, rtol=0)
+
+
+@pytest.mark.parametrize("modes", [0, 4])
+def test_without_classes_a_label_is_ignored(modes: int) -> None:
+    model, z = disturbed(modes=modes), noise(3).flatten(1)
     assert not model.guidable
     assert torch.equal(model.images(z, torch.tensor([0, 1, 2])), model.images(z))
     batch = Batch(pixels(3), torch.tensor([0, 1, 2]))

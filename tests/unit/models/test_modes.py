@@ -9,7 +9,14 @@ import torch
 from torch import Tensor
 
 from olaria.models import modes as fitting
-from olaria.models.modes import EXAMPLES_EACH, LEAST_VARIANCE, FittedModes, k_means, principal_axes
+from olaria.models.modes import (
+    EXAMPLES_EACH,
+    LEAST_VARIANCE,
+    UNSURE,
+    FittedModes,
+    k_means,
+    principal_axes,
+)
 from olaria.objectives.flow_matching import linear_velocity
 
 
@@ -37,7 +44,7 @@ def test_clusters_that_lie_apart_are_found_with_their_common_shape() -> None:
     found = model.mean + model.centres @ model.axes.T
     order = found[:, 0].argsort(descending=True)
     torch.testing.assert_close(found[order], places, atol=0.08, rtol=0)
-    torch.testing.assert_close(model.weights.exp(), torch.tensor([0.5, 0.5]))
+    torch.testing.assert_close(model.weights.exp(), torch.tensor([[0.5, 0.5]]))
     wanted = torch.linspace(0.1, 0.4, 6).square().diag()
     torch.testing.assert_close(covariance_of(model), wanted, atol=0.02, rtol=0)
 
@@ -75,11 +82,34 @@ def test_few_examples_have_few_clusters_that_share_their_weight(
     assert (
         len(model.centres.unique(dim=0)) == apart == min(count, max(1, examples // EXAMPLES_EACH))
     )
-    assert model.weights.logsumexp(0).item() == pytest.approx(0, abs=1e-6)
+    assert model.weights.logsumexp(1).item() == pytest.approx(0, abs=1e-6)
     few = FittedModes(3, apart)
     few.fit(drawn(examples, 3))
     x, t = drawn(9, 3, seed=1), torch.rand(9)
     torch.testing.assert_close(model(x, t), few(x, t))
+
+
+def test_a_class_has_the_weights_of_its_own_examples() -> None:
+    """Cluster a holds two thirds of class 0, b the rest and all of class 1; class 2 has no example."""
+    x, places = clusters(each=300)
+    y = torch.cat((torch.zeros(300), torch.tensor([0.0, 1.0]).repeat(150))).long()
+    model = FittedModes(6, 2, classes=3)
+    model.fit(x, y)
+    found = model.mean + model.centres @ model.axes.T
+    order = found[:, 0].argsort(descending=True)
+    wanted = torch.tensor([[2 / 3, 1 / 3], [0.0, 1.0], [0.5, 0.5], [0.5, 0.5]])
+    torch.testing.assert_close(model.weights.exp()[:, order], wanted, atol=UNSURE, rtol=0)
+    assert model.weights.isfinite().all()
+    z, start = drawn(4, 6, seed=3), torch.zeros(4)
+    led = z + model(z, start, torch.tensor([0, 1, 2, 3]))
+    torch.testing.assert_close(led, wanted @ places, atol=0.08, rtol=0)
+    torch.testing.assert_close(model(z, start), model(z, start, torch.full((4,), 3)))
+
+
+def test_few_clusters_of_classes_share_their_weight_too() -> None:
+    model, y = FittedModes(3, 8, classes=2), torch.arange(40) % 2
+    model.fit(drawn(40, 3), y)
+    torch.testing.assert_close(model.weights.logsumexp(1), torch.zeros(3), atol=1e-6, rtol=0)
 
 
 def test_equal_examples_stay_finite() -> None:

@@ -34,7 +34,7 @@ def disturbed(settings: dict[str, Any], shape: tuple[int, int, int]) -> ImageFlo
     torch.manual_seed(0)
     draws = torch.Generator().manual_seed(0)
     model = ImageFlow(IMAGE_FLOW_SIZES["tiny"].with_values(settings), shape)
-    model.adapt(torch.rand(64, *shape, generator=draws))
+    model.adapt(torch.rand(64, *shape, generator=draws), torch.arange(64) % 3)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=draws))

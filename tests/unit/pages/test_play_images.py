@@ -53,7 +53,7 @@ def disturbed(family: str, settings: dict[str, Any], shape: Any) -> Any:
     torch.manual_seed(0)
     model = build(MODELS[family].sizes["tiny"].with_values(settings), shape)
     if isinstance(model, ImageModel):
-        model.adapt(torch.rand(64, *shape, generator=draws))
+        model.adapt(torch.rand(64, *shape, generator=draws), torch.arange(64) % 3)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=draws))

@@ -48,7 +48,7 @@ class ImageFlow(nn.Module):
         self.solver, self.power = config["solver"], config["step_power"]
         self.share, condition = config["step_noise"], config["condition"]
         self.latent = math.prod(self.shape) * (self.steps if self.share else 1)
-        self.modes = Modes(math.prod(self.shape), config["modes"]) if config["modes"] else None
+        self.modes = Modes(config) if config["modes"] else None
         self.network = UNet(config)
         self.time = nn.Sequential(
             nn.Linear(2 * TIME_WAVES, condition), nn.SiLU(), nn.Linear(condition, condition)
@@ -63,16 +63,15 @@ class ImageFlow(nn.Module):
 
         Classes (B,) are 0, 1, ...; their number, or None, is no class.
         """
-        c = self.time(time_waves(t))
-        if self.classes:
-            c = c + self.class_rows(torch.full_like(t, self.classes).long() if y is None else y)
+        y = y if self.classes and y is not None else torch.full_like(t, self.classes).long()
+        c = self.time(time_waves(t)) + (self.class_rows(y) if self.classes else 0)
         time = t.view(-1, 1, 1, 1)
         size = ((1 - time).square() + time.square() * self.variance).clamp_min(1e-6)
         if self.modes is None:
             share = (time * self.variance - (1 - time)) / size
             guess = self.mean + share * (x - time * self.mean)
         else:
-            guess = self.modes(x.flatten(1), t).view_as(x)
+            guess = self.modes(x.flatten(1), t, y).view_as(x)
         data = (x + (1 - time) * guess).clamp(-1, 1)  # where it leads
         out = self.network(x if self.modes is None else torch.cat((x, data), 1), F.silu(c))
         if self.prediction == "data":
@@ -128,27 +127,28 @@ class ImageFlow(nn.Module):
 
 
 class Modes(nn.Module):
-    """Normal clusters of the training images, of one shape: centres along a few axes, variances inside and outside."""
+    """Normal clusters of the training images, of one shape; each class has weights of its own, no class the last."""
 
-    def __init__(self, size: int, count: int) -> None:
+    def __init__(self, config: dict) -> None:
         super().__init__()
+        size, count = math.prod(config["shape"]), config["modes"]
         num_axes = min(size, MOST_AXES)
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("axes", torch.zeros(size, num_axes))
         self.register_buffer("centres", torch.zeros(count, num_axes))
-        self.register_buffer("weights", torch.zeros(count))  # their logarithms
+        self.register_buffer("weights", torch.zeros(config["classes"] + 1, count))  # logarithms
         self.register_buffer("inside", torch.ones(num_axes))
         self.register_buffer("outside", torch.ones(()))
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """The mean velocity of flat images (B, size) at times (B,)."""
+    def forward(self, x: Tensor, t: Tensor, row: Tensor) -> Tensor:
+        """The mean velocity of flat images (B, size) at times (B,), with the weights of rows (B,)."""
         t = t[:, None]
         u = x - t * self.mean
         y = u @ self.axes
         size = ((1 - t).square() + t.square() * self.inside).clamp_min(1e-6)
         terms = torch.cat((t * y / size, -0.5 * t.square() / size), 1)
         scores = terms @ torch.cat((self.centres, self.centres.square()), 1).T
-        m = (self.weights + scores).softmax(1) @ self.centres
+        m = (self.weights[row] + scores).softmax(1) @ self.centres
         share = (t * self.inside - (1 - t)) / size
         around = ((1 - t).square() + t.square() * self.outside).clamp_min(1e-6)
         rest = (t * self.outside - (1 - t)) / around

@@ -29,7 +29,8 @@ def image_velocity(model: ImageFlow, x: Array, t: Array, label: int | None) -> A
     size = np.maximum((1 - time) ** 2 + time**2 * variance, 1e-6)
     guess = mean + (time * variance - (1 - time)) * (x - time * mean) / size
     if model.config.modes:
-        guess = clustered(model.modes, x.reshape(len(x), -1), t).reshape(x.shape)
+        told = label if model.classes else None
+        guess = clustered(model.modes, x.reshape(len(x), -1), t, told).reshape(x.shape)
     data = np.clip(x + (1 - time) * guess, -1, 1)
     seen = np.concatenate((x, data), 1) if model.config.modes else x
     said = unet(model.network, seen, condition * sigmoid(condition))
@@ -42,15 +43,16 @@ def image_velocity(model: ImageFlow, x: Array, t: Array, label: int | None) -> A
     return np.asarray(guess + np.sqrt(variance / size) * said)
 
 
-def clustered(modes: FittedModes, x: Array, t: Array) -> Array:
-    """The mean velocity of flat places (N, D) at times (N,), cluster by cluster: that of each by how probable it is."""
+def clustered(modes: FittedModes, x: Array, t: Array, label: int | None = None) -> Array:
+    """The mean velocity of flat places (N, D) at times (N,), cluster by cluster: that of each by how probable it is in
+    a class, or in all examples."""
     t = beside(t, x)
     axes, centres, inside = numbers(modes.axes), numbers(modes.centres), numbers(modes.inside)
     away = x - t * numbers(modes.mean)
     along = away @ axes
     size = (1 - t) ** 2 + t**2 * inside
     scores = np.stack([-0.5 * ((along - t * c) ** 2 / size).sum(1) for c in centres], 1)
-    scores = scores + numbers(modes.weights)
+    scores = scores + numbers(modes.weights)[-1 if label is None else label]
     shares = np.exp(scores - scores.max(1, keepdims=True))
     shares = shares / shares.sum(1, keepdims=True)
     inner = np.zeros_like(along)

@@ -81,17 +81,17 @@ export function createImageFlow(opened) {
 
   /**
    * The velocity that is known in closed form: of clusters of the training images, or of independent pixels.
-   * @param {Float32Array} x @param {number} t
+   * @param {Float32Array} x @param {number} t @param {number | null | undefined} y
    */
-  const guessed = (x, t) =>
+  const guessed = (x, t, y) =>
     modes
-      ? modes(x, t)
+      ? modes(x, t, y)
       : x.map((value, i) => mean[i] + shareOf(t, variance[i]) * (value - t * mean[i]));
 
   /** @type {ImageFlow["velocity"]} */
   const velocity = (image, t, y) => {
     const x = vector(image, size);
-    const guess = guessed(x, t);
+    const guess = guessed(x, t, classes ? y : null);
     const data = guess.map((v, i) => Math.min(1, Math.max(-1, x[i] + (1 - t) * v)));
     const seen = modes ? Float32Array.of(...x, ...data) : x;
     const out = network(seen, condition(t, y));
